@@ -1,0 +1,20 @@
+"""Seeded initial weights for matched mode, the same numbers for every framework and machine."""
+
+import numpy as np
+
+from backends.contract import Array, ModelSpec
+
+
+def initial_weights(model: ModelSpec, features: int, seed: int) -> dict[str, Array]:
+    """Every parameter uniform within ±1/√units of its own layer (float64, canonical names and layout).
+
+    Biases are drawn too, so that no gate order and no forgotten bias can hide behind a zero. Uniform numbers
+    need no linear algebra, so they are the same bits on every machine.
+    """
+    generator = np.random.Generator(np.random.PCG64(np.random.SeedSequence([seed, 0x1217])))
+    weights = {}
+    for name, shape in model.shapes(features).items():
+        layer = model.layers[int(name.split(".")[0])]
+        bound = 1 / np.sqrt(layer.units)
+        weights[name] = generator.uniform(-bound, bound, shape)
+    return weights
