@@ -1,0 +1,195 @@
+"""Keras 3: `layers.LSTM`, `layers.GRU`, `layers.SimpleRNN`, `layers.Dense`, `optimizers.Adam`, on three engines.
+
+| canonical                          | Keras                                                            |
+| ---------------------------------- | ---------------------------------------------------------------- |
+| `kernel` (F, gates*units)          | `kernel`                                                         |
+| `recurrent_kernel` (units, ...)    | `recurrent_kernel`                                               |
+| `bias` (gates*units,)              | `bias`; the GRU's is (2, ...), its second row is held at zero    |
+| gates: lstm `i f g o`, gru `r z n` | lstm the same (`i f c o`), gru `z r h`: the first two swap       |
+| dense `kernel` (F, units)          | `kernel`                                                         |
+| native: `recurrent_bias`           | the second row of the GRU's `bias`, trained                      |
+
+Keras chooses its engine when it is first imported, so nothing here imports it, or an engine, before `create`.
+"""
+
+import math
+import os
+import sys
+from typing import Any
+
+import numpy as np
+
+from backends import keras_engines
+from backends.contract import Adam, Array, BackendError, Dtype, Layer, ModelSpec, Recurrent, Weights
+from backends.keras_engines import Engine, Tensor
+
+ENGINES = {"keras": "tensorflow", "keras-jax": "jax", "keras-torch": "torch"}
+RECURRENT = {"lstm": "LSTM", "gru": "GRU", "rnn": "SimpleRNN"}
+
+
+def create(name: str, *, dtype: Dtype, threads: int) -> "KerasBackend":
+    """Import Keras on the engine that the backend's name asks for, and configure both for this process."""
+    engine = ENGINES[name]
+    if "keras" in sys.modules and (running := sys.modules["keras"].backend.backend()) != engine:
+        raise BackendError(f"backend '{name}' needs a process of its own: Keras already runs on {running} in this one")
+    os.environ["KERAS_BACKEND"] = engine
+    keras_engines.ENGINES[engine].configure(dtype, threads)
+    import keras
+
+    keras.config.set_floatx(dtype)
+    if dtype == "float64":
+        keep_float64()
+    return KerasBackend(name)
+
+
+def keep_float64() -> None:
+    """Let float64 be float64 on JAX and torch too.
+
+    Keras looks the dtype of a result up in this table, which there turns every float64 into float32: `tanh`, `matmul`
+    and `mean` of float64 would then compute in float32, whatever `floatx` says.
+    """
+    from keras.src.backend.common.dtypes import BIT64_TO_BIT32_DTYPE
+
+    BIT64_TO_BIT32_DTYPE["float64"] = "float64"
+
+
+class KerasBackend:
+    """Keras, in a training loop of its engine's own."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def build(
+        self,
+        model: ModelSpec,
+        optimizer: Adam,
+        weights: Weights | None,
+        x: Array,
+        y: Array,
+        *,
+        dtype: Dtype,
+        seed: int,
+    ) -> "KerasModel":
+        import keras
+
+        keras.utils.set_random_seed(seed)
+        native = weights is None
+        layers = [make_layer(spec, dtype, native=native) for spec in model.layers]
+        network = keras.Sequential([keras.Input(x.shape[1:], dtype=dtype), *layers])
+        if weights is not None:
+            load_weights(model.layers, network, weights)
+        chosen = adam(optimizer, native=native)
+        chosen.build(network.trainable_variables)
+        engine = keras_engines.ENGINES[ENGINES[self.name]](network, chosen, x.astype(dtype), y.astype(dtype))
+        return KerasModel(model.layers, network, engine, native=native)
+
+
+def make_layer(spec: Layer, dtype: Dtype, *, native: bool) -> Any:
+    """The framework's own layer."""
+    from keras import layers
+
+    if not isinstance(spec, Recurrent):
+        return layers.Dense(spec.units, dtype=dtype)
+    frozen = {} if native or spec.cell != "gru" else {"bias_constraint": first_row}
+    return getattr(layers, RECURRENT[spec.cell])(spec.units, return_sequences=spec.sequences, dtype=dtype, **frozen)
+
+
+def first_row(bias: Tensor) -> Tensor:
+    """Constraint: after each step the GRU's second bias is projected back to zero, where it started."""
+    from keras import ops
+
+    return ops.stack([bias[0], ops.zeros_like(bias[0])])
+
+
+def parameters(network: Any) -> dict[str, Any]:
+    """The trained variables by position and Keras' own name."""
+    return {
+        f"{position}.{variable.name}": variable
+        for position, layer in enumerate(network.layers)
+        for variable in layer.trainable_variables
+    }
+
+
+def swapped(spec: Layer, value: Array) -> Array:
+    """The GRU's gates from `r z n` to `z r h`, or back."""
+    if not isinstance(spec, Recurrent) or spec.cell != "gru":
+        return value
+    first, second, candidate = np.split(value, 3, axis=-1)
+    return np.concatenate([second, first, candidate], axis=-1)
+
+
+def load_weights(specs: tuple[Layer, ...], network: Any, weights: Weights) -> None:
+    """Canonical weights in, and the GRU's second bias zero."""
+    for name, variable in parameters(network).items():
+        value = swapped(specs[int(name.split(".")[0])], weights[name])
+        variable.assign(value if value.shape == variable.shape else np.stack([value, np.zeros_like(value)]))
+
+
+def canonical(specs: tuple[Layer, ...], arrays: dict[str, Array], *, native: bool) -> dict[str, Array]:
+    """Keras' layout to the canonical one, of weights or of their gradients."""
+    found = {}
+    for name, array in arrays.items():
+        position, own = name.split(".")
+        value = swapped(specs[int(position)], array)
+        if own == "bias" and value.ndim == 2:
+            value, second = value
+            if native:
+                found[f"{position}.recurrent_bias"] = second
+        found[name] = value
+    return found
+
+
+def adam(spec: Adam, *, native: bool) -> Any:
+    """Keras' own Adam, or one to the letter of `spec`."""
+    import keras
+    from keras import ops
+
+    if native:
+        return keras.optimizers.Adam(spec.learning_rate)
+
+    class MatchedAdam(keras.optimizers.Adam):
+        """Epsilon where the paper has it, and the learning rate in double."""
+
+        def update_step(self, gradient: Tensor, variable: Tensor, learning_rate: Tensor) -> None:
+            index = self._get_variable_index(variable)
+            m, v = self._momentums[index], self._velocities[index]
+            self.assign_add(m, (gradient - m) * (1 - spec.beta1))
+            self.assign_add(v, (gradient * gradient - v) * (1 - spec.beta2))
+            # expm1, because 1 - βᵗ itself loses five digits in float32 at the first steps
+            step = ops.cast(self.iterations + 1, variable.dtype)
+            m_hat = m / -ops.expm1(step * math.log(spec.beta1))
+            v_hat = v / -ops.expm1(step * math.log(spec.beta2))
+            self.assign_sub(variable, m_hat * spec.learning_rate / (ops.sqrt(v_hat) + spec.epsilon))
+
+    return MatchedAdam()
+
+
+class KerasModel:
+    """Keeps the contract of backends.contract.Model."""
+
+    def __init__(self, specs: tuple[Layer, ...], network: Any, engine: Engine, *, native: bool) -> None:
+        self._specs, self._parameters, self._engine, self._native = specs, parameters(network), engine, native
+
+    def train(self, order: Array) -> Array:
+        return self._engine.train(order)
+
+    def gradients(self, rows: Array) -> dict[str, Array]:
+        return self._canonical(self._engine.gradients(rows))
+
+    def predict(self, x: Array) -> Array:
+        return self._engine.predict(x)
+
+    def weights(self) -> dict[str, Array]:
+        return self._canonical(list(self._parameters.values()))
+
+    def _canonical(self, tensors: list[Tensor]) -> dict[str, Array]:
+        from keras import ops
+
+        arrays = {name: ops.convert_to_numpy(tensor) for name, tensor in zip(self._parameters, tensors, strict=True)}
+        return canonical(self._specs, arrays, native=self._native)
+
+    def parameter_count(self) -> int:
+        return sum(value.size for value in self.weights().values())
+
+    def kernel(self) -> str:
+        return self._engine.kernel()
