@@ -1,0 +1,30 @@
+"""Numbers in, windows out: every series by name, the user's own files, splits, scaling, windows and baselines."""
+
+from datasets.baselines import Forecast, baselines
+from datasets.cutting import cut
+from datasets.prepare import prepare, read
+from datasets.series import Series
+from datasets.sources import Entry, describe, load, names
+from datasets.spec import DataError, DataSpec, Dtype, WindowSpec
+from datasets.split import Split
+from datasets.windows import Part, Windows
+
+__all__ = [
+    "DataError",
+    "DataSpec",
+    "Dtype",
+    "Entry",
+    "Forecast",
+    "Part",
+    "Series",
+    "Split",
+    "WindowSpec",
+    "Windows",
+    "baselines",
+    "cut",
+    "describe",
+    "load",
+    "names",
+    "prepare",
+    "read",
+]

@@ -1,0 +1,120 @@
+"""What can be asked of the data: the tables `[data]` and `[window]` of a benchmark, and the error for wrong asking.
+
+Where a part ends is written in one of three ways, told apart by their type:
+
+- `train = 0.7`, a number between 0 and 1: that share of the series' rows;
+- `train = 800`, a whole number: that many rows;
+- `train = "1990-01-01"`, an ISO date or time: every row before it.
+
+The parts follow one another: train from the first row, then validation, then test with all that is left, or with as
+much of it as `test` says. Shares are shares of rows, not of windows, so that the test part stays the same when the
+window's length changes.
+"""
+
+from datetime import date, datetime
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictFloat, StrictInt, StrictStr, model_validator
+
+Dtype = Literal["float32", "float64"]
+
+
+class DataError(ValueError):
+    """The data cannot be used as asked; the message is one sentence: what is wrong, where, and what would be right."""
+
+
+def _checked_end(value: object) -> object:
+    if isinstance(value, date | datetime):  # TOML has dates of its own
+        return value.isoformat()
+    if isinstance(value, str):
+        try:
+            datetime.fromisoformat(value)
+        except ValueError:
+            raise ValueError(f"{value!r} is no ISO date, 1990-01-31 would be one") from None
+    elif isinstance(value, float) and not 0 <= value < 1:
+        raise ValueError(f"{value} is no share: write a number from 0 to 1, a whole number of rows, or an ISO date")
+    elif isinstance(value, int) and value < 0:
+        raise ValueError(f"{value} rows cannot be: write a share like 0.7, a number of rows, or an ISO date")
+    return value
+
+
+def _tuple_of_names(value: object) -> object:
+    return tuple(value) if isinstance(value, list) else value
+
+
+End = Annotated[StrictFloat | StrictInt | StrictStr, BeforeValidator(_checked_end)]
+Names = Annotated[str | tuple[str, ...], BeforeValidator(_tuple_of_names)]
+Count = Annotated[int, Field(strict=True, ge=1)]
+Flag = Annotated[bool, Field(strict=True)]
+
+CSV_ONLY = ("time", "time_format", "separator", "decimal", "missing", "gaps", "unit")
+
+
+class DataSpec(BaseModel):
+    """The table `[data]`: which numbers, how they are split, differenced and scaled."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    series: str | None = None  # a registered name, or else:
+    csv: Path | None = None  # the user's own file: CSV, or Parquet by its ending .parquet or .pq
+    target: Names | None = None  # column(s) to forecast; a registered series has its own
+    features: Names | None = None  # further input columns, "*": all. Default: csv none, a registered series all
+    time: str | None = None  # csv: the column of time stamps
+    time_format: str | None = None  # csv: as strptime reads it ("%d/%m/%Y"); default: ISO 8601, YYYYMMDD or years
+    separator: str = ","  # csv
+    decimal: Literal[".", ","] = "."  # csv
+    missing: str | None = None  # csv: further markers, "999.9, -9999"; "" for none; default: see `files`
+    gaps: Literal["refuse", "carry", "interpolate"] = "refuse"  # csv: what fills a missing value; see `series`
+    unit: str = ""  # csv
+    season: Count | None = None  # in steps; default: the series' own
+    order: Literal["time", "rows"] = "time"  # "rows": window over rows although they are no regular time series
+    difference: Flag = False  # learn the change from row to row, per column, before scaling
+    scaling: Literal["standard", "minmax", "none"] = "standard"  # per column
+    scale_on: Literal["train", "all"] = "train"  # "all" lets the scaler see the test part, as many lessons do
+    train: End = 0.7
+    validation: End = 0.15
+    test: End | None = None  # None: all that is left
+
+    @model_validator(mode="after")
+    def _one_source(self) -> "DataSpec":
+        if (self.series is None) == (self.csv is None):
+            raise ValueError("give either series, a registered name, or csv, the path of a file")
+        if self.csv is not None and not self.target:
+            raise ValueError("csv needs target, the name of the column to forecast")
+        stray = [] if self.series is None else [name for name in CSV_ONLY if name in self.model_fields_set]
+        if stray:
+            raise ValueError(f"{stray[0]} belongs to csv; series = {self.series!r} brings its own")
+        return self
+
+    @model_validator(mode="after")
+    def _shares_leave_a_test_part(self) -> "DataSpec":
+        shares = [end for end in (self.train, self.validation, self.test) if isinstance(end, float)]
+        if sum(shares) > (1 - 1e-9 if self.test is None else 1 + 1e-9):
+            raise ValueError(
+                f"train = {self.train}, validation = {self.validation} and the test part are more than all rows: "
+                "shares must stay below 1 together, so that some rows are left for the test part"
+            )
+        return self
+
+
+class WindowSpec(BaseModel):
+    """The table `[window]`: how much past goes in, how much future comes out."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    length: Count  # T, rows of input
+    horizon: Count = 1  # H, rows of output
+    stride: Count = 1  # rows from one window to the next
+    min_history: Count | None = None  # below length: also windows with that little past, zeros and a mask on their left
+
+    @model_validator(mode="after")
+    def _history_fits(self) -> "WindowSpec":
+        if self.min_history is not None and self.min_history > self.length:
+            raise ValueError(f"min_history = {self.min_history} is longer than the window, length = {self.length}")
+        return self
+
+    @property
+    def shortest(self) -> int:
+        """The least past that a window has."""
+        return self.min_history or self.length
