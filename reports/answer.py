@@ -1,0 +1,202 @@
+"""The answer in words, derived from the numbers: who is fastest, whose forecasts hold, what is not known."""
+
+from dataclasses import dataclass
+
+from benchmarks.runner.records import Case
+from reports.comparison import CaseComparison
+from reports.run import Group, Run
+from reports.statistics import ENOUGH, Interval
+from reports.tables import Comparisons, over_seeds, score_unit
+from reports.wording import (
+    backend_name,
+    case_name,
+    count,
+    four_digits,
+    listed,
+    plural,
+    sentence,
+    signed,
+    span,
+    squared,
+    within,
+)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """`cases` pairs a case's name with its sentences; `state` says what is missing, `limits` what cannot be said."""
+
+    cases: tuple[tuple[str, str], ...]
+    state: tuple[str, ...]
+    limits: tuple[str, ...]
+
+
+def answer(run: Run, comparisons: Comparisons) -> Answer:
+    cases = tuple((case_name(case), _case(run, case, comparisons[case.label])) for case in run.manifest.cases)
+    return Answer(cases, _state(run), _limits(run, comparisons))
+
+
+def _case(run: Run, case: Case, comparison: CaseComparison) -> str:
+    groups = [group for group in run.select(case, run.mode) if group.outcomes]
+    if not groups:
+        return "No trial has finished."
+    parts = [*_speed(case, comparison), *_forecasts(run, groups, comparison)]
+    if comparison.rivals:
+        parts.append(_whole_training(case, comparison))
+    return " ".join(sentence(part) for part in parts)
+
+
+def _speed(case: Case, comparison: CaseComparison) -> list[str]:
+    model = f"this {case.cell.upper()}"
+    told = []
+    if not comparison.backends:
+        told.append("Native models differ, so this run makes no statement about speed")
+    elif comparison.rivals:
+        told.append(_ranking(model, comparison))
+    elif len(comparison.backends) == 1 and comparison.reference:
+        told.append(f"{backend_name(comparison.reference)} ran alone, so there is nothing to compare its speed with")
+    refused = [c for c in comparison.backends.values() if not c.comparable]
+    for reason in dict.fromkeys(c.reasons[0] for c in refused):
+        names = listed([backend_name(c.backend) for c in refused if c.reasons[0] == reason])
+        told.append(f"No speed ratio for {names}: {reason}")
+    return told
+
+
+def _ranking(model: str, comparison: CaseComparison) -> str:
+    """Who trains `model` fastest, by the steady epoch."""
+    found = [(rival.backend, rival.epoch) for rival in comparison.rivals if rival.epoch]
+    (first, lead), *others = found
+    reference = backend_name(comparison.reference or "")
+    once = " in the one round that was run" if lead.single else ""
+    if lead.low > 1:
+        pace = f"{span(lead.low, lead.high)} times as fast as {reference}"
+        rest = f"; {listed([_clause(*other) for other in others])}" if others else ""
+        return f"On this machine {backend_name(first)} trains {model} {pace}{once}{rest}"
+    clauses = listed([_clause(*rival) for rival in found])
+    if all(interval.high < 1 for _, interval in found):
+        return f"On this machine {reference} trains {model} fastest{once}: {clauses}"
+    return f"On this machine nothing trains {model} clearly faster than {reference}{once}: {clauses}"
+
+
+def _clause(backend: str, found: Interval) -> str:
+    name = backend_name(backend)
+    if found.low > 1:
+        return f"{name} is {span(found.low, found.high)} times as fast"
+    if found.high < 1:
+        return f"{name} takes {span(1 / found.high, 1 / found.low)} times as long"
+    return f"{name} cannot be told apart ({span(found.low, found.high)} times as fast)"
+
+
+def _whole_training(case: Case, comparison: CaseComparison) -> str:
+    """The same with the first step counted, which may turn the order round."""
+    clauses = listed([_clause(rival.backend, found) for rival in comparison.rivals if (found := rival.training)])
+    return f"Over a whole training of {plural(case.epochs, 'epoch')}, compilation included, {clauses}"
+
+
+def _forecasts(run: Run, groups: list[Group], comparison: CaseComparison) -> list[str]:
+    """Whether equal models forecast alike, and whether any of it beats what needs no network."""
+    told = []
+    if comparison.agreement is not None:
+        members = len(comparison.rivals) + 1
+        who = "Both forecasts" if members == 2 else f"All {count(members)} forecasts"
+        told.append(f"{who} agree within {within(comparison.agreement)} in test MSE")
+    seasonal = all(o.scores.skill_seasonal is not None for g in groups for o in g.outcomes.values())
+    told.append(_verdict(groups, seasonal=seasonal))
+    better = _better_baseline(run, groups)
+    return [*told, better] if better else told
+
+
+def _verdict(groups: list[Group], *, seasonal: bool) -> str:
+    """Which forecasts beat which naive ones, for every seed."""
+    beaten: dict[str, list[str]] = {"persistence": _winners(groups, "skill_persistence")}
+    if seasonal:
+        beaten["the seasonal naive forecast"] = _winners(groups, "skill_seasonal")
+    everyone, nobody = [], []
+    told = []
+    for naive, winners in beaten.items():
+        if len(winners) == len(groups):
+            everyone.append(naive)
+        elif not winners:
+            nobody.append(naive)
+        else:
+            told.append(f"only {listed(winners)} {'beats' if len(winners) == 1 else 'beat'} {naive} with every seed")
+    whole = _everyone(groups)
+    if everyone:
+        told.insert(0, f"{whole} {'beats' if len(groups) == 1 else 'beat'} {listed(everyone)}")
+    if nobody:
+        told.append(f"no forecast beats {' or '.join(nobody)} with every seed ({_skills(groups, nobody[0])})")
+    return "; ".join(told)
+
+
+def _everyone(groups: list[Group]) -> str:
+    names = [backend_name(group.backend) for group in groups]
+    return {1: names[0], 2: "both"}.get(len(groups), f"all {count(len(groups))}")
+
+
+def _winners(groups: list[Group], skill: str) -> list[str]:
+    return [
+        backend_name(group.backend)
+        for group in groups
+        if all(getattr(outcome.scores, skill) > 0 for outcome in group.outcomes.values())
+    ]
+
+
+def _skills(groups: list[Group], naive: str) -> str:
+    field = "skill_persistence" if naive == "persistence" else "skill_seasonal"
+    found = [getattr(outcome.scores, field) for group in groups for outcome in group.outcomes.values()]
+    low, high = signed(min(found)), signed(max(found))
+    return f"skill {low}" if low == high else f"skill {low} to {high}"
+
+
+def _better_baseline(run: Run, groups: list[Group]) -> str | None:
+    """The best forecast without a network, where it is at least as good as the best backend's median."""
+    medians = [found.median for group in groups if (found := over_seeds(group, lambda o: o.scores.mse))]
+    known = run.data(groups[0].case).baselines
+    if not medians or not known:
+        return None
+    best = min(known, key=lambda baseline: baseline.scores.mse)
+    if best.scores.mse > min(medians):
+        return None
+    unit = squared(score_unit(run))
+    figures = f"test MSE {four_digits(best.scores.mse)} against {four_digits(min(medians))} {unit}".rstrip()
+    return f"Yet {best.name}, which needs no network, does as well or better ({figures})"
+
+
+def _state(run: Run) -> tuple[str, ...]:
+    """What stands between this report and a complete one."""
+    planned, finished = len(run.manifest.trials), len(run.trials)
+    told = []
+    if finished < planned:
+        told.append(
+            f"{finished} of {planned} trials have finished: the run is under way or was interrupted, "
+            "and this page shows what there is."
+        )
+    if run.failed:
+        told.append(f"{len(run.failed)} of {plural(planned, 'trial')} failed; their reasons are listed below.")
+    if run.certificate is None:
+        told.append("There is no certificate yet: no speed ratio is printed before the models are proven equal.")
+    return tuple(told)
+
+
+def _limits(run: Run, comparisons: Comparisons) -> tuple[str, ...]:
+    """Which statements the numbers do not carry, and what would carry them."""
+    told = []
+    if len(run.seeds) < ENOUGH:
+        told.append(
+            f"{plural(len(run.seeds), 'seed')} cannot carry a 95 % interval of a median, {ENOUGH} can: "
+            f"{'the ranges shown are what was seen, no more' if len(run.seeds) > 1 else 'no range is shown'}."
+        )
+    if len(run.hosts()) > 1:
+        told.append(f"Trials ran on {plural(len(run.hosts()), 'host')}: ratios are made within a host only.")
+    rounds = [ratio for c in comparisons.values() for ratio in c.rivals if ratio.epoch and not ratio.epoch.single]
+    unclear = [r for r in rounds if r.epoch and r.epoch.low <= 1 <= r.epoch.high]
+    if unclear:
+        names = listed(list(dict.fromkeys(backend_name(r.backend) for r in unclear)))
+        told.append(f"The speed of {names} is not told apart from the reference's in at least one case.")
+    return tuple(told)
+
+
+def environment_line(run: Run) -> str:
+    """The machine in a few words."""
+    found = run.manifest.environment
+    return f"{found.processor}, {plural(len(found.cores), 'core')}" + (f", {found.gpu}" if found.gpu else "")

@@ -1,0 +1,240 @@
+"""The tables of evidence: certificate, agreement, native beside matched, every trial, what failed, the machine."""
+
+from benchmarks.runner.records import Check, Outcome
+from reports.comparison import MARGIN, Comparison
+from reports.grid import NONE, Cell, Column, Link, Row, Table, measured, number, row
+from reports.run import Group, Run
+from reports.statistics import equivalent, steady_epoch
+from reports.tables import Comparisons, over_seeds, score_unit
+from reports.wording import (
+    backend_name,
+    case_name,
+    four_digits,
+    listed,
+    scientific,
+    sentence,
+    squared,
+    time_unit,
+    whole,
+    within,
+)
+
+FIGURES = ("outputs", "gradients", "losses", "weights")
+
+
+def text(label: str) -> Column:
+    return Column(label, numeric=False)
+
+
+def certificate(run: Run) -> Table:
+    """Every check of every backend against the oracle; a figure beyond its bound is marked."""
+    columns = (
+        *map(text, ("model", "backend", "precision", "verdict")),
+        *map(Column, FIGURES),
+        Column("parameters"),
+        text("kernel"),
+    )
+    cases = {case.label: case_name(case) for case in run.manifest.cases}
+    checks = run.certificate.checks if run.certificate else ()
+    rows = tuple(
+        row(
+            Cell(cases.get(check.case, check.case)),
+            Cell(backend_name(check.backend)),
+            Cell(check.dtype),
+            Cell("equal", tone="good")
+            if check.passed
+            else Cell("not equal", notes=(_failure(check, cases.get(check.case, check.case)),), tone="bad"),
+            *(_difference(check, name) for name in FIGURES),
+            number(check.parameter_count, whole),
+            Cell(check.kernel),
+        )
+        for check in checks
+    )
+    steps = sorted({check.steps for check in checks})
+    caption = (
+        "The largest relative difference from an oracle that computes in float64 NumPy, with the bound beside it: of "
+        "the outputs, of the gradient of every parameter, then of the loss of each step and of all weights over "
+        f"{listed([str(step) for step in steps])} steps of Adam, from random weights."
+        if checks
+        else "No backend has been checked against the oracle yet, so no speed ratio is printed."
+    )
+    return Table("certificate", "The certificate", caption, columns, rows)
+
+
+def _failure(check: Check, case: str) -> str:
+    return f"{backend_name(check.backend)}, {case}, {check.dtype}: {(check.failure or '').rstrip('.')}."
+
+
+def _difference(check: Check, name: str) -> Cell:
+    value, bound = getattr(check, name), check.bounds.get(name)
+    if bound is None:
+        return number(value, scientific)
+    limit = f"≤ {bound:.0e}".replace("e-0", "e-")
+    return Cell(scientific(value), value, limit, tone="" if value <= bound else "bad")
+
+
+def agreement(run: Run, comparisons: Comparisons) -> Table:
+    """How closely the forecasts of equal models agree after training, each with the reference's."""
+    unit = score_unit(run)
+    columns = (
+        *map(text, ("model", "backend", "against")),
+        Column("rounds"),
+        Column("largest difference of a forecast", unit),
+        Column("largest difference of a test MSE"),
+        text(f"test MSE the same within {MARGIN:.0%}?"),
+    )
+    rows = tuple(
+        row(
+            Cell(case_name(comparison.case)),
+            Cell(backend_name(rival.backend)),
+            Cell(backend_name(rival.reference or "")),
+            number(len(rival.seeds), whole),
+            number(rival.forecast_difference),
+            Cell(within(largest), largest),
+            _equivalence(rival),
+        )
+        for comparison in comparisons.values()
+        for rival in comparison.rivals
+        for largest in [max(map(abs, rival.error_differences))]
+    )
+    caption = (
+        "In matched mode, within each round. The last column is a statement about other seeds too: two one-sided t "
+        f"tests of the mean difference against ± {MARGIN:.0%}, which need at least two rounds."
+    )
+    return Table("agreement", "How closely the forecasts agree", caption, columns, rows)
+
+
+def _equivalence(rival: Comparison) -> Cell:
+    p = equivalent(rival.error_differences, MARGIN)
+    if p is None:
+        return Cell("one round cannot tell", tone="muted")
+    level = "p < 0.001" if p < 0.001 else f"p = {p:.3f}"
+    return Cell("yes", detail=level, tone="good") if p < 0.05 else Cell("not shown", detail=level, tone="muted")
+
+
+def native(run: Run) -> Table:
+    """Native beside matched, as "native | matched" pairs of columns; empty unless the run has both."""
+    factor, time = time_unit(
+        epoch for g in run.groups for o in g.outcomes.values() if (epoch := steady_epoch(o.times.epochs)) is not None
+    )
+    heads = (("parameters", ""), ("first loss", ""), ("test MSE", squared(score_unit(run))), ("epoch", time))
+    columns = (
+        *map(text, ("model", "backend")),
+        *(Column(f"{label}, {mode}", unit) for label, unit in heads for mode in ("matched", "native")),
+    )
+
+    def pair(matched: Group, other: Group) -> Row:
+        both = (matched, other)
+        return row(
+            Cell(case_name(matched.case)),
+            Cell(backend_name(matched.backend)),
+            *(measured(over_seeds(g, lambda o: float(o.parameter_count)), whole) for g in both),
+            *(measured(over_seeds(g, lambda o: o.first_loss)) for g in both),
+            *(measured(over_seeds(g, lambda o: o.scores.mse), four_digits) for g in both),
+            *(measured(over_seeds(g, lambda o: steady_epoch(o.times.epochs)), factor=factor) for g in both),
+        )
+
+    caption = (
+        "Matched models compute the same function from the same weights. Native ones are what each framework gives a "
+        "user who types the obvious, so they are other models, and their times give no ratio. The first loss is that "
+        "of the first batch before any update, in scaled units."
+    )
+    return Table("native", "Native beside matched", caption, columns, tuple(pair(a, b) for a, b in pairs(run)))
+
+
+def pairs(run: Run) -> list[tuple[Group, Group]]:
+    """Each matched group with the native one of the same case and backend, where both have finished trials."""
+    found = {(group.case.label, group.backend, group.mode): group for group in run.groups if group.outcomes}
+    keys = [(case, backend) for case, backend, mode in found if mode == "matched"]
+    return [
+        (found[case, backend, "matched"], found[case, backend, "native"])
+        for case, backend in keys
+        if (case, backend, "native") in found
+    ]
+
+
+def trials(run: Run) -> Table:
+    """Every planned trial in the order of execution, with its record, its failure, or the word that it is missing."""
+    columns = (
+        Column("place"),
+        *map(text, ("model", "backend", "mode")),
+        Column("seed"),
+        text("state"),
+        Column("test MSE", squared(score_unit(run))),
+        Column("training", "s"),
+        Column("first step", "s"),
+        Column("epoch", "s"),
+        text("host"),
+        text("record"),
+    )
+    cases = {case.label: case_name(case) for case in run.manifest.cases}
+    finished = {trial.plan.key: trial for trial in run.trials}
+    rows = []
+    for plan in sorted(run.manifest.trials, key=lambda plan: plan.place):
+        trial = finished.get(plan.key)
+        state = Cell("missing", tone="muted") if trial is None else Cell("finished") if trial.outcome else None
+        rows.append(
+            row(
+                number(plan.place + 1, whole),
+                Cell(cases[plan.case]),
+                Cell(backend_name(plan.backend)),
+                Cell(plan.mode),
+                number(plan.seed, lambda seed: f"{seed:.0f}"),
+                state or Cell("failed", tone="bad"),
+                *_raw(trial.outcome if trial else None),
+                Cell("", links=(Link(plan.key[:8], f"trials/{plan.key}.json"),)) if trial else Cell(NONE),
+            )
+        )
+    caption = "In the order in which they were run, with the raw records."
+    return Table("trials", "Every trial", caption, columns, tuple(rows))
+
+
+def _raw(outcome: Outcome | None) -> tuple[Cell, ...]:
+    if outcome is None:
+        return (Cell(NONE, tone="muted"),) * 5
+    found = outcome.times
+    times = (found.training, found.first_step, steady_epoch(found.epochs))
+    return (number(outcome.scores.mse, four_digits), *map(number, times), Cell(outcome.host))
+
+
+def environment(run: Run) -> Table:
+    """The machine and the software, as the run found them."""
+    found, hosts = run.manifest.environment, run.hosts()
+    lines = {
+        "processor": f"{found.processor} ({found.machine})",
+        "cores used": f"{len(found.cores)} ({', '.join(map(str, found.cores))})",
+        "memory": f"{found.memory_bytes / 2**30:.1f} GiB",
+        "GPU": found.gpu or "none",
+        "system": found.system,
+        "hosts": listed(hosts) or NONE,
+        "Python": found.python,
+        **found.packages,
+        **found.variables,
+        "commit": found.commit or "unknown",
+        "started": run.manifest.started,
+    }
+    rows = tuple(row(Cell(name), Cell(value)) for name, value in lines.items())
+    return Table("environment", "The machine", "As the run found it.", (text("what"), text("value")), rows)
+
+
+def data(run: Run) -> Table:
+    """What the forecasts were made of."""
+    found = run.manifest.data.values()
+    columns = (
+        *map(text, ("series", "unit", "step")),
+        *map(Column, ("rows", "features", "window", "horizon", "train", "validation", "test")),
+        text("licence and source"),
+    )
+    rows = tuple(
+        row(
+            Cell(d.title, notes=tuple(sentence(note) for note in d.notes)),
+            Cell(d.unit),
+            Cell(d.step),
+            *(number(n, whole) for n in (d.rows, len(d.features), d.window, d.horizon)),
+            *(number(n, whole) for n in (d.train_windows, d.validation_windows, d.test_windows)),
+            Cell(f"{d.licence}; {d.source}"),
+        )
+        for d in found
+    )
+    caption = "Split in order of time; train, validation and test are counted in windows."
+    return Table("data", "The data", caption, columns, rows)

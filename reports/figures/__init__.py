@@ -1,0 +1,22 @@
+"""Every figure that a run has data for, in the order of the page."""
+
+from reports.figures.forecast import by_horizon, forecasts
+from reports.figures.learning import losses, progress
+from reports.figures.speed import parts, ratios
+from reports.figures.style import Figure
+from reports.run import Run
+from reports.tables import Comparisons
+
+__all__ = ["Figure", "draw"]
+
+
+def draw(run: Run, comparisons: Comparisons) -> tuple[Figure, ...]:
+    found = (
+        ratios(comparisons),
+        parts(run),
+        progress(run, comparisons),
+        *forecasts(run),
+        by_horizon(run),
+        *(losses(run, mode) for mode in run.modes),
+    )
+    return tuple(figure for figure in found if figure)

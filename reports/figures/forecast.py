@@ -1,0 +1,128 @@
+"""Figures of forecasts: against the truth with what is left over, and the error by horizon."""
+
+from datetime import datetime
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure as Canvas
+
+from benchmarks.runner.records import Case, Data
+from reports.figures.style import (
+    FAINT,
+    INK,
+    PANELS,
+    WIDTH,
+    Figure,
+    colour,
+    legend,
+    line_style,
+    nested,
+    shown,
+    styled,
+    to_svg,
+)
+from reports.run import Group, Run
+from reports.wording import backend_name, case_name, four_digits, plural
+
+STRETCH = 104  # test windows shown at most, the last ones: more would hide one line behind another
+
+
+def forecasts(run: Run) -> tuple[Figure, ...]:
+    """A figure a case, of the seed that most backends have finished."""
+    found = [_one(run, case) for case in run.manifest.cases[:PANELS]]
+    return tuple(figure for figure in found if figure)
+
+
+def _one(run: Run, case: Case) -> Figure | None:
+    groups = [group for group in run.select(case, run.mode) if group.outcomes]
+    if not groups:
+        return None
+    data = run.data(case)
+    seed = max(run.seeds, key=lambda seed: sum(seed in group.outcomes for group in groups))
+    drawn = [(group, group.outcomes[seed]) for group in groups if seed in group.outcomes]
+    name = f"forecast-{run.manifest.cases.index(case) + 1}"
+    with styled(name):
+        canvas = Canvas(figsize=(WIDTH, 4.3), layout="constrained")
+        upper, lower = canvas.subplots(2, 1, sharex=True, height_ratios=(1.7, 1))
+        times = _times(data.test_times)[-STRETCH:]
+        truth = _first_step(data.test_truth)
+        upper.plot(times, truth, color=INK, linewidth=5, alpha=0.3, label="truth")
+        for place, (group, outcome) in enumerate(drawn):
+            style = {**line_style(group.backend), **nested(place, len(drawn), step=1.0)}
+            forecast = _first_step(outcome.predictions)
+            upper.plot(times, forecast, **style)
+            lower.plot(times, forecast - truth, **style)
+        _persistence_band(lower, data)
+        upper.set_title(_axis(data.title, data.unit))
+        lower.set_title(_axis("forecast − truth", data.unit))
+        lower.axhline(0, color=FAINT, linewidth=0.8)
+        lower.set_xlabel(f"time of the target, a point a {data.step}")
+        legend(canvas, upper)
+        svg = to_svg(canvas)
+    step = "" if data.horizon == 1 else f" one {data.step} ahead"
+    caption = (
+        f"{case_name(case)}, {run.mode} mode, seed {seed}: the last {plural(len(times), data.step)} of the test part, "
+        f"forecast{step}. Below, what is left over; the grey band is ± the RMSE of persistence."
+    )
+    errors = "; ".join(f"{backend_name(g.backend)} RMSE {four_digits(o.scores.rmse)} {data.unit}" for g, o in drawn)
+    title = f"Forecast against truth, {case_name(case)}"
+    return Figure(name, title, caption, f"Forecasts follow the truth; over the whole test part, {errors}.", svg)
+
+
+def _persistence_band(axes: Axes, data: Data) -> None:
+    rmse = next((baseline.scores.rmse for baseline in data.baselines if baseline.name == "persistence"), None)
+    if rmse is not None:
+        axes.axhspan(-rmse, rmse, color=FAINT, alpha=0.18, linewidth=0)
+
+
+def _first_step(values: tuple[tuple[float, ...], ...]) -> np.ndarray:
+    """(N, H) to the last `STRETCH` values of the first step ahead."""
+    return np.array([row[0] for row in values[-STRETCH:]])
+
+
+def _times(texts: tuple[str, ...]) -> np.ndarray:
+    """Dates where they are dates, else the places in the test part."""
+    try:
+        dates = [datetime.fromisoformat(text) for text in texts if not text.isdigit()]
+    except ValueError:
+        dates = []
+    return np.array(dates, dtype="datetime64[s]") if len(dates) == len(texts) else np.arange(len(texts))
+
+
+def _axis(label: str, unit: str) -> str:
+    return f"{label}, {unit}" if unit else label
+
+
+def by_horizon(run: Run) -> Figure | None:
+    """RMSE at each step ahead, the median over seeds; only where a forecast has several steps."""
+    cases = [case for case in run.manifest.cases if case.horizon > 1 and _any(run, case)]
+    if not cases:
+        return None
+    drawn = cases[:PANELS]
+    with styled("horizon"):
+        canvas = Canvas(figsize=(WIDTH, 0.6 + 2.1 * len(drawn)), layout="constrained")
+        grid = canvas.subplots(len(drawn), 1, squeeze=False)[:, 0]
+        for axes, case in zip(grid, drawn, strict=True):
+            truth = np.array(run.data(case).test_truth)
+            steps = np.arange(1, case.horizon + 1)
+            for group in _any(run, case):
+                errors = [np.array(o.predictions) - truth for o in group.outcomes.values()]
+                values = np.array([np.sqrt(np.mean(error**2, axis=0)) for error in errors])  # (seeds, H)
+                axes.plot(steps, np.median(values, axis=0), marker="o", markersize=3, **line_style(group.backend))
+                low, high = values.min(axis=0), values.max(axis=0)
+                axes.fill_between(steps, low, high, color=colour(group.backend), alpha=0.12, linewidth=0)
+            axes.set_title(case_name(case))
+            axes.set_ylim(bottom=0)
+            axes.set_ylabel(_axis("RMSE", run.data(case).unit))
+            axes.grid(axis="y")
+        grid[-1].set_xlabel("steps ahead")
+        legend(canvas, grid[0])
+        svg = to_svg(canvas)
+    caption = (
+        f"The error grows with the distance: median over the seeds, band from lowest to highest.{shown(len(cases))}"
+    )
+    return Figure("horizon", "Error by horizon", caption, "RMSE against steps ahead, a line a backend.", svg)
+
+
+def _any(run: Run, case: Case) -> list[Group]:
+    return [group for group in run.select(case, run.mode) if group.outcomes]

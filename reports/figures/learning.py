@@ -1,0 +1,133 @@
+"""Figures of learning: the loss by epoch, and the loss by seconds spent."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure as Canvas
+from matplotlib.ticker import MaxNLocator
+
+from benchmarks.runner.records import Case, Mode, Outcome
+from reports.figures.style import PANELS, WIDTH, Figure, colour, legend, line_style, nested, shown, styled, to_svg
+from reports.run import Group, Run
+from reports.tables import Comparisons, over_seeds
+from reports.wording import backend_name, case_name, significant
+
+CURVES: dict[str, Callable[[Outcome], tuple[float, ...]]] = {
+    "training": lambda outcome: outcome.train_losses,
+    "validation": lambda outcome: outcome.validation_losses,
+}
+
+
+def losses(run: Run, mode: Mode) -> Figure | None:
+    """A row a case: training and validation loss by epoch, the median over seeds in the band of all of them."""
+    cases = [case for case in run.manifest.cases if _finished(run, case, mode)]
+    if not cases:
+        return None
+    drawn = cases[:PANELS]
+    kinds = [kind for kind in CURVES if any(_curves(g, kind) for case in drawn for g in run.select(case, mode))]
+    with styled(f"losses-{mode}"):
+        canvas = Canvas(figsize=(WIDTH, 0.6 + 2.1 * len(drawn)), layout="constrained")
+        grid = canvas.subplots(len(drawn), len(kinds), sharex=True, sharey="row", squeeze=False)
+        for row, case in zip(grid, drawn, strict=True):
+            for axes, kind in zip(row, kinds, strict=True):
+                groups = _finished(run, case, mode)
+                for place, group in enumerate(groups):
+                    style = nested(place, len(groups)) if mode == "matched" else {}
+                    _band(axes, group, kind, {**line_style(group.backend), **style})
+                axes.set_title(f"{case_name(case)}, {kind}")
+                axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
+                axes.grid(axis="y")
+        for axes in grid[-1]:
+            axes.set_xlabel("epoch")
+        canvas.supylabel("mean squared error, scaled units", fontsize=9.5)
+        legend(canvas, grid[0, 0])
+        svg = to_svg(canvas)
+    story = {
+        "matched": "Equal models learn alike: where the certificate holds, the lines lie on one another.",
+        "native": "Native models start elsewhere and learn differently.",
+    }[mode]
+    caption = f"The median over the seeds in the band from lowest to highest. {story}{shown(len(cases))}"
+    said = "; ".join(_end(group) for case in drawn for group in _finished(run, case, mode))
+    return Figure(
+        f"losses-{mode}", f"Loss curves, {mode} mode", caption, f"Training loss in the last epoch: {said}.", svg
+    )
+
+
+def _band(axes: Axes, group: Group, kind: str, style: dict[str, Any]) -> None:
+    curves = _curves(group, kind)
+    if not curves:
+        return
+    shortest = min(map(len, curves))
+    values = np.array([one[:shortest] for one in curves])  # (seeds, epochs)
+    epochs = np.arange(1, shortest + 1)
+    axes.plot(epochs, np.median(values, axis=0), **style)
+    if len(curves) > 1:
+        low, high = values.min(axis=0), values.max(axis=0)
+        axes.fill_between(epochs, low, high, color=colour(group.backend), alpha=0.12, linewidth=0)
+
+
+def progress(run: Run, comparisons: Comparisons) -> Figure | None:
+    """Loss against seconds since the first step: what accuracy after how long, of backends that may be compared."""
+    groups = [
+        group
+        for group in run.groups
+        if group.mode == "matched"
+        and group.outcomes
+        and comparisons[group.case.label].backends[group.backend].comparable
+    ]
+    cases = list(dict.fromkeys(group.case.label for group in groups))
+    if not groups:
+        return None
+    drawn = cases[:PANELS]
+    columns = min(2, len(drawn))
+    rows = -(-len(drawn) // columns)
+    with styled("progress"):
+        canvas = Canvas(figsize=(WIDTH, 0.6 + 2.3 * rows), layout="constrained")
+        grid = canvas.subplots(rows, columns, sharey=True, squeeze=False)
+        for axes, label in zip(grid.flat, drawn, strict=False):
+            for group in (group for group in groups if group.case.label == label):
+                for number, outcome in enumerate(group.outcomes.values()):
+                    style = line_style(group.backend)
+                    axes.plot(_clock(outcome), _loss(outcome), **{**style, "label": None if number else style["label"]})
+            axes.set_title(case_name(next(group.case for group in groups if group.case.label == label)))
+            axes.set_xlim(left=0)
+            axes.grid(axis="y")
+        for axes in grid.flat[len(drawn) :]:
+            axes.set_visible(False)
+        canvas.supxlabel("seconds of training, compilation included", fontsize=9.5)
+        canvas.supylabel("mean squared error, scaled units", fontsize=9.5)
+        legend(canvas, grid[0, 0])
+        svg = to_svg(canvas)
+    kind = "Validation" if any(_curves(group, "validation") for group in groups) else "Training"
+    caption = (
+        f"{kind} loss after each epoch, a line a seed. A line starts late where much is compiled.{shown(len(cases))}"
+    )
+    alt = f"{kind} loss against seconds, {', '.join(dict.fromkeys(backend_name(g.backend) for g in groups))}."
+    return Figure("progress", "What accuracy after how many seconds", caption, alt, svg)
+
+
+def _clock(outcome: Outcome) -> list[float]:
+    """Seconds since the start of training, at the end of each epoch."""
+    return [float(value) for value in outcome.times.first_step + np.cumsum(outcome.times.epochs)][: len(_loss(outcome))]
+
+
+def _loss(outcome: Outcome) -> tuple[float, ...]:
+    found = outcome.validation_losses or outcome.train_losses
+    return found[: len(outcome.times.epochs)]
+
+
+def _finished(run: Run, case: Case, mode: Mode) -> list[Group]:
+    return [group for group in run.select(case, mode) if group.outcomes]
+
+
+def _curves(group: Group, kind: str) -> list[tuple[float, ...]]:
+    """One a seed; empty where the run has none of this kind."""
+    return [found for outcome in group.outcomes.values() if (found := CURVES[kind](outcome))]
+
+
+def _end(group: Group) -> str:
+    found = over_seeds(group, lambda outcome: outcome.train_losses[-1] if outcome.train_losses else None)
+    value = significant(found.median) if found else "unknown"
+    return f"{backend_name(group.backend)}, {case_name(group.case)}, {value}"

@@ -1,0 +1,119 @@
+"""How figures look: one colour a framework, calm axes, and SVG that is the same for the same records."""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from io import StringIO
+from typing import Any
+
+import matplotlib
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure as Canvas
+
+from reports.wording import backend_name
+
+# Okabe & Ito (2008): told apart by colour-blind readers, and clear on white and on near-black alike.
+COLOURS = {
+    "pytorch": "#D55E00",
+    "keras": "#009E73",
+    "flax": "#0072B2",
+    "keras-jax": "#56B4E9",
+    "keras-torch": "#E69F00",
+}
+OTHER = "#CC79A7"
+DASHES = {"pytorch": "solid", "keras": (0, (6, 2)), "flax": (0, (1.5, 1.5)), "keras-jax": (0, (4, 1, 1, 1))}
+
+# Stand-ins for what depends on the reader's theme; `inline` and `standalone` put the real ones in.
+INK, FAINT, PAPER = "#010203", "#a1a2a3", "#fafbfc"
+WIDTH = 7.6  # inches; the page scales a figure to its column
+PANELS = 4  # cases a figure shows: more would be too small to read
+
+SETTINGS: dict[Any, Any] = {
+    "svg.fonttype": "none",
+    "font.family": "sans-serif",
+    "font.sans-serif": ["DejaVu Sans"],
+    "font.size": 9.5,
+    "text.parse_math": False,  # a title may hold a dollar sign
+    "text.color": INK,
+    "axes.edgecolor": INK,
+    "axes.labelcolor": INK,
+    "axes.linewidth": 0.7,
+    "axes.titlesize": 10.5,
+    "axes.titlelocation": "left",
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.facecolor": "none",
+    "figure.facecolor": PAPER,
+    "xtick.color": INK,
+    "ytick.color": INK,
+    "grid.color": FAINT,
+    "grid.linewidth": 0.5,
+    "grid.alpha": 0.5,
+    "legend.frameon": False,
+    "lines.linewidth": 1.4,
+    "date.converter": "concise",
+}
+
+
+@dataclass(frozen=True)
+class Figure:
+    """`alt` says what a reader who cannot see it needs to know."""
+
+    name: str
+    title: str
+    caption: str
+    alt: str
+    svg: str
+
+    @property
+    def inline(self) -> str:
+        """To stand inside a page: takes its colours from the text around it."""
+        svg = self.svg[self.svg.index("<svg") :].replace(INK, "currentColor").replace(FAINT, "currentColor")
+        return svg.replace(PAPER, "none")
+
+    @property
+    def standalone(self) -> str:
+        """To stand alone: dark on white, whatever the theme of the page that shows it."""
+        return self.svg.replace(INK, "#333333").replace(FAINT, "#999999").replace(PAPER, "#ffffff")
+
+
+@contextmanager
+def styled(name: str) -> Iterator[None]:
+    """The house style; ids inside the SVG are made from `name`, so that figures may share a page."""
+    with matplotlib.rc_context({**SETTINGS, "svg.hashsalt": name}):
+        yield
+
+
+def to_svg(canvas: Canvas) -> str:
+    """The drawing as SVG without date, and without the ids that nothing in it refers to."""
+    buffer = StringIO()
+    canvas.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None}, bbox_inches="tight", pad_inches=0.06)
+    svg = buffer.getvalue()
+    used = set(re.findall(r'(?:url\(#|href="#)([^)"]+)', svg))
+    return re.sub(r' id="([^"]+)"', lambda found: found[0] if found[1] in used else "", svg)
+
+
+def colour(backend: str) -> str:
+    return COLOURS.get(backend, OTHER)
+
+
+def legend(canvas: Canvas, axes: Axes) -> None:
+    """One legend above all panels, from one panel's labels."""
+    handles, labels = axes.get_legend_handles_labels()
+    canvas.legend(handles, labels, loc="outside upper left", ncols=6, handlelength=2.6, columnspacing=1.6)
+
+
+def shown(cases: int) -> str:
+    """A word on the cases for which there is no room."""
+    return f" Of {cases} cases, the first {PANELS} are drawn." if cases > PANELS else ""
+
+
+def nested(place: int, lines: int, step: float = 1.7) -> dict[str, Any]:
+    """The first line wide, each later one narrower: lines that lie on one another all stay in sight."""
+    return {"linewidth": 1.1 + step * (lines - 1 - place), "linestyle": "solid", "solid_joinstyle": "round"}
+
+
+def line_style(backend: str) -> dict[str, Any]:
+    """Colour and dashes, so that no reader depends on colour alone."""
+    return {"color": colour(backend), "linestyle": DASHES.get(backend, "dashdot"), "label": backend_name(backend)}

@@ -1,0 +1,39 @@
+"""The report as one HTML page that needs nothing else: no network, no other file."""
+
+import json
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from reports.answer import environment_line
+from reports.figures import Figure
+from reports.glossary import HOW_TO_READ, WORDS
+from reports.story import Story
+
+_ENVIRONMENT = Environment(
+    loader=FileSystemLoader(Path(__file__).parent / "templates"),
+    autoescape=True,
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+
+
+def render(story: Story) -> str:
+    """The page as text. Whatever the records hold is escaped; only our own drawings go in as they are."""
+    manifest = story.run.manifest
+    return _ENVIRONMENT.get_template("page.html.j2").render(
+        story=story,
+        manifest=manifest,
+        machine=environment_line(story.run),
+        definition=json.dumps(manifest.definition, indent=2, ensure_ascii=False, default=str),
+        how_to_read=HOW_TO_READ,
+        words=WORDS,
+        svg=_svg,
+    )
+
+
+def _svg(figure: Figure) -> Markup:
+    """matplotlib escapes the text in its drawings, so they are safe as markup."""
+    return Markup(figure.inline)

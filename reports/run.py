@@ -1,0 +1,124 @@
+"""A run as reports see it: its records, grouped by what is repeated over seeds."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from benchmarks.runner.records import (
+    Case,
+    Certificate,
+    Data,
+    Manifest,
+    Mode,
+    Outcome,
+    Plan,
+    RecordError,
+    Trial,
+    read_run,
+)
+
+
+@dataclass(frozen=True)
+class Group:
+    """What is the same but for the seed: one backend in one mode on one case."""
+
+    case: Case
+    backend: str
+    mode: Mode
+    plans: tuple[Plan, ...]
+    trials: tuple[Trial, ...]  # the finished ones of `plans`
+
+    @cached_property
+    def outcomes(self) -> dict[int, Outcome]:
+        """By seed, of the trials that ended well."""
+        return {trial.plan.seed: trial.outcome for trial in self.trials if trial.outcome is not None}
+
+    @property
+    def failed(self) -> int:
+        return sum(trial.outcome is None for trial in self.trials)
+
+    @property
+    def missing(self) -> int:
+        return len(self.plans) - len(self.trials)
+
+
+@dataclass(frozen=True)
+class Run:
+    """All records of a run. What is not there yet is missing, never invented."""
+
+    manifest: Manifest
+    certificate: Certificate | None
+    trials: tuple[Trial, ...]
+
+    @classmethod
+    def read(cls, folder: Path) -> "Run":
+        """Read a run's folder; raises `RecordError` where the records are damaged or contradict each other."""
+        manifest, certificate, trials = read_run(folder)
+        labels, path = {case.label for case in manifest.cases}, folder / "manifest.json"
+        for case in manifest.cases:
+            if case.data not in manifest.data:
+                raise RecordError(f"{path} is damaged: case '{case.label}' uses data '{case.data}', which it lacks.")
+        for plan in manifest.trials:
+            if plan.case not in labels:
+                raise RecordError(f"{path} is damaged: trial {plan.key} is of case '{plan.case}', which it lacks.")
+        return cls(manifest, certificate, trials)
+
+    @cached_property
+    def groups(self) -> tuple[Group, ...]:
+        """Ordered by case, then matched before native, then as the definition lists the backends."""
+        finished = {trial.plan.key: trial for trial in self.trials}
+        found = []
+        for case in self.manifest.cases:
+            for mode in self.modes:
+                for backend in self.backends:
+                    wanted = (case.label, mode, backend)
+                    plans = tuple(p for p in self.manifest.trials if (p.case, p.mode, p.backend) == wanted)
+                    trials = tuple(finished[p.key] for p in plans if p.key in finished)
+                    if plans:
+                        found.append(Group(case, backend, mode, plans, trials))
+        return tuple(found)
+
+    @cached_property
+    def modes(self) -> tuple[Mode, ...]:
+        return tuple(sorted({plan.mode for plan in self.manifest.trials}))
+
+    @cached_property
+    def backends(self) -> tuple[str, ...]:
+        """As the definition lists them; one that only the plan knows comes last."""
+        listed = self.manifest.definition.get("backends")
+        named = [str(name) for name in listed] if isinstance(listed, list | tuple) else []
+        planned = [plan.backend for plan in self.manifest.trials]
+        return tuple(name for name in dict.fromkeys((*named, *planned)) if name in planned)
+
+    @cached_property
+    def seeds(self) -> tuple[int, ...]:
+        return tuple(sorted({plan.seed for plan in self.manifest.trials}))
+
+    @cached_property
+    def failed(self) -> tuple[Trial, ...]:
+        return tuple(trial for trial in self.trials if trial.outcome is None)
+
+    @cached_property
+    def missing(self) -> tuple[Plan, ...]:
+        finished = {trial.plan.key for trial in self.trials}
+        return tuple(plan for plan in self.manifest.trials if plan.key not in finished)
+
+    @property
+    def mode(self) -> Mode:
+        """The mode that the answer is about: matched, where the run has it."""
+        return self.modes[0] if self.modes else "matched"
+
+    def data(self, case: Case) -> Data:
+        return self.manifest.data[case.data]
+
+    def select(self, case: Case, mode: Mode) -> tuple[Group, ...]:
+        return tuple(group for group in self.groups if group.case == case and group.mode == mode)
+
+    def hosts(self) -> tuple[str, ...]:
+        return unique(trial.outcome.host for trial in self.trials if trial.outcome is not None)
+
+
+def unique(values: Iterable[str]) -> tuple[str, ...]:
+    """Each value once, in order of appearance."""
+    return tuple(dict.fromkeys(values))

@@ -1,0 +1,119 @@
+"""What may be said about a handful of runs: medians, intervals, noise, and how many runs would be needed."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import ceil, isfinite
+
+import numpy as np
+from scipy import stats
+
+CONFIDENCE = 0.95
+# Fewer observations than this cannot bracket a median with 95 % confidence: all n fall on one side of it with
+# probability 2 ** (1 - n), which is below 5 % only from n = 6 on.
+ENOUGH = 6
+SPREAD = 0.10  # relative standard deviation above which a time is called unstable
+OUTLIER = 0.50  # relative distance from the median above which one value is an outlier
+PRECISION = 0.05  # half width, relative to the median, of the interval that `runs_needed` aims at
+RESAMPLES = 4_999
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A median over `count` observations and the limits around it, all in the observations' unit.
+
+    The limits are a 95 % bootstrap interval where there are `ENOUGH` observations, else just the range seen.
+    """
+
+    median: float
+    low: float
+    high: float
+    count: int
+
+    @property
+    def confident(self) -> bool:
+        return self.count >= ENOUGH
+
+    @property
+    def single(self) -> bool:
+        return self.count == 1
+
+
+def interval(values: Sequence[float]) -> Interval | None:
+    """The median of `values` with its interval; None where there is nothing to summarise."""
+    finite = [value for value in values if isfinite(value)]
+    if not finite or len(finite) < len(values):
+        return None
+    median, low, high = float(np.median(finite)), min(finite), max(finite)
+    if len(finite) >= ENOUGH and low < high:
+        found = stats.bootstrap(
+            (np.array(finite),),
+            np.median,
+            confidence_level=CONFIDENCE,
+            n_resamples=RESAMPLES,
+            method="percentile",
+            rng=np.random.default_rng(0),  # the same records must give the same report
+        ).confidence_interval
+        low, high = float(found.low), float(found.high)
+    return Interval(median, low, high, len(finite))
+
+
+def steady_epoch(epochs: Sequence[float]) -> float | None:
+    """Seconds of a steady epoch: the median after the first, which lacks a step and warms caches."""
+    return float(np.median(epochs[1:])) if len(epochs) > 1 else None
+
+
+def spread(values: Sequence[float]) -> float:
+    """Standard deviation relative to the median; 0 where a single value says nothing about it."""
+    if len(values) < 2:
+        return 0.0
+    return float(np.std(values, ddof=1) / np.median(values))
+
+
+def outlier(values: Sequence[float]) -> float:
+    """The largest relative distance of one value from the median."""
+    median = float(np.median(values))
+    return max(abs(value / median - 1) for value in values)
+
+
+def runs_needed(values: Sequence[float]) -> int:
+    """How many runs would put a 95 % interval within 5 % of the median, at the spread seen in `values`."""
+    quantile = float(stats.norm.ppf((1 + CONFIDENCE) / 2))
+    return max(ENOUGH, ceil((quantile * spread(values) / PRECISION) ** 2))
+
+
+def stability(epochs: dict[int, Sequence[float]]) -> tuple[str, ...]:
+    """Warnings about the steady epochs of the trials of a group, by seed; empty where the machine was quiet."""
+    warnings = []
+    steady = {seed: values[1:] for seed, values in epochs.items() if len(values) > 2}
+    noisy = [seed for seed, values in steady.items() if spread(values) > SPREAD]
+    far = {seed: outlier(values) for seed, values in steady.items() if outlier(values) > OUTLIER}
+    if noisy:
+        worst = max(spread(steady[seed]) for seed in noisy)
+        warnings.append(f"unstable: the epochs of {_seeds(noisy)} spread by up to {worst:.0%}")
+    if far:
+        warnings.append(f"outlier: an epoch of {_seeds(list(far))} lies {max(far.values()):.0%} from the median")
+    medians = [value for value in map(steady_epoch, epochs.values()) if value is not None]
+    if spread(medians) > SPREAD:
+        warnings.append(
+            f"unstable: the seeds spread by {spread(medians):.0%}; "
+            f"about {runs_needed(medians)} would bring the interval within {PRECISION:.0%}"
+        )
+    return tuple(warnings)
+
+
+def _seeds(seeds: list[int]) -> str:
+    return f"seed {seeds[0]}" if len(seeds) == 1 else "seeds " + ", ".join(map(str, seeds))
+
+
+def equivalent(differences: Sequence[float], margin: float) -> float | None:
+    """The p-value of two one-sided t tests that the mean of paired `differences` lies within ± margin.
+
+    Schuirmann (1987). None for fewer than two pairs, of which no test can be made.
+    """
+    if len(differences) < 2:
+        return None
+    if np.ptp(differences) == 0:
+        return 0.0 if abs(differences[0]) < margin else 1.0
+    above = stats.ttest_1samp(differences, -margin, alternative="greater").pvalue
+    below = stats.ttest_1samp(differences, margin, alternative="less").pvalue
+    return float(max(above, below))

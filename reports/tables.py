@@ -1,0 +1,241 @@
+"""The tables of results: what each backend scored and how long it took, baselines and speed ratios included."""
+
+from collections.abc import Callable
+
+from benchmarks.runner.records import Baseline, Outcome
+from reports.comparison import CaseComparison, Comparison
+from reports.grid import NONE, Cell, Column, Link, Row, Table, measured, number, row
+from reports.run import Group, Run, unique
+from reports.statistics import ENOUGH, Interval, interval, stability, steady_epoch
+from reports.wording import backend_name, case_name, four_digits, plural, signed, squared, time_unit, whole
+
+Comparisons = dict[str, CaseComparison]
+
+
+def main(run: Run, comparisons: Comparisons) -> Table:
+    """The result at a glance: one row a backend and case, then the forecasts that need no network."""
+    groups = [group for group in run.groups if group.mode == run.mode]
+    unit = score_unit(run)
+    total_factor, total_unit = time_unit(_all(groups, lambda o: o.times.training))
+    epoch_factor, epoch_unit = time_unit(_all(groups, lambda o: steady_epoch(o.times.epochs)))
+    columns = (
+        Column("model", numeric=False),
+        Column("backend", numeric=False),
+        Column("test MSE", squared(unit)),
+        Column("skill"),
+        Column("training", total_unit),
+        Column("epoch", epoch_unit),
+        Column("speed ratio"),
+    )
+    rows = [
+        row(
+            Cell(case_name(group.case)),
+            backend_cell(group),
+            measured(over_seeds(group, lambda o: o.scores.mse), four_digits),
+            skill_cell(group, lambda o: o.scores.skill_persistence),
+            measured(over_seeds(group, lambda o: o.times.training), factor=total_factor),
+            measured(over_seeds(group, lambda o: steady_epoch(o.times.epochs)), factor=epoch_factor),
+            ratio_cell(group, comparisons),
+        )
+        for group in groups
+    ]
+    for label, baseline in baselines(run):
+        mse, skill = number(baseline.scores.mse, four_digits), _skill(baseline.scores.skill_persistence)
+        rows.append(row(Cell(label), Cell(baseline.name), mse, skill, *[_blank()] * 3, kind="baseline"))
+    caption = (
+        f"{run.mode.capitalize()} mode, {spread_words(run)}. Skill is the share of persistence's squared error that a "
+        "forecast removes: above 0 beats it. The speed ratio is of a steady epoch: 2 is twice as fast as the reference."
+    )
+    return Table("result", "The result", caption, columns, tuple(rows))
+
+
+def scores(run: Run) -> Table:
+    """Every score of both modes, and of the baselines."""
+    unit = score_unit(run)
+    columns = (
+        Column("model", numeric=False),
+        Column("backend", numeric=False),
+        Column("mode", numeric=False),
+        Column("test MSE", squared(unit)),
+        Column("RMSE", unit),
+        Column("MAE", unit),
+        Column("skill against persistence"),
+        Column("skill against seasonal naive"),
+        Column("parameters"),
+        Column("records", numeric=False),
+    )
+    rows = [
+        row(
+            Cell(case_name(group.case)),
+            backend_cell(group),
+            Cell(group.mode),
+            measured(over_seeds(group, lambda o: o.scores.mse), four_digits),
+            measured(over_seeds(group, lambda o: o.scores.rmse), four_digits),
+            measured(over_seeds(group, lambda o: o.scores.mae), four_digits),
+            skill_cell(group, lambda o: o.scores.skill_persistence),
+            skill_cell(group, lambda o: o.scores.skill_seasonal),
+            measured(over_seeds(group, lambda o: float(o.parameter_count)), whole),
+            records_cell(group),
+        )
+        for group in run.groups
+    ]
+    for label, baseline in baselines(run):
+        found = baseline.scores
+        figures = (number(value, four_digits) for value in (found.mse, found.rmse, found.mae))
+        skills = (_skill(found.skill_persistence), _skill(found.skill_seasonal))
+        name = Cell(baseline.name, notes=(f"{baseline.name}: {baseline.explanation}",))
+        rows.append(row(Cell(label), name, _blank(), *figures, *skills, _blank(), _blank(), kind="baseline"))
+    caption = f"On the test part, {spread_words(run)}. Skill is 1 less the MSE over the naive forecast's MSE."
+    return Table("scores", "Scores", caption, columns, tuple(rows))
+
+
+def times(run: Run, comparisons: Comparisons) -> Table:
+    """Where the time went, with both ratios. An uncertified backend has times but no ratio."""
+    scale = {
+        "total": time_unit(_all(run.groups, lambda o: o.times.training)),
+        "first": time_unit(_all(run.groups, lambda o: o.times.first_step)),
+        "epoch": time_unit(_all(run.groups, lambda o: steady_epoch(o.times.epochs))),
+        "one": time_unit(_all(run.groups, lambda o: _median(o.times.predict_one))),
+        "test": time_unit(_all(run.groups, lambda o: _median(o.times.predict_test))),
+    }
+    columns = (
+        Column("model", numeric=False),
+        Column("backend", numeric=False),
+        Column("mode", numeric=False),
+        Column("training", scale["total"][1]),
+        Column("first step", scale["first"][1]),
+        Column("epoch", scale["epoch"][1]),
+        Column("speed ratio, epoch"),
+        Column("speed ratio, training"),
+        Column("one window", scale["one"][1]),
+        Column("test part", scale["test"][1]),
+        Column("peak memory", "MiB"),
+        Column("kernel", numeric=False),
+        Column("records", numeric=False),
+    )
+
+    def timed(group: Group) -> Row:
+        def cell(key: str, figure: Callable[[Outcome], float | None], notes: tuple[str, ...] = ()) -> Cell:
+            return measured(over_seeds(group, figure), factor=scale[key][0], notes=notes)
+
+        return row(
+            Cell(case_name(group.case)),
+            backend_cell(group),
+            Cell(group.mode),
+            cell("total", lambda o: o.times.training),
+            cell("first", lambda o: o.times.first_step),
+            cell("epoch", lambda o: steady_epoch(o.times.epochs), _warnings(group)),
+            ratio_cell(group, comparisons),
+            ratio_cell(group, comparisons, training=True),
+            cell("one", lambda o: _median(o.times.predict_one)),
+            cell("test", lambda o: _median(o.times.predict_test)),
+            measured(over_seeds(group, lambda o: float(o.peak_memory_bytes)), factor=2**-20),
+            Cell(", ".join(unique(o.kernel for o in group.outcomes.values())) or NONE),
+            records_cell(group),
+        )
+
+    caption = (
+        f"Wall time, {spread_words(run)}. Training runs from the first step, where a framework traces and compiles, to "
+        "the last; an epoch is the median one after the first. Inference is for one window and for the whole test part."
+    )
+    return Table("times", "Times", caption, columns, tuple(map(timed, run.groups)))
+
+
+def ratio_cell(group: Group, comparisons: Comparisons, *, training: bool = False) -> Cell:
+    """The speed ratio against the reference, or why there is none."""
+    if group.mode == "native":
+        return Cell("another model", notes=("Native models differ, so their times give no ratio.",), tone="muted")
+    comparison = comparisons[group.case.label].backends[group.backend]
+    if not comparison.comparable:
+        return Cell("not comparable", notes=tuple(_reason(group, r) for r in comparison.reasons), tone="bad")
+    if comparison.is_reference:
+        return Cell("1", 1.0, "reference")
+    found = comparison.training if training else comparison.epoch
+    if found is None:
+        return Cell(NONE, notes=("With a single epoch there is no steady epoch to compare.",), tone="muted")
+    return measured(found, notes=(*_ratio_notes(group, comparison, found), *_warnings(group)))
+
+
+def _ratio_notes(group: Group, comparison: Comparison, found: Interval) -> tuple[str, ...]:
+    name = f"{backend_name(group.backend)}, {case_name(group.case)}"
+    remarks = tuple(f"{name}: {remark}." for remark in comparison.remarks)
+    if found.confident:
+        return remarks
+    what = "the only round" if found.single else f"the range of {found.count} rounds"
+    return (*remarks, f"Too few for an interval: this is {what}; {ENOUGH} would give one of 95 %.")
+
+
+def _reason(group: Group, reason: str) -> str:
+    return f"{backend_name(group.backend)}, {case_name(group.case)}, is not comparable: {reason.rstrip('.')}."
+
+
+def _warnings(group: Group) -> tuple[str, ...]:
+    found = stability({seed: outcome.times.epochs for seed, outcome in group.outcomes.items()})
+    return tuple(f"{backend_name(group.backend)}, {case_name(group.case)}, {group.mode}: {words}." for words in found)
+
+
+def backend_cell(group: Group) -> Cell:
+    """The backend's name, with what became of its trials where not all ended well."""
+    name, notes = backend_name(group.backend), []
+    if group.failed:
+        notes.append(f"{name}, {case_name(group.case)}, {group.mode}: {plural(group.failed, 'trial')} failed.")
+    if group.missing:
+        notes.append(f"{name}, {case_name(group.case)}, {group.mode}: {plural(group.missing, 'trial')} not finished.")
+    return Cell(name, notes=tuple(notes))
+
+
+def records_cell(group: Group) -> Cell:
+    """A link to each trial's raw record, named by its seed."""
+    links = tuple(Link(f"seed {t.plan.seed}", f"trials/{t.plan.key}.json") for t in group.trials)
+    return Cell("" if links else NONE, links=links)
+
+
+def skill_cell(group: Group, figure: Callable[[Outcome], float | None]) -> Cell:
+    found = over_seeds(group, figure)
+    return measured(found, signed, tone="bad" if found and found.low <= 0 else "")
+
+
+def over_seeds(group: Group, figure: Callable[[Outcome], float | None]) -> Interval | None:
+    """The median of one figure over a group's seeds; seeds that lack it are left out."""
+    return interval(_all([group], figure))
+
+
+def baselines(run: Run) -> list[tuple[str, Baseline]]:
+    """Every naive forecast, labelled with its data where a run has several."""
+    several = len(run.manifest.data) > 1
+    return [
+        (f"baseline, {key}" if several else "baseline", b)
+        for key, data in run.manifest.data.items()
+        for b in data.baselines
+    ]
+
+
+def score_unit(run: Run) -> str:
+    """The unit of all series of a run; empty where they differ."""
+    units = {data.unit for data in run.manifest.data.values()}
+    return units.pop() if len(units) == 1 else ""
+
+
+def spread_words(run: Run) -> str:
+    """What stands before and beside each figure."""
+    if len(run.seeds) < 2:
+        return "a single seed"
+    kind = "95 % interval" if len(run.seeds) >= ENOUGH else "range"
+    return f"median of {plural(len(run.seeds), 'seed')} with the {kind}"
+
+
+def _all(groups: list[Group] | tuple[Group, ...], figure: Callable[[Outcome], float | None]) -> list[float]:
+    found = (figure(outcome) for group in groups for outcome in group.outcomes.values())
+    return [value for value in found if value is not None]
+
+
+def _median(values: tuple[float, ...]) -> float | None:
+    return sorted(values)[len(values) // 2] if values else None
+
+
+def _skill(value: float | None) -> Cell:
+    return number(value, signed, tone="bad" if value is not None and value < 0 else "")
+
+
+def _blank() -> Cell:
+    return Cell("")

@@ -1,0 +1,260 @@
+"""Run folders as a runner would leave them, made up from a seed: what reports are tested on.
+
+Matched trials of one case and seed share their digests and nearly their forecasts; each backend has its own pace.
+`records` gives the records, `store` writes them; a test changes what it wants in between with `model_copy`.
+"""
+
+import hashlib
+from datetime import date, timedelta
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.runner.records import (
+    Baseline,
+    Case,
+    Certificate,
+    Check,
+    Data,
+    Environment,
+    Manifest,
+    Outcome,
+    Plan,
+    Scores,
+    Times,
+    Trial,
+    write_json,
+)
+
+GATES = {"lstm": 4, "gru": 3, "rnn": 1}
+BOUNDS = {
+    "float64": {"outputs": 1e-12, "gradients": 1e-10, "losses": 1e-10, "weights": 1e-10},
+    "float32": {"outputs": 1e-3, "gradients": 1e-3, "losses": 1e-3, "weights": 1e-3},
+}
+PACE = {  # seconds: the first step, an epoch of an lstm, of a gru
+    "pytorch": (0.021, 0.070, 0.140, "mkldnn_rnn_layer"),
+    "keras": (1.90, 0.130, 0.157, "XLA while"),
+    "keras-jax": (1.10, 0.061, 0.049, "XLA while"),
+    "keras-torch": (0.050, 0.259, 0.251, "aten loop"),
+    "flax": (0.82, 0.055, 0.047, "XLA while"),
+}
+FIRST_TARGET = date(1995, 7, 8)
+WEEKS = 338
+
+
+def digest(*parts):
+    return hashlib.sha256(repr(parts).encode()).hexdigest()
+
+
+def truth(horizon):
+    """(WEEKS, horizon) ppm: the trend and the season of Mauna Loa, and the weather."""
+    week = np.arange(WEEKS + horizon + 52)
+    weather = np.random.default_rng(7).normal(0, 0.35, week.size)
+    level = 357 + 0.031 * week + 3.0 * np.sin(2 * np.pi * week / 52.18) + weather
+    return np.lib.stride_tricks.sliding_window_view(level[52:], horizon)[:WEEKS], level
+
+
+def score(forecast, target, naive, seasonal):
+    error = forecast - target
+    mse = float(np.mean(error**2))
+    return Scores(
+        mse=mse,
+        rmse=mse**0.5,
+        mae=float(np.mean(np.abs(error))),
+        skill_persistence=1 - mse / naive,
+        skill_seasonal=1 - mse / seasonal,
+    )
+
+
+def data(window, horizon):
+    target, level = truth(horizon)
+    columns = np.arange(horizon)
+    rows = np.arange(WEEKS)[:, None]
+    forecasts = {
+        "persistence": (level[rows + 51 + 0 * columns], "the last value seen, again"),
+        "seasonal naive": (level[rows + columns], "the value of a year ago"),
+        "training mean": (np.full(target.shape, 335.0), "the mean of the training part"),
+        "linear autoregression": (target + np.random.default_rng(3).normal(0, 0.37, target.shape), "least squares"),
+    }
+    mse = {name: float(np.mean((forecast - target) ** 2)) for name, (forecast, _) in forecasts.items()}
+    naive, seasonal = mse["persistence"], mse["seasonal naive"]
+    return Data(
+        series="co2",
+        title="Atmospheric CO2 at Mauna Loa",
+        unit="ppm",
+        step="week",
+        licence="public domain",
+        source="statsmodels.datasets.co2",
+        season=52,
+        notes=("59 gaps filled by linear interpolation", "the change from week to week is learned"),
+        rows=2284,
+        features=("co2",),
+        window=window,
+        horizon=horizon,
+        train_windows=1578,
+        validation_windows=342,
+        test_windows=WEEKS,
+        digest=digest("windows", window, horizon),
+        baselines=tuple(
+            Baseline(name=name, explanation=words, scores=score(forecast, target, naive, seasonal))
+            for name, (forecast, words) in forecasts.items()
+        ),
+        test_times=tuple((FIRST_TARGET + timedelta(weeks=week)).isoformat() for week in range(WEEKS)),
+        test_truth=tuple(map(tuple, target.tolist())),
+    )
+
+
+def parameters(cell, units, extra_bias=False):
+    gates = GATES[cell]
+    return gates * (units + units**2 + units) + units + 1 + (gates * units if extra_bias else 0)
+
+
+def outcome(case, plan, series):
+    """A trial that ended well: every figure drawn from what defines the trial."""
+    seed = int(digest(plan.case, plan.backend, plan.mode, plan.seed)[:8], 16)
+    rng, shared = np.random.default_rng(seed), np.random.default_rng(plan.seed)
+    first, lstm, gru, kernel = PACE.get(plan.backend, PACE["pytorch"])
+    pace = (gru if case.cell == "gru" else lstm) * (case.units / 50) * rng.normal(1, 0.015)
+    native = plan.mode == "native"
+    target = np.array(series.test_truth)
+    own = rng.normal(0, 0.06 if native else 0.002, target.shape)
+    forecast = target + shared.normal(0.02, 0.40, target.shape) + own
+    naive, seasonal = (baseline.scores.mse for baseline in series.baselines[:2])
+    decay = 0.31 + 0.7 * np.exp(-np.arange(1, case.epochs + 1) / (6 if native else 5))
+    losses = decay * (1 + shared.normal(0, 0.03, case.epochs)) * (1 + (rng.normal(0, 0.06) if native else 0))
+    return Outcome(
+        times=Times(
+            import_framework=1.2 + rng.random(),
+            build=0.05 + 0.02 * rng.random(),
+            first_step=first * rng.normal(1, 0.05),
+            epochs=tuple((pace * (1 + np.abs(rng.normal(0, 0.02, case.epochs)))).tolist()),
+            predict_one=tuple((0.0004 * rng.normal(1, 0.05, 50)).tolist()),
+            predict_test=tuple((0.011 * rng.normal(1, 0.05, 10)).tolist()),
+            cpu=pace * case.epochs * 1.8 + 4,
+        ),
+        scores=score(forecast, target, naive, seasonal),
+        first_loss=1.04 + 0.01 * plan.seed + (rng.normal(0, 0.08) if native else 0),
+        train_losses=tuple(losses.tolist()),
+        validation_losses=tuple((losses * 1.12).tolist()),
+        predictions=tuple(map(tuple, forecast.tolist())),
+        parameter_count=parameters(case.cell, case.units, native and plan.backend in ("pytorch", "keras-torch")),
+        kernel=kernel,
+        peak_memory_bytes=int((420 + 40 * rng.random()) * 2**20),
+        windows_digest=series.digest,
+        order_digest=digest("order", plan.seed),
+        initial_digest=digest("initial", plan.case, plan.seed, plan.backend if native else ""),
+        final_digest=digest("final", plan.key),
+        host="bench-1",
+    )
+
+
+def environment():
+    return Environment(
+        machine="x86_64",
+        processor="AMD EPYC 9R14",
+        cores=(0, 1),
+        memory_bytes=16 * 2**30,
+        gpu=None,
+        system="Linux 6.1.0",
+        python="3.11.2",
+        packages={"torch": "2.13.0", "keras": "3.15.1", "tensorflow-cpu": "2.21.0", "jax": "0.10.2", "flax": "0.12.8"},
+        variables={"OMP_NUM_THREADS": "2"},
+        commit="0d0320d1c5a54a0d6a55",
+    )
+
+
+def check(backend, case, dtype, failure=None):
+    rng = np.random.default_rng(int(digest(backend, case.label, dtype)[:8], 16))
+    scale = 1e-15 if dtype == "float64" else 1e-6
+    outputs, gradients, losses, weights = (scale * np.array([1, 3, 6, 20]) * rng.uniform(0.4, 2, 4)).tolist()
+    return Check(
+        backend=backend,
+        case=case.label,
+        dtype=dtype,
+        steps=200,
+        outputs=outputs,
+        gradients=gradients,
+        losses=losses,
+        weights=weights,
+        bounds=BOUNDS[dtype],
+        windows_digest=digest("windows", case.window, case.horizon),
+        order_digest=digest("order", 0),
+        parameter_count=case.shape_parameters,
+        kernel=PACE.get(backend, PACE["pytorch"])[3],
+        failure=failure,
+    )
+
+
+def records(
+    *,
+    backends=("pytorch", "keras", "flax"),
+    cells=("lstm", "gru"),
+    modes=("matched", "native"),
+    seeds=(1, 2, 3),
+    epochs=30,
+    horizon=1,
+    units=(50,),
+    title="Weekly CO2 at Mauna Loa",
+):
+    """(manifest, certificate, trials) of a run in which everything went well."""
+    cases = tuple(
+        Case(
+            label=cell if len(units) == 1 else f"{cell}, units {width}",
+            cell=cell,
+            units=width,
+            layers=1,
+            data="co2",
+            window=20,
+            horizon=horizon,
+            epochs=epochs,
+            batch=32,
+            learning_rate=0.001,
+            dtype="float32",
+            shape_parameters=parameters(cell, width),
+        )
+        for cell in cells
+        for width in units
+    )
+    order = [(case.label, seed, mode, name) for case in cases for seed in seeds for mode in modes for name in backends]
+    plans = tuple(
+        Plan(key=digest(*what)[:16], case=what[0], backend=what[3], mode=what[2], seed=what[1], place=place)
+        for place, what in enumerate(order)
+    )
+    manifest = Manifest(
+        benchmark="co2",
+        title=title,
+        description="One recurrent layer of 50 units forecasts next week's CO2 from the last 20 weeks.",
+        definition={"title": title, "backends": list(backends), "modes": list(modes), "seeds": list(seeds)},
+        command="python -m benchmarks run co2",
+        started="2026-03-01T09:30:00Z",
+        environment=environment(),
+        data={"co2": data(20, horizon)},
+        cases=cases,
+        trials=plans,
+    )
+    checks = tuple(check(name, case, dtype) for case in cases for name in backends for dtype in ("float64", "float32"))
+    by_label = {case.label: case for case in cases}
+    trials = tuple(
+        Trial(plan=plan, outcome=outcome(by_label[plan.case], plan, manifest.data["co2"]), failure=None)
+        for plan in plans
+    )
+    return manifest, Certificate(checks=checks), trials
+
+
+def store(folder: Path, manifest, certificate, trials):
+    """Write the records where `read_run` looks for them; None for a certificate that is not there yet."""
+    write_json(folder / "manifest.json", manifest)
+    if certificate is not None:
+        write_json(folder / "certificate.json", certificate)
+    for trial in trials:
+        write_json(folder / "trials" / f"{trial.plan.key}.json", trial)
+    return folder
+
+
+def fail(trial, reason="the loss was not finite in epoch 3", log="Traceback\n  File model.py\nFloatingPointError"):
+    return trial.model_copy(update={"outcome": None, "failure": reason, "log": log})
+
+
+def change(trial, **fields):
+    """The trial with other fields in its outcome."""
+    return trial.model_copy(update={"outcome": trial.outcome.model_copy(update=fields)})
