@@ -72,7 +72,7 @@ class Filled:
     notes: tuple[str, ...]
 
 
-def fill(values: np.ndarray, rule: str = "carry") -> Filled:
+def fill(values: np.ndarray, rule: str = "carry", where: str = "the series") -> Filled:
     """Cut off the rows before every column has begun and after one has ended, then fill what is missing inside.
 
     values: (rows, columns) with NaN where missing; each column has at least one value.
@@ -84,7 +84,7 @@ def fill(values: np.ndarray, rule: str = "carry") -> Filled:
     start = int(present.argmax(axis=0).max())
     stop = len(values) - int(present[::-1].argmax(axis=0).max())
     if start >= stop:
-        raise DataError("No row is left between the first values of every column and the last: their spans are apart.")
+        raise DataError(f"In {where} the columns have no row in common: one ends before another begins; choose others.")
     notes = []
     if start or stop < len(values):
         notes.append(

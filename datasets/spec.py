@@ -39,12 +39,17 @@ def _checked_end(value: object) -> object:
     return value
 
 
-def _tuple_of_names(value: object) -> object:
-    return tuple(value) if isinstance(value, list) else value
+def _checked_names(value: object) -> object:
+    if isinstance(value, list | tuple):
+        twice = next((name for name in value if value.count(name) > 1), None)
+        if twice is not None or not value:
+            raise ValueError(f"{twice!r} is named twice" if value else "an empty list names no column")
+        return tuple(value)
+    return value
 
 
 End = Annotated[StrictFloat | StrictInt | StrictStr, BeforeValidator(_checked_end)]
-Names = Annotated[str | tuple[str, ...], BeforeValidator(_tuple_of_names)]
+Names = Annotated[str | tuple[str, ...], BeforeValidator(_checked_names)]
 Count = Annotated[int, Field(strict=True, ge=1)]
 Flag = Annotated[bool, Field(strict=True)]
 
@@ -62,7 +67,7 @@ class DataSpec(BaseModel):
     features: Names | None = None  # further input columns, "*": all. Default: csv none, a registered series all
     time: str | None = None  # csv: the column of time stamps
     time_format: str | None = None  # csv: as strptime reads it ("%d/%m/%Y"); default: ISO 8601, YYYYMMDD or years
-    separator: str = ","  # csv
+    separator: Annotated[str, Field(min_length=1, max_length=1)] = ","  # csv
     decimal: Literal[".", ","] = "."  # csv
     missing: str | None = None  # csv: further markers, "999.9, -9999"; "" for none; default: see `files`
     gaps: Literal["refuse", "carry", "interpolate"] = "refuse"  # csv: what fills a missing value; see `series`
@@ -82,7 +87,15 @@ class DataSpec(BaseModel):
             raise ValueError("give either series, a registered name, or csv, the path of a file")
         if self.csv is not None and not self.target:
             raise ValueError("csv needs target, the name of the column to forecast")
-        stray = [] if self.series is None else [name for name in CSV_ONLY if name in self.model_fields_set]
+        if self.separator == self.decimal:
+            raise ValueError(
+                f"separator and decimal are both {self.decimal!r}: set separator = ';' or what the file has"
+            )
+        stray = (
+            []
+            if self.series is None
+            else [n for n in CSV_ONLY if getattr(self, n) != type(self).model_fields[n].default]
+        )
         if stray:
             raise ValueError(f"{stray[0]} belongs to csv; series = {self.series!r} brings its own")
         return self

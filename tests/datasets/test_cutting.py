@@ -1,0 +1,236 @@
+"""Windows over random series: no leak, no lost row, no copy, and the way back to the series' own unit."""
+
+import numpy as np
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from datasets import DataError, DataSpec, Series, Windows, WindowSpec, cut
+
+QUICK = settings(max_examples=150, deadline=None)
+
+
+def walk(rows: int, columns: int = 1, targets: int = 1, seed: int = 0, runs: tuple[int, ...] = (0,)) -> Series:
+    """A random walk; every value is different, so a row can be told by its value."""
+    values = np.random.default_rng(seed).normal(size=(rows, columns)).cumsum(axis=0)
+    names = tuple(f"c{number}" for number in range(columns))
+    return Series("walk", "A walk", values, names, names[-targets:], season=7, runs=runs)
+
+
+@st.composite
+def cases(draw, **fixed) -> tuple[Series, DataSpec, WindowSpec]:
+    """A series of one or several runs, a split, a window: all that `cut` takes; `fixed` settings of the data."""
+    rows = draw(st.integers(30, 200))
+    columns = draw(st.integers(1, 3))
+    runs = (0, *sorted(draw(st.sets(st.integers(1, rows - 1), max_size=3))))
+    series = walk(rows, columns, draw(st.integers(1, columns)), draw(st.integers(0, 99)), runs)
+    settings = {
+        "difference": draw(st.booleans()),
+        "scaling": draw(st.sampled_from(["standard", "minmax", "none"])),
+        "scale_on": draw(st.sampled_from(["train", "all"])),
+        "train": draw(st.one_of(st.floats(0.3, 0.7), st.integers(10, 20))),
+        "validation": draw(st.one_of(st.floats(0.0, 0.25), st.integers(0, 8))),
+    }
+    data = DataSpec(series="walk", **settings | fixed)
+    length = draw(st.integers(1, 12))
+    window = WindowSpec(
+        length=length,
+        horizon=draw(st.integers(1, 4)),
+        stride=draw(st.integers(1, 9)),
+        min_history=draw(st.one_of(st.none(), st.integers(1, length))),
+    )
+    return series, data, window
+
+
+def made(case: tuple[Series, DataSpec, WindowSpec], dtype: str = "float64") -> Windows:
+    """The case's windows; cases whose parts cannot hold a window are not what is tested."""
+    try:
+        return cut(*case, dtype)
+    except DataError:
+        assume(False)
+
+
+def by_hand(windows: Windows) -> np.ndarray:
+    """The scaled series, the plainest way."""
+    values = windows.series.values
+    if windows.data.difference:
+        values = np.vstack([np.zeros(values.shape[1]), np.diff(values, axis=0)])
+    return (values - windows.scaler.offset) / windows.scaler.scale
+
+
+def run_start(windows: Windows, row: int) -> int:
+    """The first row with a value of the run that `row` is in."""
+    return max(start for start in windows.series.runs if start <= row) + windows.data.difference
+
+
+def parts(windows: Windows) -> list:
+    return [windows.train, windows.validation, windows.test]
+
+
+@QUICK
+@given(cases())
+def test_views_equal_windows_copied_one_by_one(case):
+    """Every window holds exactly the T rows before its target, padding where there are none, and the H rows from it."""
+    windows = made(case)
+    scaled, (length, horizon) = by_hand(windows), (windows.window.length, windows.window.horizon)
+    for part in parts(windows):
+        for number, row in enumerate(part.rows):
+            past = scaled[max(run_start(windows, row), row - length) : row]
+            expected = np.zeros((length, scaled.shape[1]))
+            expected[length - len(past) :] = past
+            np.testing.assert_array_equal(part.x[number], expected)
+            np.testing.assert_array_equal(part.y[number], scaled[row : row + horizon][:, windows.targets].ravel())
+            if part.mask is not None:
+                assert part.mask[number].tolist() == [False] * (length - len(past)) + [True] * len(past)
+
+
+@QUICK
+@given(cases(scale_on="train"))
+def test_no_row_after_the_split_reaches_an_earlier_part(case):
+    """Change every row from a part's end on: nothing that the part holds may change, scaler included."""
+    series, data, window = case
+    windows = made(case)
+    for part, end in (("train", windows.split.train), ("validation", windows.split.validation)):
+        changed = series.values.copy()
+        changed[end:] += 1000 + np.arange(len(changed) - end)[:, None] ** 2
+        other = made((Series("walk", "", changed, series.columns, series.targets, runs=series.runs), data, window))
+        np.testing.assert_array_equal(getattr(windows, part).x, getattr(other, part).x)
+        np.testing.assert_array_equal(getattr(windows, part).y, getattr(other, part).y)
+
+
+@QUICK
+@given(cases(scaling="none"))
+def test_no_target_lies_in_its_own_input(case):
+    """Change one window's target rows: its input must stay as it is."""
+    series, data, window = case
+    windows = made(case)
+    part = windows.test
+    row = int(part.rows[len(part) // 2])
+    changed = series.values.copy()
+    changed[row : row + window.horizon] += 5000
+    other = made((Series("walk", "", changed, series.columns, series.targets, runs=series.runs), data, window))
+    np.testing.assert_array_equal(part.x[len(part) // 2], other.test.x[len(part) // 2])
+    assert (part.y[len(part) // 2] != other.test.y[len(part) // 2]).any()
+
+
+@QUICK
+@given(cases())
+def test_every_window_belongs_to_the_part_of_all_its_targets_and_to_one_only(case):
+    """Parts are disjoint and in order; a window whose targets straddle a boundary is in none; none is forgotten."""
+    windows = made(case)
+    horizon, history, stride = windows.window.horizon, windows.window.shortest, windows.window.stride
+    ends = (*windows.series.runs[1:], windows.series.rows)
+    expected: dict[str, list[int]] = {name: [] for name in windows.split.spans}
+    for start, stop in zip(windows.series.runs, ends, strict=True):
+        for row in range(start + windows.data.difference + history, stop - horizon + 1, stride):
+            for name, (low, high) in windows.split.spans.items():
+                if low <= row and row + horizon <= high:
+                    expected[name].append(row)
+    assert {part.name: list(part.rows) for part in parts(windows)} == expected
+
+
+@QUICK
+@given(cases())
+def test_scaling_and_differencing_are_undone_exactly(case):
+    """The scaled targets, brought back, are the series itself; float32 to its precision."""
+    for dtype, tolerance in (("float64", 1e-9), ("float32", 1e-3)):
+        windows = made(case, dtype)
+        for part in parts(windows):
+            back = windows.to_unit(part, part.y)
+            assert back.dtype == np.float64
+            assert back.shape == (len(part), windows.window.horizon * len(windows.targets))
+            np.testing.assert_allclose(back, windows.truth(part), rtol=0, atol=tolerance)
+
+
+@QUICK
+@given(cases())
+def test_the_scaler_knows_the_training_rows_and_no_other(case):
+    """Scaled training rows have mean 0 and deviation 1, or range 0 to 1, when the scaler is fitted on them."""
+    windows = made(case)
+    assume(windows.data.scaling != "none")
+    rows = np.arange(windows.series.rows if windows.data.scale_on == "all" else windows.split.train)
+    if windows.data.difference:
+        rows = np.setdiff1d(rows, windows.series.runs)
+    scaled = by_hand(windows)[rows]
+    assume(len(scaled) > 1)
+    if windows.data.scaling == "standard":
+        np.testing.assert_allclose(scaled.mean(axis=0), 0, atol=1e-9)
+        np.testing.assert_allclose(scaled.std(axis=0), 1, atol=1e-9)
+    else:
+        np.testing.assert_allclose([scaled.min(), scaled.max()], [0, 1], atol=1e-9)
+
+
+@QUICK
+@given(cases(), st.data())
+def test_the_digest_changes_if_and_only_if_a_window_changes(case, data):
+    """Change one number anywhere: the digests differ exactly where some window, target or mask differs."""
+    series, spec, window = case
+    windows = made(case)
+    changed = series.values.copy()
+    changed[data.draw(st.integers(0, series.rows - 1)), data.draw(st.integers(0, len(series.columns) - 1))] += 0.5
+    other = made((Series("walk", "", changed, series.columns, series.targets, runs=series.runs), spec, window))
+    same = all(
+        np.array_equal(mine.x, theirs.x) and np.array_equal(mine.y, theirs.y)
+        for mine, theirs in zip(parts(windows), parts(other), strict=True)
+    )
+    assert (windows.digest == other.digest) == same
+    assert windows.digest == cut(series, spec, window, "float64").digest
+
+
+def test_the_digest_is_the_same_on_every_machine():
+    """Written down once: another byte order, sum order or NumPy must not change it."""
+    values = np.round(np.random.RandomState(3).randn(500, 2), 6)
+    series = Series("fixed", "", values, ("a", "b"), ("b",))
+    windows = cut(series, DataSpec(series="fixed"), WindowSpec(length=9, horizon=2, stride=3, min_history=2))
+    assert windows.digest == "207cad851aee69774964c524fe152f5d71c98d24c5dbc9d45fa27e757a6708a5"
+
+
+def test_windows_are_views_that_nobody_can_write_to():
+    """No copy: x and y share memory with one array; a model that scribbled on its input would train others on it."""
+    windows = cut(walk(300, 3), DataSpec(series="walk"), WindowSpec(length=20, horizon=3))
+    assert np.shares_memory(windows.train.x, windows.validation.x)
+    assert np.shares_memory(windows.train.x, windows.train.y)
+    with pytest.raises(ValueError, match="read-only"):
+        windows.train.x[0] = 0
+    with pytest.raises(ValueError, match="read-only"):
+        windows.series.values[0] = 0
+
+
+def test_runs_are_never_bridged():
+    """Windows over runs of consecutive numbers hold consecutive numbers, which no window across two runs would."""
+    runs = np.concatenate([start + np.arange(10.0) for start in (40, 3, 77, 12, 60, 5)])[:, None]
+    series = Series("runs", "", runs, ("n",), ("n",), runs=tuple(range(0, 60, 10)))
+    windows = cut(series, DataSpec(series="runs", scaling="none", train=0.5), WindowSpec(length=2))
+    for part in parts(windows):
+        assert len(part)
+        np.testing.assert_array_equal(np.diff(part.x[:, :, 0], axis=1), 1)
+        np.testing.assert_array_equal(part.y[:, 0] - part.x[:, -1, 0], 1)
+
+
+def test_a_column_that_never_changes_becomes_zero_and_is_named():
+    """A constant column has no deviation to divide by: it must not become NaN, and the reader must be told."""
+    values = np.column_stack([np.full(100, 0.1), np.arange(100.0)])
+    for scaling in ("standard", "minmax"):
+        windows = cut(
+            Series("flat", "", values, ("flat", "n"), ("n",)),
+            DataSpec(series="flat", scaling=scaling),
+            WindowSpec(length=3),
+        )
+        assert (windows.test.x[:, :, 0] == 0).all()
+        assert any("so scaled to 0 there: flat" in note for note in windows.notes)
+
+
+def test_a_differenced_forecast_starts_from_the_last_observed_value():
+    """Zero change, forecast over three steps, is the value before the target, three times."""
+    windows = cut(walk(200), DataSpec(series="walk", difference=True, scaling="none"), WindowSpec(length=5, horizon=3))
+    forecast = windows.to_unit(windows.test, np.zeros((len(windows.test), 3)))
+    before = windows.series.values[np.asarray(windows.test.rows) - 1]
+    np.testing.assert_array_equal(forecast, np.repeat(before, 3, axis=1))
+
+
+def test_fitting_on_all_rows_is_said_plainly():
+    """A reader must learn that the model knew the range of the test part."""
+    spec = DataSpec(series="walk", scale_on="all", scaling="minmax")
+    assert any(
+        "on ALL rows, the test part included" in note for note in cut(walk(99), spec, WindowSpec(length=2)).notes
+    )

@@ -1,0 +1,194 @@
+"""Each series' numbers, as they were when this project learned to know them."""
+
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from datasets import DataError, DataSpec, WindowSpec, cut, describe, download, load, names
+
+FACTS = {  # rows, first and last value of the target, first and last time, missing rows filled, SHA-256 of the values
+    "co2": (
+        2284,
+        316.1,
+        371.5,
+        "1958-03-29",
+        "2001-12-29",
+        59,
+        "7565051a3fd18ea46eb6291bef7782a33286cdea4e8a63268108d01f429a692c",
+    ),
+    "sunspots": (
+        309,
+        5.0,
+        2.9,
+        "1700-01-01",
+        "2008-01-01",
+        0,
+        "66c86ecdcd5950f61f6243f924fdfa10a44596e94816291062fdda266a31c86d",
+    ),
+    "airline": (
+        144,
+        112.0,
+        432.0,
+        "1949-01-01",
+        "1960-12-01",
+        0,
+        "8eda0a52744e72ede03825fce5cb979a43af4b3479e2b0216bf907eee5d18056",
+    ),
+    "temperatures": (
+        3650,
+        20.7,
+        13.0,
+        "1981-01-01",
+        "1990-12-31",
+        0,
+        "bda389e96da53db471225267d246ad4c7ecf72bba2bc32b6f5c810f84f5cb434",
+    ),
+    "seatac": (
+        897,
+        -3.01,
+        16.98,
+        "1950-01-01",
+        "2024-09-01",
+        0,
+        "14ce0d19b44ea149125ae2ed30e4252d53d09cffe888dbd8f2e2533fd82dce31",
+    ),
+    "cet": (
+        91502,
+        3.2,
+        20.0,
+        "1772-01-01",
+        "2022-07-10",
+        0,
+        "40aa3c369e6807dcd5620918e8ac669dfc0e25e6b0816aa0464be0489f1df097",
+    ),
+    "etth1": (
+        17420,
+        30.5310001373291,
+        9.56700038909912,
+        "2016-07-01T00:00:00",
+        "2018-06-26T19:00:00",
+        0,
+        "56acd88bf17b05aae0998425a44df544401c3627f875eb02ccf12d081bf56b6c",
+    ),
+    "housing": (
+        20640,
+        4.526,
+        0.894,
+        None,
+        None,
+        0,
+        "9b9082ab86651a01d663a8e4a70ea14c0b41d0b2bd693bccd3221dcd111e15ca",
+    ),
+    "sine": (
+        1000,
+        0.0,
+        -0.125333233564,
+        None,
+        None,
+        0,
+        "d904b9549e1c8009b4ce56dcdd8c713b9128535c1f800ea2b1b3ce33d6e06469",
+    ),
+    "trend-season-noise": (
+        1461,
+        32.483570765056,
+        160.707720080081,
+        None,
+        None,
+        0,
+        "92a9b955bfc04e8d915d494e616d1a7ab52d02390ffb4bd4f2ed5afdf422600b",
+    ),
+    "counting": (
+        1000,
+        43.0,
+        83.0,
+        None,
+        None,
+        0,
+        "7d48adbe22c34e23f01636349f45ab8a55d81fe353fd5e0d1929a9523d55239c",
+    ),
+}
+DOWNLOADED = ("temperatures", "seatac", "cet", "etth1", "housing")
+
+
+def loaded(name: str):
+    """The series; skipped where it would have to be downloaded."""
+    if name in DOWNLOADED and not (os.environ.get("BENCH_DATA") and describe(name).origin.is_cached()):
+        pytest.skip(f"{name} is downloaded: set BENCH_DATA to a folder that holds it")
+    return load(name)
+
+
+def test_every_series_is_known_here():
+    """A series added without its facts would be a series whose numbers nobody checks."""
+    assert tuple(FACTS) == names()
+
+
+@pytest.mark.parametrize("name", FACTS)
+def test_the_numbers_are_the_ones_known(name):
+    """A reader that drops, shifts or swaps a row or column changes one of these."""
+    series = loaded(name)
+    rows, first, last, begin, end, filled, digest = FACTS[name]
+    target = series.values[:, series.index(series.targets)[0]]
+    assert (series.rows, target[0], target[-1], len(series.filled)) == (rows, first, last, filled)
+    stamps = None if series.times is None else (str(series.times[0]), str(series.times[-1]))
+    assert stamps == (None if begin is None else (begin, end))
+    assert download.sha256(series.values.astype("<f8").tobytes()) == digest
+
+
+@pytest.mark.parametrize("name", FACTS)
+def test_the_registry_describes_what_is_loaded(name):
+    """`describe` answers without loading: what it says must be so."""
+    entry, series = describe(name), loaded(name)
+    assert (entry.rows, entry.columns, entry.targets) == (series.rows, series.columns, series.targets)
+    assert all((entry.title, entry.unit, entry.step, entry.licence, entry.source))
+    assert (entry.origin.kind == "downloaded") == (name in DOWNLOADED)
+    assert (entry.origin.sha256 is not None) == (name in DOWNLOADED or name in ("co2", "sunspots"))
+
+
+@pytest.mark.parametrize("name", FACTS)
+def test_time_stamps_ascend(name):
+    """A split by date searches them."""
+    series = loaded(name)
+    assert series.times is None or (np.diff(series.times) > np.timedelta64(0, "s")).all()
+
+
+def test_co2_gaps_hold_the_value_before_them():
+    """The seventh week of the series is missing: a value from after the gap in it would be a leak."""
+    assert load("co2").values[4:9, 0].tolist() == [316.4, 316.9, 316.9, 317.5, 317.9]
+
+
+def test_counting_is_runs_of_ten():
+    """Each run goes up by one, and windows never reach into the next."""
+    series = load("counting")
+    assert (np.diff(series.values[:, 0].reshape(-1, 10), axis=1) == 1).all()
+    windows = cut(series, DataSpec(series="counting", scaling="none"), WindowSpec(length=2))
+    assert (windows.truth(windows.test)[:, 0] - windows.test.x[:, -1, 0] == 1).all()
+
+
+def test_rows_that_are_no_time_series_want_to_be_asked_for():
+    """Windows over districts are no forecast: the setting must say what is done, and the notes too."""
+    housing = loaded("housing")
+    spec = DataSpec(series="housing", order="rows", scaling="minmax", train=0.67, validation=0)
+    with pytest.raises(DataError, match='housing is no time series: set order = "rows"'):
+        cut(housing, spec.model_copy(update={"order": "time"}), WindowSpec(length=20))
+    windows = cut(housing, spec, WindowSpec(length=20))
+    assert len(windows.validation) == 0
+    assert any("no regular time series" in note for note in windows.notes)
+
+
+def test_an_unknown_name_gets_a_near_one():
+    """A typing error is answered with what was probably meant."""
+    with pytest.raises(DataError, match=r"There is no series 'airlines': did you mean 'airline'\?"):
+        load("airlines")
+    with pytest.raises(DataError, match=r"There is no series 'xyz': known are co2, sunspots"):
+        describe("xyz")
+
+
+def test_importing_datasets_imports_nothing_heavy():
+    """Each trial is a fresh process that pays for it, and a framework must not be in it by accident."""
+    heavy = "{'torch', 'tensorflow', 'keras', 'jax', 'flax', 'pandas', 'sklearn', 'scipy', 'statsmodels', 'pooch'}"
+    code = f"import sys, datasets; datasets.load('co2'); print(sorted({heavy} & set(sys.modules)))"
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert found.stdout.strip() == "[]"
