@@ -1,0 +1,60 @@
+"""The command line: `python -m benchmarks COMMAND`.
+
+Exit status 0 where all went well, 1 where a trial or a check failed, 2 for the user's mistakes, 130 when interrupted.
+"""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from typing import NoReturn
+
+from backends.contract import BackendError
+from benchmarks.commands import certify, data, listing, report, run
+from benchmarks.errors import UserError, one_of
+from benchmarks.runner.records import RecordError
+from datasets import DataError
+
+COMMANDS = (listing, run, certify, report, data)
+
+
+class Parser(argparse.ArgumentParser):
+    """Says what is wrong in one sentence, with the near match for a misspelt command."""
+
+    def error(self, message: str) -> NoReturn:
+        raise UserError(f"{message}; see {self.prog} --help")
+
+
+def parser() -> Parser:
+    top = Parser(prog="python -m benchmarks", description=__doc__.splitlines()[0], allow_abbrev=False)
+    subparsers = top.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    for command in COMMANDS:
+        command.add(subparsers)
+    return top
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        _known_command(words)
+        parsed = parser().parse_args(words)
+        status: int = parsed.execute(parsed)
+    except (UserError, DataError, BackendError, RecordError) as mistake:
+        print(f"error: {mistake}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return 130
+    except BrokenPipeError:  # the reader of our output, `head` say, has seen enough
+        sys.stderr.close()
+        return 0
+    return status
+
+
+def _known_command(words: Sequence[str]) -> None:
+    names = [command.NAME for command in COMMANDS]
+    if words and not words[0].startswith("-") and words[0] not in names:
+        raise UserError(f"there is no command '{words[0]}'; {one_of(names, words[0])}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

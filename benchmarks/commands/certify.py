@@ -1,0 +1,56 @@
+"""`certify NAME`: hold every framework against the oracle, without timing anything."""
+
+import argparse
+from collections.abc import Iterator
+
+import backends
+from benchmarks import suite
+from benchmarks.commands import Subparsers, options
+from benchmarks.runner import certify, schedule
+from benchmarks.runner.jobs import CheckJob
+from benchmarks.runner.records import Certificate, Check
+
+NAME = "certify"
+FIGURES = ("outputs", "gradients", "losses", "weights")
+
+
+def add(subparsers: Subparsers) -> None:
+    parser = subparsers.add_parser(
+        NAME, help="check every backend (or --backends) against the oracle", allow_abbrev=False
+    )
+    options.add_narrowing(parser)
+    parser.set_defaults(execute=execute)
+
+
+def execute(arguments: argparse.Namespace) -> int:
+    everyone = {"backends": [name for name in backends.REGISTRY if name != "reference"]}
+    benchmark = suite.read(arguments.name, quick=arguments.quick, changes=everyone | options.changes(arguments))
+    schedule.require(benchmark.header.backends)
+    certificate = certify.certify(benchmark, benchmark.header.backends, _show)
+    print("\n" + "\n".join(_table(certificate)))
+    return 0 if schedule.certified(certificate) else 1
+
+
+def _show(job: CheckJob) -> None:
+    print(f"checked {backends.REGISTRY[job.backend].framework}, {job.dtype}", flush=True)
+
+
+def _table(certificate: Certificate) -> Iterator[str]:
+    """Lines of a Markdown table, then a sentence for each failure."""
+    yield "Largest relative differences from the float64 oracle, and what computed the recurrence:\n"
+    rows = [
+        (c.backend, c.case, c.dtype, *(f"{x:.1e}" for x in figures(c)), c.kernel, "equal" if c.passed else "NOT EQUAL")
+        for c in certificate.checks
+    ]
+    rows.insert(0, ("backend", "case", "dtype", *FIGURES, "kernel", "verdict"))
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    rows.insert(1, tuple("-" * width for width in widths))
+    for row in rows:
+        yield "| " + " | ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) + " |"
+    for check in certificate.checks:
+        if check.failure:
+            yield f"{check.backend}, {check.case}, {check.dtype}: {check.failure}"
+
+
+def figures(check: Check) -> tuple[float, ...]:
+    return tuple(getattr(check, name) for name in FIGURES)

@@ -1,0 +1,99 @@
+"""Has every backend checked against the oracle, each in processes of its own, before anything is timed."""
+
+import math
+import tempfile
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from backends.contract import Dtype
+from benchmarks import equivalence
+from benchmarks.runner import process
+from benchmarks.runner.conditions import Conditions
+from benchmarks.runner.jobs import CheckJob, Job
+from benchmarks.runner.records import Certificate, Check
+from benchmarks.suite import Benchmark
+
+ATONCE = 2  # checks run side by side; nothing is timed here
+
+
+def certify(benchmark: Benchmark, backends: Iterable[str], report: Callable[[CheckJob], None]) -> Certificate:
+    """The checks of every backend and case, in float64 and in the dtype that is timed.
+
+    report: called as each job is done, from another thread.
+    """
+    conditions = Conditions.of()
+    with tempfile.TemporaryDirectory(prefix="like-for-like-oracle-") as folder:
+        paths = _oracles(benchmark, Path(folder))
+        jobs = [job for backend in backends for job in _jobs(benchmark, backend, paths, conditions)]
+
+        def run(job: CheckJob) -> tuple[Check, ...]:
+            answer, _ = process.work(Job(check=job), conditions.variables)
+            report(job)
+            return answer.checks or _failed(job, answer.failure or "it gave no answer")
+
+        pool = ThreadPoolExecutor(ATONCE)
+        try:
+            return Certificate(checks=tuple(check for checks in pool.map(run, jobs) for check in checks))
+        finally:  # an interrupt reaches this thread alone
+            pool.shutdown(wait=False, cancel_futures=True)
+            process.end_all()
+
+
+def count(benchmark: Benchmark) -> int:
+    """How many jobs `certify` will report for the benchmark's own backends."""
+    every = {dtype for label in benchmark.cases for dtype in dtypes(benchmark, label)}
+    return len(benchmark.header.backends) * len(every)
+
+
+def dtypes(benchmark: Benchmark, label: str) -> tuple[Dtype, ...]:
+    """float64, where equality can be seen, and what is timed."""
+    exact: Dtype = "float64"
+    return tuple(dict.fromkeys([exact, benchmark.cases[label].training.dtype]))
+
+
+def _oracles(benchmark: Benchmark, folder: Path) -> dict[tuple[str, Dtype], Path]:
+    paths: dict[tuple[str, Dtype], Path] = {}
+    for number, (label, case) in enumerate(benchmark.cases.items()):
+        for dtype in dtypes(benchmark, label):
+            paths[label, dtype] = folder / f"{number}-{dtype}.npz"
+            equivalence.store_oracle(case, dtype, benchmark.header.seeds[0], paths[label, dtype])
+    return paths
+
+
+def _jobs(
+    benchmark: Benchmark, backend: str, paths: dict[tuple[str, Dtype], Path], conditions: Conditions
+) -> Iterable[CheckJob]:
+    for dtype in dict.fromkeys(dtype for _, dtype in paths):
+        labels = [label for label, of in paths if of == dtype]
+        yield CheckJob(
+            backend=backend,
+            dtype=dtype,
+            seed=benchmark.header.seeds[0],
+            cases={label: benchmark.cases[label] for label in labels},
+            oracles={label: str(paths[label, dtype]) for label in labels},
+            cores=conditions.cores,
+            threads=len(conditions.cores),
+        )
+
+
+def _failed(job: CheckJob, reason: str) -> tuple[Check, ...]:
+    return tuple(
+        Check(
+            backend=job.backend,
+            case=label,
+            dtype=job.dtype,
+            steps=equivalence.STEPS,
+            outputs=math.inf,
+            gradients=math.inf,
+            losses=math.inf,
+            weights=math.inf,
+            bounds=equivalence.BOUNDS[job.dtype],
+            windows_digest="",
+            order_digest="",
+            parameter_count=0,
+            kernel="",
+            failure=f"the check could not be made: {reason}",
+        )
+        for label in job.cases
+    )

@@ -1,0 +1,133 @@
+"""What a run writes down before its first trial: the question, the data, the machine, the plan."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import numpy as np
+
+import datasets
+from benchmarks.errors import UserError
+from benchmarks.runner import metrics
+from benchmarks.runner.records import Baseline, Case, Data, Environment, Manifest
+from benchmarks.settings import CaseSettings
+from benchmarks.suite import Benchmark
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A case's windows, and the key under which the manifest describes them."""
+
+    key: str
+    windows: datasets.Windows
+
+
+def prepare(benchmark: Benchmark) -> dict[str, Prepared]:
+    """Each case's windows, cut once for all cases that share them; the user's mistakes in the data show here."""
+    cut: dict[str, Prepared] = {}
+    found = {}
+    for label, case in benchmark.cases.items():
+        settings = (case.data, case.window, case.training.dtype)
+        if repr(settings) not in cut:
+            cut[repr(settings)] = Prepared(f"data-{len(cut) + 1}", datasets.prepare(*settings))
+        prepared = found[label] = cut[repr(settings)]
+        rows = len(prepared.windows.train)
+        if case.training.batch > rows:
+            raise UserError(
+                f"{benchmark.name}: training.batch = {case.training.batch} is more than the {rows} windows of the "
+                f"training part; at most {rows} would fit"
+            )
+    return found
+
+
+def describe(
+    benchmark: Benchmark, prepared: dict[str, Prepared], environment: Environment, command: str, started: datetime
+) -> Manifest:
+    facts: dict[str, Data] = {}
+    for entry in prepared.values():
+        if entry.key not in facts:
+            facts[entry.key] = _data(entry.windows)
+    return Manifest(
+        benchmark=benchmark.name,
+        title=benchmark.header.title,
+        description=benchmark.header.description,
+        definition=benchmark.definition,
+        command=command,
+        started=started.astimezone(UTC).isoformat(timespec="seconds"),
+        environment=environment,
+        data=facts,
+        cases=tuple(_case(label, case, prepared[label]) for label, case in benchmark.cases.items()),
+        trials=benchmark.trials(),
+    )
+
+
+def _case(label: str, case: CaseSettings, prepared: Prepared) -> Case:
+    train = prepared.windows.train
+    shapes = case.architecture(train.y.shape[1]).shapes(train.x.shape[2])
+    training = case.training
+    return Case(
+        label=label,
+        cell=case.model.cell,
+        units=case.model.units,
+        layers=case.model.layers,
+        data=prepared.key,
+        window=case.window.length,
+        horizon=case.window.horizon,
+        epochs=training.epochs,
+        batch=training.batch,
+        learning_rate=training.learning_rate,
+        dtype=training.dtype,
+        shape_parameters=sum(int(np.prod(shape)) for shape in shapes.values()),
+    )
+
+
+def _data(windows: datasets.Windows) -> Data:
+    series, test = windows.series, windows.test
+    truth = windows.truth(test)
+    return Data(
+        series=series.name,
+        title=series.title,
+        unit=series.unit,
+        step=series.step,
+        licence=series.licence,
+        source=series.source,
+        season=windows.season,
+        notes=windows.notes,
+        rows=series.rows,
+        features=series.columns,
+        window=windows.window.length,
+        horizon=windows.window.horizon,
+        train_windows=len(windows.train),
+        validation_windows=len(windows.validation),
+        test_windows=len(test),
+        digest=windows.digest,
+        baselines=_baselines(windows, truth),
+        test_times=tuple(_label(time) for time in test.times),
+        test_truth=tuple(tuple(row) for row in truth.tolist()),
+    )
+
+
+def _baselines(windows: datasets.Windows, truth: np.ndarray) -> tuple[Baseline, ...]:
+    forecasts = datasets.baselines(windows, windows.test)
+    errors = {forecast.name: metrics.mse(forecast.values, truth) for forecast in forecasts}
+    persistence, seasonal = errors["persistence"], errors.get("seasonal naive")
+    return tuple(
+        Baseline(
+            name=forecast.name,
+            explanation=forecast.explanation,
+            scores=metrics.scores(forecast.values, truth, persistence=persistence, seasonal=seasonal),
+        )
+        for forecast in forecasts
+    )
+
+
+def naive_errors(data: Data) -> tuple[float, float | None]:
+    """The mean squared errors of persistence and, where the series has a season, of seasonal naive."""
+    errors = {baseline.name: baseline.scores.mse for baseline in data.baselines}
+    return errors["persistence"], errors.get("seasonal naive")
+
+
+def _label(time: np.generic) -> str:
+    """ISO 8601 to the second, dates without their midnight; row numbers as they are."""
+    if not isinstance(time, np.datetime64):
+        return str(time)
+    return str(time.astype("datetime64[s]")).removesuffix("T00:00:00")

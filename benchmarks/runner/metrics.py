@@ -1,0 +1,35 @@
+"""Scores of a forecast, in the series' own unit."""
+
+import numpy as np
+
+from benchmarks.runner.records import Scores
+
+Array = np.ndarray
+
+
+def mse(forecast: Array, truth: Array) -> float:
+    """Mean squared error over all windows and outputs, (N, H) both, in unit²."""
+    return float(np.mean((forecast - truth) ** 2))
+
+
+def scores(forecast: Array, truth: Array, *, persistence: float, seasonal: float | None) -> Scores:
+    """All scores of a forecast (N, H).
+
+    persistence, seasonal: the mean squared errors of the naive forecasts on the same windows; seasonal is None for
+    a series without a season. Skill is 1 - MSE / MSE of the naive forecast (Murphy 1988): 0 equals it, above beats it.
+    """
+    error = mse(forecast, truth)
+    return Scores(
+        mse=error,
+        rmse=float(np.sqrt(error)),
+        mae=float(np.mean(np.abs(forecast - truth))),
+        skill_persistence=skill(error, persistence),
+        skill_seasonal=None if seasonal is None else skill(error, seasonal),
+    )
+
+
+def skill(error: float, naive: float) -> float:
+    """1 - error / naive; a naive forecast without any error cannot be beaten, only equalled."""
+    if naive == 0:
+        return 0.0 if error == 0 else -np.inf
+    return 1 - error / naive

@@ -1,0 +1,45 @@
+"""The process that a trial or a check runs in: `python -m benchmarks.runner.worker JOB ANSWER`.
+
+Both are paths of JSON files. Nothing is said on standard output, which belongs to the frameworks.
+"""
+
+import sys
+import traceback
+from pathlib import Path
+
+from backends.contract import BackendError
+from benchmarks.runner.environment import pin
+from benchmarks.runner.jobs import Answer, Job
+from benchmarks.runner.records import write_json
+
+
+def main(job_path: str, answer_path: str) -> None:
+    job = Job.model_validate_json(Path(job_path).read_text(encoding="utf-8"))
+    work = job.trial or job.check
+    if work is None:
+        raise ValueError(f"{job_path} holds neither a trial nor a check")
+    pin(work.cores)  # before any framework counts the cores
+    write_json(Path(answer_path), answer(job))
+
+
+def answer(job: Job) -> Answer:
+    """Do the work; whatever goes wrong in it becomes the failure's reason, its traceback goes to standard error."""
+    from benchmarks import equivalence
+    from benchmarks.runner import trial
+
+    try:
+        if job.trial:
+            return Answer(outcome=trial.run(job.trial))
+        if job.check:
+            return Answer(checks=equivalence.check(job.check))
+    except (trial.TrialError, BackendError) as reason:
+        return Answer(failure=str(reason))
+    except Exception as error:
+        traceback.print_exc()
+        first_line = (str(error).strip().splitlines() or ["no message"])[0]
+        return Answer(failure=f"{type(error).__name__}: {first_line[:300]}")
+    return Answer(failure="there was nothing to do")
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,168 @@
+"""Reads and validates a benchmark's TOML and lays out its trials.
+
+A list in [data], [window], [model] or [training] is an axis: the benchmark asks its question once for every
+combination. [quick] holds what `--quick` changes, by dotted name.
+"""
+
+import hashlib
+import itertools
+import json
+import tomllib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+import backends
+import datasets
+from benchmarks.errors import UserError, one_of
+from benchmarks.runner.records import Mode, Plan
+from benchmarks.settings import CaseSettings, Header, ModelSettings, TrainingSettings
+
+HERE = Path(__file__).parent
+TABLES: dict[str, type[BaseModel]] = {
+    "data": datasets.DataSpec,
+    "window": datasets.WindowSpec,
+    "model": ModelSettings,
+    "training": TrainingSettings,
+}
+LISTS = {("data", "features"), ("data", "target")}  # settings that are lists by nature, not axes
+
+Table = dict[str, Any]
+Checked = TypeVar("Checked", bound=BaseModel)
+
+
+@dataclass(frozen=True)
+class Benchmark:
+    """A validated definition: who is asked (`header`) and what (`cases`, by label)."""
+
+    name: str
+    header: Header
+    cases: dict[str, CaseSettings]
+    definition: Table
+
+    def trials(self) -> tuple[Plan, ...]:
+        """In the order of execution: round by round, each starting with the next backend."""
+        plans: list[Plan] = []
+        names = self.header.backends
+        rounds = itertools.product(self.header.modes, self.header.seeds, self.cases)
+        for number, (mode, seed, case) in enumerate(rounds):
+            first = number % len(names)
+            for backend in names[first:] + names[:first]:
+                plans.append(self._plan(case, backend, mode, seed, place=len(plans)))
+        return tuple(plans)
+
+    def _plan(self, case: str, backend: str, mode: Mode, seed: int, place: int) -> Plan:
+        defines = [self.cases[case].model_dump(mode="json"), backend, mode, seed]
+        key = hashlib.sha256(json.dumps(defines, sort_keys=True).encode()).hexdigest()[:16]
+        return Plan(key=key, case=case, backend=backend, mode=mode, seed=seed, place=place)
+
+
+def names() -> tuple[str, ...]:
+    """The benchmarks of this checkout."""
+    return tuple(sorted(path.stem for path in HERE.glob("*.toml")))
+
+
+def find(name: str) -> Path:
+    """The file of a benchmark given by name, or by the path of a TOML of the user's own."""
+    path = Path(name) if name.endswith(".toml") else HERE / f"{name}.toml"
+    if not path.is_file():
+        if name.endswith(".toml"):
+            raise UserError(f"{path} does not exist; give a benchmark's name ({', '.join(names())}) or a TOML file")
+        raise UserError(f"there is no benchmark '{name}'; {one_of(names(), name)}")
+    return path
+
+
+def read(name: str, *, quick: bool = False, changes: Table | None = None) -> Benchmark:
+    """Read, change and validate a benchmark. A `UserError` says which setting of which file is wrong.
+
+    changes: settings by dotted name (`"seeds"`, `"training.epochs"`) that the command line overrides.
+    """
+    path = find(name)
+    try:
+        definition = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
+        raise UserError(f"{path} is not a readable TOML file: {error}") from None
+    quicker = dict(_dotted(definition.pop("quick", {})))
+    for dotted, value in ((quicker if quick else {}) | (changes or {})).items():
+        table, _, setting = dotted.rpartition(".")
+        (definition.setdefault(table, {}) if table else definition)[setting] = value
+    return _validated(path, definition)
+
+
+def _dotted(table: Table, prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for name, value in table.items():
+        if isinstance(value, dict):
+            yield from _dotted(value, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}", value
+
+
+def _validated(path: Path, definition: Table) -> Benchmark:
+    top = {name: value for name, value in definition.items() if name not in TABLES}
+    header = _check(Header, top, f"{path}:", others=TABLES)
+    for backend in header.backends:
+        if backend not in backends.REGISTRY or backend == "reference":
+            known = set(backends.REGISTRY) - {"reference"}
+            raise UserError(f"{path}: backends: there is no backend '{backend}'; {one_of(known, backend)}")
+    for name in ("backends", "modes", "seeds"):
+        values = getattr(header, name)
+        if len(set(values)) < len(values):
+            raise UserError(f"{path}: {name} names one of {list(values)} twice; each may stand once")
+    cases = {_label(point, axes): _case(path, point) for point, axes in _grid(path, definition)}
+    return Benchmark(path.stem, header, cases, definition)
+
+
+def _grid(path: Path, definition: Table) -> Iterator[tuple[dict[str, Table], list[tuple[str, str]]]]:
+    """Every combination of the axes, each as its tables, with the axes' places."""
+    tables: dict[str, Table] = {}
+    for name in TABLES:
+        tables[name] = definition.get(name, {})
+        if not isinstance(tables[name], dict):
+            raise UserError(f"{path}: {name} is {tables[name]!r}; it must be a table, [{name}]")
+    axes = [
+        (table, setting)
+        for table, settings in tables.items()
+        for setting, value in settings.items()
+        if isinstance(value, list) and (table, setting) not in LISTS
+    ]
+    for table, setting in axes:
+        values = tables[table][setting]
+        if not values or any(values.count(value) > 1 for value in values):
+            raise UserError(f"{path}: {table}.{setting} = {values}; as an axis it needs values, each once")
+    for values in itertools.product(*(tables[table][setting] for table, setting in axes)):
+        point = {name: dict(settings) for name, settings in tables.items()}
+        for (table, setting), value in zip(axes, values, strict=True):
+            point[table][setting] = value
+        yield point, axes
+
+
+def _label(point: dict[str, Table], axes: list[tuple[str, str]]) -> str:
+    """The cell, and the values of the axes: "lstm", "gru, units 64"."""
+    cell = str(point["model"].get("cell", ""))
+    rest = [f"{setting} {point[table][setting]}" for table, setting in axes if (table, setting) != ("model", "cell")]
+    return ", ".join([cell, *rest])
+
+
+def _case(path: Path, point: dict[str, Table]) -> CaseSettings:
+    checked = {name: _check(TABLES[name], settings, f"{path}: [{name}]") for name, settings in point.items()}
+    return CaseSettings.model_validate(checked)
+
+
+def _check(kind: type[Checked], settings: Table, where: str, others: dict[str, Any] | None = None) -> Checked:
+    """Validate, or say in one sentence what is wrong with the first wrong setting."""
+    try:
+        return kind.model_validate(settings)
+    except ValidationError as problem:
+        error = problem.errors()[0]
+        setting = ".".join(map(str, error["loc"]))
+        if error["type"] == "missing":
+            raise UserError(f"{where} {setting} is missing") from None
+        if error["type"] == "extra_forbidden":
+            known = [*kind.model_fields, *(others or {})]
+            raise UserError(f"{where} there is no setting '{setting}'; {one_of(known, setting)}") from None
+        message = error["msg"].removeprefix("Value error, ").removeprefix("Input ")
+        given = f"{setting} = {error['input']!r}: it " if setting else ""
+        raise UserError(f"{where} {given}{message}") from None
