@@ -73,8 +73,9 @@ def _lay_out(
     for run, (start, stop) in enumerate(usable, start=1):
         shift = run * padding
         observed[start + shift : stop + shift] = True
-        for first, block in blocks(series.values, [(start, stop)], data.difference):
-            array[first + shift : first + shift + len(block)] = scaler.apply(block)
+        with np.errstate(over="ignore"):  # what becomes infinite is refused below
+            for first, block in blocks(series.values, [(start, stop)], data.difference):
+                array[first + shift : first + shift + len(block)] = scaler.apply(block)
     if not np.isfinite(array).all():
         raise DataError(f'{series.name} has values that {dtype} cannot hold unscaled: set scaling = "standard".')
     return _Layout(array, observed, usable, padding)

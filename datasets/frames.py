@@ -94,6 +94,7 @@ def _split(path: Path, line: bytes, separator: str) -> list[str]:
 
 
 def _csv(path: Path, data: DataSpec, header: list[str], wanted: list[str]) -> pd.DataFrame:
+    """All columns are read, for pandas does not notice a line with too many cells where it reads only some."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", pd.errors.ParserWarning)
@@ -104,7 +105,6 @@ def _csv(path: Path, data: DataSpec, header: list[str], wanted: list[str]) -> pd
                 header=0,
                 names=header,
                 index_col=False,
-                usecols=wanted,
                 dtype={data.time: str} if data.time else None,
                 na_values=[*TEXTS, *listed(data.missing)],
                 skipinitialspace=True,
@@ -116,7 +116,8 @@ def _csv(path: Path, data: DataSpec, header: list[str], wanted: list[str]) -> pd
         raise DataError(f"{path} is not UTF-8 text: save the file as UTF-8.") from None
     except (pd.errors.ParserError, pd.errors.ParserWarning) as error:
         raise DataError(f"{path} {_explain(str(error), len(header))}.") from None
-    return frame.loc[: frame.last_valid_index()] if frame.last_valid_index() is not None else frame
+    last = frame.last_valid_index()
+    return frame.loc[:last, wanted] if last is not None else frame[wanted]
 
 
 def _explain(message: str, columns: int) -> str:

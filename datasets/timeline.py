@@ -12,7 +12,7 @@ import pandas as pd
 
 from datasets.spec import DataError
 
-SECOND = 1_000_000_000
+SECOND = 1_000_000  # microseconds: nanoseconds would end in the year 2262
 STEPS = {SECOND: "second", 60 * SECOND: "minute", 3600 * SECOND: "hour", 86_400 * SECOND: "day"}
 STEPS[7 * 86_400 * SECOND] = "week"
 CALENDAR = {1: "month", 3: "quarter", 12: "year"}
@@ -35,7 +35,7 @@ class Timeline:
 
 
 def parse(raw: "pd.Series[str]", where: str, time_format: str | None) -> np.ndarray:
-    """(rows,) datetime64[ns]; the first cell that is no time stamp is a `DataError`."""
+    """(rows,) datetime64[us]; the first cell that is no time stamp is a `DataError`."""
     if pd.api.types.is_datetime64_any_dtype(raw):
         stamps = pd.to_datetime(raw, utc=True)
     else:
@@ -49,7 +49,7 @@ def parse(raw: "pd.Series[str]", where: str, time_format: str | None) -> np.ndar
         known = "holds no time stamp" if pd.isna(cell) else f"holds {str(cell)!r}, which {hint}"
         advice = "" if time_format or pd.isna(cell) else ': say how to read it, as in time_format = "%d/%m/%Y"'
         raise DataError(f"{where}, row {bad[0] + 1} {known}{advice}.")
-    return stamps.dt.tz_localize(None).to_numpy("datetime64[ns]")
+    return stamps.dt.tz_localize(None).to_numpy("datetime64[us]")
 
 
 def _format_of(text: "pd.Series[str]") -> str:
@@ -87,7 +87,7 @@ def lay(times: np.ndarray, where: str) -> Timeline:
         )
     grid = np.arange(place[-1] + 1) * unit
     if calendar is None:
-        return Timeline(times[0] + grid.astype("timedelta64[ns]"), place, step)
+        return Timeline(times[0] + grid.astype("timedelta64[us]"), place, step)
     return Timeline(_in_months(times, grid), place, step)
 
 

@@ -1,0 +1,170 @@
+"""The tables [data] and [window]: what they accept, what they refuse, and where the parts end."""
+
+import json
+from datetime import date
+
+import numpy as np
+import pytest
+from pydantic import ValidationError
+
+from datasets import DataError, DataSpec, Series, WindowSpec, cut, load, prepare
+
+
+def weeks(rows: int = 100) -> Series:
+    """A straight line over weeks from 2000-01-01."""
+    times = np.datetime64("2000-01-01") + 7 * np.arange(rows)
+    return Series("line", "", np.arange(rows, dtype=float)[:, None], ("n",), ("n",), times=times, step="week", season=4)
+
+
+def ends(**settings) -> tuple[int, int, int]:
+    """Where the three parts of a hundred weeks end."""
+    found = cut(weeks(), DataSpec(series="line", **settings), WindowSpec(length=2)).split
+    return found.train, found.validation, found.test
+
+
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [
+        ({}, (70, 85, 100)),
+        ({"train": 0.67, "validation": 0}, (67, 67, 100)),
+        ({"train": 50, "validation": 20}, (50, 70, 100)),
+        ({"train": 50, "validation": 20, "test": 10}, (50, 70, 80)),
+        ({"train": 0.6, "validation": 0.2, "test": 0.2}, (60, 80, 100)),
+        ({"train": "2000-02-12", "validation": "2000-03-05"}, (6, 10, 100)),
+        ({"train": date(2000, 2, 12), "validation": 0.1}, (6, 16, 100)),
+        ({"train": "2000-02-11T22:00:00-02:00", "validation": 4}, (6, 10, 100)),
+    ],
+)
+def test_parts_end_by_share_by_row_or_by_date(settings, expected):
+    """A date is the first row that no longer belongs."""
+    assert ends(**settings) == expected
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"train": 0.0}, r"train = 0\.0 leaves no row for the train part"),
+        (
+            {"train": 0.001},
+            r"train = 0\.001 leaves no row for the train part.*line has 100 rows, 2000-01-01 to 2001-11",
+        ),
+        ({"train": 0.9, "validation": 0.001}, r"validation = 0\.001 leaves no row for the validation part"),
+        ({"train": 200}, r"train = 200 ends at row 200, but line has 100 rows"),
+        ({"train": 80, "validation": 20}, r"what train and validation take leaves no row for the test part"),
+        ({"train": "1999-01-01"}, r"train = '1999-01-01' leaves no row for the train part"),
+        ({"train": 80, "validation": "2000-03-01"}, r"validation = '2000-03-01' leaves no row for the validation part"),
+        ({"train": 2, "validation": 50}, r"The train part, rows 1 to 2 of line, holds no window: length = 2 rows"),
+    ],
+)
+def test_a_split_that_leaves_a_part_empty_names_the_option(settings, message):
+    """An empty part would give an average over nothing, long after the mistake."""
+    with pytest.raises(DataError, match=message):
+        ends(**settings)
+
+
+def test_a_horizon_longer_than_a_part_is_named():
+    """The validation part holds 15 rows."""
+    with pytest.raises(
+        DataError, match=r"validation part, rows 71 to 85 of line, holds no window: .* horizon = 16 rows"
+    ):
+        cut(weeks(), DataSpec(series="line"), WindowSpec(length=2, horizon=16))
+
+
+def test_a_window_longer_than_the_series_is_named():
+    """It would need more rows than there are."""
+    with pytest.raises(DataError, match=r"The train part, rows 1 to 70 of line, holds no window: length = 500 rows"):
+        cut(weeks(), DataSpec(series="line"), WindowSpec(length=500))
+
+
+def test_a_date_needs_time_stamps():
+    """Sines have none."""
+    with pytest.raises(DataError, match=r"train = '1990-01-01' is a date, but sine has no time stamps"):
+        prepare(DataSpec(series="sine", train="1990-01-01"), WindowSpec(length=2))
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({}, "give either series, a registered name, or csv"),
+        ({"series": "co2", "csv": "a.csv"}, "give either series"),
+        ({"csv": "a.csv"}, "csv needs target"),
+        ({"series": "co2", "gaps": "carry"}, "gaps belongs to csv; series = 'co2' brings its own"),
+        (
+            {"series": "co2", "train": 1.5},
+            r"1\.5 is no share: write a number from 0 to 1, a whole number of rows, or an",
+        ),
+        ({"series": "co2", "train": -3}, "-3 rows cannot be"),
+        ({"series": "co2", "train": True}, "train"),
+        ({"series": "co2", "train": "1990-13-01"}, "'1990-13-01' is no ISO date, 1990-01-31 would be one"),
+        (
+            {"series": "co2", "train": 0.8, "validation": 0.2},
+            r"train = 0\.8, validation = 0\.2 and the test part are more",
+        ),
+        ({"series": "co2", "difference": 1}, "difference"),
+        ({"series": "co2", "scaling": "robust"}, "'standard', 'minmax' or 'none'"),
+        ({"series": "co2", "features": ["a", "a"]}, "'a' is named twice"),
+        ({"series": "co2", "features": []}, "an empty list names no column"),
+        ({"series": "co2", "season": 0}, "greater than or equal to 1"),
+        ({"series": "co2", "scailing": "none"}, "Extra inputs are not permitted"),
+        ({"csv": "a.csv", "target": "a", "decimal": ","}, "separator and decimal are both ','"),
+    ],
+)
+def test_a_wrong_setting_is_refused(settings, message):
+    """Each before any data is read."""
+    with pytest.raises(ValidationError, match=message):
+        DataSpec(**settings)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"length": 0}, "greater than or equal to 1"),
+        ({"length": -20}, "greater than or equal to 1"),
+        ({"length": 20.5}, "valid integer"),
+        ({"length": True}, "valid integer"),
+        ({"length": 20, "horizon": 0}, "greater than or equal to 1"),
+        ({"length": 20, "min_history": 21}, "min_history = 21 is longer than the window, length = 20"),
+    ],
+)
+def test_a_wrong_window_is_refused(settings, message):
+    """Also True, which Python counts as 1."""
+    with pytest.raises(ValidationError, match=message):
+        WindowSpec(**settings)
+
+
+def test_settings_survive_the_manifest():
+    """They are written as JSON and read back when a run is resumed or repeated."""
+    for spec in (
+        DataSpec(series="co2", train=date(1990, 1, 1), validation=100, features=["co2"]),
+        DataSpec(csv="some/file.csv", target=["a", "b"], missing="999.9"),
+    ):
+        assert DataSpec.model_validate(json.loads(spec.model_dump_json())) == spec
+
+
+def test_columns_of_a_series_can_be_chosen():
+    """In the order of the series; the target's own past always goes in."""
+    housing = DataSpec(series="airline", features=["passenger"])
+    with pytest.raises(DataError, match=r"no column 'passenger' in the series airline: did you mean 'passengers'"):
+        prepare(housing, WindowSpec(length=2))
+    assert prepare(DataSpec(series="airline"), WindowSpec(length=2)).series.columns == ("passengers",)
+
+
+def test_values_too_large_for_float32_are_refused_unscaled():
+    """They would become infinite without a word."""
+    series = Series("big", "", np.array([1e39, 2e39] * 20)[:, None], ("n",), ("n",))
+    with pytest.raises(DataError, match='values that float32 cannot hold unscaled: set scaling = "standard"'):
+        cut(series, DataSpec(series="big", scaling="none"), WindowSpec(length=2))
+    assert cut(series, DataSpec(series="big"), WindowSpec(length=2)).train.x.max() == 1
+
+
+def test_a_series_with_a_hole_is_refused():
+    """NaN or infinity in memory is a mistake of whoever made the series."""
+    with pytest.raises(DataError, match="hole, column 'n', row 2 holds nan"):
+        Series("hole", "", np.array([[1.0], [np.nan]]), ("n",), ("n",))
+
+
+def test_the_notes_of_co2_tell_what_was_done():
+    """The report prints them; here they are read as a whole."""
+    notes = cut(load("co2"), DataSpec(series="co2", difference=True), WindowSpec(length=20)).notes
+    assert [note.split(" ")[0] for note in notes] == ["59", "Of", "Split", "The", "Each"]
+    assert "train 1958-03-29 to 1988-11-05 (1,598 rows)" in notes[2]
