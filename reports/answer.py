@@ -23,38 +23,49 @@ from reports.wording import (
 
 
 @dataclass(frozen=True)
-class Answer:
-    """`cases` pairs a case's name with its sentences; `state` says what is missing, `limits` what cannot be said."""
+class CaseAnswer:
+    """The answer for one model: on speed and on the forecast first, then what else must be known."""
 
-    cases: tuple[tuple[str, str], ...]
+    name: str
+    lead: str
+    more: str
+
+
+@dataclass(frozen=True)
+class Answer:
+    """`state` says what is missing, `limits` what cannot be said."""
+
+    cases: tuple[CaseAnswer, ...]
     state: tuple[str, ...]
     limits: tuple[str, ...]
 
 
 def answer(run: Run, comparisons: Comparisons) -> Answer:
-    cases = tuple((case_name(case), _case(run, case, comparisons[case.label])) for case in run.manifest.cases)
+    cases = tuple(_case(run, case, comparisons[case.label]) for case in run.manifest.cases)
     return Answer(cases, _state(run), _limits(run, comparisons))
 
 
-def _case(run: Run, case: Case, comparison: CaseComparison) -> str:
+def _case(run: Run, case: Case, comparison: CaseComparison) -> CaseAnswer:
     groups = [group for group in run.select(case, run.mode) if group.outcomes]
     if not groups:
-        return "No trial has finished."
-    parts = [*_speed(case, comparison), *_forecasts(run, groups, comparison)]
-    if comparison.rivals:
-        parts.append(_whole_training(case, comparison))
-    return " ".join(sentence(part) for part in parts)
+        return CaseAnswer(case_name(case), "No trial has finished.", "")
+    (speed, *slower), (forecast, *others) = _speed(case, comparison), _forecasts(run, groups, comparison)
+    lead, more = ([sentence(part) for part in parts] for parts in ((speed, forecast), (*slower, *others)))
+    return CaseAnswer(case_name(case), " ".join(lead), " ".join(more))
 
 
 def _speed(case: Case, comparison: CaseComparison) -> list[str]:
+    """At least one sentence: who is faster, or why nobody can tell."""
     model = f"this {case.cell.upper()}"
     told = []
     if not comparison.backends:
         told.append("Native models differ, so this run makes no statement about speed")
     elif comparison.rivals:
-        told.append(_ranking(model, comparison))
+        told += [_ranking(model, comparison), _whole_training(case, comparison)]
     elif len(comparison.backends) == 1 and comparison.reference:
         told.append(f"{backend_name(comparison.reference)} ran alone, so there is nothing to compare its speed with")
+    elif all(c.comparable for c in comparison.backends.values()):
+        told.append("A single epoch was trained, so there is no steady epoch to compare")
     refused = [c for c in comparison.backends.values() if not c.comparable]
     for reason in dict.fromkeys(c.reasons[0] for c in refused):
         names = listed([backend_name(c.backend) for c in refused if c.reasons[0] == reason])
@@ -90,76 +101,74 @@ def _clause(backend: str, found: Interval) -> str:
 def _whole_training(case: Case, comparison: CaseComparison) -> str:
     """The same with the first step counted, which may turn the order round."""
     clauses = listed([_clause(rival.backend, found) for rival in comparison.rivals if (found := rival.training)])
-    return f"Over a whole training of {plural(case.epochs, 'epoch')}, compilation included, {clauses}"
+    turned = any(
+        found and rival.epoch and (found.median - 1) * (rival.epoch.median - 1) < 0
+        for rival in comparison.rivals
+        for found in [rival.training]
+    )
+    opening = "Yet over" if turned else "Over"
+    return f"{opening} a whole training of {plural(case.epochs, 'epoch')}, compilation included, {clauses}"
 
 
 def _forecasts(run: Run, groups: list[Group], comparison: CaseComparison) -> list[str]:
-    """Whether equal models forecast alike, and whether any of it beats what needs no network."""
-    told = []
-    if comparison.agreement is not None:
-        members = len(comparison.rivals) + 1
-        who = "Both forecasts" if members == 2 else f"All {count(members)} forecasts"
-        told.append(f"{who} agree within {within(comparison.agreement)} in test MSE")
-    seasonal = all(o.scores.skill_seasonal is not None for g in groups for o in g.outcomes.values())
-    told.append(_verdict(groups, seasonal=seasonal))
-    better = _better_baseline(run, groups)
-    return [*told, better] if better else told
+    """At least one sentence: whether equal models forecast alike, and whether any of it beats what needs no network."""
+    members = len(comparison.rivals) + 1
+    agreement, (beaten, unbeaten) = _agreement(comparison), _verdict(groups)
+    if agreement and beaten and members == len(groups):
+        told = [f"{_together(members, 'forecast')} {agreement} and {beaten}"]
+    else:
+        told = [f"{_together(members, 'comparable forecast')} {agreement}"] if agreement else []
+        told += [f"{_together(len(groups), 'forecast')} {beaten}"] if beaten else []
+    return [*told, *unbeaten, *_better_baseline(run, groups)]
 
 
-def _verdict(groups: list[Group], *, seasonal: bool) -> str:
-    """Which forecasts beat which naive ones, for every seed."""
-    beaten: dict[str, list[str]] = {"persistence": _winners(groups, "skill_persistence")}
-    if seasonal:
-        beaten["the seasonal naive forecast"] = _winners(groups, "skill_seasonal")
-    everyone, nobody = [], []
-    told = []
-    for naive, winners in beaten.items():
+def _together(number: int, what: str) -> str:
+    """ "the forecast", "both forecasts", "all three forecasts"."""
+    return {1: f"the {what}", 2: f"both {what}s"}.get(number, f"all {count(number)} {what}s")
+
+
+def _agreement(comparison: CaseComparison) -> str:
+    found = comparison.agreement
+    return "" if found is None else f"agree within {within(found)} in test MSE"
+
+
+def _verdict(groups: list[Group]) -> tuple[str, list[str]]:
+    """What all of them beat with every seed, then a clause on each naive forecast that some do not."""
+    naive = {"persistence": "skill_persistence"}
+    if all(o.scores.skill_seasonal is not None for group in groups for o in group.outcomes.values()):
+        naive["the seasonal naive forecast"] = "skill_seasonal"
+    beaten, others = [], []
+    for name, skill in naive.items():
+        winners = [group for group in groups if all(getattr(o.scores, skill) > 0 for o in group.outcomes.values())]
         if len(winners) == len(groups):
-            everyone.append(naive)
-        elif not winners:
-            nobody.append(naive)
+            beaten.append(name)
+        elif winners:
+            names = listed([backend_name(group.backend) for group in winners])
+            others.append(f"Only {names} {'beats' if len(winners) == 1 else 'beat'} {name} with every seed")
         else:
-            told.append(f"only {listed(winners)} {'beats' if len(winners) == 1 else 'beat'} {naive} with every seed")
-    whole = _everyone(groups)
-    if everyone:
-        told.insert(0, f"{whole} {'beats' if len(groups) == 1 else 'beat'} {listed(everyone)}")
-    if nobody:
-        told.append(f"no forecast beats {' or '.join(nobody)} with every seed ({_skills(groups, nobody[0])})")
-    return "; ".join(told)
+            others.append(f"No forecast beats {name} with every seed ({_skills(groups, skill)}), so none is good")
+    verb = "beats" if len(groups) == 1 else "beat"
+    return (f"{verb} {listed(beaten)}" if beaten else ""), others
 
 
-def _everyone(groups: list[Group]) -> str:
-    names = [backend_name(group.backend) for group in groups]
-    return {1: names[0], 2: "both"}.get(len(groups), f"all {count(len(groups))}")
-
-
-def _winners(groups: list[Group], skill: str) -> list[str]:
-    return [
-        backend_name(group.backend)
-        for group in groups
-        if all(getattr(outcome.scores, skill) > 0 for outcome in group.outcomes.values())
-    ]
-
-
-def _skills(groups: list[Group], naive: str) -> str:
-    field = "skill_persistence" if naive == "persistence" else "skill_seasonal"
-    found = [getattr(outcome.scores, field) for group in groups for outcome in group.outcomes.values()]
+def _skills(groups: list[Group], skill: str) -> str:
+    found = [getattr(outcome.scores, skill) for group in groups for outcome in group.outcomes.values()]
     low, high = signed(min(found)), signed(max(found))
     return f"skill {low}" if low == high else f"skill {low} to {high}"
 
 
-def _better_baseline(run: Run, groups: list[Group]) -> str | None:
+def _better_baseline(run: Run, groups: list[Group]) -> list[str]:
     """The best forecast without a network, where it is at least as good as the best backend's median."""
     medians = [found.median for group in groups if (found := over_seeds(group, lambda o: o.scores.mse))]
     known = run.data(groups[0].case).baselines
     if not medians or not known:
-        return None
+        return []
     best = min(known, key=lambda baseline: baseline.scores.mse)
     if best.scores.mse > min(medians):
-        return None
+        return []
     unit = squared(score_unit(run))
     figures = f"test MSE {four_digits(best.scores.mse)} against {four_digits(min(medians))} {unit}".rstrip()
-    return f"Yet {best.name}, which needs no network, does as well or better ({figures})"
+    return [f"{best.name}, which needs no network, does as well or better ({figures})"]
 
 
 def _state(run: Run) -> tuple[str, ...]:

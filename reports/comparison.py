@@ -120,10 +120,15 @@ def _unproven(certificate: Certificate | None, group: Group) -> tuple[str, ...]:
     if certificate is None:
         return ("there is no certificate yet",)
     failures = certificate.failures(group.backend, group.case.label)
-    checked = {c.dtype for c in certificate.checks if (c.backend, c.case) == (group.backend, group.case.label)}
-    if not failures and group.case.dtype not in checked:
+    if failures:
+        return failures
+    mine = (group.backend, group.case.label, group.case.dtype)
+    windows = {c.windows_digest for c in certificate.checks if (c.backend, c.case, c.dtype) == mine}
+    if not windows:
         return (f"it was not checked in {group.case.dtype}, in which it is timed",)
-    return failures
+    if any(outcome.windows_digest not in windows for outcome in group.outcomes.values()):
+        return ("its certificate was made on other windows than it was trained on",)
+    return ()
 
 
 def _against(group: Group, reference: Group) -> Comparison:

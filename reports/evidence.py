@@ -1,18 +1,17 @@
-"""The tables of evidence: certificate, agreement, native beside matched, every trial, what failed, the machine."""
+"""The tables of evidence: the certificate, how forecasts agree, native beside matched, every trial."""
 
 from benchmarks.runner.records import Check, Outcome
 from reports.comparison import MARGIN, Comparison
-from reports.grid import NONE, Cell, Column, Link, Row, Table, measured, number, row
+from reports.grid import NONE, Cell, Column, Link, Row, Table, measured, number, row, text
 from reports.run import Group, Run
 from reports.statistics import equivalent, steady_epoch
-from reports.tables import Comparisons, over_seeds, score_unit
+from reports.tables import Comparisons, links, over_seeds, score_unit
 from reports.wording import (
     backend_name,
     case_name,
     four_digits,
     listed,
     scientific,
-    sentence,
     squared,
     time_unit,
     whole,
@@ -20,10 +19,6 @@ from reports.wording import (
 )
 
 FIGURES = ("outputs", "gradients", "losses", "weights")
-
-
-def text(label: str) -> Column:
-    return Column(label, numeric=False)
 
 
 def certificate(run: Run) -> Table:
@@ -58,7 +53,8 @@ def certificate(run: Run) -> Table:
         if checks
         else "No backend has been checked against the oracle yet, so no speed ratio is printed."
     )
-    return Table("certificate", "The certificate", caption, columns, rows)
+    source = "certificate.json" if run.certificate else ""
+    return Table("certificate", "The certificate", caption, columns, rows, source)
 
 
 def _failure(check: Check, case: str) -> str:
@@ -121,6 +117,7 @@ def native(run: Run) -> Table:
     columns = (
         *map(text, ("model", "backend")),
         *(Column(f"{label}, {mode}", unit) for label, unit in heads for mode in ("matched", "native")),
+        text("records"),
     )
 
     def pair(matched: Group, other: Group) -> Row:
@@ -132,6 +129,7 @@ def native(run: Run) -> Table:
             *(measured(over_seeds(g, lambda o: o.first_loss)) for g in both),
             *(measured(over_seeds(g, lambda o: o.scores.mse), four_digits) for g in both),
             *(measured(over_seeds(g, lambda o: steady_epoch(o.times.epochs)), factor=factor) for g in both),
+            Cell("", links=links(matched, other)),
         )
 
     caption = (
@@ -195,46 +193,3 @@ def _raw(outcome: Outcome | None) -> tuple[Cell, ...]:
     found = outcome.times
     times = (found.training, found.first_step, steady_epoch(found.epochs))
     return (number(outcome.scores.mse, four_digits), *map(number, times), Cell(outcome.host))
-
-
-def environment(run: Run) -> Table:
-    """The machine and the software, as the run found them."""
-    found, hosts = run.manifest.environment, run.hosts()
-    lines = {
-        "processor": f"{found.processor} ({found.machine})",
-        "cores used": f"{len(found.cores)} ({', '.join(map(str, found.cores))})",
-        "memory": f"{found.memory_bytes / 2**30:.1f} GiB",
-        "GPU": found.gpu or "none",
-        "system": found.system,
-        "hosts": listed(hosts) or NONE,
-        "Python": found.python,
-        **found.packages,
-        **found.variables,
-        "commit": found.commit or "unknown",
-        "started": run.manifest.started,
-    }
-    rows = tuple(row(Cell(name), Cell(value)) for name, value in lines.items())
-    return Table("environment", "The machine", "As the run found it.", (text("what"), text("value")), rows)
-
-
-def data(run: Run) -> Table:
-    """What the forecasts were made of."""
-    found = run.manifest.data.values()
-    columns = (
-        *map(text, ("series", "unit", "step")),
-        *map(Column, ("rows", "features", "window", "horizon", "train", "validation", "test")),
-        text("licence and source"),
-    )
-    rows = tuple(
-        row(
-            Cell(d.title, notes=tuple(sentence(note) for note in d.notes)),
-            Cell(d.unit),
-            Cell(d.step),
-            *(number(n, whole) for n in (d.rows, len(d.features), d.window, d.horizon)),
-            *(number(n, whole) for n in (d.train_windows, d.validation_windows, d.test_windows)),
-            Cell(f"{d.licence}; {d.source}"),
-        )
-        for d in found
-    )
-    caption = "Split in order of time; train, validation and test are counted in windows."
-    return Table("data", "The data", caption, columns, rows)

@@ -11,16 +11,16 @@ from reports.wording import MINUS, significant
 
 Tone = Literal["", "good", "bad", "muted"]
 NONE = "\N{EN DASH}"
-SIGNS = ("+", MINUS)
 
 
 @dataclass(frozen=True)
 class Column:
-    """`unit` stands in the header, so that cells hold bare numbers."""
+    """`unit` stands in the header, so cells hold bare numbers. `vital`: limits are shown in the terminal too."""
 
     label: str
     unit: str = ""
     numeric: bool = True
+    vital: bool = False
 
     @property
     def heading(self) -> str:
@@ -29,8 +29,11 @@ class Column:
 
 @dataclass(frozen=True)
 class Link:
+    """`meaning` is for a reader who hears a link out of its table."""
+
     text: str
     target: str  # relative to the run's folder
+    meaning: str = ""
 
 
 @dataclass(frozen=True)
@@ -60,6 +63,7 @@ class Table:
     caption: str
     columns: tuple[Column, ...]
     rows: tuple[Row, ...] = field(default=())
+    source: str = ""  # the record it was made from, where that is one for all rows
 
     @cached_property
     def notes(self) -> tuple[str, ...]:
@@ -68,6 +72,10 @@ class Table:
 
     def marks(self, cell: Cell) -> tuple[int, ...]:
         return tuple(self.notes.index(note) + 1 for note in cell.notes)
+
+
+def text(label: str) -> Column:
+    return Column(label, numeric=False)
 
 
 def row(*cells: Cell, kind: str = "model") -> Row:
@@ -96,6 +104,6 @@ def measured(
     if found is None:
         return Cell(NONE, notes=tuple(notes), tone="muted")
     low, high = form(found.low * factor), form(found.high * factor)
-    dash = " to " if low[0] in SIGNS or high[0] in SIGNS else "\N{EN DASH}"
-    detail = "" if low == high else f"{low}{dash}{high}"
+    dash = " to " if MINUS in low + high else "\N{EN DASH}"
+    detail = "" if low == high else f"{low}{dash}{high}".replace("+", "")
     return Cell(form(found.median * factor), found.median, detail, tuple(notes), tone=tone)

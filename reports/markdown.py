@@ -20,7 +20,7 @@ def render(story: Story) -> str:
         escape(manifest.description),
         escape(f"{manifest.started} on {environment_line(story.run)}. {story.progress}"),
         *(f"> {escape(words)}" for words in story.answer.state),
-        *(f"**{escape(case)}.** {escape(words)}" for case, words in story.answer.cases),
+        *(f"**{escape(case.name)}: {escape(case.lead)}** {escape(case.more)}".strip() for case in story.answer.cases),
         _bullets(story.answer.limits),
         _table(story.result),
         f"Repeat it: {code(manifest.command)}",
@@ -65,7 +65,9 @@ def _table(table: Table) -> str:
     rows = [heads, rules, *([_cell(table, cell) for cell in row.cells] for row in table.rows)]
     lines = ["| " + " | ".join(row) + " |" for row in rows] if table.rows else []
     notes = [f"<sup>{number}</sup> {escape(note)}  " for number, note in enumerate(table.notes, 1)]
-    blocks = (f"## {escape(table.title)}", escape(table.caption), "\n".join(lines), "\n".join(notes))
+    source = f"[{table.source}]({table.source})" if table.source else ""
+    caption = f"{escape(table.caption)} {source}".strip()
+    blocks = (f"## {escape(table.title)}", caption, "\n".join(lines), "\n".join(notes))
     return "\n\n".join(block for block in blocks if block)
 
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from reports import evidence, native, tables
+from reports import evidence, native, setting, tables
 from reports.answer import Answer, answer
 from reports.comparison import compare
 from reports.figures import Figure, draw
@@ -37,6 +37,7 @@ class Story:
     failures: tuple[Failure, ...]
     trials: Table
     data: Table
+    models: Table
     environment: Table
 
     @property
@@ -49,6 +50,7 @@ class Story:
             self.times,
             self.native,
             self.data,
+            self.models,
             self.environment,
             self.trials,
         )
@@ -72,8 +74,9 @@ def tell(run: Run) -> Story:
         native_reasons=native.reasons(run),
         failures=_failures(run),
         trials=evidence.trials(run),
-        data=evidence.data(run),
-        environment=evidence.environment(run),
+        data=setting.data(run),
+        models=setting.models(run),
+        environment=setting.environment(run),
     )
 
 

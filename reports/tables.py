@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from benchmarks.runner.records import Baseline, Outcome
+from benchmarks.runner.records import Baseline, Outcome, Trial
 from reports.comparison import CaseComparison, Comparison
 from reports.grid import NONE, Cell, Column, Link, Row, Table, measured, number, row
 from reports.run import Group, Run, unique
@@ -25,7 +25,8 @@ def main(run: Run, comparisons: Comparisons) -> Table:
         Column("skill"),
         Column("training", total_unit),
         Column("epoch", epoch_unit),
-        Column("speed ratio"),
+        Column("speed ratio", vital=True),
+        Column("records", numeric=False),
     )
     rows = [
         row(
@@ -36,12 +37,13 @@ def main(run: Run, comparisons: Comparisons) -> Table:
             measured(over_seeds(group, lambda o: o.times.training), factor=total_factor),
             measured(over_seeds(group, lambda o: steady_epoch(o.times.epochs)), factor=epoch_factor),
             ratio_cell(group, comparisons),
+            records_cell(group),
         )
         for group in groups
     ]
     for label, baseline in baselines(run):
         mse, skill = number(baseline.scores.mse, four_digits), _skill(baseline.scores.skill_persistence)
-        rows.append(row(Cell(label), Cell(baseline.name), mse, skill, *[_blank()] * 3, kind="baseline"))
+        rows.append(row(Cell(label), Cell(baseline.name), mse, skill, *[_blank()] * 4, kind="baseline"))
     caption = (
         f"{run.mode.capitalize()} mode, {spread_words(run)}. Skill is the share of persistence's squared error that a "
         "forecast removes: above 0 beats it. The speed ratio is of a steady epoch: 2 is twice as fast as the reference."
@@ -185,9 +187,16 @@ def backend_cell(group: Group) -> Cell:
 
 
 def records_cell(group: Group) -> Cell:
-    """A link to each trial's raw record, named by its seed."""
-    links = tuple(Link(f"seed {t.plan.seed}", f"trials/{t.plan.key}.json") for t in group.trials)
-    return Cell("" if links else NONE, links=links)
+    """A link to the raw record of each seed's trial."""
+    return Cell("" if group.trials else NONE, links=links(group))
+
+
+def links(*groups: Group) -> tuple[Link, ...]:
+    def link(group: Group, trial: Trial) -> Link:
+        meaning = f"record of {group.backend}, {group.case.label}, {group.mode}, seed {trial.plan.seed}"
+        return Link(str(trial.plan.seed), f"trials/{trial.plan.key}.json", meaning)
+
+    return tuple(link(group, trial) for group in groups for trial in group.trials)
 
 
 def skill_cell(group: Group, figure: Callable[[Outcome], float | None]) -> Cell:

@@ -56,7 +56,7 @@ def _one(run: Run, case: Case) -> Figure | None:
         upper.set_title(_axis(data.title, data.unit))
         lower.set_title(_axis("forecast − truth", data.unit))
         lower.axhline(0, color=FAINT, linewidth=0.8)
-        lower.set_xlabel(f"time of the target, a point a {data.step}")
+        lower.set_xlabel(f"one point a {data.step}")
         legend(canvas, upper)
         svg = to_svg(canvas)
     step = "" if data.horizon == 1 else f" one {data.step} ahead"
@@ -72,7 +72,7 @@ def _one(run: Run, case: Case) -> Figure | None:
 def _persistence_band(axes: Axes, data: Data) -> None:
     rmse = next((baseline.scores.rmse for baseline in data.baselines if baseline.name == "persistence"), None)
     if rmse is not None:
-        axes.axhspan(-rmse, rmse, color=FAINT, alpha=0.18, linewidth=0)
+        axes.axhspan(-rmse, rmse, color=FAINT, alpha=0.22, linewidth=0)
 
 
 def _first_step(values: tuple[tuple[float, ...], ...]) -> np.ndarray:
@@ -104,7 +104,7 @@ def by_horizon(run: Run) -> Figure | None:
         grid = canvas.subplots(len(drawn), 1, squeeze=False)[:, 0]
         for axes, case in zip(grid, drawn, strict=True):
             truth = np.array(run.data(case).test_truth)
-            steps = np.arange(1, case.horizon + 1)
+            steps = np.arange(1, truth.shape[1] + 1)
             for group in _any(run, case):
                 errors = [np.array(o.predictions) - truth for o in group.outcomes.values()]
                 values = np.array([np.sqrt(np.mean(error**2, axis=0)) for error in errors])  # (seeds, H)

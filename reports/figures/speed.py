@@ -96,7 +96,7 @@ def parts(run: Run) -> Figure | None:
         axes.set_xlim(0, longest * 1.28)
         axes.tick_params(axis="y", length=0)
         axes.spines["left"].set_visible(False)
-        axes.xaxis.set_major_locator(MaxNLocator(6))
+        axes.xaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 5, 10]))
         axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
         axes.set_xlabel("training, seconds: first step (hatched) + the rest")
         svg = to_svg(canvas)

@@ -49,7 +49,7 @@ SETTINGS: dict[Any, Any] = {
     "ytick.color": INK,
     "grid.color": FAINT,
     "grid.linewidth": 0.5,
-    "grid.alpha": 0.5,
+    "grid.alpha": 0.7,
     "legend.frameon": False,
     "lines.linewidth": 1.4,
     "date.converter": "concise",
@@ -69,7 +69,7 @@ class Figure:
     @property
     def inline(self) -> str:
         """To stand inside a page: takes its colours from the text around it."""
-        svg = self.svg[self.svg.index("<svg") :].replace(INK, "currentColor").replace(FAINT, "currentColor")
+        svg = self.svg[self.svg.index("<svg") :].replace(INK, "currentColor").replace(FAINT, "var(--faint)")
         return svg.replace(PAPER, "none")
 
     @property
