@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 from benchmarks.runner.records import Case
 from reports.comparison import CaseComparison
-from reports.run import Group, Run
+from reports.run import Group, Run, unique
 from reports.statistics import ENOUGH, Interval
-from reports.tables import Comparisons, over_seeds, score_unit
+from reports.tables import Comparisons, over_seeds, score_unit, warnings
 from reports.wording import (
     backend_name,
     case_name,
@@ -202,6 +202,9 @@ def _limits(run: Run, comparisons: Comparisons) -> tuple[str, ...]:
     if unclear:
         names = listed(list(dict.fromkeys(backend_name(r.backend) for r in unclear)))
         told.append(f"The speed of {names} is not told apart from the reference's in at least one case.")
+    noisy = unique(backend_name(group.backend) for group in run.groups if warnings(group))
+    if noisy:
+        told.append(f"The machine was noisy: times of {listed(noisy)} are unstable, as noted beside them.")
     return tuple(told)
 
 

@@ -11,6 +11,7 @@ from reports.wording import (
     case_name,
     four_digits,
     listed,
+    per_cent,
     scientific,
     squared,
     time_unit,
@@ -77,7 +78,7 @@ def agreement(run: Run, comparisons: Comparisons) -> Table:
         Column("rounds"),
         Column("largest difference of a forecast", unit),
         Column("largest difference of a test MSE"),
-        text(f"test MSE the same within {MARGIN:.0%}?"),
+        text(f"test MSE the same within {per_cent(MARGIN)}?"),
     )
     rows = tuple(
         row(
@@ -95,7 +96,7 @@ def agreement(run: Run, comparisons: Comparisons) -> Table:
     )
     caption = (
         "In matched mode, within each round. The last column is a statement about other seeds too: two one-sided t "
-        f"tests of the mean difference against ± {MARGIN:.0%}, which need at least two rounds."
+        f"tests of the mean difference against ± {per_cent(MARGIN)}, which need at least two rounds."
     )
     return Table("agreement", "How closely the forecasts agree", caption, columns, rows)
 

@@ -7,6 +7,8 @@ from math import ceil, isfinite
 import numpy as np
 from scipy import stats
 
+from reports.wording import listed, per_cent
+
 CONFIDENCE = 0.95
 # Fewer observations than this cannot bracket a median with 95 % confidence: all n fall on one side of it with
 # probability 2 ** (1 - n), which is below 5 % only from n = 6 on.
@@ -82,27 +84,23 @@ def runs_needed(values: Sequence[float]) -> int:
 
 
 def stability(epochs: dict[int, Sequence[float]]) -> tuple[str, ...]:
-    """Warnings about the steady epochs of the trials of a group, by seed; empty where the machine was quiet."""
-    warnings = []
+    """Warnings about the epochs of a group's trials, seconds by seed; empty where the machine was quiet."""
     steady = {seed: values[1:] for seed, values in epochs.items() if len(values) > 2}
-    noisy = [seed for seed, values in steady.items() if spread(values) > SPREAD]
-    far = {seed: outlier(values) for seed, values in steady.items() if outlier(values) > OUTLIER}
+    noisy = [seed for seed, values in steady.items() if spread(values) > SPREAD or outlier(values) > OUTLIER]
+    warnings = []
     if noisy:
-        worst = max(spread(steady[seed]) for seed in noisy)
-        warnings.append(f"unstable: the epochs of {_seeds(noisy)} spread by up to {worst:.0%}")
-    if far:
-        warnings.append(f"outlier: an epoch of {_seeds(list(far))} lies {max(far.values()):.0%} from the median")
+        widest = per_cent(max(spread(steady[seed]) for seed in noisy))
+        farthest = per_cent(max(outlier(steady[seed]) for seed in noisy))
+        seeds = ("seed " if len(noisy) == 1 else "seeds ") + listed([str(seed) for seed in noisy])
+        warnings.append(f"unstable: the epochs of {seeds} spread by {widest}, the farthest lies {farthest} off")
     medians = [value for value in map(steady_epoch, epochs.values()) if value is not None]
     if spread(medians) > SPREAD:
+        needed, precision = runs_needed(medians), per_cent(PRECISION)
         warnings.append(
-            f"unstable: the seeds spread by {spread(medians):.0%}; "
-            f"about {runs_needed(medians)} would bring the interval within {PRECISION:.0%}"
+            f"unstable: the seeds spread by {per_cent(spread(medians))}; "
+            f"about {needed} would bring the interval within {precision}"
         )
     return tuple(warnings)
-
-
-def _seeds(seeds: list[int]) -> str:
-    return f"seed {seeds[0]}" if len(seeds) == 1 else "seeds " + ", ".join(map(str, seeds))
 
 
 def equivalent(differences: Sequence[float], margin: float) -> float | None:

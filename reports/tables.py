@@ -126,7 +126,7 @@ def times(run: Run, comparisons: Comparisons) -> Table:
             Cell(group.mode),
             cell("total", lambda o: o.times.training),
             cell("first", lambda o: o.times.first_step),
-            cell("epoch", lambda o: steady_epoch(o.times.epochs), _warnings(group)),
+            cell("epoch", lambda o: steady_epoch(o.times.epochs), warnings(group)),
             ratio_cell(group, comparisons),
             ratio_cell(group, comparisons, training=True),
             cell("one", lambda o: _median(o.times.predict_one)),
@@ -155,7 +155,7 @@ def ratio_cell(group: Group, comparisons: Comparisons, *, training: bool = False
     found = comparison.training if training else comparison.epoch
     if found is None:
         return Cell(NONE, notes=("With a single epoch there is no steady epoch to compare.",), tone="muted")
-    return measured(found, notes=(*_ratio_notes(group, comparison, found), *_warnings(group)))
+    return measured(found, notes=(*_ratio_notes(group, comparison, found), *warnings(group)))
 
 
 def _ratio_notes(group: Group, comparison: Comparison, found: Interval) -> tuple[str, ...]:
@@ -171,7 +171,7 @@ def _reason(group: Group, reason: str) -> str:
     return f"{backend_name(group.backend)}, {case_name(group.case)}, is not comparable: {reason.rstrip('.')}."
 
 
-def _warnings(group: Group) -> tuple[str, ...]:
+def warnings(group: Group) -> tuple[str, ...]:
     found = stability({seed: outcome.times.epochs for seed, outcome in group.outcomes.items()})
     return tuple(f"{backend_name(group.backend)}, {case_name(group.case)}, {group.mode}: {words}." for words in found)
 

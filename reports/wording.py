@@ -68,11 +68,17 @@ def span(low: float, high: float) -> str:
     return first
 
 
+def per_cent(share: float) -> str:
+    """A rough share: "12 %"."""
+    return f"{share * 100:,.0f} %"
+
+
 def within(share: float) -> str:
     """A share as a bound in per cent, so it is rounded up: 0.00312 is "within 0.32 %"."""
-    per_cent = max(share * 100, 0.001)
-    scale = 10 ** (1 - floor(log10(per_cent)))
-    return f"{significant(ceil(per_cent * scale - 1e-9) / scale, 2)} %"
+    if share <= 1e-5:
+        return "0.001 %"
+    scale = 10 ** (1 - floor(log10(share * 100)))
+    return f"{significant(ceil(share * 100 * scale - 1e-9) / scale, 2)} %"
 
 
 def duration(seconds: float) -> str:

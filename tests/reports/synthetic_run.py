@@ -39,19 +39,18 @@ PACE = {  # seconds: the first step, an epoch of an lstm, of a gru
     "flax": (0.82, 0.055, 0.047, "XLA while"),
 }
 FIRST_TARGET = date(1995, 7, 8)
-WEEKS = 338
 
 
 def digest(*parts):
     return hashlib.sha256(repr(parts).encode()).hexdigest()
 
 
-def truth(horizon):
-    """(WEEKS, horizon) ppm: the trend and the season of Mauna Loa, and the weather."""
-    week = np.arange(WEEKS + horizon + 52)
+def truth(weeks, horizon):
+    """(weeks, horizon) ppm, and the series itself: the trend and the season of Mauna Loa, and the weather."""
+    week = np.arange(weeks + horizon + 52)
     weather = np.random.default_rng(7).normal(0, 0.35, week.size)
     level = 357 + 0.031 * week + 3.0 * np.sin(2 * np.pi * week / 52.18) + weather
-    return np.lib.stride_tricks.sliding_window_view(level[52:], horizon)[:WEEKS], level
+    return np.lib.stride_tricks.sliding_window_view(level[52:], horizon)[:weeks], level
 
 
 def score(forecast, target, naive, seasonal):
@@ -66,10 +65,10 @@ def score(forecast, target, naive, seasonal):
     )
 
 
-def data(window, horizon):
-    target, level = truth(horizon)
+def data(window, horizon, weeks):
+    target, level = truth(weeks, horizon)
     columns = np.arange(horizon)
-    rows = np.arange(WEEKS)[:, None]
+    rows = np.arange(weeks)[:, None]
     forecasts = {
         "persistence": (level[rows + 51 + 0 * columns], "the last value seen, again"),
         "seasonal naive": (level[rows + columns], "the value of a year ago"),
@@ -93,13 +92,13 @@ def data(window, horizon):
         horizon=horizon,
         train_windows=1578,
         validation_windows=342,
-        test_windows=WEEKS,
+        test_windows=weeks,
         digest=digest("windows", window, horizon),
         baselines=tuple(
             Baseline(name=name, explanation=words, scores=score(forecast, target, naive, seasonal))
             for name, (forecast, words) in forecasts.items()
         ),
-        test_times=tuple((FIRST_TARGET + timedelta(weeks=week)).isoformat() for week in range(WEEKS)),
+        test_times=tuple((FIRST_TARGET + timedelta(weeks=week)).isoformat() for week in range(weeks)),
         test_truth=tuple(map(tuple, target.tolist())),
     )
 
@@ -194,6 +193,7 @@ def records(
     epochs=30,
     horizon=1,
     units=(50,),
+    weeks=338,
     title="Weekly CO2 at Mauna Loa",
 ):
     """(manifest, certificate, trials) of a run in which everything went well."""
@@ -228,7 +228,7 @@ def records(
         command="python -m benchmarks run co2",
         started="2026-03-01T09:30:00Z",
         environment=environment(),
-        data={"co2": data(20, horizon)},
+        data={"co2": data(20, horizon, weeks)},
         cases=cases,
         trials=plans,
     )
