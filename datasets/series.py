@@ -13,6 +13,8 @@ import numpy as np
 
 from datasets.spec import DataError
 
+LABELS = {"year": "Y", "quarter": "M", "month": "M", "week": "D", "day": "D", "hour": "m", "minute": "m"}
+
 
 @dataclass(frozen=True, eq=False)
 class Series:
@@ -55,11 +57,10 @@ class Series:
         return [self.columns.index(name) for name in names]
 
     def label(self, row: int) -> str:
-        """The row's time stamp, or its number counted from 1."""
+        """The row's time stamp, as exact as its step, or its number counted from 1."""
         if self.times is None:
             return f"row {row + 1}"
-        text = str(self.times[row].astype("datetime64[s]")) if self.step in ("hour", "minute", "second") else ""
-        return text or str(self.times[row].astype("datetime64[D]"))
+        return str(self.times[row].astype(f"datetime64[{LABELS.get(self.step, 's')}]"))
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,7 +89,7 @@ def fill(values: np.ndarray, rule: str = "carry", where: str = "the series") -> 
     notes = []
     if start or stop < len(values):
         notes.append(
-            f"{start} rows at the start and {len(values) - stop} at the end had missing values and were cut off."
+            f"Missing values at the ends were cut off: {start} rows at the start, {len(values) - stop} at the end."
         )
     kept, holes = values[start:stop].copy(), missing[start:stop]
     rows = np.flatnonzero(holes.any(axis=1))

@@ -176,7 +176,7 @@ _ENTRIES = (
     Entry(
         name="sine",
         title="A sine of period 50",
-        unit="1",
+        unit="",
         step="step",
         season=50,
         rows=1000,
@@ -188,7 +188,7 @@ _ENTRIES = (
     Entry(
         name="trend-season-noise",
         title="Four generated years of days: trend, season and noise",
-        unit="1",
+        unit="",
         step="day",
         season=365,
         rows=1461,
@@ -200,7 +200,7 @@ _ENTRIES = (
     Entry(
         name="counting",
         title="A hundred runs of ten consecutive numbers",
-        unit="1",
+        unit="",
         step="step",
         season=None,
         rows=1000,

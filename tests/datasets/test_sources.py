@@ -142,7 +142,8 @@ def test_the_registry_describes_what_is_loaded(name):
     """`describe` answers without loading: what it says must be so."""
     entry, series = describe(name), loaded(name)
     assert (entry.rows, entry.columns, entry.targets) == (series.rows, series.columns, series.targets)
-    assert all((entry.title, entry.unit, entry.step, entry.licence, entry.source))
+    assert all((entry.title, entry.step, entry.licence, entry.source))
+    assert bool(entry.unit) == (entry.licence != "generated")
     assert (entry.origin.kind == "downloaded") == (name in DOWNLOADED)
     assert (entry.origin.sha256 is not None) == (name in DOWNLOADED or name in ("co2", "sunspots"))
 
