@@ -41,6 +41,8 @@ NAMES = {
 }
 DENSE_NAMES = {"kernel": ("kernel",), "bias": ("bias",)}
 
+Carry = tuple[nnx.State, optax.OptState, jax.Array]  # parameters, moments, losses so far
+
 
 def create(name: str, *, dtype: Dtype, threads: int) -> "FlaxBackend":
     """Configure JAX for this process. Its thread pool takes the size of the process' core set, not `threads`."""
@@ -149,10 +151,10 @@ class FlaxModel:
     @partial(jax.jit, static_argnums=0, donate_argnums=(1, 2))
     def _epoch(
         self, params: nnx.State, moments: optax.OptState, x: jax.Array, y: jax.Array, order: jax.Array, steps: int
-    ) -> tuple[nnx.State, optax.OptState, jax.Array]:
+    ) -> Carry:
         """The first `steps` rows of `order`: the count is an argument, so that one program serves any of them."""
 
-        def step(index: int, carry: tuple[nnx.State, optax.OptState, jax.Array]) -> Any:
+        def step(index: int, carry: Carry) -> Carry:
             params, moments, losses = carry
             rows = order[index]
             loss, gradients = jax.value_and_grad(self._loss)(params, x[rows], y[rows])

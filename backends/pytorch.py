@@ -86,7 +86,7 @@ def make_layer(spec: Layer, width: int) -> nn.Module:
 
 def parameters(network: Network) -> dict[str, nn.Parameter]:
     """The trained parameters by canonical name."""
-    found = {}
+    found: dict[str, nn.Parameter] = {}
     for position, (spec, layer) in enumerate(zip(network.specs, network.layers, strict=True)):
         names = NAMES if isinstance(spec, Recurrent) else DENSE_NAMES
         found |= {f"{position}.{ours}": getattr(layer, theirs) for ours, theirs in names.items()}
