@@ -6,7 +6,7 @@ from datasets.prepare import prepare, read
 from datasets.series import Series
 from datasets.sources import Entry, describe, load, names
 from datasets.spec import DataError, DataSpec, Dtype, WindowSpec
-from datasets.split import Split, split
+from datasets.split import Split
 from datasets.windows import Part, Windows
 
 __all__ = [
@@ -27,5 +27,4 @@ __all__ = [
     "names",
     "prepare",
     "read",
-    "split",
 ]

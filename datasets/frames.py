@@ -43,6 +43,8 @@ def _check_there(path: Path) -> None:
         raise DataError(f"{path} is a folder: name a CSV or Parquet file in it.")
     if path.is_file():
         return
+    if path.exists():
+        raise DataError(f"{path} is no file that can be read twice: save what it gives as a CSV file first.")
     beside = [other.name for other in path.parent.iterdir()] if path.parent.is_dir() else []
     near = difflib.get_close_matches(path.name, beside, n=1)
     raise DataError(f"There is no file {path}" + (f": did you mean {path.parent / near[0]}?" if near else "."))

@@ -10,6 +10,7 @@ from benchmarks.commands import Subparsers
 from benchmarks.commands.options import RESULTS
 from datasets import DataError, Series, Split
 from datasets.series import longest_gap
+from datasets.split import split
 
 NAME = "data"
 COLOURS = {"train": "#3b6ea5", "validation": "#c98a1b", "test": "#b13f3f"}
@@ -54,12 +55,12 @@ def shown(arguments: argparse.Namespace) -> int:
     """Facts, then where the picture is."""
     series = datasets.load(arguments.name)
     spec = datasets.DataSpec(series=series.name, order="time" if series.temporal else "rows")
-    split = datasets.split(series, spec)
+    parts = split(series, spec)
     for label, text in _facts(series):
         print(f"{label:<10} {text}")
-    for name, (start, stop) in split.spans.items():
+    for name, (start, stop) in parts.spans.items():
         print(f"{name:<10} {series.label(start)} to {series.label(stop - 1)}, {stop - start:,} rows")
-    print(f"picture    {_draw(series, split, arguments.folder)}")
+    print(f"picture    {_draw(series, parts, arguments.folder)}")
     return 0
 
 
@@ -94,7 +95,7 @@ def _gaps(series: Series) -> str:
     return "; ".join(found) or "none"
 
 
-def _draw(series: Series, split: Split, folder: Path) -> Path:
+def _draw(series: Series, parts: Split, folder: Path) -> Path:
     """The target over time, a colour a part, filled values as dots."""
     import matplotlib
 
@@ -106,7 +107,7 @@ def _draw(series: Series, split: Split, folder: Path) -> Path:
     along = np.arange(series.rows) if series.times is None else series.times
     line = "-" if len(series.runs) == 1 else "."  # a line would join what no window joins
     figure, axes = plt.subplots(figsize=(10, 4), layout="constrained")
-    for name, (start, stop) in split.spans.items():
+    for name, (start, stop) in parts.spans.items():
         axes.plot(along[start:stop], values[start:stop], line, color=COLOURS[name], linewidth=0.8, label=name)
     if len(series.filled):
         axes.plot(along[series.filled], values[series.filled], ".", color="black", markersize=3, label="filled")

@@ -99,7 +99,8 @@ def test_the_step_is_read_from_the_time_stamps(tmp_path, frequency, step, season
     frame.drop(index=[7, 8]).to_csv(holed, index=False)
     series, filled = read(spec(whole)), read(spec(holed, gaps="carry"))
     assert (series.step, series.season) == (step, season)
-    np.testing.assert_array_equal(series.times, filled.times)
+    for found in (series, filled):
+        np.testing.assert_array_equal(found.times, times.to_numpy())
     assert filled.values[5:10, 0].tolist() == [5, 6, 6, 6, 9]
 
 
@@ -140,8 +141,9 @@ def test_gaps_are_filled_from_before_when_asked_and_it_is_said(tmp_path):
 
 def test_a_marker_among_like_values_is_a_number(tmp_path):
     """999 in a column that counts to a thousand is no missing value; listing markers ends the guessing."""
-    near = written(tmp_path, table({9: "999", 10: "400"}), "near.csv")
-    assert read(spec(near, missing="")).values[8, 0] == 999
+    for marker, other in (("999", "600"), ("-999", "-600")):
+        assert read(spec(written(tmp_path, table({9: marker, 10: other})))).values[8, 0] == float(marker)
+        assert read(spec(written(tmp_path, table({9: marker})), missing="")).values[8, 0] == float(marker)
     counting = "n\n" + "\n".join(map(str, range(1100)))
     assert read(DataSpec(csv=written(tmp_path, counting), target="n")).rows == 1100
     listed = written(tmp_path, table({9: "7777", 10: "n/k"}), "listed.csv")
@@ -224,6 +226,7 @@ def test_names_that_are_nearly_right_are_answered_with_the_right_one(tmp_path):
     assert refusal(path, target="day") == "data.csv, column 'day' cannot be both time and a target or feature."
     assert refusal(tmp_path / "dta.csv").startswith("There is no file dta.csv: did you mean")
     assert "is a folder" in refusal(tmp_path)
+    assert "is no file that can be read twice" in refusal(Path("/dev/null"))
 
 
 def test_text_in_another_encoding_is_refused(tmp_path):
