@@ -117,9 +117,10 @@ def _forecasts(run: Run, groups: list[Group], comparison: CaseComparison) -> lis
     if agreement and beaten and members == len(groups):
         told = [f"{_together(members, 'forecast')} {agreement} and {beaten}"]
     else:
-        told = [f"{_together(members, 'comparable forecast')} {agreement}"] if agreement else []
-        told += [f"{_together(len(groups), 'forecast')} {beaten}"] if beaten else []
-    return [*told, *unbeaten, *_better_baseline(run, groups)]
+        alike = f"{_together(members, 'comparable forecast')} {agreement}" if agreement else ""
+        good = f"{_together(len(groups), 'forecast')} {beaten}" if beaten else ""
+        told = ["; ".join(filter(None, (alike, good)))]
+    return [*filter(None, told), *unbeaten, *_better_baseline(run, groups)]
 
 
 def _together(number: int, what: str) -> str:

@@ -119,11 +119,12 @@ def _compare_case(run: Run, case: Case) -> CaseComparison:
 def _unproven(certificate: Certificate | None, group: Group) -> tuple[str, ...]:
     if certificate is None:
         return ("there is no certificate yet",)
-    failures = certificate.failures(group.backend, group.case.label)
-    if failures:
-        return failures
-    mine = (group.backend, group.case.label, group.case.dtype)
-    windows = {c.windows_digest for c in certificate.checks if (c.backend, c.case, c.dtype) == mine}
+    backend, case = group.backend, group.case.label
+    mine = [check for check in certificate.checks if (check.backend, check.case) == (backend, case)]
+    if certificate.failures(backend, case):
+        failed = tuple(f"in {check.dtype} {check.failure}" for check in mine if check.failure)
+        return failed or certificate.failures(backend, case)
+    windows = {check.windows_digest for check in mine if check.dtype == group.case.dtype}
     if not windows:
         return (f"it was not checked in {group.case.dtype}, in which it is timed",)
     if any(outcome.windows_digest not in windows for outcome in group.outcomes.values()):

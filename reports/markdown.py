@@ -25,9 +25,7 @@ def render(story: Story) -> str:
         _table(story.result),
         f"Repeat it: {code(manifest.command)}",
         *_figures(story),
-        *(_table(table) for table in story.details),
-        "### Why native differs" if story.native_reasons else "",
-        _bullets(story.native_reasons),
+        *(_with_reasons(story, table) for table in story.details),
         *_failures(story),
         "## Definition",
         fenced(json.dumps(manifest.definition, indent=2, ensure_ascii=False, default=str), "json"),
@@ -69,6 +67,13 @@ def _table(table: Table) -> str:
     caption = f"{escape(table.caption)} {source}".strip()
     blocks = (f"## {escape(table.title)}", caption, "\n".join(lines), "\n".join(notes))
     return "\n\n".join(block for block in blocks if block)
+
+
+def _with_reasons(story: Story, table: Table) -> str:
+    """A table, and under the one of native mode why it differs."""
+    if table is not story.native:
+        return _table(table)
+    return "\n\n".join((_table(table), "### Why native differs", _bullets(story.native_reasons)))
 
 
 def _cell(table: Table, cell: Cell) -> str:

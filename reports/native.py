@@ -33,7 +33,8 @@ def _figures(matched: Group, other: Group) -> str:
     parts = [_parameters(matched, other)]
     before, after = (over_seeds(group, lambda o: o.first_loss) for group in (matched, other))
     if before and after:
-        parts.append(f"its first loss is {significant(after.median)} instead of {significant(before.median)}")
+        mine, theirs = significant(after.median), significant(before.median)
+        parts.append(f"its first loss is {mine}" + (f" instead of {theirs}" if mine != theirs else " in both"))
     return f"{backend_name(matched.backend)}, {case_name(matched.case)}: {'; '.join(parts)}."
 
 

@@ -2,7 +2,7 @@
 
 from reports.grid import NONE, Cell, Column, Table, number, row, text
 from reports.run import Run
-from reports.wording import case_name, listed, sentence, whole
+from reports.wording import case_name, listed, plain, sentence, whole
 
 SOURCE = "manifest.json"
 
@@ -43,7 +43,7 @@ def models(run: Run) -> Table:
             Cell(case_name(case)),
             Cell(case.cell),
             *(number(n, whole) for n in (case.layers, case.units, case.window, case.horizon, case.epochs, case.batch)),
-            number(case.learning_rate),
+            number(case.learning_rate, plain),
             Cell(case.dtype),
             number(case.shape_parameters, whole),
         )

@@ -11,7 +11,10 @@ _SUPERSCRIPT = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 def render(story: Story) -> str:
     """At most `WIDTH` columns wide as long as names are short; notes are wrapped below."""
-    lines = [story.run.manifest.title, *story.answer.state, "", *_table(story.result), ""]
+    lines = [story.run.manifest.title]
+    for line in story.answer.state:
+        lines += wrap(line, WIDTH)
+    lines += ["", *_table(story.result), ""]
     notes = [f"{_raised(number)} {note}" for number, note in enumerate(story.result.notes, 1)]
     answers = [f"{case.name}: {case.lead}" for case in story.answer.cases]
     for line in (*notes, *answers, *story.answer.limits):

@@ -43,6 +43,11 @@ def four_digits(value: float) -> str:
     return significant(value, 4)
 
 
+def plain(value: float) -> str:
+    """As it was typed: a setting is not a measurement."""
+    return f"{value:g}"
+
+
 def whole(value: float) -> str:
     return f"{value:,.0f}"
 

@@ -13,6 +13,7 @@ from reports.figures.style import (
     PANELS,
     WIDTH,
     Figure,
+    brief,
     colour,
     legend,
     line_style,
@@ -56,7 +57,7 @@ def _one(run: Run, case: Case) -> Figure | None:
         upper.set_title(_axis(data.title, data.unit))
         lower.set_title(_axis("forecast − truth", data.unit))
         lower.axhline(0, color=FAINT, linewidth=0.8)
-        lower.set_xlabel(f"one point a {data.step}")
+        lower.set_xlabel(brief(f"one point a {data.step}"))
         legend(canvas, upper)
         svg = to_svg(canvas)
     step = "" if data.horizon == 1 else f" one {data.step} ahead"
@@ -90,7 +91,7 @@ def _times(texts: tuple[str, ...]) -> np.ndarray:
 
 
 def _axis(label: str, unit: str) -> str:
-    return f"{label}, {unit}" if unit else label
+    return brief(label) + (f", {brief(unit, 20)}" if unit else "")
 
 
 def by_horizon(run: Run) -> Figure | None:
@@ -111,7 +112,7 @@ def by_horizon(run: Run) -> Figure | None:
                 axes.plot(steps, np.median(values, axis=0), marker="o", markersize=3, **line_style(group.backend))
                 low, high = values.min(axis=0), values.max(axis=0)
                 axes.fill_between(steps, low, high, color=colour(group.backend), alpha=0.12, linewidth=0)
-            axes.set_title(case_name(case))
+            axes.set_title(brief(case_name(case)))
             axes.set_ylim(bottom=0)
             axes.set_ylabel(_axis("RMSE", run.data(case).unit))
             axes.grid(axis="y")

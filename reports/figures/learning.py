@@ -9,7 +9,19 @@ from matplotlib.figure import Figure as Canvas
 from matplotlib.ticker import MaxNLocator
 
 from benchmarks.runner.records import Case, Mode, Outcome
-from reports.figures.style import PANELS, WIDTH, Figure, colour, legend, line_style, nested, shown, styled, to_svg
+from reports.figures.style import (
+    PANELS,
+    WIDTH,
+    Figure,
+    brief,
+    colour,
+    legend,
+    line_style,
+    nested,
+    shown,
+    styled,
+    to_svg,
+)
 from reports.run import Group, Run
 from reports.tables import Comparisons, over_seeds
 from reports.wording import backend_name, case_name, significant
@@ -36,7 +48,7 @@ def losses(run: Run, mode: Mode) -> Figure | None:
                 for place, group in enumerate(groups):
                     style = nested(place, len(groups)) if mode == "matched" else {}
                     _band(axes, group, kind, {**line_style(group.backend), **style})
-                axes.set_title(f"{case_name(case)}, {kind}")
+                axes.set_title(brief(f"{case_name(case)}, {kind}", 36))
                 axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
                 axes.grid(axis="y")
         for axes in grid[-1]:
@@ -91,7 +103,7 @@ def progress(run: Run, comparisons: Comparisons) -> Figure | None:
                 for number, outcome in enumerate(group.outcomes.values()):
                     style = line_style(group.backend)
                     axes.plot(_clock(outcome), _loss(outcome), **{**style, "label": None if number else style["label"]})
-            axes.set_title(case_name(next(group.case for group in groups if group.case.label == label)))
+            axes.set_title(brief(case_name(next(group.case for group in groups if group.case.label == label)), 36))
             axes.set_xlim(left=0)
             axes.grid(axis="y")
         for axes in grid.flat[len(drawn) :]:

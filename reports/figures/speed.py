@@ -7,7 +7,7 @@ from matplotlib.figure import Figure as Canvas
 from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter, NullLocator
 
 from reports.comparison import CaseComparison, Comparison
-from reports.figures.style import FAINT, INK, WIDTH, Figure, colour, styled, to_svg
+from reports.figures.style import FAINT, INK, WIDTH, Figure, brief, colour, styled, to_svg
 from reports.run import Group, Run
 from reports.statistics import Interval
 from reports.tables import Comparisons, over_seeds
@@ -29,7 +29,9 @@ def ratios(comparisons: Comparisons) -> Figure | None:
         left, right = canvas.subplots(1, 2, sharex=True, sharey=True)
         _forest(left, "a steady epoch", [(rival, rival.epoch, rival.epoch_ratios) for _, rival in lines])
         _forest(right, "the whole training", [(rival, rival.training, rival.training_ratios) for _, rival in lines])
-        left.set_yticks(range(len(lines)), [f"{case_name(case.case)}  {backend_name(r.backend)}" for case, r in lines])
+        left.set_yticks(
+            range(len(lines)), [brief(f"{case_name(c.case)}  {backend_name(r.backend)}", 40) for c, r in lines]
+        )
         left.set_ylim(len(lines) - 0.4, -0.7)
         _ratio_axis(left, [x for _, rival in lines for x in (*rival.epoch_ratios, *rival.training_ratios, 1.0)])
         canvas.supxlabel(f"times as fast as {names} (right of 1 is faster)", fontsize=9.5)
@@ -91,7 +93,9 @@ def parts(run: Run) -> Figure | None:
             axes.barh(place, rest, 0.62, left=first, color=tone, alpha=0.75, linewidth=0)
             words = f"{duration(first)} + {duration(rest)}"
             axes.annotate(words, (first + rest, place), (6, 0), textcoords="offset points", va="center", fontsize=9)
-        axes.set_yticks(range(len(split)), [f"{case_name(g.case)}  {backend_name(g.backend)}" for g, _, _ in split])
+        axes.set_yticks(
+            range(len(split)), [brief(f"{case_name(g.case)}  {backend_name(g.backend)}", 40) for g, _, _ in split]
+        )
         axes.set_ylim(len(split) - 0.4, -0.6)
         axes.set_xlim(0, longest * 1.28)
         axes.tick_params(axis="y", length=0)

@@ -104,6 +104,12 @@ def legend(canvas: Canvas, axes: Axes) -> None:
     canvas.legend(handles, labels, loc="outside upper left", ncols=6, handlelength=2.6, columnspacing=1.6)
 
 
+def brief(text: str, most: int = 60) -> str:
+    """On one line and no longer than a drawing has room for."""
+    line = " ".join(text.split())
+    return line if len(line) <= most else line[: most - 1].rstrip() + "\N{HORIZONTAL ELLIPSIS}"
+
+
 def shown(cases: int) -> str:
     """A word on the cases for which there is no room."""
     return f" Of {cases} cases, the first {PANELS} are drawn." if cases > PANELS else ""

@@ -85,7 +85,7 @@ def test_the_reference_has_finished_a_trial(records):
 def test_a_failed_check_in_either_precision_leaves_no_ratio(records, dtype):
     manifest, certificate, trials = records
     found = compared(manifest, without(certificate, backend="flax", dtype=dtype), trials).backends["flax"]
-    assert found.reasons == (f"{dtype}: weights differ by 2.0e-2 (bound 1e-03)",)
+    assert found.reasons == (f"in {dtype} weights differ by 2.0e-2 (bound 1e-03)",)
     assert found.epoch is None
     assert found.training is None
 

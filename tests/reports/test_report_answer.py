@@ -1,0 +1,149 @@
+import pytest
+import synthetic_run
+from synthetic_run import change, fail
+
+from reports.answer import answer
+from reports.comparison import compare
+from reports.run import Run
+
+
+@pytest.fixture(scope="module")
+def records():
+    return synthetic_run.records(cells=("gru",), epochs=30, weeks=60)
+
+
+def told(manifest, certificate, trials):
+    run = Run(manifest, certificate, tuple(trials))
+    return answer(run, compare(run))
+
+
+def paced(trials, **factors):
+    """The trials with the epochs of some backends slower by a factor."""
+
+    def slowed(trial):
+        times, factor = trial.outcome.times, factors.get(trial.plan.backend, 1)
+        epochs = tuple(value * factor for value in times.epochs)
+        return change(trial, times=times.model_copy(update={"epochs": epochs}))
+
+    return tuple(map(slowed, trials))
+
+
+def scored(trials, backends=("pytorch", "keras", "flax"), **skills):
+    def rescored(trial):
+        return change(trial, scores=trial.outcome.scores.model_copy(update=skills))
+
+    return tuple(rescored(trial) if trial.plan.backend in backends else trial for trial in trials)
+
+
+def test_the_answer_names_the_fastest_and_the_verdict_on_the_forecasts(records):
+    (case,) = told(*records).cases
+    assert case.name == "GRU"
+    assert case.lead == (
+        "On this machine Flax trains this GRU 2.9 to 3.0 times as fast as PyTorch; "
+        "Keras takes 1.09 to 1.12 times as long. "
+        "All three forecasts agree within 0.37 % in test MSE and beat persistence and the seasonal naive forecast."
+    )
+
+
+def test_compilation_may_turn_the_order_round(records):
+    manifest, certificate, trials = records
+    (case,) = told(manifest, certificate, paced(trials, pytorch=0.4)).cases
+    assert case.lead.startswith("On this machine Flax trains this GRU 1.16 to 1.20 times as fast as PyTorch")
+    assert "Yet over a whole training of 30 epochs, compilation included, Flax takes 1.2" in case.more
+
+
+def test_the_reference_may_be_the_fastest(records):
+    manifest, certificate, trials = records
+    (case,) = told(manifest, certificate, paced(trials, pytorch=0.2)).cases
+    assert case.lead.startswith("On this machine PyTorch trains this GRU fastest: Flax takes 1.6")
+
+
+def test_a_range_around_one_is_called_no_difference(records):
+    manifest, certificate, trials = records
+    (case,) = told(manifest, certificate, paced(trials, pytorch=0.3375, keras=10)).cases
+    assert "nothing trains this GRU clearly faster than PyTorch: Flax cannot be told apart (0.9" in case.lead
+
+
+def test_one_seed_says_what_it_cannot_carry():
+    found = told(*synthetic_run.records(cells=("gru",), seeds=(1,), weeks=60))
+    assert "in the one round that was run" in found.cases[0].lead
+    assert found.limits[0] == "1 seed cannot carry a 95 % interval of a median, 6 can: no range is shown."
+
+
+def test_six_seeds_have_no_such_limit():
+    found = told(*synthetic_run.records(cells=("gru",), modes=("matched",), seeds=range(6), weeks=60))
+    assert found.limits == ()
+
+
+def test_one_backend_is_compared_with_nothing():
+    (case,) = told(*synthetic_run.records(cells=("gru",), backends=("flax",), weeks=60)).cases
+    assert case.lead.startswith("Flax ran alone, so there is nothing to compare its speed with. The forecast beats")
+
+
+def test_no_certificate_no_statement_about_speed(records):
+    manifest, _, trials = records
+    found = told(manifest, None, trials)
+    assert found.cases[0].lead.startswith(
+        "No speed ratio for PyTorch, Keras and Flax: there is no certificate yet. All three forecasts beat"
+    )
+    assert "There is no certificate yet" in found.state[0]
+    assert "times as fast" not in found.cases[0].lead + found.cases[0].more
+
+
+def test_native_mode_alone_makes_no_statement_about_speed():
+    (case,) = told(*synthetic_run.records(cells=("gru",), modes=("native",), weeks=60)).cases
+    assert case.lead.startswith("Native models differ, so this run makes no statement about speed. All three")
+
+
+def test_forecasts_that_lose_to_persistence_are_not_called_good(records):
+    manifest, certificate, trials = records
+    (case,) = told(manifest, certificate, scored(trials, skill_persistence=-0.02)).cases
+    assert "No forecast beats persistence with every seed (skill −0.020), so none is good." in case.more
+    assert "beat the seasonal naive forecast" in case.lead
+    assert "beat persistence" not in case.lead
+
+
+def test_the_only_one_that_beats_persistence_is_named(records):
+    manifest, certificate, trials = records
+    losing = scored(trials, ("pytorch", "keras"), skill_persistence=-0.02)
+    (case,) = told(manifest, certificate, losing).cases
+    assert "Only Flax beats persistence with every seed." in case.more
+
+
+def test_a_baseline_that_is_better_is_told(records):
+    manifest, certificate, trials = records
+    (case,) = told(manifest, certificate, trials).cases
+    assert "linear autoregression, which needs no network, does as well or better" in case.more.lower()
+    (case,) = told(manifest, certificate, scored(trials, mse=0.01)).cases
+    assert "does as well or better" not in case.more
+
+
+def test_a_run_under_way_says_how_far_it_is(records):
+    manifest, certificate, trials = records
+    found = told(manifest, certificate, trials[:7])
+    assert found.state[0].startswith("7 of 18 trials have finished: the run is under way or was interrupted")
+
+
+def test_nothing_finished_is_no_error(records):
+    manifest, certificate, _ = records
+    assert told(manifest, certificate, ()).cases[0].lead == "No trial has finished."
+
+
+def test_failed_trials_are_counted(records):
+    manifest, certificate, trials = records
+    assert told(manifest, certificate, (fail(trials[0]), *trials[1:])).state == (
+        "1 of 18 trials failed; their reasons are listed below.",
+    )
+
+
+def test_noise_is_admitted_where_the_answer_is_given(records):
+    manifest, certificate, trials = records
+    times = trials[0].outcome.times
+    noisy = change(trials[0], times=times.model_copy(update={"epochs": (0.1, 0.1, 0.1, 0.3)}))
+    limits = told(manifest, certificate, (noisy, *trials[1:])).limits
+    assert "The machine was noisy: times of PyTorch are unstable, as noted beside them." in limits
+
+
+def test_a_single_epoch_has_nothing_steady_to_compare():
+    (case,) = told(*synthetic_run.records(cells=("gru",), epochs=1, weeks=60)).cases
+    assert case.lead.startswith("A single epoch was trained, so there is no steady epoch to compare.")

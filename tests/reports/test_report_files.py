@@ -1,0 +1,208 @@
+"""What `write` leaves in a run's folder, and that a stored run gives exactly the stored report."""
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import synthetic_run
+from synthetic_run import change, fail
+
+import reports
+from benchmarks.runner.records import RecordError
+
+ROOT = Path(__file__).parents[2]
+GOLDEN = Path(__file__).parent / "golden"
+
+
+@pytest.fixture(scope="module")
+def records():
+    return synthetic_run.records(cells=("gru",), epochs=4, weeks=30)
+
+
+def contents(folder):
+    return {path.relative_to(folder): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_the_golden_run_gives_exactly_the_expected_report(tmp_path):
+    folder = shutil.copytree(GOLDEN / "run", tmp_path / "run")
+    report = reports.write(folder)
+    if os.environ.get("RENEW_GOLDEN"):
+        (GOLDEN / "report.md").write_text(report.markdown.read_text("utf-8"), "utf-8")
+        (GOLDEN / "summary.txt").write_text(report.summary, "utf-8")
+    assert report.markdown.read_text("utf-8") == (GOLDEN / "report.md").read_text("utf-8")
+    assert report.summary == (GOLDEN / "summary.txt").read_text("utf-8")
+
+
+def test_the_default_benchmark_is_written_in_seconds_and_stays_small(run_of):
+    folder = run_of(*synthetic_run.records())
+    started = time.perf_counter()
+    report = reports.write(folder)
+    assert time.perf_counter() - started < 10
+    assert report.html.stat().st_size < 2_000_000
+    assert max(map(len, report.summary.splitlines())) <= 110
+
+
+def test_markdown_links_every_figure_and_record(run_of, records):
+    folder = run_of(*records)
+    text = reports.write(folder).markdown.read_text("utf-8")
+    drawn = {path.name for path in (folder / "figures").iterdir()}
+    assert drawn == {
+        "ratios.svg",
+        "time.svg",
+        "progress.svg",
+        "forecast-1.svg",
+        "losses-matched.svg",
+        "losses-native.svg",
+    }
+    assert all(f"](figures/{name})" in text for name in drawn)
+    assert all(f"](trials/{trial.plan.key}.json)" in text for trial in records[2])
+
+
+def test_the_same_records_give_the_same_bytes(run_of, records):
+    folder = run_of(*records)
+    reports.write(folder)
+    first = contents(folder)
+    reports.write(folder)
+    assert contents(folder) == first
+
+
+def test_a_figure_that_is_no_longer_drawn_goes(run_of, records):
+    folder = run_of(*records)
+    (folder / "figures").mkdir()
+    (folder / "figures" / "stale.svg").write_text("<svg/>")
+    reports.write(folder)
+    assert not (folder / "figures" / "stale.svg").exists()
+
+
+def test_a_report_that_breaks_leaves_the_old_one_alone(run_of, records, monkeypatch):
+    folder = run_of(*records)
+    reports.write(folder)
+    before = contents(folder)
+
+    def broken(story):
+        raise RuntimeError("no page today")
+
+    monkeypatch.setattr(reports.html, "render", broken)
+    with pytest.raises(RuntimeError, match="no page today"):
+        reports.write(folder)
+    assert contents(folder) == before
+
+
+def test_a_write_that_fails_leaves_no_temporary_file(run_of, records, monkeypatch):
+    folder = run_of(*records)
+
+    def full(source, target):
+        raise OSError("no space left")
+
+    monkeypatch.setattr(reports.os, "replace", full)
+    with pytest.raises(OSError, match="no space left"):
+        reports.write(folder)
+    assert not list(folder.rglob("*.tmp"))
+
+
+@pytest.mark.parametrize("damage", ["{", '{"schema_version": 99}', "[]"])
+def test_damaged_records_are_one_sentence(run_of, records, damage):
+    folder = run_of(*records)
+    (folder / "manifest.json").write_text(damage)
+    with pytest.raises(RecordError, match=r"manifest\.json"):
+        reports.write(folder)
+    assert not (folder / "report.html").exists()
+
+
+def test_records_that_contradict_each_other_are_one_sentence(run_of, records):
+    manifest, certificate, trials = records
+    case = manifest.cases[0].model_copy(update={"data": "elsewhere"})
+    folder = run_of(manifest.model_copy(update={"cases": (case,)}), certificate, trials)
+    with pytest.raises(RecordError, match="case 'gru' uses data 'elsewhere', which it lacks"):
+        reports.write(folder)
+
+
+def test_a_folder_without_a_run_is_one_sentence(tmp_path):
+    with pytest.raises(RecordError, match="does not exist"):
+        reports.write(tmp_path)
+
+
+def test_no_framework_is_imported(run_of, records):
+    folder = run_of(*records)
+    code = (
+        "import sys, pathlib, reports; reports.write(pathlib.Path(sys.argv[1]));"
+        "print({'torch', 'keras', 'tensorflow', 'jax', 'flax', 'backends', 'datasets'} & set(sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", code, folder], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "set()"
+
+
+def reported(run_of, manifest, certificate, trials):
+    report = reports.write(run_of(manifest, certificate, trials))
+    return report.html.read_text("utf-8"), report.markdown.read_text("utf-8"), report.summary
+
+
+def test_a_failed_trial_shows_its_reason_and_log_everywhere(run_of, records):
+    manifest, certificate, trials = records
+    for text in reported(run_of, manifest, certificate, (fail(trials[0], log="line 7: boom"), *trials[1:]))[:2]:
+        assert "Failed trials" in text
+        assert "PyTorch, GRU, matched, seed 1" in text
+        assert "The loss was not finite in epoch 3." in text
+        assert "line 7: boom" in text
+
+
+@pytest.mark.parametrize("finished", [0, 1, 5])
+def test_a_run_under_way_shows_what_there_is(run_of, records, finished):
+    manifest, certificate, trials = records
+    for text in reported(run_of, manifest, certificate, trials[:finished]):
+        assert f"{finished} of 18 trials have finished" in text
+
+
+def test_before_the_certificate_there_is_a_report(run_of, records):
+    manifest, _, _ = records
+    for text in reported(run_of, manifest, None, ()):
+        assert "There is no certificate yet" in text
+
+
+def test_all_trials_failed(run_of, records):
+    manifest, certificate, trials = records
+    html, _, summary = reported(run_of, manifest, certificate, map(fail, trials))
+    assert "18 of 18 trials failed" in summary
+    assert "<svg" not in html
+
+
+def test_scores_that_are_not_finite_are_written(run_of, records):
+    manifest, certificate, trials = records
+    scores = trials[0].outcome.scores.model_copy(update={"mse": float("inf"), "skill_persistence": float("-inf")})
+    _, _, summary = reported(run_of, manifest, certificate, (change(trials[0], scores=scores), *trials[1:]))
+    assert "–" in next(line for line in summary.splitlines() if "PyTorch" in line)
+
+
+def test_markdown_treats_a_title_as_text(run_of):
+    manifest, certificate, trials = synthetic_run.records(
+        cells=("gru",), epochs=4, weeks=30, title="<b>a|b</b> [x](y) `z` $1$ *w*\n# no"
+    )
+    _, text, _ = reported(run_of, manifest, certificate, trials)
+    assert text.splitlines()[0] == r"# \<b\>a\|b\</b\> \[x\](y) \`z\` \$1\$ \*w\* \# no"
+
+
+def test_a_command_with_backticks_stays_code(run_of, records):
+    manifest, certificate, trials = records
+    _, text, _ = reported(run_of, manifest.model_copy(update={"command": "run `x`"}), certificate, trials)
+    assert "Repeat it: `` run `x` ``" in text
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"backends": ("pytorch", "keras", "flax", "keras-jax", "keras-torch", "mine"), "modes": ("matched",)},
+        {"units": (16, 32, 64), "cells": ("lstm", "gru"), "modes": ("matched",), "seeds": (1,)},
+        {"horizon": 6, "cells": ("gru",)},
+        {"modes": ("native",), "seeds": range(7)},
+    ],
+)
+def test_every_shape_of_run_has_a_report(run_of, options):
+    html, text, summary = reported(run_of, *synthetic_run.records(**{"epochs": 4, "weeks": 30, **options}))
+    assert html
+    assert text
+    assert summary
+    assert ("Error by horizon" in text) is ("horizon" in options)

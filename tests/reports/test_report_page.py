@@ -1,0 +1,265 @@
+"""The page in a real browser: what a reader sees, clicks and does not download."""
+
+from itertools import pairwise
+
+import pytest
+import synthetic_run
+from synthetic_run import fail
+
+import reports
+
+NASTY = '<script>document.title="owned"</script><img src="https://example.org/x.png" onerror="alert(1)"> $x$ & "q"'
+
+
+@pytest.fixture(scope="module")
+def report(tmp_path_factory):
+    """The default benchmark with a failed trial, a missing one and a backend that is not certified in one case."""
+    manifest, certificate, trials = synthetic_run.records()
+    checks = tuple(
+        check.model_copy(update={"failure": "weights differ"})
+        if (check.backend, check.case) == ("keras", "gru")
+        else check
+        for check in certificate.checks
+    )
+    told = (fail(trials[0]), *trials[1:-1])
+    folder = tmp_path_factory.mktemp("page")
+    synthetic_run.store(folder, manifest, certificate.model_copy(update={"checks": checks}), told)
+    return reports.write(folder).html
+
+
+class Visit:
+    """An open page, and what it said and asked for."""
+
+    def __init__(self, browser, path, **options):
+        self.context = browser.new_context(**options)
+        self.page = self.context.new_page()
+        self.errors, self.requests = [], []
+        self.page.on("console", lambda message: self.errors.append(message.text) if message.type == "error" else None)
+        self.page.on("pageerror", lambda error: self.errors.append(str(error)))
+        self.page.on("request", lambda request: self.requests.append(request.url))
+        self.page.goto(path.as_uri())
+
+    def column(self, table, place):
+        return self.page.locator(f"#{table} tbody tr > :nth-child({place})").all_inner_texts()
+
+    def value(self, script):
+        return self.page.evaluate(script)
+
+
+@pytest.fixture
+def visit(browser):
+    opened = []
+
+    def start(path, **options):
+        opened.append(Visit(browser, path, **options))
+        return opened[-1]
+
+    yield start
+    for one in opened:
+        one.context.close()
+
+
+def test_the_page_needs_nothing_and_complains_of_nothing(visit, report):
+    seen = visit(report)
+    seen.page.wait_for_timeout(200)
+    assert seen.requests == [report.as_uri()]
+    assert seen.errors == []
+
+
+def test_a_click_sorts_by_value_and_another_one_turns_it_round(visit, report):
+    seen = visit(report)
+    head = seen.page.locator("#result thead th", has_text="test MSE")
+    values = "[...document.querySelectorAll('#result tbody td:nth-child(3)')].map((cell) => Number(cell.dataset.value))"
+    assert seen.value(values) != sorted(seen.value(values))
+    head.locator("button").click()
+    assert seen.value(values) == sorted(seen.value(values))
+    assert head.get_attribute("aria-sort") == "ascending"
+    head.locator("button").click()
+    assert seen.value(values) == sorted(seen.value(values), reverse=True)
+    assert head.get_attribute("aria-sort") == "descending"
+
+
+def test_rows_without_a_value_stay_last_both_ways(visit, report):
+    seen = visit(report)
+    button = seen.page.locator("#result thead th", has_text="speed ratio").locator("button")
+    for _ in range(2):
+        button.click()
+        texts = [text.split()[0] if text.split() else "" for text in seen.column("result", 7)]
+        assert all(text[0].isdigit() for text in texts[:5])
+        assert texts[5] == "not"
+        assert texts[6:] == [""] * 4
+
+
+def test_words_sort_as_words_by_keyboard(visit, report):
+    seen = visit(report)
+    seen.page.locator("#certificate thead th", has_text="backend").locator("button").focus()
+    seen.page.keyboard.press("Enter")
+    names = seen.column("certificate", 2)
+    assert names == sorted(names)
+    assert names[0] == "Flax"
+
+
+def test_the_filter_leaves_rows_that_hold_every_word(visit, report):
+    seen = visit(report)
+    seen.page.locator("#scores input").fill("gru native")
+    shown = seen.page.locator("#scores tbody tr:visible")
+    assert shown.count() == 3
+    assert all("GRU" in text and "native" in text for text in shown.all_inner_texts())
+
+
+@pytest.mark.parametrize("width", [360, 768, 1280])
+def test_nothing_overflows(visit, report, width):
+    seen = visit(report, viewport={"width": width, "height": 800})
+    seen.value("document.querySelectorAll('details').forEach((part) => { part.open = true; })")
+    assert seen.value("document.documentElement.scrollWidth") <= width
+    beyond = """
+        [...document.querySelectorAll('body *')]
+            .filter((element) => !element.closest('.scroll, pre, .skip'))
+            .filter((element) => element.getBoundingClientRect().right > innerWidth + 0.5)
+            .map((element) => element.outerHTML.slice(0, 80))
+    """
+    assert seen.value(beyond) == []
+
+
+CONTRAST = """
+(() => {
+  const parse = (text) => text.match(/[\\d.]+/g).map(Number);
+  const light = (text) => {
+    const linear = (x) => x <= 0.03928 ? x / 12.92 : ((x + 0.055) / 1.055) ** 2.4;
+    const [r, g, b] = parse(text).map((part) => linear(part / 255));
+    return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+  };
+  const behind = (element) => {
+    for (let part = element; part; part = part.parentElement) {
+      const colour = getComputedStyle(part).backgroundColor;
+      if ((parse(colour)[3] ?? 1) === 1) return colour;
+    }
+    return 'rgb(255, 255, 255)';
+  };
+  const poor = [];
+  for (const element of document.querySelectorAll('main *, header *, footer *')) {
+    const words = [...element.childNodes].some((node) => node.nodeType === 3 && node.data.trim());
+    if (!words || element.closest('svg')) continue;
+    const [a, b] = [light(getComputedStyle(element).color), light(behind(element))].sort((x, y) => y - x);
+    if ((a + 0.05) / (b + 0.05) < 4.5) poor.push(element.outerHTML.slice(0, 80));
+  }
+  return poor;
+})()
+"""
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_text_stands_out_from_its_background(visit, report, scheme):
+    assert visit(report, color_scheme=scheme).value(CONTRAST) == []
+
+
+def test_the_theme_follows_the_system_until_it_is_chosen(visit, report):
+    background = "getComputedStyle(document.body).backgroundColor"
+    seen = visit(report, color_scheme="dark")
+    dark = seen.value(background)
+    assert dark != visit(report, color_scheme="light").value(background)
+    button = seen.page.locator("#theme")
+    button.click()
+    assert button.inner_text() == "theme: light"
+    assert seen.value(background) != dark
+    seen.page.reload()
+    assert seen.page.locator("#theme").inner_text() == "theme: light"
+    seen.page.locator("#theme").click()
+    assert seen.value(background) == dark
+
+
+def test_figures_take_their_ink_from_the_theme(visit, report):
+    ink = "getComputedStyle(document.querySelector('#figure-time svg text')).fill"
+    assert visit(report, color_scheme="dark").value(ink) != visit(report, color_scheme="light").value(ink)
+
+
+def test_the_command_is_copied(visit, report):
+    seen = visit(report, permissions=["clipboard-read", "clipboard-write"])
+    seen.page.locator("#copy").click()
+    seen.page.wait_for_function("document.getElementById('copy').textContent === 'copied'")
+    assert seen.value("navigator.clipboard.readText()") == "python -m benchmarks run co2"
+
+
+def test_headings_captions_and_pictures_are_named(visit, report):
+    seen = visit(report)
+    levels = seen.value("[...document.querySelectorAll('h1, h2, h3')].map((head) => Number(head.tagName[1]))")
+    assert levels[0] == 1
+    assert levels.count(1) == 1
+    assert all(after - before <= 1 for before, after in pairwise(levels))
+    assert seen.value("[...document.querySelectorAll('table')].every((table) => table.caption.textContent.trim())")
+    assert seen.value("[...document.querySelectorAll('[role=img]')].every((part) => part.ariaLabel.length > 30)")
+    assert seen.value("document.querySelectorAll('[role=img] svg').length") >= 7
+
+
+def test_no_id_is_given_twice_and_every_anchor_leads_somewhere(visit, report):
+    seen = visit(report)
+    ids = seen.value("[...document.querySelectorAll('[id]')].map((element) => element.id)")
+    assert len(ids) == len(set(ids))
+    anchors = seen.value("[...document.querySelectorAll('a[href^=\"#\"]')].map((link) => link.hash.slice(1))")
+    assert set(anchors) <= set(ids)
+
+
+def test_every_record_that_is_linked_exists(visit, report):
+    links = visit(report).value(
+        "[...document.querySelectorAll('a:not([href^=\"#\"])')].map((a) => a.getAttribute('href'))"
+    )
+    assert len(set(links)) >= 35
+    assert all((report.parent / link).is_file() for link in links)
+
+
+def test_a_suppressed_ratio_says_why_beside_it(visit, report):
+    seen = visit(report)
+    cell = seen.page.locator("#result tbody tr", has_text="not comparable")
+    assert cell.count() == 1
+    cell.locator("sup a").first.click()
+    assert "Keras, GRU, is not comparable: in float64 weights differ." in seen.page.locator("li:target").inner_text()
+
+
+def test_failed_and_missing_trials_are_on_the_page(visit, report):
+    seen = visit(report)
+    assert "35 of 36 trials have finished" in seen.page.locator(".state").first.inner_text()
+    failures = seen.page.locator("#failures").inner_text()
+    assert "PyTorch, LSTM, matched, seed 1" in failures
+    assert "The loss was not finite in epoch 3." in failures
+    seen.page.locator("summary", has_text="the end of its log").click()
+    assert "FloatingPointError" in seen.page.locator("#failures pre").inner_text()
+
+
+def test_folded_parts_open_with_the_keyboard(visit, report):
+    seen = visit(report)
+    assert not seen.page.locator("#trials").is_visible()
+    seen.page.locator("summary", has_text="Every trial").focus()
+    seen.page.keyboard.press("Enter")
+    assert seen.page.locator("#trials tbody tr").count() == 36
+    assert seen.page.locator("#trials").is_visible()
+
+
+def test_markup_in_the_records_appears_as_text(visit, tmp_path):
+    manifest, certificate, trials = synthetic_run.records(title=NASTY, cells=("gru",), epochs=4, weeks=30)
+    series = manifest.data["co2"]
+    data = series.model_copy(update={"title": NASTY, "unit": "<i>", "features": (NASTY,), "notes": (NASTY,)})
+    case = manifest.cases[0].model_copy(update={"label": f"gru {NASTY}"})
+    manifest = manifest.model_copy(
+        update={
+            "data": {"co2": data},
+            "cases": (case,),
+            "command": NASTY,
+            "description": NASTY,
+            "trials": tuple(plan.model_copy(update={"case": case.label}) for plan in manifest.trials),
+        }
+    )
+    trials = [trial.model_copy(update={"plan": trial.plan.model_copy(update={"case": case.label})}) for trial in trials]
+    trials[0] = fail(trials[0], reason=NASTY, log=NASTY)
+    checks = tuple(
+        check.model_copy(update={"case": case.label, "kernel": NASTY, "failure": NASTY}) for check in certificate.checks
+    )
+    synthetic_run.store(tmp_path, manifest, certificate.model_copy(update={"checks": checks}), trials)
+    seen = visit(reports.write(tmp_path).html)
+    seen.page.wait_for_timeout(200)
+    assert seen.errors == []
+    assert len(seen.requests) == 1
+    assert seen.page.title() == f"{NASTY} · Like for Like"
+    assert seen.page.locator("h1").inner_text() == NASTY
+    assert seen.page.locator("img").count() == 0
+    assert seen.page.locator("#command").inner_text() == NASTY
+    assert seen.page.locator("main script").count() == 0

@@ -1,0 +1,163 @@
+import pytest
+import synthetic_run
+from synthetic_run import change, fail
+
+from reports import evidence, native, tables
+from reports.comparison import compare
+from reports.run import Run
+
+
+@pytest.fixture(scope="module")
+def records():
+    return synthetic_run.records(cells=("gru",), epochs=6, weeks=30)
+
+
+def run_of(manifest, certificate, trials):
+    return Run(manifest, certificate, tuple(trials))
+
+
+def texts(table, column):
+    """A column's cells by backend and mode, as text with detail."""
+    labels = [head.label for head in table.columns]
+    place, mode = labels.index(column), labels.index("mode") if "mode" in labels else None
+    return {
+        (row.cells[1].text, row.cells[mode].text if mode else ""): row.cells[place]
+        for row in table.rows
+        if row.kind == "model"
+    }
+
+
+def test_the_main_table_has_a_row_a_backend_and_a_row_a_baseline(records):
+    run = run_of(*records)
+    rows = tables.main(run, compare(run)).rows
+    assert [row.cells[1].text for row in rows] == [
+        "PyTorch",
+        "Keras",
+        "Flax",
+        "persistence",
+        "seasonal naive",
+        "training mean",
+        "linear autoregression",
+    ]
+
+
+def test_a_native_model_has_times_but_no_ratio(records):
+    run = run_of(*records)
+    table = tables.times(run, compare(run))
+    ratio = texts(table, "speed ratio, epoch")["Flax", "native"]
+    assert ratio.text == "another model"
+    assert ratio.value is None
+    assert texts(table, "epoch")["Flax", "native"].value > 0
+
+
+def test_an_uncertified_backend_keeps_its_times_and_says_why_there_is_no_ratio(records):
+    manifest, certificate, trials = records
+    checks = tuple(c.model_copy(update={"failure": "gradients differ"}) for c in certificate.checks)
+    run = run_of(manifest, certificate.model_copy(update={"checks": checks}), trials)
+    cell = texts(tables.times(run, compare(run)), "speed ratio, epoch")["Flax", "matched"]
+    assert cell.text == "not comparable"
+    assert cell.notes[0] == "Flax, GRU, is not comparable: in float64 gradients differ."
+    assert texts(tables.times(run, compare(run)), "training")["Flax", "matched"].value > 0
+
+
+def test_every_row_links_to_the_raw_records_behind_it(records):
+    run = run_of(*records)
+    keys = {(t.plan.backend, t.plan.mode, t.plan.seed): f"trials/{t.plan.key}.json" for t in run.trials}
+    links = texts(tables.scores(run), "records")["Keras", "native"].links
+    assert [link.target for link in links] == [keys["keras", "native", seed] for seed in (1, 2, 3)]
+
+
+def test_three_rounds_are_a_range_and_six_are_an_interval(records):
+    run = run_of(*records)
+    cell = texts(tables.main(run, compare(run)), "speed ratio")["Flax", ""]
+    assert cell.notes == ("Too few for an interval: this is the range of 3 rounds; 6 would give one of 95 %.",)
+    run = run_of(*synthetic_run.records(cells=("gru",), modes=("matched",), seeds=range(6), epochs=6, weeks=30))
+    cell = texts(tables.main(run, compare(run)), "speed ratio")["Flax", ""]
+    assert cell.notes == ()
+    assert "95 % interval" in tables.main(run, compare(run)).caption
+
+
+def test_an_unstable_time_is_warned_of_beside_the_number(records):
+    manifest, certificate, trials = records
+
+    def disturbed(trial):
+        times = trial.outcome.times
+        return change(trial, times=times.model_copy(update={"epochs": (*times.epochs[:-1], times.epochs[-1] * 2)}))
+
+    run = run_of(manifest, certificate, [disturbed(t) if t.plan.backend == "flax" else t for t in trials])
+    for column in ("epoch", "speed ratio, epoch"):
+        notes = texts(tables.times(run, compare(run)), column)["Flax", "matched"].notes
+        assert any("unstable: the epochs of seeds 1, 2 and 3 spread by" in note for note in notes)
+    assert not texts(tables.times(run, compare(run)), "epoch")["Keras", "matched"].notes
+
+
+def test_failed_and_missing_trials_are_noted_at_the_backend(records):
+    manifest, certificate, trials = records
+    gone = [trial for trial in trials if (trial.plan.backend, trial.plan.seed) != ("keras", 3)]
+    broken = [fail(t) if (t.plan.backend, t.plan.seed, t.plan.mode) == ("flax", 1, "matched") else t for t in gone]
+    run = run_of(manifest, certificate, broken)
+    backend = texts(tables.main(run, compare(run)), "backend")
+    assert backend["Keras", ""].notes == ("Keras, GRU, matched: 1 trial not finished.",)
+    assert backend["Flax", ""].notes == ("Flax, GRU, matched: 1 trial failed.",)
+    states = [row.cells[5].text for row in evidence.trials(run).rows]
+    assert (states.count("finished"), states.count("failed"), states.count("missing")) == (15, 1, 2)
+
+
+def test_a_series_without_a_season_has_no_seasonal_skill(records):
+    manifest, certificate, trials = records
+
+    def unseasoned(trial):
+        return change(trial, scores=trial.outcome.scores.model_copy(update={"skill_seasonal": None}))
+
+    run = run_of(manifest, certificate, map(unseasoned, trials))
+    assert texts(tables.scores(run), "skill against seasonal naive")["Flax", "matched"].text == "–"
+
+
+def test_the_certificate_shows_every_check_with_its_bounds(records):
+    manifest, certificate, _ = records
+    missed = certificate.checks[0].model_copy(update={"weights": 3e-2, "failure": "weights differ by 3.0e-02"})
+    run = run_of(manifest, certificate.model_copy(update={"checks": (missed, *certificate.checks[1:])}), ())
+    table = evidence.certificate(run)
+    assert len(table.rows) == 6
+    verdict, *figures = table.rows[0].cells[3:8]
+    assert (verdict.text, verdict.notes) == ("not equal", ("PyTorch, GRU, float64: weights differ by 3.0e-02.",))
+    assert [cell.tone for cell in figures] == ["", "", "", "bad"]
+    assert [cell.detail for cell in figures] == ["≤ 1e-12", "≤ 1e-10", "≤ 1e-10", "≤ 1e-10"]
+    assert figures[3].text == "3.0e-2"
+
+
+def test_without_a_certificate_the_table_says_so(records):
+    manifest, _, trials = records
+    table = evidence.certificate(run_of(manifest, None, trials))
+    assert table.rows == ()
+    assert "has been checked" in table.caption
+
+
+def test_agreement_is_measured_within_rounds(records):
+    run = run_of(*records)
+    (case,) = compare(run).values()
+    row = next(row for row in evidence.agreement(run, {"gru": case}).rows if row.cells[1].text == "Flax")
+    assert row.cells[4].value < 0.02
+    assert row.cells[6].text == "yes"
+
+
+def test_native_mode_is_explained_by_the_runs_own_counts(records):
+    reasons = native.reasons(run_of(*records))
+    pytorch = next(words for words in reasons if words.startswith("PyTorch, GRU"))
+    assert "native trains 8,001 parameters, 150 more, one more bias for each of the 3 gates of 50 units" in pytorch
+    keras = next(words for words in reasons if words.startswith("Keras, GRU"))
+    assert "native trains the same 7,851 parameters" in keras
+
+
+def test_one_mode_has_nothing_to_set_beside_it():
+    run = run_of(*synthetic_run.records(cells=("gru",), modes=("matched",), epochs=6, weeks=30))
+    assert evidence.native(run).rows == ()
+    assert native.reasons(run) == ()
+
+
+def test_notes_are_numbered_once_each(records):
+    run = run_of(*records)
+    table = tables.times(run, compare(run))
+    marked = {table.marks(cell) for row in table.rows for cell in row.cells if cell.notes}
+    assert marked == {(1,), (2,)}
+    assert len(table.notes) == 2
