@@ -13,7 +13,7 @@ from datasets.readers import Table
 from datasets.spec import DataError
 
 FILE = "cal_housing_py3.pkz"
-URL = "https://ndownloader.figshare.com/files/5976036"
+ORIGIN = "scikit-learn's fetch_california_housing (https://ndownloader.figshare.com)"
 SHA256 = "898f39f9b96274ded9a9f5a3b1b9f1dc032ab86955ac0f86b1c17330ba30cb25"  # of the (20640, 9) array, float64
 
 
@@ -32,7 +32,7 @@ class Housing:
         path = download.folder() / FILE
         if path.is_file():
             return path
-        cache = download.writable(path.parent, FILE, URL)
+        cache = download.writable(path.parent, FILE, ORIGIN)
         from sklearn.datasets import fetch_california_housing
 
         passing = Path(tempfile.mkdtemp(dir=cache))
@@ -40,7 +40,7 @@ class Housing:
             fetch_california_housing(data_home=passing)
             os.replace(passing / FILE, path)
         except OSError as error:
-            raise download.unreachable(FILE, URL, cache, error) from None
+            raise download.unreachable(FILE, ORIGIN, cache, error) from None
         finally:
             shutil.rmtree(passing, ignore_errors=True)
         return path

@@ -155,6 +155,6 @@ def test_a_housing_download_that_fails_leaves_nothing(cache, monkeypatch):
         raise OSError("connection lost")
 
     monkeypatch.setattr(sklearn.datasets, "fetch_california_housing", half)
-    with pytest.raises(DataError, match=r"cal_housing_py3\.pkz could not be downloaded from https://"):
+    with pytest.raises(DataError, match=r"cal_housing_py3\.pkz could not be downloaded from scikit-learn's"):
         describe("housing").origin.fetch()
     assert list(cache.iterdir()) == []
