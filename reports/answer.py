@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from benchmarks.runner.records import Case
 from reports.comparison import CaseComparison
+from reports.overview import overview
 from reports.run import Group, Run, unique
 from reports.statistics import ENOUGH, Interval
 from reports.tables import Comparisons, over_seeds, score_unit, warnings
@@ -35,6 +36,7 @@ class CaseAnswer:
 class Answer:
     """`state` says what is missing, `limits` what cannot be said."""
 
+    overview: tuple[str, ...]  # of many models
     cases: tuple[CaseAnswer, ...]
     state: tuple[str, ...]
     limits: tuple[str, ...]
@@ -42,7 +44,7 @@ class Answer:
 
 def answer(run: Run, comparisons: Comparisons) -> Answer:
     cases = tuple(_case(run, case, comparisons[case.label]) for case in run.manifest.cases)
-    return Answer(cases, _state(run), _limits(run, comparisons))
+    return Answer(overview(run, comparisons), cases, _state(run), _limits(run, comparisons))
 
 
 def _case(run: Run, case: Case, comparison: CaseComparison) -> CaseAnswer:
@@ -111,7 +113,7 @@ def _whole_training(case: Case, comparison: CaseComparison) -> str:
 
 
 def _forecasts(run: Run, groups: list[Group], comparison: CaseComparison) -> list[str]:
-    """At least one sentence: whether equal models forecast alike, and whether any of it beats what needs no network."""
+    """At least one sentence: whether equal models forecast alike, and whether any beats what needs no network."""
     members = len(comparison.rivals) + 1
     agreement, (beaten, unbeaten) = _agreement(comparison), _verdict(groups)
     if agreement and beaten and members == len(groups):
@@ -119,8 +121,8 @@ def _forecasts(run: Run, groups: list[Group], comparison: CaseComparison) -> lis
     else:
         alike = f"{_together(members, 'comparable forecast')} {agreement}" if agreement else ""
         good = f"{_together(len(groups), 'forecast')} {beaten}" if beaten else ""
-        told = ["; ".join(filter(None, (alike, good)))]
-    return [*filter(None, told), *unbeaten, *_better_baseline(run, groups)]
+        told = list(filter(None, (alike, good)))
+    return ["; ".join([*told, *unbeaten]), *_better_baseline(run, groups)]
 
 
 def _together(number: int, what: str) -> str:
@@ -145,9 +147,9 @@ def _verdict(groups: list[Group]) -> tuple[str, list[str]]:
             beaten.append(name)
         elif winners:
             names = listed([backend_name(group.backend) for group in winners])
-            others.append(f"Only {names} {'beats' if len(winners) == 1 else 'beat'} {name} with every seed")
+            others.append(f"only {names} {'beats' if len(winners) == 1 else 'beat'} {name} with every seed")
         else:
-            others.append(f"No forecast beats {name} with every seed ({_skills(groups, skill)}), so none is good")
+            others.append(f"no forecast beats {name} with every seed ({_skills(groups, skill)}), so none is good")
     verb = "beats" if len(groups) == 1 else "beat"
     return (f"{verb} {listed(beaten)}" if beaten else ""), others
 
@@ -191,11 +193,10 @@ def _state(run: Run) -> tuple[str, ...]:
 def _limits(run: Run, comparisons: Comparisons) -> tuple[str, ...]:
     """Which statements the numbers do not carry, and what would carry them."""
     told = []
-    if len(run.seeds) < ENOUGH:
-        told.append(
-            f"{plural(len(run.seeds), 'seed')} cannot carry a 95 % interval of a median, {ENOUGH} can: "
-            f"{'the ranges shown are what was seen, no more' if len(run.seeds) > 1 else 'no range is shown'}."
-        )
+    fewest, most = run.repeats
+    if 0 < fewest < ENOUGH:
+        shown = "no range is shown" if most == 1 else "the ranges shown are what was seen, no more"
+        told.append(f"{plural(fewest, 'seed')} cannot carry a 95 % interval of a median, {ENOUGH} can: {shown}.")
     if len(run.hosts()) > 1:
         told.append(f"Trials ran on {plural(len(run.hosts()), 'host')}: ratios are made within a host only.")
     rounds = [ratio for c in comparisons.values() for ratio in c.rivals if ratio.epoch and not ratio.epoch.single]

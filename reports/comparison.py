@@ -19,6 +19,7 @@ DIGESTS = {
     "order_digest": "the order of the batches",
     "initial_digest": "the initial weights",
 }
+NO_CERTIFICATE = "there is no certificate yet"
 MARGIN = 0.01  # test errors closer than this, relative, count as the same
 
 
@@ -118,7 +119,7 @@ def _compare_case(run: Run, case: Case) -> CaseComparison:
 
 def _unproven(certificate: Certificate | None, group: Group) -> tuple[str, ...]:
     if certificate is None:
-        return ("there is no certificate yet",)
+        return (NO_CERTIFICATE,)
     backend, case = group.backend, group.case.label
     mine = [check for check in certificate.checks if (check.backend, check.case) == (backend, case)]
     if certificate.failures(backend, case):

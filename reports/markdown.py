@@ -20,6 +20,7 @@ def render(story: Story) -> str:
         escape(manifest.description),
         escape(f"{manifest.started} on {environment_line(story.run)}. {story.progress}"),
         *(f"> {escape(words)}" for words in story.answer.state),
+        *(f"**{escape(words)}**" for words in story.answer.overview),
         *(f"**{escape(case.name)}: {escape(case.lead)}** {escape(case.more)}".strip() for case in story.answer.cases),
         _bullets(story.answer.limits),
         _table(story.result),

@@ -38,10 +38,6 @@ class Group:
     def failed(self) -> int:
         return sum(trial.outcome is None for trial in self.trials)
 
-    @property
-    def missing(self) -> int:
-        return len(self.plans) - len(self.trials)
-
 
 @dataclass(frozen=True)
 class Run:
@@ -94,6 +90,12 @@ class Run:
     @cached_property
     def seeds(self) -> tuple[int, ...]:
         return tuple(sorted({plan.seed for plan in self.manifest.trials}))
+
+    @cached_property
+    def repeats(self) -> tuple[int, int]:
+        """The fewest and the most seeds that a group has finished; groups with none are left out."""
+        found = [len(group.outcomes) for group in self.groups if group.outcomes] or [0]
+        return min(found), max(found)
 
     @cached_property
     def failed(self) -> tuple[Trial, ...]:

@@ -3,11 +3,11 @@
 from collections.abc import Callable
 
 from benchmarks.runner.records import Baseline, Outcome, Trial
-from reports.comparison import CaseComparison, Comparison
-from reports.grid import NONE, Cell, Column, Link, Row, Table, measured, number, row
+from reports.comparison import NO_CERTIFICATE, CaseComparison, Comparison
+from reports.grid import NONE, Cell, Column, Link, Row, Table, measured, number, row, text
 from reports.run import Group, Run, unique
 from reports.statistics import ENOUGH, Interval, interval, stability, steady_epoch
-from reports.wording import backend_name, case_name, four_digits, plural, signed, squared, time_unit, whole
+from reports.wording import backend_name, case_name, four_digits, plural, sentence, signed, squared, time_unit, whole
 
 Comparisons = dict[str, CaseComparison]
 
@@ -19,14 +19,14 @@ def main(run: Run, comparisons: Comparisons) -> Table:
     total_factor, total_unit = time_unit(_all(groups, lambda o: o.times.training))
     epoch_factor, epoch_unit = time_unit(_all(groups, lambda o: steady_epoch(o.times.epochs)))
     columns = (
-        Column("model", numeric=False),
-        Column("backend", numeric=False),
+        text("model"),
+        Column("backend", numeric=False, vital=True),
         Column("test MSE", squared(unit)),
         Column("skill"),
         Column("training", total_unit),
         Column("epoch", epoch_unit),
         Column("speed ratio", vital=True),
-        Column("records", numeric=False),
+        text("records"),
     )
     rows = [
         row(
@@ -55,16 +55,16 @@ def scores(run: Run) -> Table:
     """Every score of both modes, and of the baselines."""
     unit = score_unit(run)
     columns = (
-        Column("model", numeric=False),
-        Column("backend", numeric=False),
-        Column("mode", numeric=False),
+        text("model"),
+        text("backend"),
+        text("mode"),
         Column("test MSE", squared(unit)),
         Column("RMSE", unit),
         Column("MAE", unit),
         Column("skill against persistence"),
         Column("skill against seasonal naive"),
         Column("parameters"),
-        Column("records", numeric=False),
+        text("records"),
     )
     rows = [
         row(
@@ -101,9 +101,9 @@ def times(run: Run, comparisons: Comparisons) -> Table:
         "test": time_unit(_all(run.groups, lambda o: _median(o.times.predict_test))),
     }
     columns = (
-        Column("model", numeric=False),
-        Column("backend", numeric=False),
-        Column("mode", numeric=False),
+        text("model"),
+        text("backend"),
+        text("mode"),
         Column("training", scale["total"][1]),
         Column("first step", scale["first"][1]),
         Column("epoch", scale["epoch"][1]),
@@ -112,8 +112,8 @@ def times(run: Run, comparisons: Comparisons) -> Table:
         Column("one window", scale["one"][1]),
         Column("test part", scale["test"][1]),
         Column("peak memory", "MiB"),
-        Column("kernel", numeric=False),
-        Column("records", numeric=False),
+        text("kernel"),
+        text("records"),
     )
 
     def timed(group: Group) -> Row:
@@ -168,6 +168,8 @@ def _ratio_notes(group: Group, comparison: Comparison, found: Interval) -> tuple
 
 
 def _reason(group: Group, reason: str) -> str:
+    if reason == NO_CERTIFICATE:  # true of every backend, so said once
+        return sentence(reason)
     return f"{backend_name(group.backend)}, {case_name(group.case)}, is not comparable: {reason.rstrip('.')}."
 
 
@@ -177,13 +179,12 @@ def warnings(group: Group) -> tuple[str, ...]:
 
 
 def backend_cell(group: Group) -> Cell:
-    """The backend's name, with what became of its trials where not all ended well."""
-    name, notes = backend_name(group.backend), []
-    if group.failed:
-        notes.append(f"{name}, {case_name(group.case)}, {group.mode}: {plural(group.failed, 'trial')} failed.")
-    if group.missing:
-        notes.append(f"{name}, {case_name(group.case)}, {group.mode}: {plural(group.missing, 'trial')} not finished.")
-    return Cell(name, notes=tuple(notes))
+    """The backend's name, with how many of its seeds there are to show where not all ended well."""
+    name = backend_name(group.backend)
+    ended = len(group.outcomes)
+    detail = f"{ended} of {plural(len(group.plans), 'seed')}" if ended < len(group.plans) else ""
+    failed = f"{name}, {case_name(group.case)}, {group.mode}: {plural(group.failed, 'trial')} failed."
+    return Cell(name, detail=detail, notes=(failed,) if group.failed else ())
 
 
 def records_cell(group: Group) -> Cell:
@@ -227,10 +228,13 @@ def score_unit(run: Run) -> str:
 
 def spread_words(run: Run) -> str:
     """What stands before and beside each figure."""
-    if len(run.seeds) < 2:
+    fewest, most = run.repeats
+    if most < 2:
         return "a single seed"
-    kind = "95 % interval" if len(run.seeds) >= ENOUGH else "range"
-    return f"median of {plural(len(run.seeds), 'seed')} with the {kind}"
+    seeds = plural(most, "seed") if fewest == most else f"{fewest} to {most} seeds"
+    if fewest < ENOUGH <= most:
+        return f"median of {seeds} with the 95 % interval, or the range where there are fewer than {ENOUGH}"
+    return f"median of {seeds} with the {'95 % interval' if fewest >= ENOUGH else 'range'}"
 
 
 def _all(groups: list[Group] | tuple[Group, ...], figure: Callable[[Outcome], float | None]) -> list[float]:

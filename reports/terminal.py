@@ -16,7 +16,7 @@ def render(story: Story) -> str:
         lines += wrap(line, WIDTH)
     lines += ["", *_table(story.result), ""]
     notes = [f"{_raised(number)} {note}" for number, note in enumerate(story.result.notes, 1)]
-    answers = [f"{case.name}: {case.lead}" for case in story.answer.cases]
+    answers = story.answer.overview or [f"{case.name}: {case.lead}" for case in story.answer.cases]
     for line in (*notes, *answers, *story.answer.limits):
         lines += wrap(line, WIDTH, subsequent_indent="   ")
     return "\n".join(lines)

@@ -2,6 +2,7 @@
 
 from reports.figures.forecast import by_horizon, forecasts
 from reports.figures.learning import losses, progress
+from reports.figures.scaling import scaling
 from reports.figures.speed import parts, ratios
 from reports.figures.style import Figure
 from reports.run import Run
@@ -15,6 +16,7 @@ def draw(run: Run, comparisons: Comparisons) -> tuple[Figure, ...]:
         ratios(comparisons),
         parts(run),
         progress(run, comparisons),
+        *scaling(run, comparisons),
         *forecasts(run),
         by_horizon(run),
         *(losses(run, mode) for mode in run.modes),

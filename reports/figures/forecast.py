@@ -64,6 +64,7 @@ def _one(run: Run, case: Case) -> Figure | None:
     caption = (
         f"{case_name(case)}, {run.mode} mode, seed {seed}: the last {plural(len(times), data.step)} of the test part, "
         f"forecast{step}. Below, what is left over; the grey band is ± the RMSE of persistence."
+        f"{shown(len(run.manifest.cases))}"
     )
     errors = "; ".join(f"{backend_name(g.backend)} RMSE {four_digits(o.scores.rmse)} {data.unit}" for g, o in drawn)
     title = f"Forecast against truth, {case_name(case)}"

@@ -98,8 +98,8 @@ def test_native_mode_alone_makes_no_statement_about_speed():
 def test_forecasts_that_lose_to_persistence_are_not_called_good(records):
     manifest, certificate, trials = records
     (case,) = told(manifest, certificate, scored(trials, skill_persistence=-0.02)).cases
-    assert "No forecast beats persistence with every seed (skill −0.020), so none is good." in case.more
-    assert "beat the seasonal naive forecast" in case.lead
+    assert "and beat the seasonal naive forecast; no forecast beats persistence with every seed" in case.lead
+    assert case.lead.endswith("(skill −0.020), so none is good.")
     assert "beat persistence" not in case.lead
 
 
@@ -107,7 +107,7 @@ def test_the_only_one_that_beats_persistence_is_named(records):
     manifest, certificate, trials = records
     losing = scored(trials, ("pytorch", "keras"), skill_persistence=-0.02)
     (case,) = told(manifest, certificate, losing).cases
-    assert "Only Flax beats persistence with every seed." in case.more
+    assert "; only Flax beats persistence with every seed." in case.lead
 
 
 def test_a_baseline_that_is_better_is_told(records):
@@ -147,3 +147,19 @@ def test_noise_is_admitted_where_the_answer_is_given(records):
 def test_a_single_epoch_has_nothing_steady_to_compare():
     (case,) = told(*synthetic_run.records(cells=("gru",), epochs=1, weeks=60)).cases
     assert case.lead.startswith("A single epoch was trained, so there is no steady epoch to compare.")
+
+
+def test_many_models_have_an_overview():
+    manifest, certificate, trials = synthetic_run.records(
+        units=(16, 32), modes=("matched",), seeds=(1,), epochs=6, weeks=60
+    )
+    overview = told(manifest, certificate, trials).overview
+    assert overview[0].startswith("Fastest by the steady epoch, of 4 models compared: Flax in 4 (1.2 to 3.")
+    assert overview[1] == "12 of 12 forecasts beat persistence with every seed."
+    slowed = told(manifest, certificate, paced(trials, flax=1.5, keras=2)).overview
+    assert slowed[0].startswith("Fastest by the steady epoch, of 4 models compared: PyTorch in 2 and Flax in 2")
+    assert told(manifest, None, trials).overview == overview[1:]
+
+
+def test_few_models_have_none(records):
+    assert told(*records).overview == ()

@@ -206,3 +206,4 @@ def test_every_shape_of_run_has_a_report(run_of, options):
     assert text
     assert summary
     assert ("Error by horizon" in text) is ("horizon" in options)
+    assert ("Time against units" in text) is ("units" in options)

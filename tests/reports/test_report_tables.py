@@ -77,6 +77,16 @@ def test_three_rounds_are_a_range_and_six_are_an_interval(records):
     assert "95 % interval" in tables.main(run, compare(run)).caption
 
 
+def test_planned_seeds_that_have_not_finished_carry_no_interval():
+    manifest, certificate, trials = synthetic_run.records(
+        cells=("gru",), modes=("matched",), seeds=range(6), epochs=6, weeks=30
+    )
+    run = run_of(manifest, certificate, trials[:9])
+    assert "median of 3 seeds with the range" in tables.main(run, compare(run)).caption
+    run = run_of(manifest, certificate, trials[:16])
+    assert "median of 5 to 6 seeds with the 95 % interval, or the range" in tables.main(run, compare(run)).caption
+
+
 def test_an_unstable_time_is_warned_of_beside_the_number(records):
     manifest, certificate, trials = records
 
@@ -97,8 +107,10 @@ def test_failed_and_missing_trials_are_noted_at_the_backend(records):
     broken = [fail(t) if (t.plan.backend, t.plan.seed, t.plan.mode) == ("flax", 1, "matched") else t for t in gone]
     run = run_of(manifest, certificate, broken)
     backend = texts(tables.main(run, compare(run)), "backend")
-    assert backend["Keras", ""].notes == ("Keras, GRU, matched: 1 trial not finished.",)
+    assert (backend["Keras", ""].detail, backend["Keras", ""].notes) == ("2 of 3 seeds", ())
+    assert backend["Flax", ""].detail == "2 of 3 seeds"
     assert backend["Flax", ""].notes == ("Flax, GRU, matched: 1 trial failed.",)
+    assert backend["PyTorch", ""].detail == ""
     states = [row.cells[5].text for row in evidence.trials(run).rows]
     assert (states.count("finished"), states.count("failed"), states.count("missing")) == (15, 1, 2)
 

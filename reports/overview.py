@@ -1,0 +1,42 @@
+"""Many models in a few sentences: who is fastest in how many of them, and how many forecasts hold."""
+
+from reports.run import Run
+from reports.tables import Comparisons
+from reports.wording import backend_name, listed, plural, span
+
+MANY = 4  # with fewer models, each has its own sentence and needs no overview
+
+
+def overview(run: Run, comparisons: Comparisons) -> tuple[str, ...]:
+    """Empty where the run has few models."""
+    cases = run.manifest.cases
+    if len(cases) < MANY:
+        return ()
+    return (*_fastest(comparisons), _beaten(run))
+
+
+def _fastest(comparisons: Comparisons) -> tuple[str, ...]:
+    """By the median ratio of a steady epoch; the reference's own is 1."""
+    best: dict[str, list[float]] = {}
+    for comparison in comparisons.values():
+        found = {rival.backend: rival.epoch.median for rival in comparison.rivals if rival.epoch}
+        if found and comparison.reference:
+            winner, ratio = max([(comparison.reference, 1.0), *found.items()], key=lambda pair: pair[1])
+            best.setdefault(winner, []).append(ratio)
+    if not best:
+        return ()
+    compared = sum(map(len, best.values()))
+    parts = [_share(backend, best[backend]) for backend in sorted(best, key=lambda backend: -len(best[backend]))]
+    return (f"Fastest by the steady epoch, of {plural(compared, 'model')} compared: {listed(parts)}.",)
+
+
+def _share(backend: str, ratios: list[float]) -> str:
+    faster = f" ({span(min(ratios), max(ratios))} times as fast as the reference)" if min(ratios) > 1 else ""
+    return f"{backend_name(backend)} in {len(ratios)}{faster}"
+
+
+def _beaten(run: Run) -> str:
+    """How many of the models' forecasts beat persistence with every seed."""
+    groups = [group for group in run.groups if group.mode == run.mode and group.outcomes]
+    good = [g for g in groups if all(o.scores.skill_persistence > 0 for o in g.outcomes.values())]
+    return f"{len(good)} of {plural(len(groups), 'forecast')} beat persistence with every seed."
