@@ -11,7 +11,7 @@ from typing import NoReturn
 from backends.contract import BackendError
 from benchmarks.commands import certify, data, listing, report, run
 from benchmarks.errors import UserError, one_of
-from benchmarks.runner.records import RecordError
+from benchmarks.runner.storage import RecordError
 from datasets import DataError
 
 COMMANDS = (listing, run, certify, report, data)

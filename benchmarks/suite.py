@@ -156,7 +156,8 @@ def _check(kind: type[Checked], settings: Table, where: str, others: dict[str, A
     try:
         return kind.model_validate(settings)
     except ValidationError as problem:
-        error = problem.errors()[0]
+        # a misspelt setting is also a missing one: its near match is the better sentence
+        error = min(problem.errors(), key=lambda error: error["type"] != "extra_forbidden")
         setting = ".".join(map(str, error["loc"]))
         if error["type"] == "missing":
             raise UserError(f"{where} {setting} is missing") from None

@@ -13,10 +13,9 @@ from benchmarks.runner.records import (
     Mode,
     Outcome,
     Plan,
-    RecordError,
     Trial,
-    read_run,
 )
+from benchmarks.runner.storage import RecordError, read_run
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from benchmarks import suite
 from benchmarks.commands import Subparsers, options
 from benchmarks.commands.display import Display
 from benchmarks.runner import certify, environment, schedule
-from benchmarks.runner.records import read_run
+from benchmarks.runner.storage import read_run
 
 NAME = "run"
 

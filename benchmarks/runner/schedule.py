@@ -12,7 +12,8 @@ from benchmarks.errors import UserError
 from benchmarks.runner import certify, environment, manifest, process
 from benchmarks.runner.conditions import Conditions
 from benchmarks.runner.jobs import CheckJob, Job, TrialJob
-from benchmarks.runner.records import Certificate, Manifest, Plan, Trial, write_json
+from benchmarks.runner.records import Certificate, Manifest, Plan, Trial
+from benchmarks.runner.storage import write_json
 from benchmarks.suite import Benchmark
 
 

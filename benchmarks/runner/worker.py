@@ -10,7 +10,7 @@ from pathlib import Path
 from backends.contract import BackendError
 from benchmarks.runner.environment import pin
 from benchmarks.runner.jobs import Answer, Job
-from benchmarks.runner.records import write_json
+from benchmarks.runner.storage import write_json
 
 
 def main(job_path: str, answer_path: str) -> None:

@@ -23,8 +23,8 @@ from benchmarks.runner.records import (
     Scores,
     Times,
     Trial,
-    write_json,
 )
+from benchmarks.runner.storage import write_json
 
 GATES = {"lstm": 4, "gru": 3, "rnn": 1}
 BOUNDS = {

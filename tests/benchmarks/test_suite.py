@@ -1,0 +1,127 @@
+"""Reading a benchmark: what is laid out, and what a wrong setting is told."""
+
+import re
+import textwrap
+
+import pytest
+
+from benchmarks import suite
+from benchmarks.errors import UserError
+
+GOOD = """
+title = "A test"
+backends = ["pytorch", "keras", "flax"]
+modes = ["matched", "native"]
+seeds = [1, 2]
+
+[data]
+series = "co2"
+
+[window]
+length = 20
+
+[model]
+cell = ["lstm", "gru"]
+units = 50
+
+[training]
+epochs = 3
+batch = 32
+"""
+
+
+@pytest.fixture
+def written(tmp_path):
+    def write(text):
+        path = tmp_path / "mine.toml"
+        path.write_text(textwrap.dedent(text))
+        return str(path)
+
+    return write
+
+
+def test_every_round_has_every_backend_once_and_another_first(written):
+    """Drift of the machine hits all alike: no backend always runs first."""
+    plans = suite.read(written(GOOD)).trials()
+    assert len(plans) == 2 * 2 * 2 * 3
+    assert [plan.place for plan in plans] == list(range(len(plans)))
+    rounds = [plans[start : start + 3] for start in range(0, len(plans), 3)]
+    for plans_of_round in rounds:
+        assert {plan.backend for plan in plans_of_round} == {"pytorch", "keras", "flax"}
+        assert len({(plan.case, plan.mode, plan.seed) for plan in plans_of_round}) == 1
+    firsts = [plans_of_round[0].backend for plans_of_round in rounds]
+    assert firsts[:3] == ["pytorch", "keras", "flax"]
+
+
+def test_keys_name_what_defines_a_trial(written):
+    """Two trials share no key; the same trial has the same key tomorrow; another setting gives another key."""
+    keys = [plan.key for plan in suite.read(written(GOOD)).trials()]
+    assert len(set(keys)) == len(keys)
+    assert [plan.key for plan in suite.read(written(GOOD)).trials()] == keys
+    other = [plan.key for plan in suite.read(written(GOOD.replace("units = 50", "units = 51"))).trials()]
+    assert not set(keys) & set(other)
+
+
+def test_a_list_is_an_axis(written):
+    text = GOOD.replace("length = 20", "length = [10, 20]").replace("units = 50", "units = [8, 16]")
+    cases = suite.read(written(text)).cases
+    assert len(cases) == 8
+    assert cases["gru, length 10, units 16"].window.length == 10
+    assert cases["gru, length 10, units 16"].model.units == 16
+
+
+def test_quick_and_the_command_line_change_single_settings(written):
+    path = written(GOOD + "\n[quick]\nseeds = [9]\ntraining.epochs = 1\n")
+    assert suite.read(path).header.seeds == (1, 2)
+    quick = suite.read(path, quick=True, changes={"backends": ["flax"]})
+    assert quick.header.seeds == (9,)
+    assert quick.header.backends == ("flax",)
+    assert quick.cases["lstm"].training.epochs == 1
+    assert quick.cases["lstm"].training.batch == 32
+
+
+def test_all_benchmarks_of_the_checkout_are_valid():
+    for name in suite.names():
+        assert suite.read(name).trials()
+        assert len(suite.read(name, quick=True).trials()) <= len(suite.read(name).trials())
+
+
+MISTAKES = {
+    "an unknown backend, with the near match": ('"keras"', '"kears"', "did you mean 'keras'"),
+    "the oracle is not timed": ('"keras"', '"reference"', "there is no backend 'reference'"),
+    "an unknown cell": ('"gru"', '"gur"', r"\[model\] cell = 'gur': .*'lstm', 'gru' or 'rnn'"),
+    "an unknown setting": ("units = 50", "unit = 50", "no setting 'unit'; did you mean 'units'"),
+    "an unknown table": ("[training]", "[trainings]", "no setting 'trainings'; did you mean 'training'"),
+    "a wrong type": ("units = 50", 'units = "many"', r"\[model\] units = 'many'.*integer"),
+    "a fraction of units": ("units = 50", "units = 2.5", r"\[model\] units = 2.5.*integer"),
+    "a negative window": ("length = 20", "length = -20", r"\[window\] length = -20"),
+    "no epochs": ("epochs = 3", "epochs = 0", r"\[training\] epochs = 0"),
+    "a learning rate that is not finite": ("epochs = 3", "epochs = 3\nlearning_rate = inf", "learning_rate = inf"),
+    "a missing setting": ("units = 50", "", r"\[model\] units is missing"),
+    "a table that is none": ('[window]\nlength = 20', "", r"\[window\] length is missing"),
+    "an unknown mode": ('"native"', '"nativ"', "modes.1 = 'nativ'"),
+    "a seed twice": ("[1, 2]", "[1, 1]", "seeds names one of .* twice"),
+    "an axis without values": ("units = 50", "units = []", r"model.units = \[\]"),
+    "a value twice on an axis": ("units = 50", "units = [8, 8]", "each once"),
+    "broken TOML": ("length = 20", "length = ", "not a readable TOML file"),
+}
+
+
+@pytest.mark.parametrize(("old", "new", "message"), MISTAKES.values(), ids=MISTAKES)
+def test_a_mistake_is_one_sentence_with_its_place(written, old, new, message):
+    assert old in GOOD
+    path = written(GOOD.replace(old, new))
+    with pytest.raises(UserError, match=message) as mistake:
+        suite.read(path)
+    assert str(mistake.value).startswith(path)
+    assert "\n" not in str(mistake.value)
+
+
+def test_an_unknown_benchmark_has_a_near_match():
+    with pytest.raises(UserError, match=re.escape("there is no benchmark 'co3'; did you mean 'co2'?")):
+        suite.read("co3")
+
+
+def test_a_missing_file_of_the_users_own():
+    with pytest.raises(UserError, match=r"mine\.toml does not exist; .*co2"):
+        suite.read("mine.toml")
