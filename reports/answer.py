@@ -196,7 +196,8 @@ def _limits(run: Run, comparisons: Comparisons) -> tuple[str, ...]:
     fewest, most = run.repeats
     if 0 < fewest < ENOUGH:
         shown = "no range is shown" if most == 1 else "the ranges shown are what was seen, no more"
-        told.append(f"{plural(fewest, 'seed')} cannot carry a 95 % interval of a median, {ENOUGH} can: {shown}.")
+        seeds = plural(most, "seed") if fewest == most else f"{fewest} to {most} seeds"
+        told.append(f"{seeds} cannot carry a 95 % interval of a median, {ENOUGH} can: {shown}.")
     if len(run.hosts()) > 1:
         told.append(f"Trials ran on {plural(len(run.hosts()), 'host')}: ratios are made within a host only.")
     rounds = [ratio for c in comparisons.values() for ratio in c.rivals if ratio.epoch and not ratio.epoch.single]

@@ -68,7 +68,7 @@ def _one(run: Run, case: Case) -> Figure | None:
     )
     errors = "; ".join(f"{backend_name(g.backend)} RMSE {four_digits(o.scores.rmse)} {data.unit}" for g, o in drawn)
     title = f"Forecast against truth, {case_name(case)}"
-    return Figure(name, title, caption, f"Forecasts follow the truth; over the whole test part, {errors}.", svg)
+    return Figure(name, title, caption, f"Forecasts beside the truth; over the whole test part, {errors}.", svg)
 
 
 def _persistence_band(axes: Axes, data: Data) -> None:
@@ -120,9 +120,7 @@ def by_horizon(run: Run) -> Figure | None:
         grid[-1].set_xlabel("steps ahead")
         legend(canvas, grid[0])
         svg = to_svg(canvas)
-    caption = (
-        f"The error grows with the distance: median over the seeds, band from lowest to highest.{shown(len(cases))}"
-    )
+    caption = f"Median over the seeds in the band from lowest to highest.{shown(len(cases))}"
     return Figure("horizon", "Error by horizon", caption, "RMSE against steps ahead, a line a backend.", svg)
 
 

@@ -53,12 +53,12 @@ def losses(run: Run, mode: Mode) -> Figure | None:
                 axes.grid(axis="y")
         for axes in grid[-1]:
             axes.set_xlabel("epoch")
-        canvas.supylabel("mean squared error, scaled units", fontsize=9.5)
+        canvas.supylabel("MSE, scaled units", fontsize=9.5)
         legend(canvas, grid[0, 0])
         svg = to_svg(canvas)
     story = {
-        "matched": "Equal models learn alike: where the certificate holds, the lines lie on one another.",
-        "native": "Native models start elsewhere and learn differently.",
+        "matched": "Equal models learn alike, and their lines then lie on one another.",
+        "native": "Native models start elsewhere, so their lines may part.",
     }[mode]
     caption = f"The median over the seeds in the band from lowest to highest. {story}{shown(len(cases))}"
     said = "; ".join(_end(group) for case in drawn for group in _finished(run, case, mode))
@@ -109,7 +109,7 @@ def progress(run: Run, comparisons: Comparisons) -> Figure | None:
         for axes in grid.flat[len(drawn) :]:
             axes.set_visible(False)
         canvas.supxlabel("seconds of training, compilation included", fontsize=9.5)
-        canvas.supylabel("mean squared error, scaled units", fontsize=9.5)
+        canvas.supylabel("MSE, scaled units", fontsize=9.5)
         legend(canvas, grid[0, 0])
         svg = to_svg(canvas)
     kind = "Validation" if any(_curves(group, "validation") for group in groups) else "Training"

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
-from matplotlib.ticker import FuncFormatter, NullFormatter
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from benchmarks.runner.records import Case
 from reports.figures.style import PANELS, WIDTH, Figure, legend, line_style, shown, styled, to_svg
@@ -70,6 +70,7 @@ def _panel(axes: Axes, run: Run, comparisons: Comparisons, cases: Sequence[Case]
     values = sorted({getattr(case, axis) for case in cases})
     axes.set_xticks(values, [f"{value:g}" for value in values])
     axes.xaxis.set_minor_formatter(NullFormatter())
+    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: significant(value, 2)))
     axes.yaxis.set_minor_formatter(NullFormatter())
     axes.grid(axis="y")

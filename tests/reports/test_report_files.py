@@ -12,7 +12,7 @@ import synthetic_run
 from synthetic_run import change, fail
 
 import reports
-from benchmarks.runner.records import RecordError
+from benchmarks.runner.storage import RecordError
 
 ROOT = Path(__file__).parents[2]
 GOLDEN = Path(__file__).parent / "golden"

@@ -1,0 +1,52 @@
+import pytest
+
+from reports.wording import duration, listed, signed, significant, span, squared, time_unit, within
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (0.123456, "0.123"),
+        (9.996, "10.0"),
+        (1523.4, "1,520"),
+        (-2.5, "−2.50"),
+        (0, "0"),
+        (0.00012345, "0.000123"),
+        (4.8e-15, "4.8e-15"),
+        (float("nan"), "not finite"),
+        (float("inf"), "not finite"),
+    ],
+)
+def test_three_significant_digits(value, text):
+    assert significant(value) == text
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "text"),
+    [(2.13, 2.34, "2.1 to 2.3"), (2.131, 2.149, "2.13 to 2.15"), (2.1311, 2.1312, "2.13"), (0.5, 12, "0.50 to 12")],
+)
+def test_a_span_has_as_many_digits_as_tell_its_ends_apart(low, high, text):
+    assert span(low, high) == text
+
+
+@pytest.mark.parametrize(
+    ("share", "text"),
+    [(0.00312, "0.32 %"), (0.003, "0.30 %"), (0.0999, "10 %"), (0.0, "0.001 %"), (3e-6, "0.001 %"), (1.5, "150 %")],
+)
+def test_a_bound_is_never_rounded_down(share, text):
+    assert within(share) == text
+
+
+def test_skill_carries_its_sign():
+    assert [signed(value) for value in (0.25, -0.25, 0.0001, -3153.9)] == ["+0.250", "−0.250", "0", "−3,150"]
+
+
+def test_times_choose_their_unit():
+    assert [duration(value) for value in (3.214, 0.0981, 0.000213)] == ["3.21 s", "98.1 ms", "213 µs"]
+    assert time_unit([0.5, 2.0, 3.0]) == (1.0, "s")
+    assert time_unit([]) == (1.0, "s")
+
+
+def test_lists_and_units():
+    assert listed(["a", "b", "c"]) == "a, b and c"
+    assert [squared(unit) for unit in ("ppm", "m/s", "")] == ["ppm²", "(m/s)²", ""]
