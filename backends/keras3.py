@@ -14,32 +14,31 @@ Keras chooses its engine when it is first imported, so nothing here imports it, 
 
 import math
 import os
+import random
 import sys
-from typing import Any
 
 import numpy as np
 
-from backends import keras_engines
 from backends.contract import Adam, Array, BackendError, Dtype, Layer, ModelSpec, Recurrent, Weights
-from backends.keras_engines import Engine, Tensor
+from backends.keras_engines import Engine, Jax, KerasLayer, Network, Optimizer, Tensor, TensorFlow, Torch
 
-ENGINES = {"keras": "tensorflow", "keras-jax": "jax", "keras-torch": "torch"}
+ENGINES: dict[str, type[Engine]] = {"keras": TensorFlow, "keras-jax": Jax, "keras-torch": Torch}
 RECURRENT = {"lstm": "LSTM", "gru": "GRU", "rnn": "SimpleRNN"}
 
 
 def create(name: str, *, dtype: Dtype, threads: int) -> "KerasBackend":
     """Import Keras on the engine that the backend's name asks for, and configure both for this process."""
     engine = ENGINES[name]
-    if "keras" in sys.modules and (running := sys.modules["keras"].backend.backend()) != engine:
+    if "keras" in sys.modules and (running := sys.modules["keras"].backend.backend()) != engine.name:
         raise BackendError(f"backend '{name}' needs a process of its own: Keras already runs on {running} in this one")
-    os.environ["KERAS_BACKEND"] = engine
-    keras_engines.ENGINES[engine].configure(dtype, threads)
+    os.environ["KERAS_BACKEND"] = engine.name
+    engine.configure(dtype, threads)
     import keras
 
     keras.config.set_floatx(dtype)
     if dtype == "float64":
         keep_float64()
-    return KerasBackend(name)
+    return KerasBackend(name, engine)
 
 
 def keep_float64() -> None:
@@ -56,8 +55,8 @@ def keep_float64() -> None:
 class KerasBackend:
     """Keras, in a training loop of its engine's own."""
 
-    def __init__(self, name: str) -> None:
-        self.name = name
+    def __init__(self, name: str, engine: type[Engine]) -> None:
+        self.name, self._engine = name, engine
 
     def build(
         self,
@@ -72,19 +71,17 @@ class KerasBackend:
     ) -> "KerasModel":
         import keras
 
-        keras.utils.set_random_seed(seed)
+        random.seed(seed)  # all that layers draw on; keras.utils.set_random_seed would import TensorFlow on any engine
         native = weights is None
         layers = [make_layer(spec, dtype, native=native) for spec in model.layers]
         network = keras.Sequential([keras.Input(x.shape[1:], dtype=dtype), *layers])
         if weights is not None:
             load_weights(model.layers, network, weights)
-        chosen = adam(optimizer, native=native)
-        chosen.build(network.trainable_variables)
-        engine = keras_engines.ENGINES[ENGINES[self.name]](network, chosen, x.astype(dtype), y.astype(dtype))
+        engine = self._engine(network, adam(optimizer, native=native), x.astype(dtype), y.astype(dtype))
         return KerasModel(model.layers, network, engine, native=native)
 
 
-def make_layer(spec: Layer, dtype: Dtype, *, native: bool) -> Any:
+def make_layer(spec: Layer, dtype: Dtype, *, native: bool) -> KerasLayer:
     """The framework's own layer."""
     from keras import layers
 
@@ -101,7 +98,7 @@ def first_row(bias: Tensor) -> Tensor:
     return ops.stack([bias[0], ops.zeros_like(bias[0])])
 
 
-def parameters(network: Any) -> dict[str, Any]:
+def parameters(network: Network) -> dict[str, Tensor]:
     """The trained variables by position and Keras' own name."""
     return {
         f"{position}.{variable.name}": variable
@@ -118,7 +115,7 @@ def swapped(spec: Layer, value: Array) -> Array:
     return np.concatenate([second, first, candidate], axis=-1)
 
 
-def load_weights(specs: tuple[Layer, ...], network: Any, weights: Weights) -> None:
+def load_weights(specs: tuple[Layer, ...], network: Network, weights: Weights) -> None:
     """Canonical weights in, and the GRU's second bias zero."""
     for name, variable in parameters(network).items():
         value = swapped(specs[int(name.split(".")[0])], weights[name])
@@ -139,17 +136,21 @@ def canonical(specs: tuple[Layer, ...], arrays: dict[str, Array], *, native: boo
     return found
 
 
-def adam(spec: Adam, *, native: bool) -> Any:
+def adam(spec: Adam, *, native: bool) -> Optimizer:
     """Keras' own Adam, or one to the letter of `spec`."""
     import keras
-    from keras import ops
 
     if native:
         return keras.optimizers.Adam(spec.learning_rate)
+    return fused_adam(spec) if keras.backend.backend() == "torch" else matched_adam(spec)
+
+
+def matched_adam(spec: Adam) -> Optimizer:
+    """Epsilon where the paper has it, and the learning rate in double."""
+    import keras
+    from keras import ops
 
     class MatchedAdam(keras.optimizers.Adam):
-        """Epsilon where the paper has it, and the learning rate in double."""
-
         def update_step(self, gradient: Tensor, variable: Tensor, learning_rate: Tensor) -> None:
             index = self._get_variable_index(variable)
             m, v = self._momentums[index], self._velocities[index]
@@ -164,10 +165,32 @@ def adam(spec: Adam, *, native: bool) -> Any:
     return MatchedAdam()
 
 
+def fused_adam(spec: Adam) -> Optimizer:
+    """The same for the torch engine, which runs every operation by itself: PyTorch's one kernel for all variables."""
+    import keras
+    from torch.optim.adam import adam as torch_adam
+
+    settings = {"lr": spec.learning_rate, "beta1": spec.beta1, "beta2": spec.beta2, "eps": spec.epsilon}
+    settings |= {"weight_decay": 0.0, "amsgrad": False, "maximize": False, "fused": True}
+
+    class FusedAdam(keras.optimizers.Adam):
+        def _backend_update_step(
+            self, grads: list[Tensor], trainable_variables: list[Tensor], learning_rate: Tensor
+        ) -> None:
+            values, m, v = (
+                [variable.value for variable in variables]
+                for variables in (trainable_variables, self._momentums, self._velocities)
+            )
+            steps = [self.iterations.value.float() for _ in values]
+            torch_adam(values, list(grads), m, v, [], steps, **settings)
+
+    return FusedAdam()
+
+
 class KerasModel:
     """Keeps the contract of backends.contract.Model."""
 
-    def __init__(self, specs: tuple[Layer, ...], network: Any, engine: Engine, *, native: bool) -> None:
+    def __init__(self, specs: tuple[Layer, ...], network: Network, engine: Engine, *, native: bool) -> None:
         self._specs, self._parameters, self._engine, self._native = specs, parameters(network), engine, native
 
     def train(self, order: Array) -> Array:
@@ -180,7 +203,7 @@ class KerasModel:
         return self._engine.predict(x)
 
     def weights(self) -> dict[str, Array]:
-        return self._canonical(list(self._parameters.values()))
+        return self._canonical([variable.value for variable in self._parameters.values()])
 
     def _canonical(self, tensors: list[Tensor]) -> dict[str, Array]:
         from keras import ops

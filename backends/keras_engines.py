@@ -4,24 +4,29 @@
 Nothing is imported before an engine is configured: Keras chooses its engine when it is first imported.
 """
 
-import os
 from typing import Any, Protocol
 
 import numpy as np
 
 from backends.contract import Array, Dtype
 
-Tensor = Any  # of whichever engine
+# Keras has no annotations, and what it hands out is of whichever engine it runs on
+Tensor = Any
+KerasLayer = Any
+Network = Any
+Optimizer = Any
 
 
 class Engine(Protocol):
     """One engine with one network, its training rows resident."""
 
+    name: str  # as KERAS_BACKEND spells it
+
     @staticmethod
     def configure(dtype: Dtype, threads: int) -> None:
         """Import the engine and configure it for this process."""
 
-    def __init__(self, network: Any, optimizer: Any, x: Array, y: Array) -> None: ...
+    def __init__(self, network: Network, optimizer: Optimizer, x: Array, y: Array) -> None: ...
 
     def train(self, order: Array) -> Array: ...
 
@@ -55,20 +60,24 @@ def compiled_loop(program: str) -> str:
 class TensorFlow:
     """A whole epoch in one compiled program, unless the layers say that they cannot be compiled (cuDNN)."""
 
+    name = "tensorflow"
+
     @staticmethod
     def configure(dtype: Dtype, threads: int) -> None:
-        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
         import tensorflow as tf
 
+        tf.get_logger().setLevel("ERROR")  # a program for each model is meant here: no warnings of retracing
         if tf.config.threading.get_intra_op_parallelism_threads() != threads:
             tf.config.threading.set_intra_op_parallelism_threads(threads)
-            tf.config.threading.set_inter_op_parallelism_threads(threads)
-        tf.config.experimental.enable_op_determinism()
+            tf.config.threading.set_inter_op_parallelism_threads(1)
+        if tf.config.list_physical_devices("GPU"):  # on a CPU the bits repeat anyway, and `fit` would lose XLA
+            tf.config.experimental.enable_op_determinism()
 
-    def __init__(self, network: Any, optimizer: Any, x: Array, y: Array) -> None:
+    def __init__(self, network: Network, optimizer: Optimizer, x: Array, y: Array) -> None:
         import tensorflow as tf
 
         self._network, self._optimizer = network, optimizer
+        self._optimizer.build(network.trainable_variables)
         self._variables = [variable.value for variable in network.trainable_variables]
         self._x, self._y = tf.constant(x), tf.constant(y)
         self._jit = all(layer.supports_jit for layer in network.layers)
@@ -119,6 +128,8 @@ class TensorFlow:
 class Jax:
     """A whole epoch in one compiled program; the variables' values go in and come out."""
 
+    name = "jax"
+
     @staticmethod
     def configure(dtype: Dtype, threads: int) -> None:
         """JAX' thread pool takes the size of the process' core set, not `threads`."""
@@ -126,10 +137,11 @@ class Jax:
 
         jax.config.update("jax_enable_x64", dtype == "float64")
 
-    def __init__(self, network: Any, optimizer: Any, x: Array, y: Array) -> None:
+    def __init__(self, network: Network, optimizer: Optimizer, x: Array, y: Array) -> None:
         import jax
 
         self._network, self._optimizer = network, optimizer
+        self._optimizer.build(network.trainable_variables)
         self._x, self._y = jax.numpy.asarray(x), jax.numpy.asarray(y)
         self._epoch = jax.jit(self._steps, donate_argnums=0)
         self._outputs = jax.jit(self._forward)
@@ -168,7 +180,7 @@ class Jax:
     def gradients(self, rows: Array) -> list[Tensor]:
         import jax
 
-        return jax.jit(jax.grad(self._loss))(self._values(), self._x[rows], self._y[rows])
+        return list(jax.jit(jax.grad(self._loss))(self._values(), self._x[rows], self._y[rows]))
 
     def predict(self, x: Array) -> Array:
         return np.asarray(self._outputs(self._values(), x.astype(self._x.dtype)))
@@ -181,6 +193,8 @@ class Jax:
 class Torch:
     """Eager."""
 
+    name = "torch"
+
     @staticmethod
     def configure(dtype: Dtype, threads: int) -> None:
         import torch
@@ -188,10 +202,11 @@ class Torch:
         torch.set_num_threads(threads)
         torch.use_deterministic_algorithms(True)
 
-    def __init__(self, network: Any, optimizer: Any, x: Array, y: Array) -> None:
+    def __init__(self, network: Network, optimizer: Optimizer, x: Array, y: Array) -> None:
         from keras import ops
 
         self._network, self._optimizer = network, optimizer
+        self._optimizer.build(network.trainable_variables)
         self._variables = [variable.value for variable in network.trainable_variables]
         self._x, self._y = ops.convert_to_tensor(x), ops.convert_to_tensor(y)
 
@@ -210,7 +225,7 @@ class Torch:
             with torch.no_grad():
                 self._optimizer.apply(gradients, self._network.trainable_variables)
             losses.append(loss)
-        return torch.stack(losses).cpu().numpy()
+        return np.asarray(torch.stack(losses).cpu())
 
     def gradients(self, rows: Array) -> list[Tensor]:
         return self._loss_and_gradients(rows)[1]
@@ -220,7 +235,7 @@ class Torch:
         from keras import ops
 
         with torch.no_grad():
-            return ops.convert_to_numpy(self._network(ops.convert_to_tensor(x, self._x.dtype)))
+            return np.asarray(self._network(ops.convert_to_tensor(x, self._x.dtype)).cpu())
 
     def kernel(self) -> str:
         """Read off the profiler: which operator the forward pass of a training step really called."""
@@ -230,6 +245,3 @@ class Torch:
             self._network(self._x[:1], training=True)
         called = {event.key for event in profile.key_averages()}
         return "cuDNN" if "aten::_cudnn_rnn" in called else "aten loop"
-
-
-ENGINES: dict[str, type[Engine]] = {"tensorflow": TensorFlow, "jax": Jax, "torch": Torch}
