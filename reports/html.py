@@ -31,7 +31,13 @@ def render(story: Story) -> str:
         how_to_read=HOW_TO_READ,
         words=WORDS,
         svg=_svg,
+        prose=_prose,
     )
+
+
+def _prose(text: str) -> str:
+    """A line must not break between a number and its per cent sign."""
+    return text.replace(" %", "\N{NO-BREAK SPACE}%")
 
 
 def _svg(figure: Figure) -> Markup:

@@ -1,6 +1,7 @@
 """The page in a real browser: what a reader sees, clicks and does not download."""
 
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 import synthetic_run
@@ -121,31 +122,7 @@ def test_nothing_overflows(visit, report, width):
     assert seen.value(beyond) == []
 
 
-CONTRAST = """
-(() => {
-  const parse = (text) => text.match(/[\\d.]+/g).map(Number);
-  const light = (text) => {
-    const linear = (x) => x <= 0.03928 ? x / 12.92 : ((x + 0.055) / 1.055) ** 2.4;
-    const [r, g, b] = parse(text).map((part) => linear(part / 255));
-    return 0.2126 * r + 0.7152 * g + 0.0722 * b;
-  };
-  const behind = (element) => {
-    for (let part = element; part; part = part.parentElement) {
-      const colour = getComputedStyle(part).backgroundColor;
-      if ((parse(colour)[3] ?? 1) === 1) return colour;
-    }
-    return 'rgb(255, 255, 255)';
-  };
-  const poor = [];
-  for (const element of document.querySelectorAll('main *, header *, footer *')) {
-    const words = [...element.childNodes].some((node) => node.nodeType === 3 && node.data.trim());
-    if (!words || element.closest('svg')) continue;
-    const [a, b] = [light(getComputedStyle(element).color), light(behind(element))].sort((x, y) => y - x);
-    if ((a + 0.05) / (b + 0.05) < 4.5) poor.push(element.outerHTML.slice(0, 80));
-  }
-  return poor;
-})()
-"""
+CONTRAST = (Path(__file__).parent / "contrast.js").read_text("utf-8")
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
