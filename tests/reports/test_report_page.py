@@ -122,6 +122,16 @@ def test_nothing_overflows(visit, report, width):
     assert seen.value(beyond) == []
 
 
+def test_a_print_shows_all_headers_and_leaves_the_controls_out(visit, report):
+    seen = visit(report, viewport={"width": 718, "height": 1000})
+    seen.page.emulate_media(media="print")
+    heads = seen.page.locator("#times thead th")
+    assert all(heads.nth(place).inner_text().strip() for place in range(heads.count()))
+    assert not seen.page.locator("#theme, #copy, .filter").filter(visible=True).count()
+    right = "[...document.querySelectorAll('td')].map((cell) => cell.getBoundingClientRect().right)"
+    assert max(seen.value(right)) <= 718
+
+
 CONTRAST = (Path(__file__).parent / "contrast.js").read_text("utf-8")
 
 
