@@ -30,9 +30,7 @@ def contents(folder):
 def test_the_golden_run_gives_exactly_the_expected_report(tmp_path):
     folder = shutil.copytree(GOLDEN / "run", tmp_path / "run")
     report = reports.write(folder)
-    if os.environ.get(
-        "RENEW_GOLDEN"
-    ):  # after a change of wording that was meant; read the difference before committing
+    if os.environ.get("RENEW_GOLDEN"):  # after a change that was meant: read the difference before committing
         (GOLDEN / "report.md").write_text(report.markdown.read_text("utf-8"), "utf-8")
         (GOLDEN / "summary.txt").write_text(report.summary, "utf-8")
     assert report.markdown.read_text("utf-8") == (GOLDEN / "report.md").read_text("utf-8")
