@@ -169,11 +169,11 @@ class Jax:
         return jax.lax.fori_loop(0, steps, step, (*state, jax.numpy.zeros(len(order), y.dtype)))
 
     def train(self, order: Array) -> Array:
-        variables = (self._network.trainable_variables, self._optimizer.variables)
-        state = tuple([variable.value for variable in some] for some in variables)
+        groups = (self._network.trainable_variables, self._optimizer.variables)
+        state = tuple([variable.value for variable in group] for group in groups)
         *state, losses = self._epoch(state, self._x, self._y, padded(order, len(self._x)), len(order))
-        for some, values in zip(variables, state, strict=True):
-            for variable, value in zip(some, values, strict=True):
+        for group, values in zip(groups, state, strict=True):
+            for variable, value in zip(group, values, strict=True):
                 variable.assign(value)
         return np.asarray(losses)[: len(order)]
 
