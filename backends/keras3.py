@@ -45,8 +45,8 @@ def create(name: str, *, dtype: Dtype, threads: int) -> "KerasBackend":
 def keep_float64() -> None:
     """Let float64 be float64 on JAX and torch too.
 
-    Keras looks the dtype of a result up in this table, which there turns every float64 into float32: `tanh`, `matmul`
-    and `mean` of float64 would then compute in float32, whatever `floatx` says.
+    Keras looks the dtype of a result up in this table, which there turns float64 into float32: `tanh` on JAX and
+    `matmul` on torch would then compute in float32, whatever `floatx` says.
     """
     from keras.src.backend.common.dtypes import BIT64_TO_BIT32_DTYPE
 
