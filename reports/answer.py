@@ -50,7 +50,7 @@ def answer(run: Run, comparisons: Comparisons) -> Answer:
 def _case(run: Run, case: Case, comparison: CaseComparison) -> CaseAnswer:
     groups = [group for group in run.select(case, run.mode) if group.outcomes]
     if not groups:
-        return CaseAnswer(case_name(case), "No trial has finished.", "")
+        return CaseAnswer(case_name(case), "No trial ended well.", "")
     (speed, *slower), (forecast, *others) = _speed(case, comparison), _forecasts(run, groups, comparison)
     lead, more = ([sentence(part) for part in parts] for parts in ((speed, forecast), (*slower, *others)))
     return CaseAnswer(case_name(case), " ".join(lead), " ".join(more))

@@ -14,7 +14,7 @@ FRAMEWORKS = {"torch", "tensorflow", "keras", "jax", "flax", "optax"}
 OWN_FRAMEWORKS = {
     "backends/pytorch.py": {"torch"},
     "backends/flax_nnx.py": {"jax", "flax", "optax"},
-    "backends/keras3.py": {"keras"},
+    "backends/keras3.py": {"keras", "torch"},  # the torch engine has an Adam of its own
     "backends/keras_engines.py": {"keras", "tensorflow", "jax", "torch"},
     "benchmarks/bare_loops.py": FRAMEWORKS,  # bare loops to compare with are the script's purpose
 }

@@ -34,8 +34,6 @@ def worker_variables(threads: int) -> dict[str, str]:
     pools = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "NPROC")
     return {
         **{name: str(threads) for name in pools},
-        # a thread that waits gives its core away: spinning, one busy neighbour makes PyTorch twenty times slower
-        "OMP_WAIT_POLICY": "PASSIVE",
         "TF_NUM_INTEROP_THREADS": "1",
         "TF_CPP_MIN_LOG_LEVEL": "3",
         "XLA_PYTHON_CLIENT_PREALLOCATE": "false",

@@ -98,7 +98,7 @@ MISTAKES = {
     "no epochs": ("epochs = 3", "epochs = 0", r"\[training\] epochs = 0"),
     "a learning rate that is not finite": ("epochs = 3", "epochs = 3\nlearning_rate = inf", "learning_rate = inf"),
     "a missing setting": ("units = 50", "", r"\[model\] units is missing"),
-    "a table that is none": ('[window]\nlength = 20', "", r"\[window\] length is missing"),
+    "a table that is none": ("[window]\nlength = 20", "", r"\[window\] length is missing"),
     "an unknown mode": ('"native"', '"nativ"', "modes.1 = 'nativ'"),
     "a seed twice": ("[1, 2]", "[1, 1]", "seeds names one of .* twice"),
     "an axis without values": ("units = 50", "units = []", r"model.units = \[\]"),

@@ -1,4 +1,4 @@
-"""Backends with one fault each, of the kinds that cross-framework comparisons have published: the suite must see them."""
+"""Backends with one fault each, of kinds found in published comparisons: the suite must see them."""
 
 from dataclasses import replace
 

@@ -78,7 +78,7 @@ def follow(model, problem, dtype, steps=200):
 
 
 def test_equals_the_oracle(backend, problem, dtype):
-    """Outputs, gradients, the loss of each of 200 Adam steps and the weights after them, to the certificate's bounds."""
+    """Outputs, gradients, the loss of each of 200 Adam steps and the weights after, to the certificate's bounds."""
     mine = follow(problem.build(backend, dtype), problem, dtype)
     oracle = follow(problem.build(reference.ReferenceBackend(), dtype), problem, dtype)
     assert mine.losses.shape == (200,)

@@ -1,0 +1,41 @@
+"""The command line as a user types it, and a benchmark small enough for a test."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+COMMAND = [sys.executable, "-m", "benchmarks"]
+
+SMALL = """
+title = "Small"
+backends = ["pytorch", "flax"]
+seeds = [1]
+
+[data]
+series = "airline"
+difference = true
+
+[window]
+length = 6
+
+[model]
+cell = "gru"
+units = 4
+
+[training]
+epochs = 3
+batch = 16
+"""
+
+
+def environment():
+    return os.environ | {"PYTHONPATH": str(ROOT)}
+
+
+def benchmarks(*words, cwd):
+    """Run a command of ours from another folder than the checkout; nothing may depend on where a user stands."""
+    return subprocess.run(
+        [*COMMAND, *map(str, words)], cwd=cwd, env=environment(), capture_output=True, text=True, check=False
+    )

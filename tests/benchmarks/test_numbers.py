@@ -1,0 +1,68 @@
+"""Batches, scores, digests and the certificate's arithmetic."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from benchmarks import equivalence
+from benchmarks.runner import batches, digests, metrics
+
+
+@given(seed=st.integers(0, 2**32), epoch=st.integers(0, 50), rows=st.integers(1, 200), batch=st.integers(1, 50))
+def test_an_epoch_takes_no_row_twice(seed, epoch, rows, batch):
+    order = batches.epoch_order(seed, epoch, rows, batch)
+    assert order.shape == (rows // batch, batch)
+    assert len(np.unique(order)) == order.size
+    np.testing.assert_array_equal(order, batches.epoch_order(seed, epoch, rows, batch))
+
+
+def test_epochs_and_seeds_shuffle_differently():
+    one = batches.epoch_order(1, 0, 100, 10)
+    assert not np.array_equal(one, batches.epoch_order(1, 1, 100, 10))
+    assert not np.array_equal(one, batches.epoch_order(2, 0, 100, 10))
+
+
+def test_the_certificate_follows_the_trainings_own_batches():
+    steps = batches.first_steps(3, 7, 50, 10)
+    np.testing.assert_array_equal(steps[:5], batches.epoch_order(3, 0, 50, 10))
+    np.testing.assert_array_equal(steps[5:], batches.epoch_order(3, 1, 50, 10)[:2])
+
+
+def test_scores_by_hand():
+    forecast, truth = np.array([[1.0, 2.0], [3.0, 6.0]]), np.array([[1.0, 2.0], [3.0, 2.0]])
+    found = metrics.scores(forecast, truth, persistence=8.0, seasonal=None)
+    assert (found.mse, found.rmse, found.mae) == (4.0, 2.0, 1.0)
+    assert found.skill_persistence == 0.5
+    assert found.skill_seasonal is None
+
+
+def test_skill_against_a_perfect_naive_forecast():
+    """Seasonal naive is exact on a noiseless sine: a forecast can equal it, not beat it."""
+    assert metrics.skill(0.0, 0.0) == 0
+    assert metrics.skill(0.1, 0.0) == -np.inf
+
+
+def test_digests_tell_values_shapes_and_dtypes_apart():
+    values = np.arange(6.0)
+    variants = [values, values[::-1], values.reshape(2, 3), values.astype(np.float32), values + 1e-15]
+    assert len({digests.of_arrays([variant]) for variant in variants}) == len(variants)
+    assert digests.of_arrays([values.astype(">f8")]) == digests.of_arrays([values])
+    assert digests.of_arrays([np.repeat(values, 2)[::2]]) == digests.of_arrays([values])
+
+
+def test_a_difference_is_relative_to_the_oracles_largest_number():
+    oracle = np.array([1e-9, 2.0, -4.0])
+    assert equivalence.difference(oracle + np.array([0, 0, 4e-3]), oracle) == pytest.approx(1e-3)
+    assert equivalence.difference(np.array([0.0, np.nan, 0.0]), oracle) == np.inf
+    assert equivalence.difference(oracle[:2], oracle) == np.inf
+
+
+def test_a_verdict_names_what_is_over_its_bound():
+    bounds = {"outputs": 1e-12, "losses": 1e-10}
+    assert equivalence.verdict({"outputs": 1e-12, "losses": 0.0}, bounds, 0) is None
+    assert (
+        equivalence.verdict({"outputs": 2e-12, "losses": 0.0}, bounds, 0) == "outputs differ by 2.0e-12 (bound 1e-12)"
+    )
+    assert "losses" in equivalence.verdict({"outputs": 0.0, "losses": np.nan}, bounds, 0)
+    assert "+12 parameters" in equivalence.verdict({"outputs": 0.0, "losses": 0.0}, bounds, 12)
