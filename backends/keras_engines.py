@@ -96,10 +96,12 @@ class TensorFlow:
         import tensorflow as tf
 
         losses = tf.TensorArray(self._y.dtype, len(order))
-        for step in tf.range(steps):
+        step = tf.constant(0)
+        while step < steps:  # over a tf.range, XLA would compile anew for each number of steps
             loss, gradients = self._loss_and_gradients(order[step])
             self._optimizer.apply(gradients, self._network.trainable_variables)
             losses = losses.write(step, loss)
+            step += 1
         return losses.stack()
 
     def train(self, order: Array) -> Array:

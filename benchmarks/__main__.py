@@ -36,7 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if arguments is None else arguments)
     try:
         _known_command(words)
-        parsed = parser().parse_args(words)
+        parsed = parser().parse_args(words, argparse.Namespace(words=words))
         status: int = parsed.execute(parsed)
     except (UserError, DataError, BackendError, RecordError) as mistake:
         print(f"error: {mistake}", file=sys.stderr)

@@ -51,6 +51,9 @@ class CaseSettings(Settings):
         return forecaster(self.model.cell, units=self.model.units, layers=self.model.layers, horizon=outputs)
 
 
+Seeds = Annotated[tuple[Annotated[int, Field(ge=0, strict=True)], ...], Field(min_length=1)]
+
+
 class Header(Settings):
     """The top of the file: what is asked of whom."""
 
@@ -58,4 +61,8 @@ class Header(Settings):
     description: str = ""
     backends: Annotated[tuple[str, ...], Field(min_length=1)]
     modes: Annotated[tuple[Mode, ...], Field(min_length=1)] = ("matched",)
-    seeds: Annotated[tuple[Annotated[int, Field(ge=0, strict=True)], ...], Field(min_length=1)] = (1,)
+    seeds: Seeds = (1,)
+    native_seeds: Seeds | None = None  # None: the same as seeds
+
+    def seeds_of(self, mode: Mode) -> tuple[int, ...]:
+        return self.native_seeds or self.seeds if mode == "native" else self.seeds

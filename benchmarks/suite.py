@@ -47,7 +47,7 @@ class Benchmark:
         """In the order of execution: round by round, each starting with the next backend."""
         plans: list[Plan] = []
         names = self.header.backends
-        rounds = itertools.product(self.header.modes, self.header.seeds, self.cases)
+        rounds = [(m, s, c) for m in self.header.modes for s in self.header.seeds_of(m) for c in self.cases]
         for number, (mode, seed, case) in enumerate(rounds):
             first = number % len(names)
             for backend in names[first:] + names[:first]:
@@ -78,18 +78,31 @@ def find(name: str) -> Path:
 def read(name: str, *, quick: bool = False, changes: Table | None = None) -> Benchmark:
     """Read, change and validate a benchmark. A `UserError` says which setting of which file is wrong.
 
-    changes: settings by dotted name (`"seeds"`, `"training.epochs"`) that the command line overrides.
+    changes: settings by dotted name (`"seeds"`, `"training.epochs"`) that the command line overrides, or whole tables.
     """
     path = find(name)
     try:
         definition = tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
         raise UserError(f"{path} is not a readable TOML file: {error}") from None
-    quicker = dict(_dotted(definition.pop("quick", {})))
+    for name in ("quick", *TABLES):
+        if not isinstance(definition.setdefault(name, {}), dict):
+            raise UserError(f"{path}: {name} is {definition[name]!r}; it must be a table, [{name}]")
+    quicker = dict(_dotted(definition.pop("quick")))
     for dotted, value in ((quicker if quick else {}) | (changes or {})).items():
         table, _, setting = dotted.rpartition(".")
-        (definition.setdefault(table, {}) if table else definition)[setting] = value
+        if table and table not in TABLES:
+            raise UserError(f"{path}: there is no table '{table}' to change {dotted} in; {one_of(TABLES, table)}")
+        (definition[table] if table else definition)[setting] = value
+    _anchor(definition, path.parent)
     return _validated(path, definition)
+
+
+def _anchor(definition: Table, folder: Path) -> None:
+    """A user's file is named from where the TOML lies, wherever the run is started or repeated."""
+    data = definition["data"]
+    if isinstance(data.get("csv"), str):
+        data["csv"] = str((folder / data["csv"]).resolve())
 
 
 def _dotted(table: Table, prefix: str = "") -> Iterator[tuple[str, Any]]:
@@ -107,8 +120,8 @@ def _validated(path: Path, definition: Table) -> Benchmark:
         if backend not in backends.REGISTRY or backend == "reference":
             known = set(backends.REGISTRY) - {"reference"}
             raise UserError(f"{path}: backends: there is no backend '{backend}'; {one_of(known, backend)}")
-    for name in ("backends", "modes", "seeds"):
-        values = getattr(header, name)
+    for name in ("backends", "modes", "seeds", "native_seeds"):
+        values = getattr(header, name) or ()
         if len(set(values)) < len(values):
             raise UserError(f"{path}: {name} names one of {list(values)} twice; each may stand once")
     cases = {_label(point, axes): _case(path, point) for point, axes in _grid(path, definition)}
@@ -117,11 +130,7 @@ def _validated(path: Path, definition: Table) -> Benchmark:
 
 def _grid(path: Path, definition: Table) -> Iterator[tuple[dict[str, Table], list[tuple[str, str]]]]:
     """Every combination of the axes, each as its tables, with the axes' places."""
-    tables: dict[str, Table] = {}
-    for name in TABLES:
-        tables[name] = definition.get(name, {})
-        if not isinstance(tables[name], dict):
-            raise UserError(f"{path}: {name} is {tables[name]!r}; it must be a table, [{name}]")
+    tables: dict[str, Table] = {name: definition[name] for name in TABLES}
     axes = [
         (table, setting)
         for table, settings in tables.items()

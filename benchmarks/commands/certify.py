@@ -18,7 +18,7 @@ def add(subparsers: Subparsers) -> None:
     parser = subparsers.add_parser(
         NAME, help="check every backend (or --backends) against the oracle", allow_abbrev=False
     )
-    options.add_narrowing(parser)
+    options.add_definition(parser)
     parser.set_defaults(execute=execute)
 
 

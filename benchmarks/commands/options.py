@@ -1,6 +1,8 @@
 """Options that several commands share."""
 
 import argparse
+import re
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -10,12 +12,25 @@ from benchmarks.runner.environment import ROOT
 RESULTS = ROOT / "results"
 
 
-def add_narrowing(parser: argparse.ArgumentParser) -> None:
-    """The benchmark, and what narrows it."""
+def add_definition(parser: argparse.ArgumentParser) -> None:
+    """What is asked: a benchmark, and what the command line changes in it."""
     parser.add_argument("name", metavar="NAME", help="a benchmark (see list), or the path of a TOML file of your own")
     parser.add_argument("--quick", action="store_true", help="the small form that its [quick] table describes")
     parser.add_argument("--backends", metavar="A,B", help="these backends instead of the benchmark's")
-    parser.add_argument("--seeds", metavar="1,2", help="these seeds instead of the benchmark's")
+    parser.add_argument("--seeds", metavar="1,2", help="these seeds instead of the benchmark's, in both modes")
+    parser.add_argument("--window", metavar="T", help="rows of input; several with commas: 12,24")
+    parser.add_argument("--horizon", metavar="H", help="rows to forecast; several with commas")
+    parser.add_argument("--set", metavar="TABLE.SETTING=VALUE", action="append", default=[], dest="settings")
+
+
+def add_own_data(parser: argparse.ArgumentParser) -> None:
+    """The user's own file in place of the benchmark's series; the name may then be left out."""
+    next(action for action in parser._actions if action.dest == "name").nargs = "?"
+    own = parser.add_argument_group("your own data, with the models and settings of NAME (default: co2)")
+    own.add_argument("--csv", metavar="FILE", help="a CSV file, or Parquet by its ending .parquet")
+    own.add_argument("--target", metavar="A,B", help="the column(s) to forecast")
+    own.add_argument("--time", metavar="COLUMN", help="the column of time stamps")
+    own.add_argument("--features", metavar="A,B", help="further input columns; '*' for all")
 
 
 def add_results(parser: argparse.ArgumentParser) -> None:
@@ -25,25 +40,53 @@ def add_results(parser: argparse.ArgumentParser) -> None:
 def changes(arguments: argparse.Namespace) -> dict[str, Any]:
     """What the options change in the benchmark's definition, by dotted name."""
     changed: dict[str, Any] = {}
+    if getattr(arguments, "csv", None) is not None:
+        changed |= _own_data(arguments)
     if arguments.backends is not None:
         changed["backends"] = _words(arguments.backends, "--backends")
     if arguments.seeds is not None:
-        try:
-            changed["seeds"] = [int(word) for word in _words(arguments.seeds, "--seeds")]
-        except ValueError:
-            raise UserError(f"--seeds {arguments.seeds}: seeds are whole numbers, as in --seeds 1,2,3") from None
-    return changed
+        changed["seeds"] = changed["native_seeds"] = _numbers(arguments.seeds, "--seeds")
+    for option, setting in (("window", "window.length"), ("horizon", "window.horizon")):
+        if (text := getattr(arguments, option)) is not None:
+            values = _numbers(text, f"--{option}")
+            changed[setting] = values[0] if len(values) == 1 else values
+    return changed | dict(map(_assignment, arguments.settings))
 
 
-def words(arguments: argparse.Namespace) -> list[str]:
-    """The shared options as they were typed, to repeat the command."""
-    typed = [arguments.name]
-    if arguments.quick:
-        typed.append("--quick")
-    for option in ("backends", "seeds"):
-        if (value := getattr(arguments, option)) is not None:
-            typed += [f"--{option}", value]
-    return typed
+def own_name(arguments: argparse.Namespace) -> str | None:
+    """What runs on the user's own file are filed under."""
+    return re.sub(r"[^\w-]+", "-", Path(arguments.csv).stem).strip("-") or "csv" if arguments.csv else None
+
+
+def _own_data(arguments: argparse.Namespace) -> dict[str, Any]:
+    if arguments.target is None:
+        raise UserError("--csv needs --target, the column to forecast, as in --csv sales.csv --target units")
+    path = Path(arguments.csv)
+    data: dict[str, Any] = {"csv": str(path.resolve()), "target": _words(arguments.target, "--target")}
+    if arguments.time is not None:
+        data["time"] = arguments.time
+    if arguments.features is not None:
+        data["features"] = "*" if arguments.features == "*" else _words(arguments.features, "--features")
+    forecast = ", ".join(data["target"])
+    return {"title": f"{forecast} in {path.name}", "description": f"A forecast of {forecast}.", "data": data}
+
+
+def _assignment(text: str) -> tuple[str, Any]:
+    """TABLE.SETTING=VALUE, the value written as in TOML; what is no TOML value is taken as text."""
+    name, equals, value = text.partition("=")
+    if not equals or not name.strip():
+        raise UserError(f"--set {text!r}: write TABLE.SETTING=VALUE, as in --set training.epochs=10")
+    try:
+        return name.strip(), tomllib.loads(f"value = {value}")["value"]
+    except tomllib.TOMLDecodeError:
+        return name.strip(), value
+
+
+def _numbers(text: str, option: str) -> list[int]:
+    try:
+        return [int(word) for word in _words(text, option)]
+    except ValueError:
+        raise UserError(f"{option} {text}: write whole numbers, as in {option} 1,2,3") from None
 
 
 def _words(text: str, option: str) -> list[str]:

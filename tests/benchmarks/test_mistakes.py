@@ -38,7 +38,11 @@ DEFINITIONS = {
     "a batch larger than the training part": ("batch = 16", "batch = 1600", "batch = 1600 is more than the"),
     "more threads than cores": ("batch = 16", "batch = 16\nthreads = 4000", "threads = 4000"),
     "an unknown series": ('"airline"', '"airlin"', "airline"),
-    "a split that leaves nothing to test": ("difference = true", "train = 0.9\nvalidation = 0.1", "left for the test part"),
+    "a split that leaves nothing to test": (
+        "difference = true",
+        "train = 0.9\nvalidation = 0.1",
+        "left for the test part",
+    ),
 }
 
 

@@ -1,6 +1,9 @@
 """The backend under check, named on the command line: each framework needs a process of its own."""
 
 import importlib
+import os
+import re
+from pathlib import Path
 
 import pytest
 
@@ -24,3 +27,16 @@ def backend(pytestconfig, dtype):
     if name in broken.BROKEN:
         return importlib.import_module("tests.conformance.broken").BROKEN[name]()
     return backends.load(name, dtype=dtype, threads=1)
+
+
+@pytest.fixture
+def compiled_programs():
+    """Counts the programs that XLA has compiled so far in this process, by what it leaves in its dump folder."""
+    _, _, folder = os.environ.get("XLA_FLAGS", "").partition("--xla_dump_to=")
+    if not folder:
+        pytest.skip("XLA_FLAGS names no dump folder")
+
+    def count():
+        return len({re.match(r"module_\d+", path.name).group() for path in Path(folder).glob("module_*")})
+
+    return count
