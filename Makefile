@@ -8,6 +8,7 @@ INSTALLED := $(VENV)/installed
 BENCHMARKS := $(notdir $(basename $(wildcard benchmarks/*.toml)))
 RUN := $(BIN)/python -m benchmarks
 ARGS ?=
+EXTRAS ?= dev
 
 .DEFAULT_GOAL := help
 .PHONY: help install bench bench-quick certify report data speed windowing test test-slow check format lock clean \
@@ -73,5 +74,5 @@ $(INSTALLED): pyproject.toml constraints.txt
 	@test -n "$(PYTHON)" || { echo "error: no Python 3.11, 3.12 or 3.13 found; name one: make PYTHON=/path/to/python3.11" >&2; exit 2; }
 	@echo "installing into $(VENV) (some minutes the first time)"
 	@$(PYTHON) -m venv $(VENV)
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[$(EXTRAS)]'
 	@touch $@
