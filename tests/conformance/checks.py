@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from backends import reference
 from backends.contract import Adam, Dense, ModelSpec, Recurrent, forecaster
@@ -82,6 +84,27 @@ def test_equals_the_oracle(backend, problem, dtype):
     mine = follow(problem.build(backend, dtype), problem, dtype)
     oracle = follow(problem.build(reference.ReferenceBackend(), dtype), problem, dtype)
     assert mine.losses.shape == (200,)
+    assert verdict(compare(mine, oracle), BOUNDS[dtype], 0) is None
+
+
+@st.composite
+def problems(draw):
+    """Any stack of recurrent layers under a dense head, on any shape."""
+    sizes = st.integers(1, 9)
+    depth, horizon = draw(st.integers(1, 3)), draw(st.integers(1, 4))
+    layers = [
+        Recurrent(draw(st.sampled_from(["lstm", "gru", "rnn"])), draw(sizes), n < depth - 1) for n in range(depth)
+    ]
+    model = ModelSpec((*layers, Dense(horizon)))
+    return Problem(model, draw(sizes), draw(sizes), horizon, rows=23, batch=draw(sizes), seed=draw(st.integers(0, 99)))
+
+
+@pytest.mark.slow
+@settings(max_examples=6, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@given(problem=problems())
+def test_equals_the_oracle_on_any_shape(backend, dtype, problem):
+    mine = follow(problem.build(backend, dtype), problem, dtype)
+    oracle = follow(problem.build(reference.ReferenceBackend(), dtype), problem, dtype)
     assert verdict(compare(mine, oracle), BOUNDS[dtype], 0) is None
 
 

@@ -21,7 +21,7 @@ def suite(backend, dtype, *tests):
     """The suite, or some of its tests, in a process of its own: its status and what it printed."""
     named = [f"{CHECKS}::{test}" for test in tests] or [CHECKS]
     command = [sys.executable, "-m", "pytest", *named, "-q", "-rf", "-p", "no:cacheprovider"]
-    command += [f"--backend={backend}", f"--dtype={dtype}"]
+    command += [f"--backend={backend}", f"--dtype={dtype}", *([] if tests else ["-m", "not slow"])]
     quiet = {"TF_CPP_MIN_LOG_LEVEL": "3", "OMP_NUM_THREADS": "1"}
     with tempfile.TemporaryDirectory() as dump:
         environment = os.environ | quiet | {"XLA_FLAGS": f"--xla_dump_to={dump}"}
@@ -39,6 +39,14 @@ def test_conforms_in_float64(backend):
 def test_conforms_in_float32(backend):
     """What is timed; the float64 suite shows the rest."""
     status, said = suite(backend, "float32", *TIMED)
+    assert status == 0, said
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("backend", GOOD)
+def test_conforms_on_any_shape(backend):
+    """Cells, depths and sizes drawn by hypothesis."""
+    status, said = suite(backend, "float64", "test_equals_the_oracle_on_any_shape")
     assert status == 0, said
 
 
