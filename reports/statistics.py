@@ -15,6 +15,7 @@ CONFIDENCE = 0.95
 ENOUGH = 6
 SPREAD = 0.10  # relative standard deviation above which a time is called unstable
 OUTLIER = 0.50  # relative distance from the median above which one value is an outlier
+DISTURBED = 0.10  # share of the cores that others used, from which on a time is doubted
 PRECISION = 0.05  # half width, relative to the median, of the interval that `runs_needed` aims at
 RESAMPLES = 4_999
 

@@ -4,10 +4,21 @@ from collections.abc import Callable
 
 from benchmarks.runner.records import Baseline, Outcome, Trial
 from reports.comparison import NO_CERTIFICATE, CaseComparison, Comparison
+from reports.doubts import warnings
 from reports.grid import NONE, Cell, Column, Link, Row, Table, measured, number, row, text
 from reports.run import Group, Run, unique
-from reports.statistics import ENOUGH, Interval, interval, stability, steady_epoch
-from reports.wording import backend_name, case_name, four_digits, plural, sentence, signed, squared, time_unit, whole
+from reports.statistics import ENOUGH, Interval, interval, steady_epoch
+from reports.wording import (
+    backend_name,
+    case_name,
+    four_digits,
+    plural,
+    sentence,
+    signed,
+    squared,
+    time_unit,
+    whole,
+)
 
 Comparisons = dict[str, CaseComparison]
 
@@ -171,11 +182,6 @@ def _reason(group: Group, reason: str) -> str:
     if reason == NO_CERTIFICATE:  # true of every backend, so said once
         return sentence(reason)
     return f"{backend_name(group.backend)}, {case_name(group.case)}, is not comparable: {reason.rstrip('.')}."
-
-
-def warnings(group: Group) -> tuple[str, ...]:
-    found = stability({seed: outcome.times.epochs for seed, outcome in group.outcomes.items()})
-    return tuple(f"{backend_name(group.backend)}, {case_name(group.case)}, {group.mode}: {words}." for words in found)
 
 
 def backend_cell(group: Group) -> Cell:

@@ -199,6 +199,7 @@ class Outcome(Record):
     initial_digest: str  # of the canonical weights before training
     final_digest: str  # and after it
     host: str
+    other_load: Number | None = None  # share of the trial's cores that others used while it trained; None: unknown
 
 
 class Trial(Record):

@@ -13,7 +13,7 @@ from benchmarks.runner import digests, metrics
 from benchmarks.runner.batches import epoch_order
 from benchmarks.runner.jobs import TrialJob
 from benchmarks.runner.records import Outcome, Times
-from benchmarks.runner.timing import cpu_seconds, peak_memory_bytes, repeated, timed
+from benchmarks.runner.timing import OtherLoad, cpu_seconds, peak_memory_bytes, repeated, timed
 from benchmarks.settings import CaseSettings, TrainingSettings
 
 Array = np.ndarray
@@ -96,7 +96,9 @@ def run(job: TrialJob) -> Outcome:
     training = Training(model, windows.train, windows.validation, settings)
     gc.collect()
     gc.disable()  # a collection in the middle of an epoch would be charged to the framework
+    others = OtherLoad(job.cores)
     training.run(orders)
+    other_load = others.share()
     gc.enable()
     predictions, truth = windows.to_unit(windows.test, model.predict(windows.test.x)), windows.truth(windows.test)
     if not np.isfinite(predictions).all():
@@ -124,6 +126,7 @@ def run(job: TrialJob) -> Outcome:
         initial_digest=initial_digest,
         final_digest=digests.of_weights(model.weights()),
         host=platform.node(),
+        other_load=other_load,
     )
 
 

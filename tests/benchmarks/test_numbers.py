@@ -1,5 +1,10 @@
 """Batches, scores, digests and the certificate's arithmetic."""
 
+import os
+import subprocess
+import sys
+import time
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -7,6 +12,7 @@ from hypothesis import strategies as st
 
 from benchmarks import equivalence
 from benchmarks.runner import batches, digests, metrics
+from benchmarks.runner.timing import OtherLoad
 
 
 @given(seed=st.integers(0, 2**32), epoch=st.integers(0, 50), rows=st.integers(1, 200), batch=st.integers(1, 50))
@@ -66,3 +72,17 @@ def test_a_verdict_names_what_is_over_its_bound():
     )
     assert "losses" in equivalence.verdict({"outputs": 0.0, "losses": np.nan}, bounds, 0)
     assert "+12 parameters" in equivalence.verdict({"outputs": 0.0, "losses": 0.0}, bounds, 12)
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="this system cannot pin a process to a core")
+def test_other_programs_load_is_seen():
+    """A neighbour that never rests takes its core."""
+    core = (min(os.sched_getaffinity(0)),)
+    pinned = f"import os; os.sched_setaffinity(0, {core})\nwhile True: pass"
+    with subprocess.Popen([sys.executable, "-c", pinned]) as neighbour:
+        time.sleep(0.3)
+        load = OtherLoad(core)
+        time.sleep(1.0)
+        disturbed = load.share()
+        neighbour.kill()
+    assert disturbed > 0.7

@@ -5,6 +5,7 @@ from synthetic_run import change, fail
 from reports.answer import answer
 from reports.comparison import compare
 from reports.run import Run
+from reports.wording import per_cent
 
 
 @pytest.fixture(scope="module")
@@ -142,6 +143,18 @@ def test_noise_is_admitted_where_the_answer_is_given(records):
     noisy = change(trials[0], times=times.model_copy(update={"epochs": (0.1, 0.1, 0.1, 0.3)}))
     limits = told(manifest, certificate, (noisy, *trials[1:])).limits
     assert "The machine was noisy: times of PyTorch are unstable, as noted beside them." in limits
+
+
+def test_other_programs_on_the_cores_are_told_with_the_ratio(records):
+    """A ratio measured beside a busy neighbour says nothing about the frameworks."""
+    manifest, certificate, trials = records
+    assert "other programs" not in str(told(manifest, certificate, trials))
+    disturbed = tuple(change(trial, other_load=0.42) for trial in trials)
+    found = told(manifest, certificate, disturbed)
+    assert "other programs used up to 42\u00a0% of the cores meanwhile" in found.cases[0].lead.replace(
+        "42 %", "42\u00a0%"
+    )
+    assert "The machine was noisy: times of PyTorch, Keras and Flax are unstable, as noted beside them." in found.limits
 
 
 def test_a_single_epoch_has_nothing_steady_to_compare():
