@@ -10,7 +10,7 @@ import re
 import numpy as np
 import pandas as pd
 
-from datasets.spec import DataError
+from datasets.spec import LARGEST, DataError
 
 TEXTS = ("?", "-", "--", "na", "Na", "none", "missing", "***", "NaN ")  # beside pandas' own
 NUMBERS = tuple(sign * size for size in (999.0, 999.9, 999.99, 9999.0, 9999.9, 99999.0) for sign in (1, -1))
@@ -33,6 +33,7 @@ def numbers(raw: "pd.Series[float]", where: str, missing: str | None) -> tuple[n
     note = _drop_markers(values, where, missing)
     if np.isnan(values).all():
         raise DataError(f"{where} has no value in any of its {len(values)} rows: name another column.")
+    _refuse_beyond_squares(values, where)
     return values, note
 
 
@@ -45,6 +46,23 @@ def _refuse_text(raw: "pd.Series[float]", values: np.ndarray, where: str) -> Non
     if re.fullmatch(r"\s*-?\d+,\d+\s*", cell):
         hint = 'set decimal = "," if that is a decimal comma'
     raise DataError(f"{where}, row {odd[0] + 1} holds {cell[:40]!r}, which is no number: {hint}.")
+
+
+def _refuse_beyond_squares(values: np.ndarray, where: str) -> None:
+    """Scores and scalers square the values and their differences: neither may overflow, nor vanish."""
+    huge = np.flatnonzero(np.abs(values) > LARGEST)
+    if len(huge):
+        raise DataError(
+            f"{where}, row {huge[0] + 1} holds {values[huge[0]]:g}, whose square is beyond double precision: "
+            "rescale the column, or correct the cell."
+        )
+    span = np.nanmax(values) - np.nanmin(values)
+    if 0 < span < 1 / LARGEST:
+        row = int(np.flatnonzero(values != values[~np.isnan(values)][0])[-1])
+        raise DataError(
+            f"{where}, row {row + 1} holds {values[row]:g}, and no two values lie further apart than {span:g}, "
+            "whose square is 0 in double precision: rescale the column."
+        )
 
 
 def _drop_markers(values: np.ndarray, where: str, missing: str | None) -> str | None:

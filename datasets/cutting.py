@@ -14,7 +14,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from datasets import notes
 from datasets.scaling import Scaler, Span, blocks, fit
 from datasets.series import Series
-from datasets.spec import DataError, DataSpec, Dtype, WindowSpec
+from datasets.spec import LARGEST, DataError, DataSpec, Dtype, WindowSpec
 from datasets.split import split
 from datasets.windows import Part, Rows, Windows, at, targets_from
 
@@ -29,10 +29,21 @@ def cut(series: Series, data: DataSpec, window: WindowSpec, dtype: Dtype = "floa
     if not fitted:
         raise DataError(f"train = {data.train!r} leaves no row of {series.name} to fit the scaler on.")
     scaler = fit(series.values, fitted, data.scaling, data.difference)
+    _refuse_tiny_scale(series, data, scaler)
     layout = _lay_out(series, usable, scaler, data, window, dtype)
     train, validation, test = (_part(series, layout, window, name, span) for name, span in parts.spans.items())
     said = notes.about(series, data, window, parts, scaler)
     return Windows(series, data, window, parts, scaler, train, validation, test, said)
+
+
+def _refuse_tiny_scale(series: Series, data: DataSpec, scaler: Scaler) -> None:
+    tiny = np.flatnonzero(scaler.scale < 1 / LARGEST)
+    if len(tiny):
+        what = "changes" if data.difference else "values"
+        raise DataError(
+            f"{series.name}, column {series.columns[tiny[0]]!r}: its {what} on the rows that the scaler is fitted on "
+            f"differ by less than {1 / LARGEST:g}, whose square is 0 in double precision: rescale the column."
+        )
 
 
 def _runs(series: Series, lag: int) -> list[Span]:
@@ -76,9 +87,19 @@ def _lay_out(
         with np.errstate(over="ignore"):  # what becomes infinite is refused below
             for first, block in blocks(series.values, [(start, stop)], data.difference):
                 array[first + shift : first + shift + len(block)] = scaler.apply(block)
-    if not np.isfinite(array).all():
-        raise DataError(f'{series.name} has values that {dtype} cannot hold unscaled: set scaling = "standard".')
+    if not (float(array.min()) >= -LARGEST and float(array.max()) <= LARGEST):
+        raise _too_large(series, array, data, dtype)
     return _Layout(array, observed, usable, padding)
+
+
+def _too_large(series: Series, array: np.ndarray, data: DataSpec, dtype: Dtype) -> DataError:
+    if data.scaling == "none":
+        return DataError(f'{series.name} has values that {dtype} cannot hold unscaled: set scaling = "standard".')
+    column = series.columns[int(np.flatnonzero((~(np.abs(array.astype(np.float64)) <= LARGEST)).any(axis=0))[0])]
+    return DataError(
+        f"{series.name}, column {column!r} has values so far from those that the scaler is fitted on that {dtype} "
+        "cannot hold them scaled: correct or rescale the column."
+    )
 
 
 def _part(series: Series, layout: _Layout, window: WindowSpec, name: str, span: Span) -> Part:

@@ -2,7 +2,8 @@
 
     scaled = (value - offset) / scale        standard: mean and standard deviation; minmax: minimum and range
 
-A column that is constant on the rows that the scaler is fitted on has scale 1, so it becomes 0 there. Work is done in
+A column that is constant on the rows that the scaler is fitted on has scale 1, so it becomes 0 there. One whose
+changes are too small to be squared has scale 0, which `cutting` refuses. Work is done in
 blocks of rows: ten million points must not need a second array of their size.
 """
 
@@ -70,5 +71,5 @@ def fit(values: np.ndarray, spans: Sequence[Span], kind: str, difference: bool =
         scale = np.sqrt(squares / count)
     else:
         offset, scale = np.zeros(columns), np.ones(columns)
-    scale = np.where(constant | (scale == 0), 1.0, scale)
+    scale = np.where(constant, 1.0, scale)
     return Scaler(_twelve_digits(offset), _twelve_digits(scale), tuple(np.flatnonzero(constant).tolist()))

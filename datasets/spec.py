@@ -17,6 +17,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictFloat, StrictInt, StrictStr, model_validator
 
+LARGEST = 1e150  # the square of a value, summed over rows, must stay finite; so must that of its inverse
 Dtype = Literal["float32", "float64"]
 
 

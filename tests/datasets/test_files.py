@@ -115,6 +115,7 @@ def test_the_step_is_read_from_the_time_stamps(tmp_path, frequency, step, season
         ("?0.2", "data.csv, column 'a', row 9 holds '?0.2', which is no number: correct it, or list it in missing."),
         ("inf", "data.csv, column 'a', row 9 holds inf: leave the cell empty instead."),
         ("1e999", "data.csv, column 'a', row 9 holds inf: leave the cell empty instead."),
+        ("-5e301", "data.csv, column 'a', row 9 holds -5e+301, whose square is beyond double precision: rescale the"),
     ],
 )
 def test_a_cell_without_a_number_is_named(tmp_path, cell, message):
