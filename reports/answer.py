@@ -3,19 +3,18 @@
 from dataclasses import dataclass
 
 from benchmarks.runner.records import Case
-from reports.comparison import CaseComparison
-from reports.doubts import most_disturbed, warnings
+from reports.comparison import CaseComparison, Comparisons
+from reports.doubts import doubt, warnings
 from reports.overview import overview
 from reports.run import Group, Run, unique
-from reports.statistics import DISTURBED, ENOUGH, Interval
-from reports.tables import Comparisons, over_seeds, score_unit
+from reports.statistics import ENOUGH, Interval
+from reports.tables import over_seeds, score_unit
 from reports.wording import (
     backend_name,
     case_name,
     count,
     four_digits,
     listed,
-    per_cent,
     plural,
     sentence,
     signed,
@@ -65,7 +64,7 @@ def _speed(case: Case, comparison: CaseComparison) -> list[str]:
     if not comparison.backends:
         told.append("Native models differ, so this run makes no statement about speed")
     elif comparison.rivals:
-        told += [_ranking(model, comparison) + _doubt(comparison), _whole_training(case, comparison)]
+        told += [_ranking(model, comparison) + doubt(comparison.rivals), _whole_training(case, comparison)]
     elif len(comparison.backends) == 1 and comparison.reference:
         told.append(f"{backend_name(comparison.reference)} ran alone, so there is nothing to compare its speed with")
     elif all(c.comparable for c in comparison.backends.values()):
@@ -91,14 +90,6 @@ def _ranking(model: str, comparison: CaseComparison) -> str:
     if all(interval.high < 1 for _, interval in found):
         return f"On this machine {reference} trains {model} fastest{once}: {clauses}"
     return f"On this machine nothing trains {model} clearly faster than {reference}{once}: {clauses}"
-
-
-def _doubt(comparison: CaseComparison) -> str:
-    """The end of a sentence about speed that the machine gives no right to."""
-    load = most_disturbed(outcome for rival in comparison.rivals for outcome in (*rival.mine, *rival.theirs))
-    if load <= DISTURBED:
-        return ""
-    return f"; but other programs used up to {per_cent(load)} of the cores meanwhile, so do not build on these ratios"
 
 
 def _clause(backend: str, found: Interval) -> str:

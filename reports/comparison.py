@@ -98,7 +98,10 @@ class CaseComparison:
         return max(differences, default=None)
 
 
-def compare(run: Run) -> dict[str, CaseComparison]:
+Comparisons = dict[str, CaseComparison]
+
+
+def compare(run: Run) -> Comparisons:
     """By the case's label. The reference is the first certified backend with a finished trial."""
     return {case.label: _compare_case(run, case) for case in run.manifest.cases}
 

@@ -3,9 +3,10 @@
 from collections.abc import Iterable
 
 from benchmarks.runner.records import Outcome
-from reports.run import Group
-from reports.statistics import DISTURBED, stability
-from reports.wording import backend_name, case_name, per_cent
+from reports.comparison import Comparison
+from reports.run import Group, unique
+from reports.statistics import DISTURBED, seeds_spread, stability
+from reports.wording import backend_name, case_name, listed, per_cent
 
 
 def warnings(group: Group) -> tuple[str, ...]:
@@ -19,3 +20,20 @@ def warnings(group: Group) -> tuple[str, ...]:
 def most_disturbed(outcomes: Iterable[Outcome]) -> float:
     """The largest share of a trial's cores that others used while it trained; 0 where nobody knows."""
     return max((outcome.other_load or 0.0 for outcome in outcomes), default=0.0)
+
+
+def doubt(rivals: Iterable[Comparison]) -> str:
+    """The end of a sentence about speed that the machine gives no right to; empty where it gives it."""
+    found = tuple(rivals)
+    load = most_disturbed(outcome for rival in found for outcome in (*rival.mine, *rival.theirs))
+    unstable = unique(name for rival in found for name in _unstable(rival))
+    parts = [f"other programs used up to {per_cent(load)} of the cores meanwhile"] if load > DISTURBED else []
+    if unstable:
+        parts.append(f"the times of {listed([backend_name(name) for name in unstable])} are unstable")
+    return f"; but {listed(parts)}, so do not build on these ratios" if parts else ""
+
+
+def _unstable(rival: Comparison) -> list[str]:
+    """The sides of a comparison whose seeds do not agree on how long an epoch takes, the reference first."""
+    sides = ((rival.reference or "", rival.theirs), (rival.backend, rival.mine))
+    return [name for name, outcomes in sides if seeds_spread(outcome.times.epochs for outcome in outcomes)]

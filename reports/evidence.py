@@ -1,11 +1,11 @@
 """The tables of evidence: the certificate, how forecasts agree, native beside matched, every trial."""
 
 from benchmarks.runner.records import Check, Outcome
-from reports.comparison import MARGIN, Comparison
+from reports.comparison import MARGIN, Comparison, Comparisons
 from reports.grid import NONE, Cell, Column, Link, Row, Table, measured, number, row, text
 from reports.run import Group, Run
 from reports.statistics import equivalent, steady_epoch
-from reports.tables import Comparisons, links, over_seeds, score_unit
+from reports.tables import links, over_seeds, score_unit
 from reports.wording import (
     backend_name,
     case_name,

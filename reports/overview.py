@@ -1,7 +1,8 @@
 """Many models in a few sentences: who is fastest in how many of them, and how many forecasts hold."""
 
+from reports.comparison import Comparisons
+from reports.doubts import doubt
 from reports.run import Run
-from reports.tables import Comparisons
 from reports.wording import backend_name, listed, plural, span
 
 MANY = 4  # with fewer models, each has its own sentence and needs no overview
@@ -26,8 +27,9 @@ def _fastest(comparisons: Comparisons) -> tuple[str, ...]:
     if not best:
         return ()
     compared = sum(map(len, best.values()))
+    rivals = [rival for comparison in comparisons.values() for rival in comparison.rivals]
     parts = [_share(backend, best[backend]) for backend in sorted(best, key=lambda backend: -len(best[backend]))]
-    return (f"Fastest by the steady epoch, of {plural(compared, 'model')} compared: {listed(parts)}.",)
+    return (f"Fastest by the steady epoch, of {plural(compared, 'model')} compared: {listed(parts)}{doubt(rivals)}.",)
 
 
 def _share(backend: str, ratios: list[float]) -> str:

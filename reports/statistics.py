@@ -1,6 +1,6 @@
 """What may be said about a handful of runs: medians, intervals, noise, and how many runs would be needed."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from math import ceil, isfinite
 
@@ -17,6 +17,7 @@ SPREAD = 0.10  # relative standard deviation above which a time is called unstab
 OUTLIER = 0.50  # relative distance from the median above which one value is an outlier
 DISTURBED = 0.10  # share of the cores that others used, from which on a time is doubted
 PRECISION = 0.05  # half width, relative to the median, of the interval that `runs_needed` aims at
+MOST_RUNS = 100  # more than this is no advice
 RESAMPLES = 4_999
 
 
@@ -94,14 +95,27 @@ def stability(epochs: dict[int, Sequence[float]]) -> tuple[str, ...]:
         farthest = per_cent(max(outlier(steady[seed]) for seed in noisy))
         seeds = ("seed " if len(noisy) == 1 else "seeds ") + listed([str(seed) for seed in noisy])
         warnings.append(f"unstable: the epochs of {seeds} spread by {widest}, the farthest lies {farthest} off")
-    medians = [value for value in map(steady_epoch, epochs.values()) if value is not None]
-    if spread(medians) > SPREAD:
-        needed, precision = runs_needed(medians), per_cent(PRECISION)
-        warnings.append(
-            f"unstable: the seeds spread by {per_cent(spread(medians))}; "
-            f"about {needed} would bring the interval within {precision}"
-        )
+    if seeds_spread(epochs.values()):
+        medians = _medians(epochs.values())
+        warnings.append(f"unstable: the seeds spread by {per_cent(spread(medians))}; {_remedy(medians)}")
     return tuple(warnings)
+
+
+def seeds_spread(epochs: Iterable[Sequence[float]]) -> bool:
+    """Whether trials that differ only in their seed disagree on the steady epoch."""
+    return spread(_medians(epochs)) > SPREAD
+
+
+def _medians(epochs: Iterable[Sequence[float]]) -> list[float]:
+    return [value for value in map(steady_epoch, epochs) if value is not None]
+
+
+def _remedy(medians: Sequence[float]) -> str:
+    """More runs where a sane number of them helps; nobody makes hundreds, and noise that wide has a cause."""
+    needed = runs_needed(medians)
+    if needed > MOST_RUNS:
+        return "repeat it on a quiet machine"
+    return f"about {needed} would bring the interval within {per_cent(PRECISION)}"
 
 
 def equivalent(differences: Sequence[float], margin: float) -> float | None:

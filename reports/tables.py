@@ -3,9 +3,10 @@
 from collections.abc import Callable
 
 from benchmarks.runner.records import Baseline, Outcome, Trial
-from reports.comparison import NO_CERTIFICATE, CaseComparison, Comparison
+from reports.comparison import Comparisons
 from reports.doubts import warnings
 from reports.grid import NONE, Cell, Column, Link, Row, Table, measured, number, row, text
+from reports.ratios import ratio_cell
 from reports.run import Group, Run, unique
 from reports.statistics import ENOUGH, Interval, interval, steady_epoch
 from reports.wording import (
@@ -13,14 +14,11 @@ from reports.wording import (
     case_name,
     four_digits,
     plural,
-    sentence,
     signed,
     squared,
     time_unit,
     whole,
 )
-
-Comparisons = dict[str, CaseComparison]
 
 
 def main(run: Run, comparisons: Comparisons) -> Table:
@@ -45,9 +43,11 @@ def main(run: Run, comparisons: Comparisons) -> Table:
             backend_cell(group),
             measured(over_seeds(group, lambda o: o.scores.mse), four_digits),
             skill_cell(group, lambda o: o.scores.skill_persistence),
-            measured(over_seeds(group, lambda o: o.times.training), factor=total_factor),
-            measured(over_seeds(group, lambda o: steady_epoch(o.times.epochs)), factor=epoch_factor),
-            ratio_cell(group, comparisons),
+            measured(over_seeds(group, lambda o: o.times.training), factor=total_factor, notes=warnings(group)),
+            measured(
+                over_seeds(group, lambda o: steady_epoch(o.times.epochs)), factor=epoch_factor, notes=warnings(group)
+            ),
+            ratio_cell(run, group, comparisons),
             records_cell(group),
         )
         for group in groups
@@ -135,11 +135,11 @@ def times(run: Run, comparisons: Comparisons) -> Table:
             Cell(case_name(group.case)),
             backend_cell(group),
             Cell(group.mode),
-            cell("total", lambda o: o.times.training),
+            cell("total", lambda o: o.times.training, warnings(group)),
             cell("first", lambda o: o.times.first_step),
             cell("epoch", lambda o: steady_epoch(o.times.epochs), warnings(group)),
-            ratio_cell(group, comparisons),
-            ratio_cell(group, comparisons, training=True),
+            ratio_cell(run, group, comparisons),
+            ratio_cell(run, group, comparisons, training=True),
             cell("one", lambda o: _median(o.times.predict_one)),
             cell("test", lambda o: _median(o.times.predict_test)),
             measured(over_seeds(group, lambda o: float(o.peak_memory_bytes)), factor=2**-20),
@@ -152,36 +152,6 @@ def times(run: Run, comparisons: Comparisons) -> Table:
         "the last; an epoch is the median one after the first. Inference is for one window and for the whole test part."
     )
     return Table("times", "Times", caption, columns, tuple(map(timed, run.groups)))
-
-
-def ratio_cell(group: Group, comparisons: Comparisons, *, training: bool = False) -> Cell:
-    """The speed ratio against the reference, or why there is none."""
-    if group.mode == "native":
-        return Cell("another model", notes=("Native models differ, so their times give no ratio.",), tone="muted")
-    comparison = comparisons[group.case.label].backends[group.backend]
-    if not comparison.comparable:
-        return Cell("not comparable", notes=tuple(_reason(group, r) for r in comparison.reasons), tone="bad")
-    if comparison.is_reference:
-        return Cell("1", 1.0, "reference")
-    found = comparison.training if training else comparison.epoch
-    if found is None:
-        return Cell(NONE, notes=("With a single epoch there is no steady epoch to compare.",), tone="muted")
-    return measured(found, notes=(*_ratio_notes(group, comparison, found), *warnings(group)))
-
-
-def _ratio_notes(group: Group, comparison: Comparison, found: Interval) -> tuple[str, ...]:
-    name = f"{backend_name(group.backend)}, {case_name(group.case)}"
-    remarks = tuple(f"{name}: {remark}." for remark in comparison.remarks)
-    if found.confident:
-        return remarks
-    what = "the only round" if found.single else f"the range of {found.count} rounds"
-    return (*remarks, f"Too few for an interval: this is {what}; {ENOUGH} would give one of 95 %.")
-
-
-def _reason(group: Group, reason: str) -> str:
-    if reason == NO_CERTIFICATE:  # true of every backend, so said once
-        return sentence(reason)
-    return f"{backend_name(group.backend)}, {case_name(group.case)}, is not comparable: {reason.rstrip('.')}."
 
 
 def backend_cell(group: Group) -> Cell:

@@ -1,12 +1,12 @@
 """Every figure that a run has data for, in the order of the page."""
 
+from reports.comparison import Comparisons
 from reports.figures.forecast import by_horizon, forecasts
 from reports.figures.learning import losses, progress
 from reports.figures.scaling import scaling
 from reports.figures.speed import parts, ratios
 from reports.figures.style import Figure
 from reports.run import Run
-from reports.tables import Comparisons
 
 __all__ = ["Figure", "draw"]
 

@@ -9,6 +9,7 @@ from matplotlib.figure import Figure as Canvas
 from matplotlib.ticker import MaxNLocator
 
 from benchmarks.runner.records import Case, Mode, Outcome
+from reports.comparison import Comparisons
 from reports.figures.style import (
     PANELS,
     WIDTH,
@@ -23,7 +24,7 @@ from reports.figures.style import (
     to_svg,
 )
 from reports.run import Group, Run
-from reports.tables import Comparisons, over_seeds
+from reports.tables import over_seeds
 from reports.wording import backend_name, case_name, significant
 
 CURVES: dict[str, Callable[[Outcome], tuple[float, ...]]] = {

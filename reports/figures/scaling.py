@@ -7,10 +7,11 @@ from matplotlib.figure import Figure as Canvas
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from benchmarks.runner.records import Case
+from reports.comparison import Comparisons
 from reports.figures.style import PANELS, WIDTH, Figure, legend, line_style, shown, styled, to_svg
 from reports.run import Run
 from reports.statistics import steady_epoch
-from reports.tables import Comparisons, over_seeds
+from reports.tables import over_seeds
 from reports.wording import backend_name, listed, significant
 
 AXES = ("units", "window", "batch", "layers", "horizon")

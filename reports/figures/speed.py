@@ -6,11 +6,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
 from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter, NullLocator
 
-from reports.comparison import CaseComparison, Comparison
+from reports.comparison import CaseComparison, Comparison, Comparisons
 from reports.figures.style import FAINT, INK, WIDTH, Figure, brief, colour, styled, to_svg
 from reports.run import Group, Run
 from reports.statistics import Interval
-from reports.tables import Comparisons, over_seeds
+from reports.tables import over_seeds
 from reports.wording import backend_name, case_name, duration, listed, significant, span
 
 PALE = "#ffffff"  # the hatching, on a framework's colour

@@ -155,6 +155,14 @@ def test_other_programs_on_the_cores_are_told_with_the_ratio(records):
     assert "The machine was noisy: times of PyTorch, Keras and Flax are unstable, as noted beside them." in found.limits
 
 
+@pytest.mark.parametrize(("backend", "name"), [("pytorch", "PyTorch"), ("flax", "Flax")])
+def test_times_that_seeds_disagree_on_are_told_with_the_ratio(records, backend, name):
+    manifest, certificate, trials = records
+    drifted = tuple(paced([trial], **{backend: 1.5**trial.plan.seed})[0] for trial in trials)
+    (case,) = told(manifest, certificate, drifted).cases
+    assert f"; but the times of {name} are unstable, so do not build on these ratios. " in case.lead
+
+
 def test_a_single_epoch_has_nothing_steady_to_compare():
     (case,) = told(*synthetic_run.records(cells=("gru",), epochs=1, weeks=60)).cases
     assert case.lead.startswith("A single epoch was trained, so there is no steady epoch to compare.")

@@ -77,3 +77,8 @@ def test_one_pair_cannot_show_equivalence():
 
 def test_identical_pairs_are_equivalent():
     assert equivalent([0.0, 0.0], 0.01) == 0.0
+
+
+def test_noise_that_no_sane_number_of_runs_would_mend_asks_for_a_quiet_machine():
+    (warning,) = stability({seed: [value] * 4 for seed, value in enumerate((0.10, 0.13, 0.40))})
+    assert warning.endswith("; repeat it on a quiet machine")

@@ -101,6 +101,22 @@ def test_an_unstable_time_is_warned_of_beside_the_number(records):
     assert not texts(tables.times(run, compare(run)), "epoch")["Keras", "matched"].notes
 
 
+def test_an_unstable_reference_is_warned_of_beside_every_ratio_and_its_own_times(records):
+    """A ratio hangs on both its sides, so the noise of either is a doubt about it."""
+    manifest, certificate, trials = records
+
+    def drifting(trial):
+        epochs = tuple(value * 1.5**trial.plan.seed for value in trial.outcome.times.epochs)
+        return change(trial, times=trial.outcome.times.model_copy(update={"epochs": epochs}))
+
+    run = run_of(manifest, certificate, [drifting(t) if t.plan.backend == "pytorch" else t for t in trials])
+    table, warning = tables.main(run, compare(run)), "PyTorch, GRU, matched: unstable: the seeds spread by"
+    for backend, column in [("Flax", "speed ratio"), ("Keras", "speed ratio"), ("PyTorch", "epoch")]:
+        assert any(note.startswith(warning) for note in texts(table, column)[backend, ""].notes)
+    assert any(note.startswith(warning) for note in texts(table, "training")["PyTorch", ""].notes)
+    assert not texts(table, "epoch")["Flax", ""].notes
+
+
 def test_failed_and_missing_trials_are_noted_at_the_backend(records):
     manifest, certificate, trials = records
     gone = [trial for trial in trials if (trial.plan.backend, trial.plan.seed) != ("keras", 3)]
