@@ -4,8 +4,10 @@ Exit status 0 where all went well, 1 where a trial or a check failed, 2 for the 
 """
 
 import argparse
+import signal
 import sys
 from collections.abc import Sequence
+from types import FrameType
 from typing import NoReturn
 
 from backends.contract import BackendError
@@ -29,14 +31,17 @@ def parser() -> Parser:
     subparsers = top.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for command in COMMANDS:
         command.add(subparsers)
+    for name, subparser in subparsers.choices.items():
+        subparser.set_defaults(options=[o for o in subparser._option_string_actions if o != "-h"] or [name])
     return top
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if arguments is None else arguments)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _interrupted)
     try:
-        _known_command(words)
-        parsed = parser().parse_args(words, argparse.Namespace(words=words))
+        parsed = _parse(words)
         status: int = parsed.execute(parsed)
     except (UserError, DataError, BackendError, RecordError) as mistake:
         print(f"error: {mistake}", file=sys.stderr)
@@ -50,10 +55,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return status
 
 
-def _known_command(words: Sequence[str]) -> None:
+def _interrupted(number: int, frame: FrameType | None) -> None:
+    """Ctrl-C, `kill` and a closed terminal end a run alike, and a second one does not disturb the first."""
+    for other in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(other, signal.SIG_IGN)
+    raise KeyboardInterrupt
+
+
+def _parse(words: list[str]) -> argparse.Namespace:
+    """The words understood, or the near match for a misspelt command or option."""
+    top = parser()
     names = [command.NAME for command in COMMANDS]
     if words and not words[0].startswith("-") and words[0] not in names:
         raise UserError(f"there is no command '{words[0]}'; {one_of(names, words[0])}")
+    parsed, strange = top.parse_known_args(words, argparse.Namespace(words=words))
+    if strange:
+        raise UserError(f"{words[0]} has no use for '{strange[0]}'; {one_of(parsed.options, strange[0])}")
+    return parsed
 
 
 if __name__ == "__main__":

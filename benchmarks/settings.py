@@ -30,7 +30,7 @@ class TrainingSettings(Settings):
 
     epochs: Count
     batch: Count
-    learning_rate: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 1e-3
+    learning_rate: Annotated[float, Field(gt=0, allow_inf_nan=False, strict=True)] = 1e-3
     dtype: Dtype = "float32"
     threads: Count | None = None  # None: as many as this process has cores
 
@@ -51,7 +51,7 @@ class CaseSettings(Settings):
         return forecaster(self.model.cell, units=self.model.units, layers=self.model.layers, horizon=outputs)
 
 
-Seeds = Annotated[tuple[Annotated[int, Field(ge=0, strict=True)], ...], Field(min_length=1)]
+Seeds = Annotated[tuple[Annotated[int, Field(ge=0, lt=2**32, strict=True)], ...], Field(min_length=1)]
 
 
 class Header(Settings):

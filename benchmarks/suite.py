@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
 
 import backends
 import datasets
@@ -67,11 +68,14 @@ def names() -> tuple[str, ...]:
 
 def find(name: str) -> Path:
     """The file of a benchmark given by name, or by the path of a TOML of the user's own."""
-    path = Path(name) if name.endswith(".toml") else HERE / f"{name}.toml"
+    if name in names():
+        return HERE / f"{name}.toml"
+    if not name.endswith(".toml"):
+        raise UserError(f"there is no benchmark '{name}'; {one_of(names(), name)}, or a TOML file of your own")
+    path = Path(name).expanduser()
     if not path.is_file():
-        if name.endswith(".toml"):
-            raise UserError(f"{path} does not exist; give a benchmark's name ({', '.join(names())}) or a TOML file")
-        raise UserError(f"there is no benchmark '{name}'; {one_of(names(), name)}")
+        what = "is no file" if path.exists() else "does not exist"
+        raise UserError(f"{path} {what}; give a benchmark's name ({', '.join(names())}) or a TOML file")
     return path
 
 
@@ -82,27 +86,34 @@ def read(name: str, *, quick: bool = False, changes: Table | None = None) -> Ben
     """
     path = find(name)
     try:
-        definition = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
+        definition = tomllib.loads(path.read_text(encoding="utf-8-sig"))
+    except UnicodeDecodeError:
+        raise UserError(f"{path} is no text in UTF-8; a benchmark is a TOML file like {HERE / 'co2.toml'}") from None
+    except (tomllib.TOMLDecodeError, OSError) as error:
         raise UserError(f"{path} is not a readable TOML file: {error}") from None
-    for name in ("quick", *TABLES):
-        if not isinstance(definition.setdefault(name, {}), dict):
-            raise UserError(f"{path}: {name} is {definition[name]!r}; it must be a table, [{name}]")
+    _require_tables(path, definition, ("quick", *TABLES))
     quicker = dict(_dotted(definition.pop("quick")))
     for dotted, value in ((quicker if quick else {}) | (changes or {})).items():
         table, _, setting = dotted.rpartition(".")
         if table and table not in TABLES:
             raise UserError(f"{path}: there is no table '{table}' to change {dotted} in; {one_of(TABLES, table)}")
         (definition[table] if table else definition)[setting] = value
+    _require_tables(path, definition, tuple(TABLES))
     _anchor(definition, path.parent)
     return _validated(path, definition)
+
+
+def _require_tables(path: Path, definition: Table, tables: tuple[str, ...]) -> None:
+    for table in tables:
+        if not isinstance(definition.setdefault(table, {}), dict):
+            raise UserError(f"{path}: {table} is {definition[table]!r}; it must be a table, [{table}]")
 
 
 def _anchor(definition: Table, folder: Path) -> None:
     """A user's file is named from where the TOML lies, wherever the run is started or repeated."""
     data = definition["data"]
     if isinstance(data.get("csv"), str):
-        data["csv"] = str((folder / data["csv"]).resolve())
+        data["csv"] = str((folder / Path(data["csv"]).expanduser()).resolve())
 
 
 def _dotted(table: Table, prefix: str = "") -> Iterator[tuple[str, Any]]:
@@ -167,12 +178,26 @@ def _check(kind: type[Checked], settings: Table, where: str, others: dict[str, A
     except ValidationError as problem:
         # a misspelt setting is also a missing one: its near match is the better sentence
         error = min(problem.errors(), key=lambda error: error["type"] != "extra_forbidden")
-        setting = ".".join(map(str, error["loc"]))
-        if error["type"] == "missing":
-            raise UserError(f"{where} {setting} is missing") from None
-        if error["type"] == "extra_forbidden":
-            known = [*kind.model_fields, *(others or {})]
-            raise UserError(f"{where} there is no setting '{setting}'; {one_of(known, setting)}") from None
-        message = error["msg"].removeprefix("Value error, ").removeprefix("Input ")
-        given = f"{setting} = {error['input']!r}: it " if setting else ""
-        raise UserError(f"{where} {given}{message}") from None
+        raise UserError(f"{where} {_sentence(error, [*kind.model_fields, *(others or {})])}") from None
+
+
+def _sentence(error: ErrorDetails, known: list[str]) -> str:
+    """A validation error in our words; a validator's own message is a clause already."""
+    setting = ".".join(str(part) for part in error["loc"] if part not in ("int", "float", "str"))
+    if error["type"] == "missing":
+        return f"{setting} is missing; {', '.join(known)} can stand here"
+    if error["type"] == "extra_forbidden":
+        return f"there is no setting '{setting}'; {one_of(known, setting)}"
+    given = f"{setting} = {_shown(error['input'])}: " if setting else ""
+    if error["type"] == "value_error":
+        return given + error["msg"].removeprefix("Value error, ")
+    if error["type"] in ("too_short", "string_too_short"):
+        return f"{given}it may not be empty"
+    if error["type"] == "tuple_type":
+        return f"{given}it must be a list, as in {setting} = [{_shown(error['input'])}]"
+    return f"{given}it {error['msg'].removeprefix('Input ')}"
+
+
+def _shown(value: object) -> str:
+    """A value as TOML has it."""
+    return repr(value) if isinstance(value, float) else json.dumps(value, default=str, ensure_ascii=False)

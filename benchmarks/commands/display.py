@@ -62,7 +62,7 @@ class Display:
         case = next(case for case in self._plan.cases if case.label == trial.plan.case)
         unit = self._plan.data[case.data].unit
         rmse, training = trial.outcome.scores.rmse, trial.outcome.times.training
-        self._console.print(f"{count}: trained in {training:.2f} s, RMSE {rmse:.4g} {unit}")
+        self._console.print(f"{count}: trained in {training:.2f} s, RMSE {rmse:.4g} {unit}".rstrip())
 
 
 def _name(plan: Plan) -> str:

@@ -77,16 +77,19 @@ def _assignment(text: str) -> tuple[str, Any]:
     if not equals or not name.strip():
         raise UserError(f"--set {text!r}: write TABLE.SETTING=VALUE, as in --set training.epochs=10")
     try:
-        return name.strip(), tomllib.loads(f"value = {value}")["value"]
+        parsed = tomllib.loads(f"value = {value}")
     except tomllib.TOMLDecodeError:
-        return name.strip(), value
+        parsed = {"value": value}
+    if "\n" in value:
+        raise UserError(f"--set {text!r}: one setting a --set; write another --set for another")
+    return name.strip(), parsed["value"]
 
 
 def _numbers(text: str, option: str) -> list[int]:
     try:
         return [int(word) for word in _words(text, option)]
     except ValueError:
-        raise UserError(f"{option} {text}: write whole numbers, as in {option} 1,2,3") from None
+        raise UserError(f"{option} {text}: write whole numbers with commas between them") from None
 
 
 def _words(text: str, option: str) -> list[str]:

@@ -30,8 +30,10 @@ def find_run(name: str, results: Path) -> Path:
         if (folder / "manifest.json").is_file():
             return folder.resolve()
     known = sorted({path.parent.parent.name for path in results.glob("*/*/manifest.json")})
+    if not known:
+        raise UserError(f"there is no run '{name}', and none at all in {results} yet; make bench makes one")
     if Path(name).is_dir():
-        raise UserError(f"{name} holds no manifest.json, so it is no run; give a run's folder, or one of: {known}")
+        raise UserError(f"{name} holds no manifest.json, so it is no run; give a run's folder, or: {', '.join(known)}")
     if name in suite.names() and name not in known:
         raise UserError(f"there is no run of '{name}' in {results} yet; make bench-{name} makes one")
     raise UserError(f"there is no run '{name}' in {results}; {one_of(known, name)}")

@@ -47,7 +47,7 @@ def definition(arguments: argparse.Namespace) -> suite.Benchmark:
         raise UserError(f"--{stray[0]} belongs to --csv FILE; a benchmark's own series brings its columns")
     if arguments.name is None and arguments.csv is None:
         raise UserError(f"name a benchmark ({', '.join(suite.names())}), or a file of your own with --csv")
-    name = arguments.name or DEFAULT
+    name = DEFAULT if arguments.name is None else arguments.name
     benchmark = suite.read(name, quick=arguments.quick, changes=options.changes(arguments))
     return replace(benchmark, name=options.own_name(arguments) or benchmark.name)
 
@@ -57,6 +57,7 @@ def conclude(folder: Path) -> int:
     import reports
 
     report = reports.write(folder)
+    schedule.point_latest(folder)
     _, certificate, trials = read_run(folder)
     print(f"\n{report.summary}\n\nreport: {_short(report.html)}")
     good = certificate is not None and schedule.certified(certificate) and all(trial.outcome for trial in trials)

@@ -1,7 +1,9 @@
 """The machine and the software as found, and the conditions that every worker gets."""
 
+import ctypes
 import os
 import platform
+import signal
 import subprocess
 import sys
 from importlib import metadata
@@ -13,6 +15,7 @@ from benchmarks.runner.records import Environment
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = ("torch", "tensorflow", "tensorflow-cpu", "keras", "jax", "jaxlib", "flax", "optax", "numpy", "pandas")
+PR_SET_PDEATHSIG = 1  # of linux/prctl.h
 PRIVATE = ("KERAS_BACKEND", "JAX_ENABLE_X64", "JAX_PLATFORMS", "XLA_FLAGS", "TF_XLA_FLAGS", "TF_ENABLE_ONEDNN_OPTS")
 
 
@@ -27,6 +30,12 @@ def pin(cores: tuple[int, ...]) -> None:
     """Keep this process on these cores, where the system can (Linux)."""
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, cores)
+
+
+def die_with_parent() -> None:
+    """Let the system end this process when its parent dies, however that happens (Linux)."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def worker_variables(threads: int) -> dict[str, str]:

@@ -10,7 +10,7 @@ from pathlib import Path
 import backends
 from benchmarks.errors import UserError
 from benchmarks.runner import certify, environment, manifest, process
-from benchmarks.runner.conditions import Conditions
+from benchmarks.runner.conditions import Conditions, machine
 from benchmarks.runner.jobs import CheckJob, Job, TrialJob
 from benchmarks.runner.records import Certificate, Manifest, Plan, Trial
 from benchmarks.runner.storage import write_json
@@ -33,10 +33,13 @@ def begin(benchmark: Benchmark, results: Path, command: str) -> tuple[Path, Mani
     nothing behind.
     """
     require(benchmark.header.backends)
-    conditions = [Conditions.of(case.training.threads) for case in benchmark.cases.values()]
+    threads = {case.training.threads for case in benchmark.cases.values()}
+    if len(threads) > 1:
+        raise UserError(f"{benchmark.name}: training.threads is a list; a run has one number of threads: run it twice")
+    conditions = Conditions.of(*threads)
     prepared = manifest.prepare(benchmark)
     started = datetime.now(UTC)
-    described = environment.describe(conditions[0].cores, conditions[0].variables)
+    described = environment.describe(conditions.cores, conditions.variables)
     plan = manifest.describe(benchmark, prepared, described, command, started)
     folder = _new_folder(results / benchmark.name, started)
     write_json(folder / "manifest.json", plan)
@@ -45,7 +48,8 @@ def begin(benchmark: Benchmark, results: Path, command: str) -> tuple[Path, Mani
 
 def execute(benchmark: Benchmark, folder: Path, plan: Manifest, progress: Progress) -> None:
     """Certify, then run every trial. A KeyboardInterrupt passes through once the worker is ended."""
-    certificate = certify.certify(benchmark, benchmark.header.backends, progress.checked)
+    with machine(alone=False):
+        certificate = certify.certify(benchmark, benchmark.header.backends, progress.checked)
     write_json(folder / "certificate.json", certificate)
     for trial in plan.trials:
         progress.starting(trial)
@@ -79,18 +83,18 @@ def _trial(benchmark: Benchmark, plan: Manifest, trial: Plan) -> Trial:
         persistence=persistence,
         seasonal=seasonal,
     )
-    answer, log = process.work(Job(trial=job), conditions.variables)
+    with machine(alone=True):
+        answer, log = process.work(Job(trial=job), conditions.variables)
     failure = answer.failure or (None if answer.outcome else "it gave no answer")
     return Trial(plan=trial, outcome=answer.outcome, failure=failure, log=log if failure else "")
 
 
 def _new_folder(parent: Path, started: datetime) -> Path:
-    """A folder that no other run has, named by the start; `latest` points at it."""
+    """A folder that no other run has, named by the start."""
     stamp = started.strftime("%Y-%m-%dT%H-%M-%SZ")
     try:
         parent.mkdir(parents=True, exist_ok=True)
         folder = next(path for path in _candidates(parent / stamp) if _made(path))
-        _point(parent / "latest", folder.name)
     except OSError as error:
         raise UserError(
             f"{parent} cannot hold the results: {error.strerror}; name another place with --results"
@@ -110,9 +114,10 @@ def _made(path: Path) -> bool:
     return True
 
 
-def _point(link: Path, target: str) -> None:
-    """Let a symbolic link point at `target`, without a moment in which there is none."""
-    with tempfile.TemporaryDirectory(dir=link.parent) as folder:
-        temporary = Path(folder) / link.name
-        temporary.symlink_to(target)
+def point_latest(folder: Path) -> None:
+    """Let `latest`, beside a run's folder, point at it, without a moment in which there is none."""
+    link = folder.with_name("latest")
+    with tempfile.TemporaryDirectory(dir=link.parent) as scratch:
+        temporary = Path(scratch) / link.name
+        temporary.symlink_to(folder.name)
         os.replace(temporary, link)

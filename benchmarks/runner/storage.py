@@ -20,17 +20,30 @@ Stored = TypeVar("Stored", Manifest, Certificate, Trial)
 
 def write_json(path: Path, record: BaseModel) -> None:
     """Write the record whole or not at all."""
+    write_text(path, record.model_dump_json(indent=1))
+
+
+def write_text(path: Path, text: str) -> None:
+    """Replace a file as a whole, with the permissions that the user's new files have."""
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
     try:
         with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(record.model_dump_json(indent=1))
+            file.write(text)
             file.flush()
             os.fsync(file.fileno())
+        os.chmod(temporary, 0o666 & ~_umask())
         os.replace(temporary, path)
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise
+
+
+def _umask() -> int:
+    """The process' umask, which can only be read by setting it."""
+    mask = os.umask(0o077)
+    os.umask(mask)
+    return mask
 
 
 def read_json(path: Path, kind: type[Stored]) -> Stored:
@@ -42,10 +55,10 @@ def read_json(path: Path, kind: type[Stored]) -> Stored:
     except (OSError, UnicodeDecodeError) as error:
         raise RecordError(f"{path} cannot be read: {error}.") from None
     except json.JSONDecodeError as error:
-        raise RecordError(f"{path} is damaged: {error.msg} in line {error.lineno}; delete it or run again.") from None
+        raise RecordError(f"{path} is damaged: {error.msg} in line {error.lineno}; run the benchmark again.") from None
     version = content.get("schema_version") if isinstance(content, dict) else None
     if version != SCHEMA:
-        raise RecordError(f"{path} has schema version {version}; this checkout reads version {SCHEMA}.")
+        raise RecordError(f"{path} has schema version {version!r}; this checkout reads version {SCHEMA}.")
     try:
         return kind.model_validate(content)
     except ValidationError as error:

@@ -8,8 +8,8 @@ import traceback
 from pathlib import Path
 
 from backends.contract import BackendError
-from benchmarks.runner.environment import pin
-from benchmarks.runner.jobs import Answer, Job
+from benchmarks.runner.environment import die_with_parent, pin
+from benchmarks.runner.jobs import Answer, CheckJob, Job, TrialJob
 from benchmarks.runner.storage import write_json
 
 
@@ -18,27 +18,26 @@ def main(job_path: str, answer_path: str) -> None:
     work = job.trial or job.check
     if work is None:
         raise ValueError(f"{job_path} holds neither a trial nor a check")
+    die_with_parent()
     pin(work.cores)  # before any framework counts the cores
-    write_json(Path(answer_path), answer(job))
+    write_json(Path(answer_path), answer(work))
 
 
-def answer(job: Job) -> Answer:
+def answer(work: TrialJob | CheckJob) -> Answer:
     """Do the work; whatever goes wrong in it becomes the failure's reason, its traceback goes to standard error."""
     from benchmarks import equivalence
     from benchmarks.runner import trial
 
     try:
-        if job.trial:
-            return Answer(outcome=trial.run(job.trial))
-        if job.check:
-            return Answer(checks=equivalence.check(job.check))
+        if isinstance(work, TrialJob):
+            return Answer(outcome=trial.run(work))
+        return Answer(checks=equivalence.check(work))
     except (trial.TrialError, BackendError) as reason:
         return Answer(failure=str(reason))
     except Exception as error:
         traceback.print_exc()
         first_line = (str(error).strip().splitlines() or ["no message"])[0]
         return Answer(failure=f"{type(error).__name__}: {first_line[:300]}")
-    return Answer(failure="there was nothing to do")
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ COMMANDS = {
     "a file that is not there": (["run", "mine.toml"], "mine.toml does not exist"),
     "an unknown backend": (["run", "co2", "--backends", "pytorhc"], "did you mean 'pytorch'"),
     "an empty backend": (["run", "co2", "--backends", "flax,"], "none empty"),
-    "a seed that is no number": (["run", "co2", "--seeds", "one"], "seeds are whole numbers"),
+    "a seed that is no number": (["run", "co2", "--seeds", "one"], "write whole numbers"),
     "a negative seed": (["run", "co2", "--seeds=-1"], "seeds.0 = -1"),
     "an unknown option": (["run", "co2", "--sedes", "1"], "--sedes"),
     "an unknown run": (["report", "nothing"], "there is no run 'nothing'"),

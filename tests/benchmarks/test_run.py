@@ -2,6 +2,7 @@
 
 import signal
 import subprocess
+import sys
 import time
 
 import psutil
@@ -89,9 +90,10 @@ def test_an_interrupt_keeps_what_is_finished(written, tmp_path):
     text = SMALL.replace("seeds = [1]", "seeds = [1, 2, 3, 4, 5]").replace("epochs = 3", "epochs = 40")
     command = [*COMMAND, "run", str(written(text)), "--results", str(tmp_path)]
     with subprocess.Popen(command, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as run:
-        trials = tmp_path / "small" / "latest" / "trials"
         give_up = time.monotonic() + 240
-        while len(list(trials.glob("*.json"))) < 2 and run.poll() is None and time.monotonic() < give_up:
+        while (
+            len(list(tmp_path.glob("small/*/trials/*.json"))) < 2 and run.poll() is None and time.monotonic() < give_up
+        ):
             time.sleep(0.05)
         workers = psutil.Process(run.pid).children(recursive=True)
         run.send_signal(signal.SIGINT)
@@ -99,8 +101,27 @@ def test_an_interrupt_keeps_what_is_finished(written, tmp_path):
     assert run.returncode == 130, said
     assert "of 10 trials are kept in" in said
     assert "Traceback" not in said
+    assert not (tmp_path / "small" / "latest").exists()
+    (trials,) = tmp_path.glob("small/*/trials")
     records = list(trials.iterdir())
     assert 2 <= len(records) < 10
     assert all(isinstance(read_json(record, Trial), Trial) for record in records)
     assert not [worker for worker in workers if worker.is_running() and worker.status() != psutil.STATUS_ZOMBIE]
     assert isinstance(read_json(trials.parent / "manifest.json", Manifest), Manifest)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux ends a process with its parent")
+def test_a_killed_run_leaves_no_worker(written, tmp_path):
+    """SIGKILL of the parent: an orphan that trains on would disturb every later time."""
+    command = [*COMMAND, "run", str(written(SMALL)), "--results", str(tmp_path)]
+    with subprocess.Popen(command, env=environment(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as run:
+        workers: list[psutil.Process] = []
+        give_up = time.monotonic() + 60
+        while not workers and run.poll() is None and time.monotonic() < give_up:
+            time.sleep(0.1)
+            workers = [p for p in psutil.Process(run.pid).children() if "benchmarks.runner.worker" in p.cmdline()]
+        time.sleep(1)  # until the worker has asked to die with its parent
+        run.kill()
+    assert workers
+    _, alive = psutil.wait_procs(workers, timeout=10)
+    assert not alive

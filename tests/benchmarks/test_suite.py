@@ -89,20 +89,24 @@ def test_all_benchmarks_of_the_checkout_are_valid():
 MISTAKES = {
     "an unknown backend, with the near match": ('"keras"', '"kears"', "did you mean 'keras'"),
     "the oracle is not timed": ('"keras"', '"reference"', "there is no backend 'reference'"),
-    "an unknown cell": ('"gru"', '"gur"', r"\[model\] cell = 'gur': .*'lstm', 'gru' or 'rnn'"),
+    "an unknown cell": ('"gru"', '"gur"', """cell = "gur": .*'lstm', 'gru' or 'rnn'"""),
     "an unknown setting": ("units = 50", "unit = 50", "no setting 'unit'; did you mean 'units'"),
     "an unknown table": ("[training]", "[trainings]", "no setting 'trainings'; did you mean 'training'"),
-    "a wrong type": ("units = 50", 'units = "many"', r"\[model\] units = 'many'.*integer"),
+    "a wrong type": ("units = 50", 'units = "many"', r'\[model\] units = "many".*integer'),
     "a fraction of units": ("units = 50", "units = 2.5", r"\[model\] units = 2.5.*integer"),
     "a negative window": ("length = 20", "length = -20", r"\[window\] length = -20"),
     "no epochs": ("epochs = 3", "epochs = 0", r"\[training\] epochs = 0"),
     "a learning rate that is not finite": ("epochs = 3", "epochs = 3\nlearning_rate = inf", "learning_rate = inf"),
     "a missing setting": ("units = 50", "", r"\[model\] units is missing"),
     "a table that is none": ("[window]\nlength = 20", "", r"\[window\] length is missing"),
-    "an unknown mode": ('"native"', '"nativ"', "modes.1 = 'nativ'"),
+    "an unknown mode": ('"native"', '"nativ"', 'modes.1 = "nativ"'),
     "a seed twice": ("[1, 2]", "[1, 1]", "seeds names one of .* twice"),
     "an axis without values": ("units = 50", "units = []", r"model.units = \[\]"),
     "a value twice on an axis": ("units = 50", "units = [8, 8]", "each once"),
+    "a learning rate that is a truth value": ("epochs = 3", "epochs = 3\nlearning_rate = true", "learning_rate = true"),
+    "a seed that PyTorch could not take": ("[1, 2]", "[99999999999]", "seeds.0 = 99999999999"),
+    "a single backend without its list": ('["pytorch", "keras", "flax"]', '"flax"', "it must be a list"),
+    "no backend": ('["pytorch", "keras", "flax"]', "[]", "it may not be empty"),
     "broken TOML": ("length = 20", "length = ", "not a readable TOML file"),
 }
 
@@ -125,3 +129,29 @@ def test_an_unknown_benchmark_has_a_near_match():
 def test_a_missing_file_of_the_users_own():
     with pytest.raises(UserError, match=r"mine\.toml does not exist; .*co2"):
         suite.read("mine.toml")
+
+
+@pytest.mark.parametrize("table", ["data", "window", "model", "training"])
+@pytest.mark.parametrize("value", [3, "lstm", [1]])
+def test_a_table_replaced_by_something_else(written, table, value):
+    with pytest.raises(UserError, match=f"it must be a table, \\[{table}\\]"):
+        suite.read(written(GOOD), changes={table: value})
+
+
+def test_a_quick_table_may_replace_no_table(written):
+    with pytest.raises(UserError, match="it must be a table"):
+        suite.read(written(GOOD + "\n[quick]\ntraining = 3\n"), quick=True)
+
+
+@pytest.mark.parametrize("content", [b"\xff\xfe\x00b", b"\x00\x01"])
+def test_a_file_that_is_no_text(tmp_path, content):
+    path = tmp_path / "mine.toml"
+    path.write_bytes(content)
+    with pytest.raises(UserError, match=r"mine\.toml is "):
+        suite.read(str(path))
+
+
+def test_a_folder_is_no_definition(tmp_path):
+    (tmp_path / "mine.toml").mkdir()
+    with pytest.raises(UserError, match=r"mine\.toml is no file"):
+        suite.read(str(tmp_path / "mine.toml"))
