@@ -10,7 +10,7 @@ import re
 import numpy as np
 import pandas as pd
 
-from datasets.spec import LARGEST, DataError
+from datasets.spec import LARGEST, DataError, to_set
 
 TEXTS = ("?", "-", "--", "na", "Na", "none", "missing", "***", "NaN ")  # beside pandas' own
 NUMBERS = tuple(sign * size for size in (999.0, 999.9, 999.99, 9999.0, 9999.9, 99999.0) for sign in (1, -1))
@@ -42,9 +42,10 @@ def _refuse_text(raw: "pd.Series[float]", values: np.ndarray, where: str) -> Non
     if not len(odd):
         return
     cell = str(raw.iloc[odd[0]])
-    hint = "correct it, or list it in missing"
+    listable = len(cell) <= 40 and "," not in cell  # a comma would make it two markers
+    hint = f"correct it, or if it means a missing value, {to_set(missing=cell)}" if listable else "correct it"
     if re.fullmatch(r"\s*-?\d+,\d+\s*", cell):
-        hint = 'set decimal = "," if that is a decimal comma'
+        hint = f"if that is a decimal comma, {to_set(decimal=',')}"
     raise DataError(f"{where}, row {odd[0] + 1} holds {cell[:40]!r}, which is no number: {hint}.")
 
 

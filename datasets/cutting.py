@@ -14,7 +14,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from datasets import notes
 from datasets.scaling import Scaler, Span, blocks, fit
 from datasets.series import Series
-from datasets.spec import LARGEST, DataError, DataSpec, Dtype, WindowSpec
+from datasets.spec import LARGEST, DataError, DataSpec, Dtype, WindowSpec, to_set
 from datasets.split import split
 from datasets.windows import Part, Rows, Windows, at, targets_from
 
@@ -22,7 +22,9 @@ from datasets.windows import Part, Rows, Windows, at, targets_from
 def cut(series: Series, data: DataSpec, window: WindowSpec, dtype: Dtype = "float32") -> Windows:
     """Windows over a series in memory."""
     if not series.temporal and data.order == "time":
-        raise DataError(f'{series.name} is no time series: set order = "rows" to window over its rows all the same.')
+        raise DataError(
+            f"{series.name} is no time series: to window over its rows all the same, {to_set(order='rows')}."
+        )
     parts = split(series, data)
     usable = _runs(series, lag=int(data.difference))
     fitted = usable if data.scale_on == "all" else _clip(usable, parts.train)
@@ -94,7 +96,7 @@ def _lay_out(
 
 def _too_large(series: Series, array: np.ndarray, data: DataSpec, dtype: Dtype) -> DataError:
     if data.scaling == "none":
-        return DataError(f'{series.name} has values that {dtype} cannot hold unscaled: set scaling = "standard".')
+        return DataError(f"{series.name} has values that {dtype} cannot hold unscaled: {to_set(scaling='standard')}.")
     column = series.columns[int(np.flatnonzero((~(np.abs(array.astype(np.float64)) <= LARGEST)).any(axis=0))[0])]
     return DataError(
         f"{series.name}, column {column!r} has values so far from those that the scaler is fitted on that {dtype} "

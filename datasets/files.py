@@ -8,7 +8,7 @@ import numpy as np
 from datasets import cells, frames, timeline
 from datasets.frames import Frame
 from datasets.series import Filled, Series, fill
-from datasets.spec import DataError, DataSpec
+from datasets.spec import DataError, DataSpec, to_set
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,12 +90,12 @@ def _spread(values: np.ndarray, place: np.ndarray, size: int) -> np.ndarray:
 
 def _gap(frame: Frame, data: DataSpec, rows: _Rows, first: int) -> DataError:
     """The error for the first missing value inside the series."""
-    advice = 'set gaps = "carry" to repeat the last value before it'
+    advice = f"to repeat the last value before it, {to_set(gaps='carry')}"
     if np.isnan(rows.origin[first]) and rows.times is not None:
         behind = int(rows.origin[first - 1]) + 1
         return DataError(
             f"{frame.path}, column {data.time!r} lacks {timeline.iso(rows.times[first])} after row {behind} (1 "
-            f'{rows.step} a row): {advice}, or order = "rows" to take rows as they follow one another.'
+            f"{rows.step} a row): {advice}; to take rows as they follow one another, {to_set(order='rows')}."
         )
     column = frame.columns[int(np.isnan(rows.values[first]).argmax())]
     return DataError(f"{frame.path}, column {column!r}, row {int(rows.origin[first]) + 1} has no value: {advice}.")

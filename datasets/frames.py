@@ -11,7 +11,7 @@ import pandas as pd
 
 from datasets.cells import TEXTS, listed
 from datasets.series import as_names, check_columns
-from datasets.spec import DataError, DataSpec
+from datasets.spec import DataError, DataSpec, to_set
 
 HEAD = 1 << 16  # bytes read to learn the header: a file of gigabytes must not be read to find it wrong
 SEPARATORS = ",;\t|"
@@ -31,7 +31,7 @@ def read(path: Path, data: DataSpec) -> Frame:
     """The file's columns that `data` asks for."""
     _check_there(path)
     parquet = path.suffix.lower() in (".parquet", ".pq")
-    header = _parquet_header(path) if parquet else _csv_header(path, data.separator)
+    header = _parquet_header(path) if parquet else _csv_header(path, data)
     targets, columns = _choose(data, header, path)
     wanted = [*columns, *([data.time] if data.time else [])]
     frame = _parquet(path, wanted) if parquet else _csv(path, data, header, wanted)
@@ -60,7 +60,7 @@ def _choose(data: DataSpec, header: list[str], path: Path) -> tuple[tuple[str, .
     return targets, tuple(name for name in header if name in {*targets, *features})
 
 
-def _csv_header(path: Path, separator: str) -> list[str]:
+def _csv_header(path: Path, data: DataSpec) -> list[str]:
     try:
         with path.open("rb") as file:
             head = file.read(HEAD)
@@ -73,11 +73,19 @@ def _csv_header(path: Path, separator: str) -> list[str]:
     line, end, _ = head.replace(b"\r\n", b"\n").replace(b"\r", b"\n").lstrip(b"\n").partition(b"\n")
     if not end and len(head) == HEAD:
         raise DataError(f"{path} has no end of line in its first {HEAD} bytes: it is no CSV file.")
-    names = _split(path, line, separator)
-    others = [other for other in SEPARATORS if other != separator and other in line.decode("utf-8", "replace")]
+    names = _split(path, line, data.separator)
+    others = [other for other in SEPARATORS if other != data.separator and other in line.decode("utf-8", "replace")]
     if len(names) == 1 and others:
-        raise DataError(f"{path} is one column when split at {separator!r}: set separator = {others[0]!r}.")
+        settings = {"separator": others[0]}
+        if data.decimal == "." and others[0] != "," and _has_decimal_commas(head, others[0]):
+            settings["decimal"] = ","
+        raise DataError(f"{path} is one column when split at {data.separator!r}: {to_set(**settings)}.")
     return names
+
+
+def _has_decimal_commas(head: bytes, separator: str) -> bool:
+    cells = re.split(rf'[\r\n"{re.escape(separator)}]+', head.decode("utf-8", "replace"))
+    return any(re.fullmatch(r"\s*[-+]?\d+,\d+\s*", cell) for cell in cells)
 
 
 def _split(path: Path, line: bytes, separator: str) -> list[str]:

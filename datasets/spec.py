@@ -11,6 +11,8 @@ much of it as `test` says. Shares are shares of rows, not of windows, so that th
 window's length changes.
 """
 
+import json
+import shlex
 from datetime import date, datetime
 from pathlib import Path
 from typing import Annotated, Literal
@@ -23,6 +25,19 @@ Dtype = Literal["float32", "float64"]
 
 class DataError(ValueError):
     """The data cannot be used as asked; the message is one sentence: what is wrong, where, and what would be right."""
+
+
+def to_set(**settings: str) -> str:
+    """How to write settings of `[data]`, for messages: in a benchmark's file, and on the command line.
+
+    The command line reads a value as TOML if it is TOML, else as text, so a tab needs quotation marks and a
+    semicolon does not.
+    """
+    quoted = {name: json.dumps(value, ensure_ascii=False) for name, value in settings.items()}
+    table = " and ".join(f"data.{name} = {value}" for name, value in quoted.items())
+    plain = ((name, value if value.isprintable() else quoted[name]) for name, value in settings.items())
+    line = " ".join(f"--set {shlex.quote(f'data.{name}={value}')}" for name, value in plain)
+    return f"set {table} (on the command line: {line})"
 
 
 def _checked_end(value: object) -> object:
@@ -40,6 +55,17 @@ def _checked_end(value: object) -> object:
     return value
 
 
+def _checked_missing(value: object) -> object:
+    """Markers are compared as text or as numbers, but a single one is naturally written as a number."""
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return str(value)
+    if isinstance(value, list | tuple) and all(isinstance(marker, int | float | str) for marker in value):
+        return ", ".join(str(marker) for marker in value)
+    if value is not None and not isinstance(value, str):
+        raise ValueError('write the markers of missing values, as in -9999 or "n/k, 999.9"')
+    return value
+
+
 def _checked_names(value: object) -> object:
     if isinstance(value, list | tuple):
         twice = next((name for name in value if value.count(name) > 1), None)
@@ -51,6 +77,7 @@ def _checked_names(value: object) -> object:
 
 End = Annotated[StrictFloat | StrictInt | StrictStr, BeforeValidator(_checked_end)]
 Names = Annotated[str | tuple[str, ...], BeforeValidator(_checked_names)]
+Markers = Annotated[str | None, BeforeValidator(_checked_missing)]
 Count = Annotated[int, Field(strict=True, ge=1)]
 Flag = Annotated[bool, Field(strict=True)]
 
@@ -70,7 +97,7 @@ class DataSpec(BaseModel):
     time_format: str | None = None  # csv: as strptime reads it ("%d/%m/%Y"); default: ISO 8601, YYYYMMDD or years
     separator: Annotated[str, Field(min_length=1, max_length=1)] = ","  # csv
     decimal: Literal[".", ","] = "."  # csv
-    missing: str | None = None  # csv: further markers, "999.9, -9999"; "" for none; default: see `files`
+    missing: Markers = None  # csv: further markers, "999.9, -9999"; "" for none; default: see `files`
     gaps: Literal["refuse", "carry", "interpolate"] = "refuse"  # csv: what fills a missing value; see `series`
     unit: str = ""  # csv
     season: Count | None = None  # in steps; default: the series' own
@@ -90,7 +117,7 @@ class DataSpec(BaseModel):
             raise ValueError("csv needs target, the name of the column to forecast")
         if self.separator == self.decimal:
             raise ValueError(
-                f"separator and decimal are both {self.decimal!r}: set separator = ';' or what the file has"
+                f"separator and decimal are both {self.decimal!r}: {to_set(separator=';')}, or what the file has"
             )
         stray = (
             []

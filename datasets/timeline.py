@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from datasets.spec import DataError
+from datasets.spec import DataError, to_set
 
 SECOND = 1_000_000  # microseconds: nanoseconds would end in the year 2262
 STEPS = {SECOND: "second", 60 * SECOND: "minute", 3600 * SECOND: "hour", 86_400 * SECOND: "day"}
@@ -47,7 +47,8 @@ def parse(raw: "pd.Series[str]", where: str, time_format: str | None) -> np.ndar
         cell = raw.iloc[bad[0]]
         hint = f"does not fit time_format = {time_format!r}" if time_format else "is no ISO date like 1990-12-31"
         known = "holds no time stamp" if pd.isna(cell) else f"holds {str(cell)!r}, which {hint}"
-        advice = "" if time_format or pd.isna(cell) else ': say how to read it, as in time_format = "%d/%m/%Y"'
+        example = "if it is day/month/year, " + to_set(time_format="%d/%m/%Y")
+        advice = "" if time_format or pd.isna(cell) else f": say how to read it; {example}"
         raise DataError(f"{where}, row {bad[0] + 1} {known}{advice}.")
     return stamps.dt.tz_localize(None).to_numpy("datetime64[us]")
 
@@ -77,7 +78,7 @@ def lay(times: np.ndarray, where: str) -> Timeline:
         row = int(np.flatnonzero(rest)[0])
         raise DataError(
             f"{where}, row {row + 1}, {iso(times[row])}, is not a whole number of steps (1 {step}) after row 1: "
-            'make the file regular, or set order = "rows" to take the rows as they follow one another.'
+            f"make the file regular, or to take the rows as they follow one another, {to_set(order='rows')}."
         )
     if place[-1] + 1 > SPARSEST * len(times):
         jump = int(np.diff(place).argmax())

@@ -8,6 +8,7 @@ import pytest
 from pydantic import ValidationError
 
 from datasets import DataError, DataSpec, Series, WindowSpec, cut, load, prepare
+from datasets.spec import to_set
 
 
 def weeks(rows: int = 100) -> Series:
@@ -132,6 +133,21 @@ def test_a_wrong_window_is_refused(settings, message):
         WindowSpec(**settings)
 
 
+def test_a_hint_serves_the_file_and_the_command_line():
+    """Whoever copies either half gets the setting; in a shell a semicolon would end the command."""
+    assert to_set(gaps="carry") == 'set data.gaps = "carry" (on the command line: --set data.gaps=carry)'
+    assert to_set(separator=";").endswith("(on the command line: --set 'data.separator=;')")
+    assert to_set(separator="\t").endswith("""(on the command line: --set 'data.separator="\\t"')""")
+
+
+@pytest.mark.parametrize(("missing", "expected"), [(-9999, "-9999"), (999.9, "999.9"), ([-1, "n/k"], "-1, n/k")])
+def test_a_marker_of_missing_values_may_be_a_number(missing, expected):
+    """The natural way to write it in TOML, and the only one that --set makes of it."""
+    assert DataSpec(csv="a.csv", target="a", missing=missing).missing == expected
+    with pytest.raises(ValidationError, match="write the markers of missing values"):
+        DataSpec(csv="a.csv", target="a", missing=True)
+
+
 def test_settings_survive_the_manifest():
     """They are written as JSON and read back when a run is resumed or repeated."""
     for spec in (
@@ -152,7 +168,7 @@ def test_columns_of_a_series_can_be_chosen():
 def test_values_too_large_for_float32_are_refused_unscaled():
     """They would become infinite without a word."""
     series = Series("big", "", np.array([1e39, 2e39] * 20)[:, None], ("n",), ("n",))
-    with pytest.raises(DataError, match='values that float32 cannot hold unscaled: set scaling = "standard"'):
+    with pytest.raises(DataError, match=r'values that float32 cannot hold unscaled: set data\.scaling = "standard"'):
         cut(series, DataSpec(series="big", scaling="none"), WindowSpec(length=2))
     assert cut(series, DataSpec(series="big"), WindowSpec(length=2)).train.x.max() == 1
 
