@@ -15,7 +15,8 @@ from benchmarks.runner.records import (
     Plan,
     Trial,
 )
-from benchmarks.runner.storage import RecordError, read_run
+from benchmarks.runner.storage import read_run
+from reports.contradictions import refuse_contradictions
 
 
 @dataclass(frozen=True)
@@ -50,13 +51,7 @@ class Run:
     def read(cls, folder: Path) -> "Run":
         """Read a run's folder; raises `RecordError` where the records are damaged or contradict each other."""
         manifest, certificate, trials = read_run(folder)
-        labels, path = {case.label for case in manifest.cases}, folder / "manifest.json"
-        for case in manifest.cases:
-            if case.data not in manifest.data:
-                raise RecordError(f"{path} is damaged: case '{case.label}' uses data '{case.data}', which it lacks.")
-        for plan in manifest.trials:
-            if plan.case not in labels:
-                raise RecordError(f"{path} is damaged: trial {plan.key} is of case '{plan.case}', which it lacks.")
+        refuse_contradictions(folder, manifest, trials)
         return cls(manifest, certificate, trials)
 
     @cached_property
@@ -92,9 +87,8 @@ class Run:
 
     @cached_property
     def repeats(self) -> tuple[int, int]:
-        """The fewest and the most seeds that a group has finished; groups with none are left out."""
-        found = [len(group.outcomes) for group in self.groups if group.outcomes] or [0]
-        return min(found), max(found)
+        """Of the mode that the answer is about; other modes may have fewer seeds and say nothing about it."""
+        return repeats(group for group in self.groups if group.mode == self.mode)
 
     @cached_property
     def failed(self) -> tuple[Trial, ...]:
@@ -113,11 +107,22 @@ class Run:
     def data(self, case: Case) -> Data:
         return self.manifest.data[case.data]
 
+    def targets(self, case: Case) -> int:
+        """How many series are forecast at once: a row of truth holds all of them for every step ahead."""
+        truth = self.data(case).test_truth
+        return len(truth[0]) // case.horizon if truth else 1
+
     def select(self, case: Case, mode: Mode) -> tuple[Group, ...]:
         return tuple(group for group in self.groups if group.case == case and group.mode == mode)
 
     def hosts(self) -> tuple[str, ...]:
         return unique(trial.outcome.host for trial in self.trials if trial.outcome is not None)
+
+
+def repeats(groups: Iterable[Group]) -> tuple[int, int]:
+    """The fewest and the most seeds that a group has finished; groups with none are left out."""
+    found = [len(group.outcomes) for group in groups if group.outcomes] or [0]
+    return min(found), max(found)
 
 
 def unique(values: Iterable[str]) -> tuple[str, ...]:

@@ -7,13 +7,14 @@ from reports.comparison import Comparisons
 from reports.doubts import warnings
 from reports.grid import NONE, Cell, Column, Link, Row, Table, measured, number, row, text
 from reports.ratios import ratio_cell
-from reports.run import Group, Run, unique
+from reports.run import Group, Run, repeats, unique
 from reports.statistics import ENOUGH, Interval, interval, steady_epoch
 from reports.wording import (
     backend_name,
     case_name,
     four_digits,
     plural,
+    sentence,
     signed,
     squared,
     time_unit,
@@ -98,7 +99,7 @@ def scores(run: Run) -> Table:
         skills = (_skill(found.skill_persistence), _skill(found.skill_seasonal))
         name = Cell(baseline.name, notes=(f"{baseline.name}: {baseline.explanation}",))
         rows.append(row(Cell(label), name, _blank(), *figures, *skills, _blank(), _blank(), kind="baseline"))
-    caption = f"On the test part, {spread_words(run)}. Skill is 1 less the MSE over the naive forecast's MSE."
+    caption = f"On the test part, {over}. Skill is 1 less the MSE over the naive forecast's MSE."
     return Table("scores", "Scores", caption, columns, tuple(rows))
 
 
@@ -147,8 +148,9 @@ def times(run: Run, comparisons: Comparisons) -> Table:
             records_cell(group),
         )
 
+    over = _words(repeats(run.groups))
     caption = (
-        f"Wall time, {spread_words(run)}. Training runs from the first step, where a framework traces and compiles, to "
+        f"Wall time, {over}. Training runs from the first step, where a framework traces and compiles, to "
         "the last; an epoch is the median one after the first. Inference is for one window and for the whole test part."
     )
     return Table("times", "Times", caption, columns, tuple(map(timed, run.groups)))
@@ -159,8 +161,17 @@ def backend_cell(group: Group) -> Cell:
     name = backend_name(group.backend)
     ended = len(group.outcomes)
     detail = f"{ended} of {plural(len(group.plans), 'seed')}" if ended < len(group.plans) else ""
-    failed = f"{name}, {case_name(group.case)}, {group.mode}: {plural(group.failed, 'trial')} failed."
-    return Cell(name, detail=detail, notes=(failed,) if group.failed else ())
+    return Cell(name, detail=detail, notes=failure_notes(group))
+
+
+def failure_notes(group: Group) -> tuple[str, ...]:
+    """How many of a group's trials failed, with each reason once."""
+    failed = [trial for trial in group.trials if trial.outcome is None]
+    if not failed:
+        return ()
+    reasons = "; ".join(unique((trial.failure or "no reason was recorded").rstrip(".") for trial in failed))
+    who = f"{backend_name(group.backend)}, {case_name(group.case)}, {group.mode}"
+    return (sentence(f"{who}: {plural(len(failed), 'trial')} failed: {reasons}"),)
 
 
 def records_cell(group: Group) -> Cell:
@@ -203,8 +214,13 @@ def score_unit(run: Run) -> str:
 
 
 def spread_words(run: Run) -> str:
-    """What stands before and beside each figure."""
-    fewest, most = run.repeats
+    """For the mode that the answer is about."""
+    return _words(run.repeats)
+
+
+def _words(found: tuple[int, int]) -> str:
+    """What stands before and beside each figure, by the fewest and the most seeds behind one."""
+    fewest, most = found
     if most < 2:
         return "a single seed"
     seeds = plural(most, "seed") if fewest == most else f"{fewest} to {most} seeds"

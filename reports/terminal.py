@@ -4,6 +4,7 @@ from textwrap import wrap
 
 from reports.grid import Cell, Column, Table
 from reports.story import Story
+from reports.tables import failure_notes
 
 WIDTH = 110
 _SUPERSCRIPT = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
@@ -16,6 +17,7 @@ def render(story: Story) -> str:
         lines += wrap(line, WIDTH)
     lines += ["", *_table(story.result), ""]
     notes = [f"{_raised(number)} {note}" for number, note in enumerate(story.result.notes, 1)]
+    notes += [note for group in story.run.groups if group.mode != story.run.mode for note in failure_notes(group)]
     answers = story.answer.overview or [f"{case.name}: {case.lead}" for case in story.answer.cases]
     for line in (*notes, *answers, *story.answer.limits):
         lines += wrap(line, WIDTH, subsequent_indent="   ")

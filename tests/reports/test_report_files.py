@@ -121,6 +121,46 @@ def test_records_that_contradict_each_other_are_one_sentence(run_of, records):
         reports.write(folder)
 
 
+def cut(record, field, length):
+    return record.model_copy(update={field: getattr(record, field)[:length]})
+
+
+@pytest.mark.parametrize(
+    ("damage", "words"),
+    [
+        (lambda t: cut_outcome(t, "predictions", 7), "has predictions for 7 of 30 test windows"),
+        (lambda t: t.model_copy(update={"outcome": None}), "has neither an outcome nor a failure"),
+        (lambda t: change(t, times=cut(t.outcome.times, "epochs", 0)), "the times of 0 and the losses of 4 epochs"),
+        (lambda t: cut_outcome(t, "validation_losses", 2), "2 validation losses for 4 epochs"),
+    ],
+)
+def test_a_trial_that_contradicts_the_manifest_is_one_sentence(run_of, records, damage, words):
+    manifest, certificate, trials = records
+    folder = run_of(manifest, certificate, (damage(trials[0]), *trials[1:]))
+    with pytest.raises(RecordError, match=rf"{trials[0].plan.key}\.json is damaged: .*{words}"):
+        reports.write(folder)
+
+
+def cut_outcome(trial, field, length):
+    return change(trial, **{field: getattr(trial.outcome, field)[:length]})
+
+
+def test_truth_cut_short_is_one_sentence(run_of, records):
+    manifest, certificate, trials = records
+    short = {"co2": cut(manifest.data["co2"], "test_truth", 9)}
+    folder = run_of(manifest.model_copy(update={"data": short}), certificate, trials)
+    with pytest.raises(RecordError, match=r"manifest\.json is damaged: data 'co2' has 9 rows of test_truth"):
+        reports.write(folder)
+
+
+def test_the_summary_gives_the_reason_of_every_failed_trial(run_of, records):
+    manifest, certificate, trials = records
+    broken = [fail(t, f"{t.plan.mode} broke") if t.plan.backend == "flax" else t for t in trials]
+    summary = reported(run_of, manifest, certificate, broken)[2]
+    assert "Flax, GRU, matched: 3 trials failed: matched broke." in summary
+    assert "Flax, GRU, native: 3 trials failed: native broke." in summary
+
+
 def test_a_folder_without_a_run_is_one_sentence(tmp_path):
     with pytest.raises(RecordError, match="does not exist"):
         reports.write(tmp_path)

@@ -77,6 +77,13 @@ def test_three_rounds_are_a_range_and_six_are_an_interval(records):
     assert "95 % interval" in tables.main(run, compare(run)).caption
 
 
+def test_seeds_of_native_mode_do_not_count_for_matched_figures(records):
+    manifest, certificate, trials = records
+    run = run_of(manifest, certificate, [t for t in trials if t.plan.mode == "matched" or t.plan.seed == 1])
+    assert tables.main(run, compare(run)).caption.startswith("Matched mode, median of 3 seeds with the range.")
+    assert "median of 1 to 3 seeds" in tables.scores(run).caption
+
+
 def test_planned_seeds_that_have_not_finished_carry_no_interval():
     manifest, certificate, trials = synthetic_run.records(
         cells=("gru",), modes=("matched",), seeds=range(6), epochs=6, weeks=30
@@ -125,7 +132,7 @@ def test_failed_and_missing_trials_are_noted_at_the_backend(records):
     backend = texts(tables.main(run, compare(run)), "backend")
     assert (backend["Keras", ""].detail, backend["Keras", ""].notes) == ("2 of 3 seeds", ())
     assert backend["Flax", ""].detail == "2 of 3 seeds"
-    assert backend["Flax", ""].notes == ("Flax, GRU, matched: 1 trial failed.",)
+    assert backend["Flax", ""].notes == ("Flax, GRU, matched: 1 trial failed: the loss was not finite in epoch 3.",)
     assert backend["PyTorch", ""].detail == ""
     states = [row.cells[5].text for row in evidence.trials(run).rows]
     assert (states.count("finished"), states.count("failed"), states.count("missing")) == (15, 1, 2)
