@@ -10,7 +10,7 @@ import re
 import numpy as np
 import pandas as pd
 
-from datasets.spec import LARGEST, DataError, to_set
+from datasets.spec import LARGEST, DataError, counted, to_set
 
 TEXTS = ("?", "-", "--", "na", "Na", "none", "missing", "***", "NaN ")  # beside pandas' own
 NUMBERS = tuple(sign * size for size in (999.0, 999.9, 999.99, 9999.0, 9999.9, 99999.0) for sign in (1, -1))
@@ -23,6 +23,7 @@ def listed(missing: str | None) -> tuple[str, ...]:
 
 def numbers(raw: "pd.Series[float]", where: str, missing: str | None) -> tuple[np.ndarray, str | None]:
     """(rows,) float64 with NaN where missing, and a sentence if a number was taken for a missing value."""
+    truth = _is_truth(raw)
     text = not (pd.api.types.is_numeric_dtype(raw) or pd.api.types.is_bool_dtype(raw))
     values = pd.to_numeric(raw, errors="coerce").to_numpy(np.float64, na_value=np.nan).copy()
     if text:
@@ -32,9 +33,16 @@ def numbers(raw: "pd.Series[float]", where: str, missing: str | None) -> tuple[n
         raise DataError(f"{where}, row {infinite[0] + 1} holds {values[infinite[0]]}: leave the cell empty instead.")
     note = _drop_markers(values, where, missing)
     if np.isnan(values).all():
-        raise DataError(f"{where} has no value in any of its {len(values)} rows: name another column.")
+        raise DataError(f"{where} has no value in any of its {counted(len(values))}: name another column.")
     _refuse_beyond_squares(values, where)
-    return values, note
+    return values, f"{where}: false and true were read as 0 and 1." if truth else note
+
+
+def _is_truth(raw: "pd.Series[float]") -> bool:
+    """Truth values; where some are missing, pandas keeps the others as objects."""
+    if not pd.api.types.is_object_dtype(raw):
+        return pd.api.types.is_bool_dtype(raw)
+    return any(isinstance(cell, bool) for cell in raw)
 
 
 def _refuse_text(raw: "pd.Series[float]", values: np.ndarray, where: str) -> None:
@@ -84,4 +92,4 @@ def _drop_markers(values: np.ndarray, where: str, missing: str | None) -> str | 
         return None
     markers = ", ".join(f"{marker:g}" for marker in np.unique(values[far]))
     values[far] = np.nan
-    return f"{where}: {markers}, far from all other values, was read as missing in {int(far.sum())} rows."
+    return f"{where}: {markers}, far from all other values, was read as missing in {counted(int(far.sum()))}."

@@ -14,7 +14,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from datasets import notes
 from datasets.scaling import Scaler, Span, blocks, fit
 from datasets.series import Series
-from datasets.spec import LARGEST, DataError, DataSpec, Dtype, WindowSpec, to_set
+from datasets.spec import LARGEST, DataError, DataSpec, Dtype, WindowSpec, counted, to_set
 from datasets.split import split
 from datasets.windows import Part, Rows, Windows, at, targets_from
 
@@ -109,8 +109,8 @@ def _part(series: Series, layout: _Layout, window: WindowSpec, name: str, span: 
     if not len(rows) and span[0] < span[1]:
         room = f"rows {span[0] + 1} to {span[1]} of {series.name}"
         raise DataError(
-            f"The {name} part, {room}, holds no window: length = {window.shortest} rows of input and horizon = "
-            f"{window.horizon} rows of target do not fit; shorten them or give {name} more rows."
+            f"The {name} part, {room}, holds no window: length = {counted(window.shortest)} of input and horizon = "
+            f"{counted(window.horizon)} of target do not fit; shorten them or give {name} more rows."
         )
     shift = layout.shift(rows)
     before, begin = at(rows, shift - window.length), at(rows, shift)

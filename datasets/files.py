@@ -8,7 +8,9 @@ import numpy as np
 from datasets import cells, frames, timeline
 from datasets.frames import Frame
 from datasets.series import Filled, Series, fill
-from datasets.spec import DataError, DataSpec, to_set
+from datasets.spec import DataError, DataSpec, counted, to_set
+
+WHOLE = 2.0**53  # beyond, neighbouring whole numbers are one and the same in double precision
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,11 +27,11 @@ class _Rows:
 
 def read(data: DataSpec) -> Series:
     """The columns asked for, on a regular grid of time where there is one, gaps filled as `gaps` says."""
-    path = data.csv or Path()
+    path = (data.csv or Path()).expanduser()
     frame = frames.read(path, data)
     count = len(frame.cells)
     if count < 2:
-        raise DataError(f"{path} has {count} rows of data below its header: a forecast needs at least 2.")
+        raise DataError(f"{path} has {counted(count)} of data below its header: a forecast needs at least 2.")
     values, notes = _numbers(frame, data)
     rows = _in_time(frame, data, values)
     whole = fill(rows.values, "carry" if data.gaps == "refuse" else data.gaps, str(path))
@@ -105,6 +107,13 @@ def _refuse_constant_targets(frame: Frame, whole: Filled) -> None:
     for target in frame.targets:
         column = whole.values[:, frame.columns.index(target)]
         if (column == column[0]).all():
-            raise DataError(
-                f"{frame.path}, column {target!r} holds {column[0]:g} in every row: there is nothing to forecast."
-            )
+            raise DataError(f"{frame.path}, column {target!r} {_constant(float(column[0]))}.")
+
+
+def _constant(value: float) -> str:
+    if abs(value) < WHOLE:
+        return f"holds {value:g} in every row: there is nothing to forecast"
+    return (
+        f"holds {value:g} in every row, for its values do not differ in double precision: "
+        "subtract what they have in common, or name another column"
+    )

@@ -47,7 +47,7 @@ def _check_there(path: Path) -> None:
         raise DataError(f"{path} is no file that can be read twice: save what it gives as a CSV file first.")
     beside = [other.name for other in path.parent.iterdir()] if path.parent.is_dir() else []
     near = difflib.get_close_matches(path.name, beside, n=1)
-    raise DataError(f"There is no file {path}" + (f": did you mean {path.parent / near[0]}?" if near else "."))
+    raise DataError(f"there is no file {path}" + (f"; did you mean {path.parent / near[0]}?" if near else "."))
 
 
 def _choose(data: DataSpec, header: list[str], path: Path) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -68,6 +68,8 @@ def _csv_header(path: Path, data: DataSpec) -> list[str]:
         raise DataError(f"{path} cannot be read ({error.strerror}).") from None
     if not head.strip():
         raise DataError(f"{path} is empty: it needs a header line and rows of numbers.")
+    if head.startswith((b"\xff\xfe", b"\xfe\xff")):
+        raise DataError(f"{path} is UTF-16 text: save the file as UTF-8.")
     if b"\0" in head:
         raise DataError(f"{path} is no text file: write it as CSV, or as Parquet with the ending .parquet.")
     line, end, _ = head.replace(b"\r\n", b"\n").replace(b"\r", b"\n").lstrip(b"\n").partition(b"\n")

@@ -4,7 +4,7 @@ import numpy as np
 
 from datasets.scaling import Scaler
 from datasets.series import Series
-from datasets.spec import DataSpec, WindowSpec
+from datasets.spec import DataSpec, WindowSpec, counted
 from datasets.split import Split
 
 
@@ -38,7 +38,7 @@ def _split(series: Series, split: Split) -> str:
     parts = []
     for name, (start, stop) in split.spans.items():
         if stop > start:
-            parts.append(f"{name} {series.label(start)} to {series.label(stop - 1)} ({stop - start:,} rows)")
+            parts.append(f"{name} {series.label(start)} to {series.label(stop - 1)} ({counted(stop - start)})")
     return f"Split in order: {', '.join(parts)}; a window belongs to the part that holds all of its targets."
 
 

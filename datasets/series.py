@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from datasets.spec import DataError
+from datasets.spec import DataError, counted
 
 LABELS = {"year": "Y", "quarter": "M", "month": "M", "week": "D", "day": "D", "hour": "m", "minute": "m"}
 
@@ -89,7 +89,7 @@ def fill(values: np.ndarray, rule: str = "carry", where: str = "the series") -> 
     notes = []
     if start or stop < len(values):
         notes.append(
-            f"Missing values at the ends were cut off: {start} rows at the start, {len(values) - stop} at the end."
+            f"Missing values at the ends were cut off: {counted(start)} at the start, {len(values) - stop} at the end."
         )
     kept, holes = values[start:stop].copy(), missing[start:stop]
     rows = np.flatnonzero(holes.any(axis=1))
@@ -120,7 +120,7 @@ def _gap_note(rows: np.ndarray, total: int, rule: str) -> str:
     means = "the last value observed before them"
     if rule == "interpolate":
         means = "a straight line between their neighbours, which draws on values after the gap"
-    longest = f"the longest gap is {longest_gap(rows)} rows"
+    longest = f"the longest gap is {counted(longest_gap(rows))}"
     return f"{len(rows)} of {total} rows had a missing value and hold {means}; {longest}."
 
 
@@ -137,4 +137,4 @@ def check_columns(wanted: Sequence[str], there: Sequence[str], where: str) -> No
         if name not in there:
             near = difflib.get_close_matches(name, there, n=1)
             hint = f"did you mean {near[0]!r}?" if near else f"it has {', '.join(there[:20])}."
-            raise DataError(f"There is no column {name!r} in {where}: {hint}")
+            raise DataError(f"there is no column {name!r} in {where}; {hint}")

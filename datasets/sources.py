@@ -223,8 +223,8 @@ def describe(name: str) -> Entry:
     """What is known of a series without loading it."""
     if name not in _REGISTRY:
         near = difflib.get_close_matches(name, _REGISTRY, n=1)
-        hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(_REGISTRY)}."
-        raise DataError(f"There is no series {name!r}: {hint}")
+        hint = f"did you mean {near[0]!r}? " if near else ""
+        raise DataError(f"there is no series {name!r}; {hint}known: {', '.join(_REGISTRY)}")
     return _REGISTRY[name]
 
 

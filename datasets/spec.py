@@ -27,6 +27,11 @@ class DataError(ValueError):
     """The data cannot be used as asked; the message is one sentence: what is wrong, where, and what would be right."""
 
 
+def counted(rows: int) -> str:
+    """1 row, 1,598 rows."""
+    return f"{rows:,} row" if rows == 1 else f"{rows:,} rows"
+
+
 def to_set(**settings: str) -> str:
     """How to write settings of `[data]`, for messages: in a benchmark's file, and on the command line.
 
@@ -40,6 +45,9 @@ def to_set(**settings: str) -> str:
     return f"set {table} (on the command line: {line})"
 
 
+END = 'write a share below 1 like 0.7, a whole number of rows, or an ISO date like "1990-01-31"'
+
+
 def _checked_end(value: object) -> object:
     if isinstance(value, date | datetime):  # TOML has dates of its own
         return value.isoformat()
@@ -47,11 +55,12 @@ def _checked_end(value: object) -> object:
         try:
             datetime.fromisoformat(value)
         except ValueError:
-            raise ValueError(f"{value!r} is no ISO date, 1990-01-31 would be one") from None
-    elif isinstance(value, float) and not 0 <= value < 1:
-        raise ValueError(f"{value} is no share: write a number from 0 to 1, a whole number of rows, or an ISO date")
-    elif isinstance(value, int) and value < 0:
-        raise ValueError(f"{value} rows cannot be: write a share like 0.7, a number of rows, or an ISO date")
+            raise ValueError(END) from None
+        return value
+    if isinstance(value, bool) or not isinstance(value, int | float):  # to Python, true is the number 1
+        raise ValueError(END)
+    if value < 0 or (isinstance(value, float) and not value < 1):
+        raise ValueError(END)
     return value
 
 
@@ -70,9 +79,14 @@ def _checked_names(value: object) -> object:
     if isinstance(value, list | tuple):
         twice = next((name for name in value if value.count(name) > 1), None)
         if twice is not None or not value:
-            raise ValueError(f"{twice!r} is named twice" if value else "an empty list names no column")
-        return tuple(value)
-    return value
+            raise ValueError(
+                f"{twice!r} is named twice: name it once"
+                if value
+                else "an empty list names no column: name at least one"
+            )
+    if not all(isinstance(name, str) for name in (value if isinstance(value, list | tuple) else [value])):
+        raise ValueError('write a column\'s name in quotation marks, or a list of such names, as in ["a", "b"]')
+    return tuple(value) if isinstance(value, list | tuple) else value
 
 
 End = Annotated[StrictFloat | StrictInt | StrictStr, BeforeValidator(_checked_end)]

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import numpy as np
 
 from datasets.series import Series
-from datasets.spec import DataError, DataSpec
+from datasets.spec import DataError, DataSpec, counted
 
 
 @dataclass(frozen=True)
@@ -58,9 +58,9 @@ def _row_of(series: Series, option: str, value: str) -> int:
 
 
 def _check(series: Series, option: str, value: object, before: int, end: int) -> None:
-    span = f"{series.name} has {series.rows} rows, {series.label(0)} to {series.label(series.rows - 1)}"
+    span = f"{series.name} has {counted(series.rows)}, {series.label(0)} to {series.label(series.rows - 1)}"
     if end > series.rows:
-        raise DataError(f"{option} = {value!r} ends at row {end}, but {span}.")
+        raise DataError(f"{option} = {value!r} ends at row {end}, but {span}: give it fewer rows.")
     may_be_empty = option == "validation" and isinstance(value, int | float) and value == 0
     if end <= before and not may_be_empty:
         named = f"{option} = {value!r}" if value is not None else "what train and validation take"

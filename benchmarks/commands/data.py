@@ -1,6 +1,7 @@
 """`data`: the series that benchmarks can ask for, their facts, and a picture of each."""
 
 import argparse
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ from benchmarks.commands import Subparsers
 from benchmarks.commands.options import RESULTS
 from datasets import DataError, Series, Split
 from datasets.series import longest_gap
+from datasets.spec import counted
 from datasets.split import split
 
 NAME = "data"
@@ -44,11 +46,23 @@ def listed(arguments: argparse.Namespace) -> int:
 
 
 def fetched(arguments: argparse.Namespace) -> int:
-    """Download what is not there yet."""
-    for name in datasets.names() if arguments.all else (arguments.name,):
-        path = datasets.describe(name).origin.fetch()
-        print(f"{name:<19} {path or 'needs no download'}")
-    return 0
+    """Download what is not there yet; of all series, those that can be had, and a line for each that cannot."""
+    if not arguments.all:
+        _fetch(arguments.name)
+        return 0
+    status = 0
+    for name in datasets.names():
+        try:
+            _fetch(name)
+        except DataError as mistake:
+            print(f"error: {name}: {mistake}", file=sys.stderr)
+            status = 2
+    return status
+
+
+def _fetch(name: str) -> None:
+    path = datasets.describe(name).origin.fetch()
+    print(f"{name:<19} {path or 'needs no download'}", flush=True)  # the next may take minutes
 
 
 def shown(arguments: argparse.Namespace) -> int:
@@ -59,7 +73,7 @@ def shown(arguments: argparse.Namespace) -> int:
     for label, text in _facts(series):
         print(f"{label:<10} {text}")
     for name, (start, stop) in parts.spans.items():
-        print(f"{name:<10} {series.label(start)} to {series.label(stop - 1)}, {stop - start:,} rows")
+        print(f"{name:<10} {series.label(start)} to {series.label(stop - 1)}, {counted(stop - start)}")
     print(f"picture    {_draw(series, parts, arguments.folder)}")
     return 0
 
@@ -87,11 +101,11 @@ def _gaps(series: Series) -> str:
     """Rows filled, and rows that the source itself leaves out where steps are of one length."""
     found = []
     if len(series.filled):
-        found.append(f"{len(series.filled)} rows filled, the longest gap {longest_gap(series.filled)} rows")
+        found.append(f"{counted(len(series.filled))} filled, the longest gap {counted(longest_gap(series.filled))}")
     if series.times is not None and series.step in ("hour", "day", "week"):
         steps = np.diff(series.times)
         if absent := int((steps / steps.min() - 1).sum()):
-            found.append(f"{absent} rows absent, nothing put in their place")
+            found.append(f"{counted(absent)} absent, nothing put in their place")
     return "; ".join(found) or "none"
 
 

@@ -51,6 +51,23 @@ def test_fetching_what_needs_no_download_says_so(capsys):
         run("fetch", "airlin")
 
 
+def test_fetching_all_goes_on_after_a_failure(capsys, monkeypatch, tmp_path):
+    """One server that is down must not keep the other series away."""
+
+    def offline(remote):
+        raise datasets.DataError(f"{remote.file} could not be downloaded.")
+
+    monkeypatch.setenv("BENCH_DATA", str(tmp_path))
+    monkeypatch.setattr("datasets.download.fetch", offline)
+    monkeypatch.setattr("datasets.housing.Housing.fetch", lambda _: tmp_path / "housing")
+    assert run("fetch", "--all") == 2
+    said = capsys.readouterr()
+    failed = [line.split(":")[1].strip() for line in said.err.splitlines()]
+    assert failed == ["temperatures", "seatac", "cet", "etth1"]
+    fetched = [line.split()[0] for line in said.out.splitlines()]
+    assert sorted(fetched + failed) == sorted(datasets.names())
+
+
 def test_a_picture_that_cannot_be_written_is_one_sentence(tmp_path):
     """A file where the folder should be."""
     (tmp_path / "pictures").touch()

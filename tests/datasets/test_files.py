@@ -137,7 +137,7 @@ def test_gaps_are_filled_from_before_when_asked_and_it_is_said(tmp_path):
     said = " ".join(series.notes)
     assert all(
         part in said
-        for part in ("-9999, far from all other values", "2 of 28 rows", "1 rows at the start, 1 at the end")
+        for part in ("-9999, far from all other values", "2 of 28 rows", "1 row at the start, 1 at the end")
     )
     straight = read(spec(path, gaps="interpolate"))
     np.testing.assert_allclose(straight.values[6:10, 0], [7.5, 8.5, 9.5, 10.5])
@@ -205,8 +205,8 @@ def test_ambiguous_dates_are_not_guessed(tmp_path):
         ("", "data.csv is empty: it needs a header line and rows of numbers."),
         ("\n\n", "data.csv is empty"),
         ("day,a\n", "data.csv has 0 rows of data below its header: a forecast needs at least 2."),
-        ("day,a\n2020-01-01,5\n", "data.csv has 1 rows of data below its header"),
-        ("day,temp\n2020-01-01,5\n", "There is no column 'a' in data.csv: it has day, temp."),
+        ("day,a\n2020-01-01,5\n", "data.csv has 1 row of data below its header"),
+        ("day,temp\n2020-01-01,5\n", "there is no column 'a' in data.csv; it has day, temp."),
         ("day;a\n2020-01-01;5\n", "data.csv is one column when split at ',': set data.separator = \";\" (on"),
         ("day\ta\n2020-01-01\t5\n", "data.csv is one column when split at ',': set data.separator = \"\\t\" (on"),
         ("2020-01-01,5\n2020-01-02,6\n", "data.csv, line 1 holds '2020-01-01' where column names belong: add a header"),
@@ -228,9 +228,9 @@ def test_a_file_that_is_no_table_is_refused(tmp_path, text, message):
 def test_names_that_are_nearly_right_are_answered_with_the_right_one(tmp_path):
     """Files and columns."""
     path = written(tmp_path, table(header="day,a temp,b"))
-    assert refusal(path, target="atemp") == "There is no column 'atemp' in data.csv: did you mean 'a temp'?"
+    assert refusal(path, target="atemp") == "there is no column 'atemp' in data.csv; did you mean 'a temp'?"
     assert refusal(path, target="day") == "data.csv, column 'day' cannot be both time and a target or feature."
-    assert refusal(tmp_path / "dta.csv").startswith("There is no file dta.csv: did you mean")
+    assert refusal(tmp_path / "dta.csv").startswith("there is no file dta.csv; did you mean")
     assert "is a folder" in refusal(tmp_path)
     assert "is no file that can be read twice" in refusal(Path("/dev/null"))
 

@@ -92,11 +92,16 @@ def test_a_date_needs_time_stamps():
         ({"series": "co2", "gaps": "carry"}, "gaps belongs to csv; series = 'co2' brings its own"),
         (
             {"series": "co2", "train": 1.5},
-            r"1\.5 is no share: write a number from 0 to 1, a whole number of rows, or an",
+            r"write a share below 1 like 0\.7, a whole number of rows, or an ISO date",
         ),
-        ({"series": "co2", "train": -3}, "-3 rows cannot be"),
-        ({"series": "co2", "train": True}, "train"),
-        ({"series": "co2", "train": "1990-13-01"}, "'1990-13-01' is no ISO date, 1990-01-31 would be one"),
+        ({"series": "co2", "train": -3}, "write a share below 1"),
+        ({"series": "co2", "train": True}, "write a share below 1"),
+        ({"series": "co2", "validation": False}, "write a share below 1"),
+        ({"series": "co2", "test": True}, "write a share below 1"),
+        ({"series": "co2", "train": float("nan")}, "write a share below 1"),
+        ({"series": "co2", "train": [0.7]}, "write a share below 1"),
+        ({"csv": "a.csv", "target": 5}, "write a column's name in quotation marks"),
+        ({"series": "co2", "train": "1990-13-01"}, "or an ISO date like"),
         (
             {"series": "co2", "train": 0.8, "validation": 0.2},
             r"train = 0\.8, validation = 0\.2 and the test part are more",
@@ -160,7 +165,7 @@ def test_settings_survive_the_manifest():
 def test_columns_of_a_series_can_be_chosen():
     """In the order of the series; the target's own past always goes in."""
     housing = DataSpec(series="airline", features=["passenger"])
-    with pytest.raises(DataError, match=r"no column 'passenger' in the series airline: did you mean 'passengers'"):
+    with pytest.raises(DataError, match=r"no column 'passenger' in the series airline; did you mean 'passengers'"):
         prepare(housing, WindowSpec(length=2))
     assert prepare(DataSpec(series="airline"), WindowSpec(length=2)).series.columns == ("passengers",)
 

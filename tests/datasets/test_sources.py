@@ -181,9 +181,9 @@ def test_rows_that_are_no_time_series_want_to_be_asked_for():
 
 def test_an_unknown_name_gets_a_near_one():
     """A typing error is answered with what was probably meant."""
-    with pytest.raises(DataError, match=r"There is no series 'airlines': did you mean 'airline'\?"):
+    with pytest.raises(DataError, match=r"there is no series 'airlines'; did you mean 'airline'\?"):
         load("airlines")
-    with pytest.raises(DataError, match=r"There is no series 'xyz': known are co2, sunspots"):
+    with pytest.raises(DataError, match=r"there is no series 'xyz'; known: co2, sunspots"):
         describe("xyz")
 
 
