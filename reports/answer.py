@@ -23,6 +23,9 @@ from reports.wording import (
     within,
 )
 
+# How a sentence calls a naive forecast, and its name in the records.
+BASELINES = {"persistence": "persistence", "the seasonal naive forecast": "seasonal naive"}
+
 
 @dataclass(frozen=True)
 class CaseAnswer:
@@ -116,7 +119,7 @@ def _whole_training(case: Case, comparison: CaseComparison) -> str:
 def _forecasts(run: Run, groups: list[Group], comparison: CaseComparison) -> list[str]:
     """At least one sentence: whether equal models forecast alike, and whether any beats what needs no network."""
     members = len(comparison.rivals) + 1
-    agreement, (beaten, unbeaten) = _agreement(comparison), _verdict(groups)
+    agreement, (beaten, unbeaten) = _agreement(comparison), _verdict(run, groups)
     if agreement and beaten and members == len(groups):
         told = [f"{_together(members, 'forecast')} {agreement} and {beaten}"]
     else:
@@ -136,13 +139,18 @@ def _agreement(comparison: CaseComparison) -> str:
     return "" if found is None else f"agree within {within(found)} in test MSE"
 
 
-def _verdict(groups: list[Group]) -> tuple[str, list[str]]:
+def _verdict(run: Run, groups: list[Group]) -> tuple[str, list[str]]:
     """What all of them beat with every seed, then a clause on each naive forecast that some do not."""
     naive = {"persistence": "skill_persistence"}
     if all(o.scores.skill_seasonal is not None for group in groups for o in group.outcomes.values()):
         naive["the seasonal naive forecast"] = "skill_seasonal"
-    beaten, others = [], []
+    exact = [name for name in naive if run.exact(groups[0].case, BASELINES[name])]
+    beaten: list[str] = []
+    lost: dict[str, str] = {}
+    others = [f"{name} is exact here, so no forecast can beat it" for name in exact]
     for name, skill in naive.items():
+        if name in exact:
+            continue
         winners = [group for group in groups if all(getattr(o.scores, skill) > 0 for o in group.outcomes.values())]
         if len(winners) == len(groups):
             beaten.append(name)
@@ -150,7 +158,10 @@ def _verdict(groups: list[Group]) -> tuple[str, list[str]]:
             names = listed([backend_name(group.backend) for group in winners])
             others.append(f"only {names} {'beats' if len(winners) == 1 else 'beat'} {name} with every seed")
         else:
-            others.append(f"no forecast beats {name} with every seed ({_skills(groups, skill)}), so none is good")
+            lost[name] = _skills(groups, skill)
+    if lost:
+        names, skills = " or ".join(lost), listed(list(lost.values()))
+        others.append(f"no forecast beats {names} with every seed ({skills}), so none is good")
     verb = "beats" if len(groups) == 1 else "beat"
     return (f"{verb} {listed(beaten)}" if beaten else ""), others
 
@@ -199,6 +210,12 @@ def _limits(run: Run, comparisons: Comparisons) -> tuple[str, ...]:
         shown = "no range is shown" if most == 1 else "the ranges shown are what was seen, no more"
         seeds = plural(most, "seed") if fewest == most else f"{fewest} to {most} seeds"
         told.append(f"{seeds} cannot carry a 95 % interval of a median, {ENOUGH} can: {shown}.")
+    told += [
+        f"{case_name(case)}: MSE, RMSE, MAE and skill are pooled over {number} targets, each in its own unit, "
+        "so the target with the largest scale dominates them."
+        for case in run.manifest.cases
+        if (number := run.targets(case)) > 1
+    ]
     if len(run.hosts()) > 1:
         told.append(f"Trials ran on {plural(len(run.hosts()), 'host')}: ratios are made within a host only.")
     rounds = [ratio for c in comparisons.values() for ratio in c.rivals if ratio.epoch and not ratio.epoch.single]

@@ -107,6 +107,10 @@ class Run:
     def data(self, case: Case) -> Data:
         return self.manifest.data[case.data]
 
+    def exact(self, case: Case, naive: str) -> bool:
+        """Whether a naive forecast makes no error at all, so that skill against it has no finite value."""
+        return any(b.name == naive and b.scores.mse == 0 for b in self.data(case).baselines)
+
     def targets(self, case: Case) -> int:
         """How many series are forecast at once: a row of truth holds all of them for every step ahead."""
         truth = self.data(case).test_truth

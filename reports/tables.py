@@ -1,6 +1,7 @@
 """The tables of results: what each backend scored and how long it took, baselines and speed ratios included."""
 
 from collections.abc import Callable
+from math import inf
 
 from benchmarks.runner.records import Baseline, Outcome, Trial
 from reports.comparison import Comparisons
@@ -43,7 +44,7 @@ def main(run: Run, comparisons: Comparisons) -> Table:
             Cell(case_name(group.case)),
             backend_cell(group),
             measured(over_seeds(group, lambda o: o.scores.mse), four_digits),
-            skill_cell(group, lambda o: o.scores.skill_persistence),
+            skill_cell(run, group, "persistence", lambda o: o.scores.skill_persistence),
             measured(over_seeds(group, lambda o: o.times.training), factor=total_factor, notes=warnings(group)),
             measured(
                 over_seeds(group, lambda o: steady_epoch(o.times.epochs)), factor=epoch_factor, notes=warnings(group)
@@ -54,7 +55,7 @@ def main(run: Run, comparisons: Comparisons) -> Table:
         for group in groups
     ]
     for label, baseline in baselines(run):
-        mse, skill = number(baseline.scores.mse, four_digits), _skill(baseline.scores.skill_persistence)
+        mse, skill = number(baseline.scores.mse, four_digits), _skill(baseline.scores.skill_persistence, "persistence")
         rows.append(row(Cell(label), Cell(baseline.name), mse, skill, *[_blank()] * 4, kind="baseline"))
     caption = (
         f"{run.mode.capitalize()} mode, {spread_words(run)}. Skill is the share of persistence's squared error that a "
@@ -86,8 +87,8 @@ def scores(run: Run) -> Table:
             measured(over_seeds(group, lambda o: o.scores.mse), four_digits),
             measured(over_seeds(group, lambda o: o.scores.rmse), four_digits),
             measured(over_seeds(group, lambda o: o.scores.mae), four_digits),
-            skill_cell(group, lambda o: o.scores.skill_persistence),
-            skill_cell(group, lambda o: o.scores.skill_seasonal),
+            skill_cell(run, group, "persistence", lambda o: o.scores.skill_persistence),
+            skill_cell(run, group, "seasonal naive", lambda o: o.scores.skill_seasonal),
             measured(over_seeds(group, lambda o: float(o.parameter_count)), whole),
             records_cell(group),
         )
@@ -96,9 +97,10 @@ def scores(run: Run) -> Table:
     for label, baseline in baselines(run):
         found = baseline.scores
         figures = (number(value, four_digits) for value in (found.mse, found.rmse, found.mae))
-        skills = (_skill(found.skill_persistence), _skill(found.skill_seasonal))
+        skills = (_skill(found.skill_persistence, "persistence"), _skill(found.skill_seasonal, "seasonal naive"))
         name = Cell(baseline.name, notes=(f"{baseline.name}: {baseline.explanation}",))
         rows.append(row(Cell(label), name, _blank(), *figures, *skills, _blank(), _blank(), kind="baseline"))
+    over = _words(repeats(run.groups))
     caption = f"On the test part, {over}. Skill is 1 less the MSE over the naive forecast's MSE."
     return Table("scores", "Scores", caption, columns, tuple(rows))
 
@@ -187,7 +189,9 @@ def links(*groups: Group) -> tuple[Link, ...]:
     return tuple(link(group, trial) for group in groups for trial in group.trials)
 
 
-def skill_cell(group: Group, figure: Callable[[Outcome], float | None]) -> Cell:
+def skill_cell(run: Run, group: Group, naive: str, figure: Callable[[Outcome], float | None]) -> Cell:
+    if group.outcomes and run.exact(group.case, naive):
+        return _beaten_by(naive)
     found = over_seeds(group, figure)
     return measured(found, signed, tone="bad" if found and found.low <= 0 else "")
 
@@ -238,8 +242,15 @@ def _median(values: tuple[float, ...]) -> float | None:
     return sorted(values)[len(values) // 2] if values else None
 
 
-def _skill(value: float | None) -> Cell:
+def _skill(value: float | None, naive: str) -> Cell:
+    if value == -inf:  # any error at all, against none
+        return _beaten_by(naive)
     return number(value, signed, tone="bad" if value is not None and value < 0 else "")
+
+
+def _beaten_by(naive: str) -> Cell:
+    why = f"{naive} is exact on this test part: it cannot be beaten, and skill against it has no finite value"
+    return Cell("undefined", notes=(sentence(why),), tone="muted")
 
 
 def _blank() -> Cell:

@@ -53,7 +53,8 @@ def _one(run: Run, case: Case) -> Figure | None:
             forecast = _first_step(outcome.predictions)
             upper.plot(times, forecast, **style)
             lower.plot(times, forecast - truth, **style)
-        _persistence_band(lower, data)
+        if run.targets(case) == 1:  # its RMSE is over all targets, and only the first is drawn
+            _persistence_band(lower, data)
         upper.set_title(_axis(data.title, data.unit))
         lower.set_title(_axis("forecast − truth", data.unit))
         lower.axhline(0, color=FAINT, linewidth=0.8)
@@ -61,9 +62,10 @@ def _one(run: Run, case: Case) -> Figure | None:
         legend(canvas, upper)
         svg = to_svg(canvas)
     step = "" if data.horizon == 1 else f" one {data.step} ahead"
+    band = "; the grey band is ± the RMSE of persistence" if run.targets(case) == 1 else ", for the first target"
     caption = (
         f"{case_name(case)}, {run.mode} mode, seed {seed}: the last {plural(len(times), data.step)} of the test part, "
-        f"forecast{step}. Below, what is left over; the grey band is ± the RMSE of persistence."
+        f"forecast{step}. Below, what is left over{band}."
         f"{shown(len(run.manifest.cases))}"
     )
     errors = "; ".join(f"{backend_name(g.backend)} RMSE {four_digits(o.scores.rmse)} {data.unit}" for g, o in drawn)
@@ -96,32 +98,43 @@ def _axis(label: str, unit: str) -> str:
 
 
 def by_horizon(run: Run) -> Figure | None:
-    """RMSE at each step ahead, the median over seeds; only where a forecast has several steps."""
+    """RMSE at each step ahead, the median over seeds; only where a forecast has several steps.
+
+    Targets differ in unit, so each has a panel of its own and none is averaged with another.
+    """
     cases = [case for case in run.manifest.cases if case.horizon > 1 and _any(run, case)]
     if not cases:
         return None
-    drawn = cases[:PANELS]
+    panels = [(case, target) for case in cases for target in range(run.targets(case))]
+    drawn = panels[:PANELS]
     with styled("horizon"):
         canvas = Canvas(figsize=(WIDTH, 0.6 + 2.1 * len(drawn)), layout="constrained")
         grid = canvas.subplots(len(drawn), 1, squeeze=False)[:, 0]
-        for axes, case in zip(grid, drawn, strict=True):
-            truth = np.array(run.data(case).test_truth)
-            steps = np.arange(1, truth.shape[1] + 1)
+        for axes, (case, target) in zip(grid, drawn, strict=True):
+            steps = np.arange(1, case.horizon + 1)
             for group in _any(run, case):
-                errors = [np.array(o.predictions) - truth for o in group.outcomes.values()]
-                values = np.array([np.sqrt(np.mean(error**2, axis=0)) for error in errors])  # (seeds, H)
+                values = step_errors(run, group)[:, :, target]
                 axes.plot(steps, np.median(values, axis=0), marker="o", markersize=3, **line_style(group.backend))
                 low, high = values.min(axis=0), values.max(axis=0)
                 axes.fill_between(steps, low, high, color=colour(group.backend), alpha=0.12, linewidth=0)
-            axes.set_title(brief(case_name(case)))
+            several = f", target {target + 1}" if run.targets(case) > 1 else ""
+            axes.set_title(brief(case_name(case)) + several)
             axes.set_ylim(bottom=0)
             axes.set_ylabel(_axis("RMSE", run.data(case).unit))
             axes.grid(axis="y")
         grid[-1].set_xlabel("steps ahead")
         legend(canvas, grid[0])
         svg = to_svg(canvas)
-    caption = f"Median over the seeds in the band from lowest to highest.{shown(len(cases))}"
+    caption = f"Median over the seeds in the band from lowest to highest.{shown(len(panels))}"
     return Figure("horizon", "Error by horizon", caption, "RMSE against steps ahead, a line a backend.", svg)
+
+
+def step_errors(run: Run, group: Group) -> np.ndarray:
+    """(seeds, H, targets) RMSE: a row of truth holds the targets of one step side by side."""
+    truth = np.array(run.data(group.case).test_truth)
+    errors = np.array([outcome.predictions for outcome in group.outcomes.values()]) - truth
+    roots: np.ndarray = np.sqrt(np.mean(errors**2, axis=1))
+    return roots.reshape(-1, group.case.horizon, run.targets(group.case))
 
 
 def _any(run: Run, case: Case) -> list[Group]:

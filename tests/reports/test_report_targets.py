@@ -1,0 +1,80 @@
+"""Several targets in one forecast, and naive forecasts that make no error."""
+
+import numpy as np
+import pytest
+import synthetic_run
+from synthetic_run import change
+
+from reports import tables
+from reports.answer import answer
+from reports.comparison import compare
+from reports.figures.forecast import by_horizon, step_errors
+from reports.run import Run
+
+
+def run_of(manifest, certificate, trials):
+    return Run(manifest, certificate, tuple(trials))
+
+
+@pytest.fixture(scope="module")
+def two_targets():
+    """Three steps of two targets: rows of truth hold six values."""
+    manifest, certificate, trials = synthetic_run.records(cells=("gru",), epochs=4, weeks=30, horizon=6)
+    case = manifest.cases[0].model_copy(update={"horizon": 3})
+    return run_of(manifest.model_copy(update={"cases": (case,)}), certificate, trials)
+
+
+@pytest.fixture(scope="module")
+def exact():
+    """Persistence without an error, as on a test part that never changes."""
+    manifest, certificate, trials = synthetic_run.records(cells=("gru",), epochs=4, weeks=30)
+    data = manifest.data["co2"]
+    skilled = [b.scores.model_copy(update={"skill_persistence": float("-inf")}) for b in data.baselines]
+    skilled[0] = skilled[0].model_copy(update={"mse": 0.0, "skill_persistence": 0.0})
+    baselines = tuple(b.model_copy(update={"scores": s}) for b, s in zip(data.baselines, skilled, strict=True))
+    data = data.model_copy(update={"baselines": baselines})
+    lost = {"skill_persistence": float("-inf")}
+    trials = [change(t, scores=t.outcome.scores.model_copy(update=lost)) for t in trials]
+    return run_of(manifest.model_copy(update={"data": {"co2": data}}), certificate, trials)
+
+
+def test_error_by_horizon_has_a_panel_a_target_and_a_point_a_step(two_targets):
+    group = two_targets.groups[0]
+    found = step_errors(two_targets, group)
+    assert found.shape == (3, 3, 2)
+    error = np.array(group.outcomes[1].predictions) - np.array(two_targets.manifest.data["co2"].test_truth)
+    assert found[0, 1, 1] == pytest.approx(np.sqrt(np.mean(error[:, 3] ** 2)))
+    drawing = by_horizon(two_targets).svg
+    assert "target 1" in drawing
+    assert "target 2" in drawing
+
+
+def test_scores_pooled_over_targets_say_so(two_targets):
+    limits = answer(two_targets, compare(two_targets)).limits
+    assert any("pooled over 2 targets, each in its own unit" in words for words in limits)
+
+
+def test_a_naive_forecast_without_error_is_called_exact(exact):
+    (case,) = answer(exact, compare(exact)).cases
+    assert "; persistence is exact here, so no forecast can beat it." in case.lead
+    assert "not finite" not in case.lead
+    assert "so none is good" not in case.lead
+
+
+def test_skill_against_an_exact_forecast_is_undefined_and_says_why(exact):
+    rows = {row.cells[1].text: row.cells[3] for row in tables.main(exact, compare(exact)).rows}
+    assert rows["Flax"].text == rows["training mean"].text == "undefined"
+    assert rows["Flax"].notes[0].startswith("Persistence is exact on this test part: it cannot be beaten")
+
+
+def test_forecasts_that_lose_to_everything_are_condemned_once():
+    manifest, certificate, trials = synthetic_run.records(cells=("gru",), epochs=4, weeks=30)
+    lost = {"skill_persistence": -0.02, "skill_seasonal": -0.5}
+    run = run_of(
+        manifest,
+        certificate,
+        [change(t, scores=t.outcome.scores.model_copy(update=lost)) for t in trials],
+    )
+    (case,) = answer(run, compare(run)).cases
+    assert case.lead.count("so none is good") == 1
+    assert "no forecast beats persistence or the seasonal naive forecast with every seed (skill" in case.lead
