@@ -61,7 +61,7 @@ def own_name(arguments: argparse.Namespace) -> str | None:
 def _own_data(arguments: argparse.Namespace) -> dict[str, Any]:
     if arguments.target is None:
         raise UserError("--csv needs --target, the column to forecast, as in --csv sales.csv --target units")
-    path = Path(arguments.csv)
+    path = Path(arguments.csv).expanduser()
     data: dict[str, Any] = {"csv": str(path.resolve()), "target": _words(arguments.target, "--target")}
     if arguments.time is not None:
         data["time"] = arguments.time

@@ -12,6 +12,7 @@ import synthetic_run
 from synthetic_run import change, fail
 
 import reports
+from benchmarks.runner import storage
 from benchmarks.runner.storage import RecordError
 
 ROOT = Path(__file__).parents[2]
@@ -98,7 +99,7 @@ def test_a_write_that_fails_leaves_no_temporary_file(run_of, records, monkeypatc
     def full(source, target):
         raise OSError("no space left")
 
-    monkeypatch.setattr(reports.os, "replace", full)
+    monkeypatch.setattr(storage.os, "replace", full)
     with pytest.raises(OSError, match="no space left"):
         reports.write(folder)
     assert not list(folder.rglob("*.tmp"))
