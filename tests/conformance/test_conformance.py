@@ -35,6 +35,7 @@ def test_conforms_in_float64(backend):
     assert status == 0, said
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("backend", [name for name in GOOD if name != "reference"])
 def test_conforms_in_float32(backend):
     """What is timed; the float64 suite shows the rest."""

@@ -172,7 +172,7 @@ def test_rows_that_are_no_time_series_want_to_be_asked_for():
     """Windows over districts are no forecast: the setting must say what is done, and the notes too."""
     housing = loaded("housing")
     spec = DataSpec(series="housing", order="rows", scaling="minmax", train=0.67, validation=0)
-    with pytest.raises(DataError, match='housing is no time series: set order = "rows"'):
+    with pytest.raises(DataError, match=r'housing is no time series: .* set data.order = "rows"'):
         cut(housing, spec.model_copy(update={"order": "time"}), WindowSpec(length=20))
     windows = cut(housing, spec, WindowSpec(length=20))
     assert len(windows.validation) == 0
