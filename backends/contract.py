@@ -1,25 +1,22 @@
-"""What a backend is: the layers it must know, the weights it must speak, the two protocols it must keep.
+"""What a backend is: what it is told, what it gives back, the two protocols it must keep. NumPy only.
 
-NumPy only. Arrays are (N, T, F) going in and (N, H) coming out; weights are canonical:
-
-- a recurrent layer has `kernel` (F, gates*units), `recurrent_kernel` (units, gates*units) and one `bias`
-  (gates*units,), the gates side by side: lstm `i f g o`, gru `r z n`, rnn a single one;
-- a dense layer has `kernel` (F, units) and `bias` (units,);
-- a parameter's name is its layer's position and its own name: `0.kernel`, `0.recurrent_kernel`, `1.bias`.
+Windows are (N, T, F) going in and (N, H) coming out. Weights, gradients, moments and masks go by canonical names and in
+canonical layout, see backends/layers.py.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Literal, Protocol
+from dataclasses import dataclass, field
+from typing import Literal, Protocol, TypeVar
 
 import numpy as np
 
+from backends.model import ModelSpec
+
 Array = np.ndarray
 Weights = Mapping[str, np.ndarray]
-Cell = Literal["lstm", "gru", "rnn"]
 Dtype = Literal["float32", "float64"]
-
-GATES: Mapping[str, int] = {"lstm": 4, "gru": 3, "rnn": 1}
+Loss = Literal["mse", "mae", "huber"]
+Named = TypeVar("Named")
 
 
 class BackendError(ValueError):
@@ -27,81 +24,117 @@ class BackendError(ValueError):
 
 
 @dataclass(frozen=True)
-class Recurrent:
-    """A recurrent layer: (N, T, F) to (N, T, units) with `sequences`, else the last output (N, units)."""
+class Objective:
+    """What is minimised: the mean of a loss over windows and outputs, and l2 times the sum of squares of some kernels.
 
-    cell: Cell
-    units: int
-    sequences: bool = False
+    loss: of an error e: "mse" e², "mae" |e|, "huber" e²/2 where |e| ≤ 1, else |e| - 1/2.
+    l2: Keras' kernel_regularizer=l2(...); `l2_on` names the parameters, as in ("0.kernel",).
+    """
 
-
-@dataclass(frozen=True)
-class Dense:
-    """An affine layer without activation: (N, F) to (N, units)."""
-
-    units: int
-
-
-Layer = Recurrent | Dense
-
-
-@dataclass(frozen=True)
-class ModelSpec:
-    """A model is a sequence of layers; the last one gives the H outputs."""
-
-    layers: tuple[Layer, ...]
-
-    def shapes(self, features: int) -> dict[str, tuple[int, ...]]:
-        """Name and shape of every canonical parameter, for inputs of `features` features."""
-        shapes: dict[str, tuple[int, ...]] = {}
-        width = features
-        for position, layer in enumerate(self.layers):
-            columns = layer.units
-            if isinstance(layer, Recurrent):
-                columns *= GATES[layer.cell]
-                shapes[f"{position}.recurrent_kernel"] = (layer.units, columns)
-            shapes[f"{position}.kernel"] = (width, columns)
-            shapes[f"{position}.bias"] = (columns,)
-            width = layer.units
-        return shapes
-
-
-def forecaster(cell: Cell, *, units: int, layers: int, horizon: int) -> ModelSpec:
-    """The standard model: `layers` recurrent layers of `units`, then a dense head of `horizon` outputs."""
-    recurrent = (Recurrent(cell, units, sequences=depth < layers - 1) for depth in range(layers))
-    return ModelSpec((*recurrent, Dense(horizon)))
+    loss: Loss = "mse"
+    l2: float = 0.0
+    l2_on: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class Adam:
-    """Adam (Kingma & Ba 2015, algorithm 1), epsilon added to the square root of the corrected second moment."""
+    """Adam (Kingma & Ba 2015, algorithm 1), epsilon added to the square root of the corrected second moment.
 
-    learning_rate: float = 1e-3
+    clip_norm: a gradient of the objective whose norm over all parameters is greater is scaled down to it, first.
+    weight_decay: times the weights, is added to the gradient of every parameter, biases too (PyTorch's Adam), then.
+    """
+
     beta1: float = 0.9
     beta2: float = 0.999
     epsilon: float = 1e-8
+    clip_norm: float | None = None
+    weight_decay: float = 0.0
+
+
+@dataclass(frozen=True)
+class Steps:
+    """Some steps of training.
+
+    order: (steps, batch), integer row indices into the resident x and y.
+    rates: (steps,) learning rates.
+    masks: dropout masks by name, (steps, batch, ...); see ModelSpec.masks for the rest. A mask that is not there
+    drops nothing, so that without any a model trains as it predicts.
+    """
+
+    order: Array
+    rates: Array
+    masks: Mapping[str, Array] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.order)
+
+    def __getitem__(self, some: slice) -> "Steps":
+        return Steps(self.order[some], self.rates[some], {name: mask[some] for name, mask in self.masks.items()})
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """A model in the middle of its training: weights, Adam's first and second moments, and the steps taken so far.
+
+    What is taken from one framework may be restored in another, and training goes on as if nothing had happened.
+    """
+
+    weights: Weights
+    first: Weights
+    second: Weights
+    steps: int
+
+
+def of_layer(position: int, named: Mapping[str, Named]) -> dict[str, Named]:
+    """A layer's own weights or masks, under its own names for them."""
+    prefix = f"{position}."
+    return {name.removeprefix(prefix): value for name, value in named.items() if name.startswith(prefix)}
+
+
+def of_direction(direction: str, named: Mapping[str, Named]) -> dict[str, Named]:
+    """One direction's part of a recurrent layer's own ("" or "backward."), under the names that both share."""
+    turned = direction != ""
+    return {
+        name.removeprefix(direction): value for name, value in named.items() if name.startswith("backward.") == turned
+    }
 
 
 class Model(Protocol):
     """One model on one device, its training rows resident there."""
 
-    def train(self, order: Array) -> Array:
-        """Take one optimizer step on the mean squared error of each row of `order`.
+    def train(self, steps: Steps) -> Array:
+        """Take these optimizer steps.
 
-        order: (steps, batch), integer row indices into the resident x and y.
-        Returns the loss of each step before its update, (steps,) in the model's dtype. Returns only when the
+        Returns the objective at each step before its update, (steps,) in the model's dtype. Returns only when the
         device has finished. What the framework must trace or compile, it does on the first call: a later call
         with the same batch and no more steps than an epoch (N // batch) compiles nothing.
         """
 
-    def gradients(self, rows: Array) -> dict[str, Array]:
-        """Gradient of the mean squared error over the resident `rows` (batch,), by canonical name. Changes nothing."""
+    def gradients(self, rows: Array, masks: Weights | None = None) -> dict[str, Array]:
+        """Gradient of the objective over the resident `rows` (batch,), by canonical name. Changes nothing.
+
+        masks: (batch, ...) each.
+        """
+
+    def flow(self, rows: Array) -> dict[str, Array]:
+        """How far back a gradient reaches: the norm of the loss' derivative by the state that leaves each step.
+
+        By the layer's position, and its direction where it has two: `0`, `0.backward`. Each (T,), by lag: first the
+        state after the last step, then one step earlier, ... The state is what enters the recurrent product (the
+        lstm's h, the rmlp's memory), the norm is over batch and units, nothing is dropped. Changes nothing.
+        """
 
     def predict(self, x: Array) -> Array:
-        """(N, T, F) to (N, H), in the model's dtype."""
+        """(N, T, F) to (N, H), in the model's dtype; nothing is dropped."""
 
     def weights(self) -> dict[str, Array]:
         """The current weights, canonical. A native layer with a second bias also has `recurrent_bias`."""
+
+    def snapshot(self) -> Snapshot:
+        """Everything that training changes."""
+
+    def restore(self, snapshot: Snapshot) -> None:
+        """Go on from there."""
 
     def parameter_count(self) -> int:
         """Trained parameters, as the framework itself counts them."""
@@ -118,6 +151,7 @@ class Backend(Protocol):
     def build(
         self,
         model: ModelSpec,
+        objective: Objective,
         optimizer: Adam,
         weights: Weights | None,
         x: Array,
@@ -129,6 +163,7 @@ class Backend(Protocol):
         """A model with x (N, T, F) and y (N, H) resident.
 
         weights: canonical initial weights (matched mode: one trained bias per gate, `optimizer` to the letter),
-        or None for native mode: the framework's own layers, initialisation (from `seed`), biases and optimizer
-        defaults, with `optimizer.learning_rate` alone.
+        or None for native mode: the framework's own layers, initialisation and dropout (both from `seed`), biases
+        and optimizer defaults; learning rates, clipping and weight decay are as asked in both modes. A
+        `BackendError` names the layer that the framework has not.
         """

@@ -19,7 +19,11 @@ import numpy as np
 import optax
 from flax import nnx
 
-from backends.contract import Adam, Array, Dtype, Layer, ModelSpec, Recurrent, Weights
+from backends.contract import Adam, Array, Dtype, Objective, Steps, Weights
+from backends.layers import Dense, Layer
+from backends.model import ModelSpec
+from backends.not_yet import NotYet, refuse
+from backends.recurrent import Recurrent
 
 RECURRENT = {"lstm": nnx.OptimizedLSTMCell, "gru": nnx.GRUCell, "rnn": nnx.SimpleCell}
 NAMES = {
@@ -58,6 +62,7 @@ class FlaxBackend:
     def build(
         self,
         model: ModelSpec,
+        objective: Objective,
         optimizer: Adam,
         weights: Weights | None,
         x: Array,
@@ -66,7 +71,8 @@ class FlaxBackend:
         dtype: Dtype,
         seed: int,
     ) -> "FlaxModel":
-        network = Network(model, x.shape[2], dtype, nnx.Rngs(seed))
+        refuse("Flax", model, objective, optimizer)
+        network = Network(model, x.shape[2], x.shape[1], dtype, nnx.Rngs(seed))
         if weights is not None:
             load_weights(network, weights)
         return FlaxModel(network, adam(optimizer, native=weights is None), jnp.asarray(x, dtype), jnp.asarray(y, dtype))
@@ -75,11 +81,10 @@ class FlaxBackend:
 class Network(nnx.Module):
     """(N, T, F) to (N, H)."""
 
-    def __init__(self, model: ModelSpec, features: int, dtype: Dtype, rngs: nnx.Rngs) -> None:
-        widths = (features, *(layer.units for layer in model.layers))
+    def __init__(self, model: ModelSpec, features: int, window: int, dtype: Dtype, rngs: nnx.Rngs) -> None:
         self.specs = model.layers
         self.layers = nnx.List(
-            [make_layer(spec, width, dtype, rngs) for spec, width in zip(self.specs, widths, strict=False)]
+            [make_layer(spec, shape[-1], dtype, rngs) for _, spec, shape in model.walk(features, window)]
         )
 
     def __call__(self, x: jax.Array) -> jax.Array:
@@ -96,6 +101,7 @@ def make_layer(spec: Layer, width: int, dtype: Dtype, rngs: nnx.Rngs) -> nnx.Mod
     """The framework's own layer for inputs of `width` features."""
     if isinstance(spec, Recurrent):
         return nnx.RNN(RECURRENT[spec.cell](width, spec.units, dtype=dtype, param_dtype=dtype, rngs=rngs))
+    assert isinstance(spec, Dense)
     return nnx.Linear(width, spec.units, dtype=dtype, param_dtype=dtype, rngs=rngs)
 
 
@@ -126,13 +132,13 @@ def canonical(variables: dict[str, Any]) -> dict[str, Array]:
 
 
 def adam(spec: Adam, *, native: bool) -> optax.GradientTransformation:
-    """Optax' defaults are those of the paper, so matched and native differ in nothing but what is asked."""
+    """The step before its learning rate. Optax' defaults are those of the paper: native differs in nothing."""
     if native:
-        return optax.adam(spec.learning_rate)
-    return optax.adam(spec.learning_rate, b1=spec.beta1, b2=spec.beta2, eps=spec.epsilon)
+        return optax.scale_by_adam()
+    return optax.scale_by_adam(b1=spec.beta1, b2=spec.beta2, eps=spec.epsilon)
 
 
-class FlaxModel:
+class FlaxModel(NotYet):
     """Keeps the contract of backends.contract.Model."""
 
     def __init__(self, network: Network, optimizer: optax.GradientTransformation, x: jax.Array, y: jax.Array) -> None:
@@ -150,7 +156,14 @@ class FlaxModel:
 
     @partial(jax.jit, static_argnums=0, donate_argnums=(1, 2))
     def _epoch(
-        self, params: nnx.State, moments: optax.OptState, x: jax.Array, y: jax.Array, order: jax.Array, steps: int
+        self,
+        params: nnx.State,
+        moments: optax.OptState,
+        x: jax.Array,
+        y: jax.Array,
+        order: jax.Array,
+        rates: jax.Array,
+        steps: int,
     ) -> Carry:
         """The first `steps` rows of `order`: the count is an argument, so that one program serves any of them."""
 
@@ -158,19 +171,22 @@ class FlaxModel:
             params, moments, losses = carry
             rows = order[index]
             loss, gradients = jax.value_and_grad(self._loss)(params, x[rows], y[rows])
-            updates, moments = self._optimizer.update(gradients, moments, params)
+            directions, moments = self._optimizer.update(gradients, moments, params)
+            updates = jax.tree.map(lambda direction: -rates[index] * direction, directions)
             return optax.apply_updates(params, updates), moments, losses.at[index].set(loss)
 
         return jax.lax.fori_loop(0, steps, step, (params, moments, jnp.zeros(len(order), y.dtype)))
 
-    def train(self, order: Array) -> Array:
-        steps, batch = order.shape
-        padded = np.zeros((max(steps, len(self._x) // batch), batch), np.int32)
-        padded[:steps] = order
-        self._params, self._moments, losses = self._epoch(self._params, self._moments, self._x, self._y, padded, steps)
-        return np.asarray(losses)[:steps]
+    def train(self, steps: Steps) -> Array:
+        count, batch = steps.order.shape
+        lacking = max(0, len(self._x) // batch - count)
+        order = np.pad(steps.order, ((0, lacking), (0, 0))).astype(np.int32)
+        rates = np.pad(steps.rates, (0, lacking)).astype(self._y.dtype)
+        state = (self._params, self._moments)
+        self._params, self._moments, losses = self._epoch(*state, self._x, self._y, order, rates, count)
+        return np.asarray(losses)[:count]
 
-    def gradients(self, rows: Array) -> dict[str, Array]:
+    def gradients(self, rows: Array, masks: Weights | None = None) -> dict[str, Array]:
         gradients = jax.jit(jax.grad(self._loss))(self._params, self._x[rows], self._y[rows])
         return canonical(parameters(self._specs, gradients))
 

@@ -20,8 +20,12 @@ import sys
 
 import numpy as np
 
-from backends.contract import Adam, Array, BackendError, Dtype, Layer, ModelSpec, Recurrent, Weights
+from backends.contract import Adam, Array, BackendError, Dtype, Objective, Steps, Weights
 from backends.keras_engines import Engine, Jax, KerasLayer, Network, Optimizer, Tensor, TensorFlow, Torch
+from backends.layers import Dense, Layer
+from backends.model import ModelSpec
+from backends.not_yet import NotYet, refuse
+from backends.recurrent import Recurrent
 
 ENGINES: dict[str, type[Engine]] = {"keras": TensorFlow, "keras-jax": Jax, "keras-torch": Torch}
 RECURRENT = {"lstm": "LSTM", "gru": "GRU", "rnn": "SimpleRNN"}
@@ -62,6 +66,7 @@ class KerasBackend:
     def build(
         self,
         model: ModelSpec,
+        objective: Objective,
         optimizer: Adam,
         weights: Weights | None,
         x: Array,
@@ -72,22 +77,25 @@ class KerasBackend:
     ) -> "KerasModel":
         import keras
 
+        refuse("Keras", model, objective, optimizer)
         random.seed(seed)  # all that layers draw on; keras.utils.set_random_seed would import TensorFlow on any engine
         native = weights is None
         layers = [make_layer(spec, dtype, native=native) for spec in model.layers]
         network = keras.Sequential([keras.Input(x.shape[1:], dtype=dtype), *layers])
         if weights is not None:
             load_weights(model.layers, network, weights)
-        engine = self._engine(network, adam(optimizer, native=native), x.astype(dtype), y.astype(dtype))
-        return KerasModel(model.layers, network, engine, native=native)
+        stepper = adam(optimizer, native=native)
+        engine = self._engine(network, stepper, x.astype(dtype), y.astype(dtype))
+        return KerasModel(model.layers, network, stepper, engine, native=native)
 
 
 def make_layer(spec: Layer, dtype: Dtype, *, native: bool) -> KerasLayer:
     """The framework's own layer, rolled: unrolled, XLA compiles four times as long and only the GRU gains by it."""
     from keras import layers
 
-    if not isinstance(spec, Recurrent):
+    if isinstance(spec, Dense):
         return layers.Dense(spec.units, dtype=dtype)
+    assert isinstance(spec, Recurrent)
     frozen = {} if native or spec.cell != "gru" else {"bias_constraint": first_row}
     return getattr(layers, RECURRENT[spec.cell])(spec.units, return_sequences=spec.sequences, dtype=dtype, **frozen)
 
@@ -142,12 +150,12 @@ def adam(spec: Adam, *, native: bool) -> Optimizer:
     import keras
 
     if native:
-        return keras.optimizers.Adam(spec.learning_rate)
+        return keras.optimizers.Adam()
     return fused_adam(spec) if keras.backend.backend() == "torch" else matched_adam(spec)
 
 
 def matched_adam(spec: Adam) -> Optimizer:
-    """Epsilon where the paper has it, and the learning rate in double."""
+    """Epsilon where the paper has it, and the learning rate in double: the engine's loop sets `rate` at each step."""
     import keras
     from keras import ops
 
@@ -161,7 +169,7 @@ def matched_adam(spec: Adam) -> Optimizer:
             step = ops.cast(self.iterations + 1, variable.dtype)
             m_hat = m / -ops.expm1(step * math.log(spec.beta1))
             v_hat = v / -ops.expm1(step * math.log(spec.beta2))
-            self.assign_sub(variable, m_hat * spec.learning_rate / (ops.sqrt(v_hat) + spec.epsilon))
+            self.assign_sub(variable, m_hat * self.rate / (ops.sqrt(v_hat) + spec.epsilon))
 
     return MatchedAdam()
 
@@ -171,7 +179,7 @@ def fused_adam(spec: Adam) -> Optimizer:
     import keras
     from torch.optim.adam import adam as torch_adam
 
-    settings = {"lr": spec.learning_rate, "beta1": spec.beta1, "beta2": spec.beta2, "eps": spec.epsilon}
+    settings = {"beta1": spec.beta1, "beta2": spec.beta2, "eps": spec.epsilon}
     settings |= {"weight_decay": 0.0, "amsgrad": False, "maximize": False, "fused": True}
 
     class FusedAdam(keras.optimizers.Adam):
@@ -183,21 +191,28 @@ def fused_adam(spec: Adam) -> Optimizer:
                 for variables in (trainable_variables, self._momentums, self._velocities)
             )
             steps = [self.iterations.value.float() for _ in values]
-            torch_adam(values, list(grads), m, v, [], steps, **settings)
+            torch_adam(values, list(grads), m, v, [], steps, lr=float(self.rate), **settings)
 
     return FusedAdam()
 
 
-class KerasModel:
+class KerasModel(NotYet):
     """Keeps the contract of backends.contract.Model."""
 
-    def __init__(self, specs: tuple[Layer, ...], network: Network, engine: Engine, *, native: bool) -> None:
-        self._specs, self._parameters, self._engine, self._native = specs, parameters(network), engine, native
+    def __init__(
+        self, specs: tuple[Layer, ...], network: Network, optimizer: Optimizer, engine: Engine, *, native: bool
+    ) -> None:
+        self._specs, self._parameters, self._native = specs, parameters(network), native
+        self._optimizer, self._engine = optimizer, engine
 
-    def train(self, order: Array) -> Array:
-        return self._engine.train(order)
+    def train(self, steps: Steps) -> Array:
+        if self._native:
+            if len(set(steps.rates.tolist())) > 1:
+                raise BackendError("Keras cannot change the learning rate from step to step in native mode yet")
+            self._optimizer.learning_rate = float(steps.rates[0])
+        return self._engine.train(steps.order, steps.rates)
 
-    def gradients(self, rows: Array) -> dict[str, Array]:
+    def gradients(self, rows: Array, masks: Weights | None = None) -> dict[str, Array]:
         return self._canonical(self._engine.gradients(rows))
 
     def predict(self, x: Array) -> Array:

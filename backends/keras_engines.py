@@ -28,7 +28,8 @@ class Engine(Protocol):
 
     def __init__(self, network: Network, optimizer: Optimizer, x: Array, y: Array) -> None: ...
 
-    def train(self, order: Array) -> Array: ...
+    def train(self, order: Array, rates: Array) -> Array:
+        """Each step sets the optimizer's `rate`, which is what a matched one steps by."""
 
     def gradients(self, rows: Array) -> list[Tensor]:
         """In the order of the network's trainable variables."""
@@ -44,10 +45,11 @@ def mean_squared_error(outputs: Tensor, y: Tensor) -> Tensor:
     return ops.mean(ops.square(outputs - y))
 
 
-def padded(order: Array, rows: int) -> Array:
-    """`order` with as many steps as an epoch has, so that one compiled program serves any number of them."""
+def padded(order: Array, rates: Array, rows: int, dtype: str) -> tuple[Array, Array]:
+    """Both with as many steps as an epoch has, so that one compiled program serves any number of them."""
     steps, batch = order.shape
-    return np.pad(order, ((0, max(0, rows // batch - steps)), (0, 0))).astype(np.int32)
+    lacking = max(0, rows // batch - steps)
+    return np.pad(order, ((0, lacking), (0, 0))).astype(np.int32), np.pad(rates, (0, lacking)).astype(dtype)
 
 
 def compiled_loop(program: str) -> str:
@@ -92,22 +94,24 @@ class TensorFlow:
             loss = mean_squared_error(outputs, tf.gather(self._y, rows))
         return loss, tape.gradient(loss, self._variables)
 
-    def _steps(self, order: Tensor, steps: Tensor) -> Tensor:
+    def _steps(self, order: Tensor, rates: Tensor, steps: Tensor) -> Tensor:
         import tensorflow as tf
 
         losses = tf.TensorArray(self._y.dtype, len(order))
         step = tf.constant(0)
         while step < steps:  # over a tf.range, XLA would compile anew for each number of steps
             loss, gradients = self._loss_and_gradients(order[step])
+            self._optimizer.rate = rates[step]
             self._optimizer.apply(gradients, self._network.trainable_variables)
             losses = losses.write(step, loss)
             step += 1
         return losses.stack()
 
-    def train(self, order: Array) -> Array:
+    def train(self, order: Array, rates: Array) -> Array:
         import tensorflow as tf
 
-        losses = self._epoch(tf.constant(padded(order, len(self._x))), tf.constant(len(order)))
+        full = padded(order, rates, len(self._x), self._y.dtype.name)
+        losses = self._epoch(*map(tf.constant, full), tf.constant(len(order)))
         return np.asarray(losses)[: len(order)]
 
     def gradients(self, rows: Array) -> list[Tensor]:
@@ -158,22 +162,24 @@ class Jax:
     def _loss(self, values: list[Tensor], x: Tensor, y: Tensor) -> Tensor:
         return mean_squared_error(self._forward(values, x, training=True), y)
 
-    def _steps(self, state: Tensor, x: Tensor, y: Tensor, order: Tensor, steps: Tensor) -> Tensor:
+    def _steps(self, state: Tensor, x: Tensor, y: Tensor, order: Tensor, rates: Tensor, steps: Tensor) -> Tensor:
         import jax
 
         def step(index: Tensor, carry: Tensor) -> Tensor:
             values, moments, losses = carry
             rows = order[index]
             loss, gradients = jax.value_and_grad(self._loss)(values, x[rows], y[rows])
+            self._optimizer.rate = rates[index]
             values, moments = self._optimizer.stateless_apply(moments, gradients, values)
             return values, moments, losses.at[index].set(loss)
 
         return jax.lax.fori_loop(0, steps, step, (*state, jax.numpy.zeros(len(order), y.dtype)))
 
-    def train(self, order: Array) -> Array:
+    def train(self, order: Array, rates: Array) -> Array:
         groups = (self._network.trainable_variables, self._optimizer.variables)
         state = tuple([variable.value for variable in group] for group in groups)
-        *state, losses = self._epoch(state, self._x, self._y, padded(order, len(self._x)), len(order))
+        full = padded(order, rates, len(self._x), self._y.dtype.name)
+        *state, losses = self._epoch(state, self._x, self._y, *full, len(order))
         for group, values in zip(groups, state, strict=True):
             for variable, value in zip(group, values, strict=True):
                 variable.assign(value)
@@ -218,11 +224,12 @@ class Torch:
         loss = mean_squared_error(self._network(self._x[rows], training=True), self._y[rows])
         return loss.detach(), list(torch.autograd.grad(loss, self._variables))
 
-    def train(self, order: Array) -> Array:
+    def train(self, order: Array, rates: Array) -> Array:
         import torch
 
         losses = []
-        for rows in torch.tensor(order, device=self._x.device):
+        for rows, rate in zip(torch.tensor(order, device=self._x.device), rates, strict=True):
+            self._optimizer.rate = rate
             loss, gradients = self._loss_and_gradients(rows)
             with torch.no_grad():
                 self._optimizer.apply(gradients, self._network.trainable_variables)

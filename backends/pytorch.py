@@ -1,30 +1,38 @@
-"""PyTorch: `nn.LSTM`, `nn.GRU`, `nn.RNN`, `nn.Linear`, `torch.optim.Adam`.
+"""PyTorch: `nn.LSTM`, `nn.GRU`, `nn.RNN`, `nn.Linear`, `nn.Conv1d`, `torch.optim.Adam`; other cells: pytorch_cells.py.
 
 | canonical                          | PyTorch                                                          |
 | ---------------------------------- | ---------------------------------------------------------------- |
-| `kernel` (F, gates*units)          | `weight_ih_l0` (gates*units, F): transposed                      |
-| `recurrent_kernel` (units, ...)    | `weight_hh_l0` (gates*units, units): transposed                  |
-| `bias` (gates*units,)              | `bias_ih_l0`; the second, `bias_hh_l0`, is held at zero          |
+| any layout                         | its axes in the opposite order                                   |
+| recurrent `kernel`                 | `weight_ih_l0` (gates*units, F)                                  |
+| `recurrent_kernel`                 | `weight_hh_l0` (gates*units, units)                              |
+| recurrent `bias`                   | `bias_ih_l0`; the second, `bias_hh_l0`, is held at zero          |
+| `backward.` ...                    | ... `_reverse`                                                   |
 | gates: lstm `i f g o`, gru `r z n` | the same                                                         |
-| dense `kernel` (F, units)          | `weight` (units, F): transposed                                  |
+| dense, convolution: `kernel`       | `weight` (units, F), (filters, F, width)                         |
 | native: `recurrent_bias`           | `bias_hh_l0`, trained                                            |
 """
 
+from collections.abc import Callable, Mapping
+
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.nn import functional
 
-from backends.contract import Adam, Array, Dtype, Layer, ModelSpec, Recurrent, Weights
+from backends.contract import Adam, Array, BackendError, Dtype, Objective, Snapshot, Steps, Weights, of_layer
+from backends.layers import Conv1D, Dense, Dropout, Flatten, Layer, Repeat, Shape
+from backends.model import ModelSpec
+from backends.pytorch_cells import FUSED, States, Unrolled, recurrent, recurrent_names
+from backends.recurrent import Recurrent
 
-RECURRENT = {"lstm": nn.LSTM, "gru": nn.GRU, "rnn": nn.RNN}
-NAMES = {
-    "kernel": "weight_ih_l0",
-    "recurrent_kernel": "weight_hh_l0",
-    "bias": "bias_ih_l0",
-    "recurrent_bias": "bias_hh_l0",
+NAMES = {"kernel": "weight", "bias": "bias"}
+ACTIVATIONS: Mapping[str, Callable[[Tensor], Tensor]] = {"linear": lambda x: x, "relu": torch.relu, "tanh": torch.tanh}
+LOSSES: Mapping[str, Callable[[Tensor, Tensor], Tensor]] = {
+    "mse": functional.mse_loss,
+    "mae": functional.l1_loss,
+    "huber": functional.huber_loss,
 }
-DENSE_NAMES = {"kernel": "weight", "bias": "bias"}
+NOTHING: Mapping[str, Tensor] = {}
 
 
 def create(name: str, *, dtype: Dtype, threads: int) -> "PyTorchBackend":
@@ -42,6 +50,7 @@ class PyTorchBackend:
     def build(
         self,
         model: ModelSpec,
+        objective: Objective,
         optimizer: Adam,
         weights: Weights | None,
         x: Array,
@@ -52,43 +61,74 @@ class PyTorchBackend:
     ) -> "PyTorchModel":
         torch.manual_seed(seed)
         device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        network = Network(model, x.shape[2]).to(device, getattr(torch, dtype))
+        window, features = x.shape[1:]
+        network = Network(model, features, window, native=weights is None).to(device, getattr(torch, dtype))
         if weights is not None:
             load_weights(network, weights)
-        return PyTorchModel(network, adam(network, optimizer, native=weights is None), x, y)
+        return PyTorchModel(network, objective, adam(network, optimizer, native=weights is None), optimizer, x, y)
 
 
 class Network(nn.Module):
     """(N, T, F) to (N, H)."""
 
-    def __init__(self, model: ModelSpec, features: int) -> None:
+    def __init__(self, model: ModelSpec, features: int, window: int, *, native: bool) -> None:
         super().__init__()
-        widths = (features, *(layer.units for layer in model.layers))
         self.specs = model.layers
-        self.layers = nn.ModuleList(make_layer(spec, width) for spec, width in zip(self.specs, widths, strict=False))
+        self.masks = {} if native else model.masks(features, window)
+        self.layers = nn.ModuleList(
+            make_layer(spec, shape, native=native) for _, spec, shape in model.walk(features, window)
+        )
 
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        for spec, layer in zip(self.specs, self.layers, strict=True):
-            if isinstance(spec, Recurrent):
-                outputs, _ = layer(x)
-                x = outputs if spec.sequences else outputs[:, -1]
-            else:
-                x = layer(x)
+    def forward(self, x: Tensor, masks: Mapping[str, Tensor] = NOTHING, states: States | None = None) -> Tensor:
+        """states: where a look inside is asked for, filled with the state after each step of each direction."""
+        for position, (spec, layer) in enumerate(zip(self.specs, self.layers, strict=True)):
+            own = of_layer(position, masks)
+            match spec:
+                case Recurrent():
+                    x = recurrent(spec, layer, x, own, f"{position}.", states)
+                case Dense():
+                    x = ACTIVATIONS[spec.activation](layer(x))
+                case Conv1D():
+                    x = ACTIVATIONS[spec.activation](layer(x.mT).mT)
+                case Flatten():
+                    x = x.flatten(1)
+                case Repeat():
+                    x = x[:, None].expand(-1, spec.times, -1)
+                case Dropout():
+                    x = layer(x) * own["mask"] if own else layer(x)
         return x
 
 
-def make_layer(spec: Layer, width: int) -> nn.Module:
-    """The framework's own layer for inputs of `width` features."""
-    if isinstance(spec, Recurrent):
-        return RECURRENT[spec.cell](width, spec.units, batch_first=True)
-    return nn.Linear(width, spec.units)
+def make_layer(spec: Layer, shape: Shape, *, native: bool) -> nn.Module:
+    """The framework's own layer for inputs of this shape, or the parameters of one that it has not."""
+    match spec:
+        case Recurrent():
+            masked = " with dropout in it" if spec.dropout or spec.recurrent_dropout else ""
+            if native and (masked or spec.cell not in FUSED):
+                raise BackendError(f"PyTorch has no layer of its own for {spec}{masked}; in matched mode there is one")
+            if spec.cell in FUSED:
+                return FUSED[spec.cell](shape[1], spec.units, batch_first=True, bidirectional=spec.bidirectional)
+            return Unrolled(spec, shape[1])
+        case Dense():
+            return nn.Linear(shape[-1], spec.units)
+        case Conv1D():
+            return nn.Conv1d(shape[1], spec.filters, spec.width, padding="same")
+        case Dropout() if native:
+            return nn.Dropout(spec.rate)
+    return nn.Identity()
 
 
 def parameters(network: Network) -> dict[str, nn.Parameter]:
     """The trained parameters by canonical name."""
     found: dict[str, nn.Parameter] = {}
     for position, (spec, layer) in enumerate(zip(network.specs, network.layers, strict=True)):
-        names = NAMES if isinstance(spec, Recurrent) else DENSE_NAMES
+        match spec:
+            case Recurrent():
+                names = recurrent_names(spec, layer)
+            case Dense() | Conv1D():
+                names = NAMES
+            case _:
+                names = {}
         found |= {f"{position}.{ours}": getattr(layer, theirs) for ours, theirs in names.items()}
     return {name: parameter for name, parameter in found.items() if parameter.requires_grad}
 
@@ -103,64 +143,114 @@ def load_weights(network: Network, weights: Weights) -> None:
             parameter.data.copy_(torch.tensor(value.T))
 
 
-def canonical(tensors: dict[str, torch.Tensor]) -> dict[str, Array]:
-    """PyTorch's layout to the canonical one, of weights or of their gradients."""
+def canonical(tensors: Mapping[str, Tensor]) -> dict[str, Array]:
+    """PyTorch's layout to the canonical one, of weights, of their gradients or of their moments."""
     return {name: tensor.detach().cpu().numpy().T.copy() for name, tensor in tensors.items()}
 
 
 def adam(network: Network, spec: Adam, *, native: bool) -> torch.optim.Adam:
-    """One fused kernel over all parameters."""
-    trained = [parameter for parameter in network.parameters() if parameter.requires_grad]
+    """One fused kernel over all parameters; each step sets its own learning rate."""
+    trained = list(parameters(network).values())
     if native:
-        return torch.optim.Adam(trained, lr=spec.learning_rate, fused=True)
-    return torch.optim.Adam(
-        trained, lr=spec.learning_rate, betas=(spec.beta1, spec.beta2), eps=spec.epsilon, fused=True
-    )
+        return torch.optim.Adam(trained, weight_decay=spec.weight_decay, fused=True)
+    betas = (spec.beta1, spec.beta2)
+    return torch.optim.Adam(trained, betas=betas, eps=spec.epsilon, weight_decay=spec.weight_decay, fused=True)
+
+
+def clip(gradients: list[Tensor], bound: float) -> None:
+    """In place: if ‖g‖ > ν, g = ν g / ‖g‖, exactly; PyTorch's own clip_grad_norm_ divides by ‖g‖ + 1e-6."""
+    scale = (bound / nn.utils.get_total_norm(gradients)).clamp(max=1)
+    for gradient in gradients:
+        gradient.mul_(scale)
 
 
 class PyTorchModel:
     """Keeps the contract of backends.contract.Model."""
 
-    def __init__(self, network: Network, optimizer: torch.optim.Adam, x: Array, y: Array) -> None:
-        self._network, self._optimizer = network, optimizer
+    def __init__(
+        self, network: Network, objective: Objective, optimizer: torch.optim.Adam, spec: Adam, x: Array, y: Array
+    ) -> None:
+        self._network, self._objective, self._optimizer, self._spec = network, objective, optimizer, spec
+        self._trained = parameters(network)
         self._like = next(network.parameters())
         self._x, self._y = self._tensor(x), self._tensor(y)
 
-    def _tensor(self, values: Array) -> torch.Tensor:
+    def _tensor(self, values: Array) -> Tensor:
         return torch.tensor(np.ascontiguousarray(values)).to(self._like)
 
-    def _loss(self, rows: torch.Tensor) -> torch.Tensor:
-        return functional.mse_loss(self._network(self._x[rows]), self._y[rows])
+    def _loss(self, rows: Tensor, masks: Mapping[str, Tensor] = NOTHING, states: States | None = None) -> Tensor:
+        """The objective."""
+        loss = LOSSES[self._objective.loss](self._network(self._x[rows], masks, states), self._y[rows])
+        for name in self._objective.l2_on:
+            loss = loss + self._objective.l2 * self._trained[name].square().sum()
+        return loss
 
-    def train(self, order: Array) -> Array:
-        losses = torch.empty(len(order), dtype=self._like.dtype, device=self._like.device)
-        for step, rows in enumerate(torch.tensor(order, device=self._like.device)):
+    def train(self, steps: Steps) -> Array:
+        self._network.train()
+        masks = {name: self._tensor(mask) for name, mask in steps.masks.items()}
+        losses = torch.empty(len(steps), dtype=self._like.dtype, device=self._like.device)
+        orders = torch.tensor(steps.order, device=self._like.device)
+        for step, (rows, rate) in enumerate(zip(orders, steps.rates.tolist(), strict=True)):
             self._optimizer.zero_grad()
-            loss = self._loss(rows)
+            loss = self._loss(rows, {name: mask[step] for name, mask in masks.items()})
             loss.backward()
+            if self._spec.clip_norm is not None:
+                clip([parameter.grad for parameter in self._trained.values()], self._spec.clip_norm)
+            self._optimizer.param_groups[0]["lr"] = rate
             self._optimizer.step()
             losses[step] = loss.detach()
         return losses.cpu().numpy()
 
-    def gradients(self, rows: Array) -> dict[str, Array]:
-        trained = parameters(self._network)
-        loss = self._loss(torch.tensor(rows, device=self._like.device))
-        return canonical(dict(zip(trained, torch.autograd.grad(loss, list(trained.values())), strict=True)))
+    def gradients(self, rows: Array, masks: Weights | None = None) -> dict[str, Array]:
+        tensors = {name: self._tensor(mask) for name, mask in (masks or {}).items()}
+        loss = self._loss(torch.tensor(rows, device=self._like.device), tensors)
+        gradients = torch.autograd.grad(loss, list(self._trained.values()))
+        return canonical(dict(zip(self._trained, gradients, strict=True)))
+
+    def flow(self, rows: Array) -> dict[str, Array]:
+        self._network.eval()
+        states: States = {}
+        loss = self._loss(torch.tensor(rows, device=self._like.device), states=states)
+        norms = {}
+        for name, steps in states.items():
+            gradients = torch.autograd.grad(loss, steps, retain_graph=True, materialize_grads=True)
+            norms[name] = torch.stack([gradient.norm() for gradient in reversed(gradients)]).cpu().numpy()
+        return norms
 
     @torch.no_grad()
     def predict(self, x: Array) -> Array:
+        self._network.eval()
         return self._network(self._tensor(x)).cpu().numpy()
 
     def weights(self) -> dict[str, Array]:
-        return canonical(dict(parameters(self._network)))
+        return canonical(self._trained)
+
+    def snapshot(self) -> Snapshot:
+        states = [self._optimizer.state.get(parameter, {}) for parameter in self._trained.values()]
+        first, second = (
+            {
+                name: state.get(moment, torch.zeros_like(parameter))
+                for (name, parameter), state in zip(self._trained.items(), states, strict=True)
+            }
+            for moment in ("exp_avg", "exp_avg_sq")
+        )
+        return Snapshot(self.weights(), canonical(first), canonical(second), int(states[0].get("step", 0)))
+
+    def restore(self, snapshot: Snapshot) -> None:
+        for name, parameter in self._trained.items():
+            parameter.data.copy_(torch.tensor(snapshot.weights[name].T))
+            first, second = self._tensor(snapshot.first[name].T), self._tensor(snapshot.second[name].T)
+            taken = torch.tensor(float(snapshot.steps), device=parameter.device)
+            self._optimizer.state[parameter] = {"step": taken, "exp_avg": first, "exp_avg_sq": second}
 
     def parameter_count(self) -> int:
         return sum(parameter.numel() for parameter in self._network.parameters() if parameter.requires_grad)
 
     def kernel(self) -> str:
         """Read off the profiler: which operator the forward pass of a training step really called."""
+        masks = {name: self._like.new_ones(1, *mask.shape) for name, mask in self._network.masks.items()}
         with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU]) as profile:
-            self._network(self._x[:1])
+            self._network(self._x[:1], masks)
         called = {event.key for event in profile.key_averages()}
         fused = {"aten::mkldnn_rnn_layer": "mkldnn_rnn_layer", "aten::_cudnn_rnn": "cuDNN"}
         return next((name for operator, name in fused.items() if operator in called), "aten loop")

@@ -1,22 +1,15 @@
-"""The oracle: recurrent layers, their backpropagation through time and Adam, written out in float64 NumPy.
+"""The oracle: the same contract as the frameworks, written out in float64 NumPy, every gradient by hand.
 
-Slow and plain, so that it can be read against the equations. It keeps the same contract as the frameworks, and its
-layout is the canonical one (see backends/contract.py).
-
-Each cell is written in terms of `a = x W + b` (N, gates*units), known for all steps beforehand, and `u = h U`, the
-recurrent product. Sources: LSTM, Gers, Schmidhuber & Cummins 2000 (forget gate, no peepholes); GRU, Cho et al. 2014
-with the reset gate after the product (the form of cuDNN); Adam, Kingma & Ba 2015.
+Slow and plain, so that it can be read against the equations: the cells' in reference_cells.py, the other layers' in
+reference_layers.py, objective, clipping and Adam here. Its layout is the canonical one. Sources: Adam, Kingma & Ba
+2015; clipping by the global norm, Pascanu, Mikolov & Bengio 2013.
 """
-
-from abc import ABC, abstractmethod
-from typing import Any
 
 import numpy as np
 
-from backends.contract import GATES, Adam, Array, Dense, Dtype, Layer, ModelSpec, Weights
-
-State = tuple[Array, ...]  # the hidden state first, each (N, units)
-Cache = Any  # what a forward pass keeps for its own backward pass
+from backends.contract import Adam, Array, BackendError, Dtype, Objective, Snapshot, Steps, Weights, of_layer
+from backends.model import ModelSpec
+from backends.reference_layers import backward, forward
 
 
 def create(name: str, *, dtype: Dtype, threads: int) -> "ReferenceBackend":
@@ -32,6 +25,7 @@ class ReferenceBackend:
     def build(
         self,
         model: ModelSpec,
+        objective: Objective,
         optimizer: Adam,
         weights: Weights | None,
         x: Array,
@@ -41,187 +35,101 @@ class ReferenceBackend:
         seed: int,
     ) -> "ReferenceModel":
         if weights is None:
-            raise ValueError("the oracle has no native mode")
-        return ReferenceModel(model, optimizer, weights, x, y)
+            raise BackendError("the oracle has no native mode")
+        return ReferenceModel(model, objective, optimizer, weights, x, y)
 
 
-def sigmoid(x: Array) -> Array:
-    """1 / (1 + exp(-x)), without overflow."""
-    return 0.5 * (1 + np.tanh(0.5 * x))
-
-
-class Cell(ABC):
-    """One step of a recurrence, and its derivative."""
-
-    @staticmethod
-    @abstractmethod
-    def step(a: Array, u: Array, state: State) -> tuple[State, Cache]:
-        """The next state from the input's part `a`, the recurrent product `u` and the last state."""
-
-    @staticmethod
-    @abstractmethod
-    def back(cache: Cache, d_state: State) -> tuple[Array, Array, State]:
-        """From the loss' derivative by the next state: by `a`, by `u`, and by the last state where `u` has no part."""
-
-
-class RNN(Cell):
-    """h' = tanh(a + u)"""
-
-    @staticmethod
-    def step(a: Array, u: Array, state: State) -> tuple[State, Cache]:
-        h = np.tanh(a + u)
-        return (h,), h
-
-    @staticmethod
-    def back(cache: Cache, d_state: State) -> tuple[Array, Array, State]:
-        d_a = d_state[0] * (1 - cache**2)
-        return d_a, d_a, (np.zeros_like(cache),)
-
-
-class LSTM(Cell):
-    """i, f, o = σ(a + u); g = tanh(a + u); c' = f c + i g; h' = o tanh(c')"""
-
-    @staticmethod
-    def step(a: Array, u: Array, state: State) -> tuple[State, Cache]:
-        i, f, g, o = np.split(a + u, 4, axis=1)
-        i, f, g, o = sigmoid(i), sigmoid(f), np.tanh(g), sigmoid(o)
-        c = f * state[1] + i * g
-        squashed = np.tanh(c)
-        return (o * squashed, c), (i, f, g, o, squashed, state[1])
-
-    @staticmethod
-    def back(cache: Cache, d_state: State) -> tuple[Array, Array, State]:
-        i, f, g, o, squashed, c_last = cache
-        d_h, d_c = d_state
-        d_c = d_c + d_h * o * (1 - squashed**2)
-        d_i, d_f, d_g, d_o = d_c * g, d_c * c_last, d_c * i, d_h * squashed
-        d_a = np.hstack([d_i * i * (1 - i), d_f * f * (1 - f), d_g * (1 - g**2), d_o * o * (1 - o)])
-        return d_a, d_a, (np.zeros_like(d_h), d_c * f)
-
-
-class GRU(Cell):
-    """r, z = σ(a + u); n = tanh(a + r u); h' = (1 - z) n + z h"""
-
-    @staticmethod
-    def step(a: Array, u: Array, state: State) -> tuple[State, Cache]:
-        (a_r, a_z, a_n), (u_r, u_z, u_n) = np.split(a, 3, axis=1), np.split(u, 3, axis=1)
-        r, z = sigmoid(a_r + u_r), sigmoid(a_z + u_z)
-        n = np.tanh(a_n + r * u_n)
-        return ((1 - z) * n + z * state[0],), (r, z, n, u_n, state[0])
-
-    @staticmethod
-    def back(cache: Cache, d_state: State) -> tuple[Array, Array, State]:
-        r, z, n, u_n, h_last = cache
-        d_h = d_state[0]
-        d_n = d_h * (1 - z) * (1 - n**2)
-        d_r = d_n * u_n * r * (1 - r)
-        d_z = d_h * (h_last - n) * z * (1 - z)
-        return np.hstack([d_r, d_z, d_n]), np.hstack([d_r, d_z, d_n * r]), (d_h * z,)
-
-
-CELLS: dict[str, type[Cell]] = {"lstm": LSTM, "gru": GRU, "rnn": RNN}
-
-
-def forward(layer: Layer, weights: Weights, x: Array) -> tuple[Array, Cache]:
-    """A layer's output and what its backward pass needs."""
-    if isinstance(layer, Dense):
-        return x @ weights["kernel"] + weights["bias"], x
-    cell, recurrent = CELLS[layer.cell], weights["recurrent_kernel"]
-    projected = x @ weights["kernel"] + weights["bias"]
-    state: State = (np.zeros((len(x), layer.units)),) * (2 if layer.cell == "lstm" else 1)
-    hidden, caches = [state[0]], []
-    for t in range(x.shape[1]):
-        state, cache = cell.step(projected[:, t], state[0] @ recurrent, state)
-        hidden.append(state[0])
-        caches.append(cache)
-    output = np.stack(hidden[1:], axis=1) if layer.sequences else hidden[-1]
-    return output, (x, hidden, caches)
-
-
-def backward(layer: Layer, weights: Weights, cache: Cache, d_output: Array) -> tuple[Array, dict[str, Array]]:
-    """The loss' derivative by a layer's input and by its parameters, from that by its output."""
-    if isinstance(layer, Dense):
-        x = cache
-        return d_output @ weights["kernel"].T, {"kernel": x.T @ d_output, "bias": d_output.sum(axis=0)}
-    x, hidden, caches = cache
-    cell, recurrent = CELLS[layer.cell], weights["recurrent_kernel"]
-    d_projected = np.empty((*x.shape[:2], GATES[layer.cell] * layer.units))
-    d_recurrent = np.zeros_like(recurrent)
-    d_state: State = (np.zeros_like(hidden[0]),) * (2 if layer.cell == "lstm" else 1)
-    for t in reversed(range(x.shape[1])):
-        if layer.sequences:
-            d_state = (d_state[0] + d_output[:, t], *d_state[1:])
-        elif t == x.shape[1] - 1:
-            d_state = (d_output, *d_state[1:])
-        d_projected[:, t], d_u, d_direct = cell.back(caches[t], d_state)
-        d_recurrent += hidden[t].T @ d_u
-        d_state = (d_direct[0] + d_u @ recurrent.T, *d_direct[1:])
-    gradients = {
-        "kernel": np.einsum("ntf,ntg->fg", x, d_projected),
-        "recurrent_kernel": d_recurrent,
-        "bias": d_projected.sum(axis=(0, 1)),
-    }
-    return d_projected @ weights["kernel"].T, gradients
+def loss(kind: str, error: Array) -> tuple[float, Array]:
+    """The mean loss of the errors, and its derivative by each."""
+    if kind == "mse":
+        return float(np.mean(error**2)), 2 * error / error.size
+    size = np.abs(error)
+    if kind == "mae":
+        return float(np.mean(size)), np.sign(error) / error.size
+    return float(np.mean(np.where(size <= 1, error**2 / 2, size - 0.5))), np.clip(error, -1, 1) / error.size
 
 
 class ReferenceModel:
     """Keeps the contract of backends.contract.Model."""
 
-    def __init__(self, model: ModelSpec, optimizer: Adam, weights: Weights, x: Array, y: Array) -> None:
-        self._layers, self._adam = model.layers, optimizer
+    def __init__(
+        self, model: ModelSpec, objective: Objective, optimizer: Adam, weights: Weights, x: Array, y: Array
+    ) -> None:
+        self._layers, self._objective, self._adam = model.layers, objective, optimizer
         self._x, self._y = np.asarray(x, np.float64), np.asarray(y, np.float64)
-        self._weights = {name: np.array(value, np.float64) for name, value in weights.items()}
-        self._first = {name: np.zeros_like(value) for name, value in self._weights.items()}
-        self._second = {name: np.zeros_like(value) for name, value in self._weights.items()}
-        self._steps = 0
+        zeros = {name: np.zeros(np.shape(value)) for name, value in weights.items()}
+        self.restore(Snapshot(weights, zeros, zeros, 0))
 
-    def _of(self, position: int) -> dict[str, Array]:
-        prefix = f"{position}."
-        return {name.removeprefix(prefix): w for name, w in self._weights.items() if name.startswith(prefix)}
-
-    def _loss_and_gradients(self, rows: Array) -> tuple[float, dict[str, Array]]:
-        output, caches = self._x[rows], []
+    def _forward(self, x: Array, masks: Weights) -> tuple[Array, list[object]]:
+        output, caches = np.asarray(x, np.float64), []
         for position, layer in enumerate(self._layers):
-            output, cache = forward(layer, self._of(position), output)
+            output, cache = forward(layer, of_layer(position, self._weights), of_layer(position, masks), output)
             caches.append(cache)
-        error = output - self._y[rows]
-        gradients, d_output = {}, 2 * error / error.size
-        for position, layer in reversed(list(enumerate(self._layers))):
-            d_output, own = backward(layer, self._of(position), caches[position], d_output)
-            gradients.update({f"{position}.{name}": value for name, value in own.items()})
-        return float(np.mean(error**2)), gradients
+        return output, caches
 
-    def _adam_step(self, gradients: dict[str, Array]) -> None:
-        """m = β₁ m + (1-β₁) g; v = β₂ v + (1-β₂) g²; w -= α m̂ / (√v̂ + ε), m̂ = m/(1-β₁ᵗ), v̂ = v/(1-β₂ᵗ)"""
+    def _backward(self, rows: Array, masks: Weights) -> tuple[float, dict[str, Array], dict[str, Array]]:
+        """The objective over `rows`, its derivative by every parameter, and the flow of every recurrent layer."""
+        output, caches = self._forward(self._x[rows], masks)
+        value, d_output = loss(self._objective.loss, output - self._y[rows])
+        gradients: dict[str, Array] = {}
+        flow: dict[str, Array] = {}
+        for position, layer in reversed(list(enumerate(self._layers))):
+            d_output, own, states = backward(layer, of_layer(position, self._weights), caches[position], d_output)
+            gradients |= {f"{position}.{name}": gradient for name, gradient in own.items()}
+            flow |= {f"{position}.{direction}".rstrip("."): norms for direction, norms in states.items()}
+        for name in self._objective.l2_on:
+            value += self._objective.l2 * float(np.sum(self._weights[name] ** 2))
+            gradients[name] = gradients[name] + 2 * self._objective.l2 * self._weights[name]
+        return value, gradients, flow
+
+    def _adam_step(self, gradients: dict[str, Array], rate: float) -> None:
+        """if ‖g‖ > ν: g = ν g / ‖g‖; then, with weight decay λ, for every parameter g += λ w and
+
+        m = β₁ m + (1-β₁) g; v = β₂ v + (1-β₂) g²; w -= α m̂ / (√v̂ + ε), m̂ = m/(1-β₁ᵗ), v̂ = v/(1-β₂ᵗ)
+        """
         adam = self._adam
         self._steps += 1
-        for name, g in gradients.items():
+        norm = np.sqrt(sum(np.sum(g**2) for g in gradients.values()))
+        scale = 1.0 if adam.clip_norm is None or norm <= adam.clip_norm else adam.clip_norm / norm
+        for name, raw in gradients.items():
+            g = scale * raw + adam.weight_decay * self._weights[name]
             m = self._first[name] = adam.beta1 * self._first[name] + (1 - adam.beta1) * g
             v = self._second[name] = adam.beta2 * self._second[name] + (1 - adam.beta2) * g**2
             m_hat, v_hat = m / (1 - adam.beta1**self._steps), v / (1 - adam.beta2**self._steps)
-            self._weights[name] -= adam.learning_rate * m_hat / (np.sqrt(v_hat) + adam.epsilon)
+            self._weights[name] -= rate * m_hat / (np.sqrt(v_hat) + adam.epsilon)
 
-    def train(self, order: Array) -> Array:
-        losses = np.empty(len(order))
-        for step, rows in enumerate(order):
-            losses[step], gradients = self._loss_and_gradients(rows)
-            self._adam_step(gradients)
-        return losses
+    def train(self, steps: Steps) -> Array:
+        values = np.empty(len(steps))
+        for step, (rows, rate) in enumerate(zip(steps.order, steps.rates, strict=True)):
+            values[step], gradients, _ = self._backward(rows, {name: mask[step] for name, mask in steps.masks.items()})
+            self._adam_step(gradients, rate)
+        return values
 
-    def gradients(self, rows: Array) -> dict[str, Array]:
-        return self._loss_and_gradients(rows)[1]
+    def gradients(self, rows: Array, masks: Weights | None = None) -> dict[str, Array]:
+        return self._backward(rows, masks or {})[1]
+
+    def flow(self, rows: Array) -> dict[str, Array]:
+        return self._backward(rows, {})[2]
 
     def predict(self, x: Array) -> Array:
-        output = np.asarray(x, np.float64)
-        for position, layer in enumerate(self._layers):
-            output, _ = forward(layer, self._of(position), output)
-        return output
+        return self._forward(x, {})[0]
 
     def weights(self) -> dict[str, Array]:
-        return {name: value.copy() for name, value in self._weights.items()}
+        return copied(self._weights)
+
+    def snapshot(self) -> Snapshot:
+        return Snapshot(self.weights(), copied(self._first), copied(self._second), self._steps)
+
+    def restore(self, snapshot: Snapshot) -> None:
+        self._weights, self._steps = copied(snapshot.weights), snapshot.steps
+        self._first, self._second = copied(snapshot.first), copied(snapshot.second)
 
     def parameter_count(self) -> int:
         return sum(value.size for value in self._weights.values())
 
     def kernel(self) -> str:
         return "NumPy"
+
+
+def copied(arrays: Weights) -> dict[str, Array]:
+    return {name: np.array(value, np.float64) for name, value in arrays.items()}

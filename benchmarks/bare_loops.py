@@ -18,8 +18,9 @@ from typing import Any
 import numpy as np
 
 import backends
-from backends.contract import Adam, forecaster
+from backends.contract import Adam, Objective, Steps
 from backends.initial import initial_weights
+from backends.model import forecaster
 from benchmarks.runner.conditions import Conditions
 from benchmarks.runner.environment import ROOT, pin, worker_environment
 
@@ -44,8 +45,10 @@ def ours(name: str, cell: str, threads: int) -> Turn:
     x, y, order = problem()
     model = forecaster(cell, units=UNITS, layers=1, horizon=1)  # type: ignore[arg-type]
     backend = backends.load(name, dtype="float32", threads=threads)
-    built = backend.build(model, Adam(), initial_weights(model, 1, 1), x, y, dtype="float32", seed=1)
-    return lambda: [built.train(order) for _ in range(EPOCHS)]
+    weights = initial_weights(model, 1, WINDOW, 1)
+    built = backend.build(model, Objective(), Adam(), weights, x, y, dtype="float32", seed=1)
+    steps = Steps(order, np.full(STEPS, 1e-3))
+    return lambda: [built.train(steps) for _ in range(EPOCHS)]
 
 
 def pytorch(cell: str) -> dict[str, Turn]:

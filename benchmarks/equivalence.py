@@ -13,12 +13,11 @@ import numpy as np
 import backends
 import datasets
 from backends import reference
-from backends.contract import Backend, Dtype, Model
+from backends.contract import Backend, Dtype, Model, Steps
 from benchmarks.runner import digests
-from benchmarks.runner.batches import first_steps
 from benchmarks.runner.jobs import CheckJob
 from benchmarks.runner.records import Check
-from benchmarks.runner.trial import matched_weights
+from benchmarks.runner.trial import course, matched_weights
 from benchmarks.settings import CaseSettings
 
 STEPS = 200  # optimizer steps
@@ -64,19 +63,19 @@ class Material:
     """What both sides get for one case, in one dtype."""
 
     windows: datasets.Windows
-    order: Array  # (steps, batch)
+    steps: Steps
     dtype: Dtype
 
     @classmethod
     def of(cls, case: CaseSettings, dtype: Dtype, seed: int) -> "Material":
         windows = datasets.prepare(case.data, case.window, dtype)
-        rows = len(windows.train)
-        return cls(windows, first_steps(seed, STEPS, rows, case.training.batch), dtype)
+        return cls(windows, course(case, windows, seed).first(STEPS), dtype)
 
     def build(self, backend: Backend, case: CaseSettings, seed: int) -> Model:
         train = self.windows.train
         return backend.build(
             case.architecture(train.y.shape[1]),
+            case.training.objective(),
             case.training.optimizer(),
             matched_weights(case, self.windows, seed),
             train.x,
@@ -87,8 +86,9 @@ class Material:
 
     def follow(self, model: Model) -> Trajectory:
         outputs = model.predict(self.windows.test.x[:ROWS])
-        gradients = model.gradients(self.order[0])
-        return Trajectory(outputs, gradients, model.train(self.order), model.weights())
+        masks = {name: mask[0] for name, mask in self.steps.masks.items()}
+        gradients = model.gradients(self.steps.order[0], masks)
+        return Trajectory(outputs, gradients, model.train(self.steps), model.weights())
 
 
 def store_oracle(case: CaseSettings, dtype: Dtype, seed: int, path: Path) -> None:
@@ -157,7 +157,7 @@ def _check_case(backend: Backend, job: CheckJob, label: str, case: CaseSettings)
         steps=STEPS,
         bounds=BOUNDS[job.dtype],
         windows_digest=material.windows.digest,
-        order_digest=digests.of_arrays([material.order]),
+        order_digest=digests.of_arrays([material.steps.order]),
         parameter_count=count,
         kernel=model.kernel(),
         failure=verdict(figures, BOUNDS[job.dtype], extra),

@@ -5,7 +5,9 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field
 
 import datasets
-from backends.contract import Adam, Cell, Dtype, ModelSpec, forecaster
+from backends.contract import Adam, Dtype, Objective
+from backends.model import ModelSpec, forecaster
+from backends.recurrent import Cell
 from benchmarks.runner.records import Mode
 
 Count = Annotated[int, Field(gt=0, strict=True)]
@@ -35,7 +37,10 @@ class TrainingSettings(Settings):
     threads: Count | None = None  # None: as many as this process has cores
 
     def optimizer(self) -> Adam:
-        return Adam(learning_rate=self.learning_rate)
+        return Adam()
+
+    def objective(self) -> Objective:
+        return Objective()
 
 
 class CaseSettings(Settings):

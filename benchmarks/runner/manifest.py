@@ -62,7 +62,8 @@ def describe(
 
 def _case(label: str, case: CaseSettings, prepared: Prepared) -> Case:
     train = prepared.windows.train
-    shapes = case.architecture(train.y.shape[1]).shapes(train.x.shape[2])
+    _, window, features = train.x.shape
+    shapes = case.architecture(train.y.shape[1]).shapes(features, window)
     training = case.training
     return Case(
         label=label,

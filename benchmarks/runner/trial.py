@@ -2,15 +2,16 @@
 
 import gc
 import platform
+from functools import partial
 
 import numpy as np
 
 import backends
 import datasets
-from backends.contract import Model, Weights
+from backends.contract import Model, Steps, Weights
 from backends.initial import initial_weights
 from benchmarks.runner import digests, metrics
-from benchmarks.runner.batches import epoch_order
+from benchmarks.runner.batches import Course
 from benchmarks.runner.jobs import TrialJob
 from benchmarks.runner.records import Outcome, Times
 from benchmarks.runner.timing import OtherLoad, cpu_seconds, peak_memory_bytes, repeated, timed
@@ -31,25 +32,27 @@ class Training:
     ) -> None:
         self.model, self.part, self.validation, self.settings = model, part, validation, settings
         self.first_step = self.first_loss = 0.0
+        self.orders: list[Array] = []
         self.epochs: list[float] = []
         self.losses: list[float] = []
         self.validation_losses: list[float] = []
 
-    def run(self, orders: list[Array]) -> None:
-        """Train on each epoch's batches. The first step is timed apart: it traces and compiles."""
-        for epoch, order in enumerate(orders):
-            losses = np.empty(0)
+    def run(self, course: Course) -> None:
+        """Train epoch by epoch. The first step is timed apart: it traces and compiles."""
+        for epoch in range(self.settings.epochs):
+            steps, losses = course.epoch(epoch), np.empty(0)
+            self.orders.append(steps.order)
             if epoch == 0:
-                self.first_step, losses = timed(lambda: self.model.train(orders[0][:1]))
+                first, steps = steps[:1], steps[1:]
+                self.first_step, losses = timed(partial(self.model.train, first))
                 self.first_loss = float(losses[0])
-                order = order[1:]
-            seconds, rest = self._timed_steps(order)
+            seconds, rest = self._timed_steps(steps)
             self._note(epoch, seconds, np.concatenate([losses, rest]))
 
-    def _timed_steps(self, order: Array) -> tuple[float, Array]:
-        if not len(order):  # full batch: the first epoch was the first step
+    def _timed_steps(self, steps: Steps) -> tuple[float, Array]:
+        if not len(steps):  # full batch: the first epoch was the first step
             return 0.0, np.empty(0)
-        return timed(lambda: self.model.train(order))
+        return timed(partial(self.model.train, steps))
 
     def _note(self, epoch: int, seconds: float, losses: Array) -> None:
         if not np.isfinite(losses).all():
@@ -61,29 +64,33 @@ class Training:
             self.validation_losses.append(metrics.mse(self.model.predict(self.validation.x), self.validation.y))
 
 
-def batches(windows: datasets.Windows, settings: TrainingSettings, seed: int) -> list[Array]:
-    """Each epoch's batches."""
-    rows = len(windows.train)
-    if settings.batch > rows:
-        raise TrialError(f"training.batch = {settings.batch}, but the training part has {rows} windows")
-    return [epoch_order(seed, epoch, rows, settings.batch) for epoch in range(settings.epochs)]
+def course(case: CaseSettings, windows: datasets.Windows, seed: int, *, masked: bool = True) -> Course:
+    """The steps of a case's training; masked: the harness draws the dropout masks."""
+    train, settings = windows.train, case.training
+    if settings.batch > len(train):
+        raise TrialError(f"training.batch = {settings.batch}, but the training part has {len(train)} windows")
+    model = case.architecture(train.y.shape[1])
+    return Course(model, train.x, settings.batch, settings.learning_rate, seed, masked)
 
 
 def matched_weights(case: CaseSettings, windows: datasets.Windows, seed: int) -> Weights:
     """The initial weights that every backend of a round gets, drawn for the windows' shapes."""
-    return initial_weights(case.architecture(windows.train.y.shape[1]), windows.train.x.shape[2], seed)
+    _, window, features = windows.train.x.shape
+    return initial_weights(case.architecture(windows.train.y.shape[1]), features, window, seed)
 
 
 def run(job: TrialJob) -> Outcome:
     """Raises TrialError, or whatever the framework raises."""
     plan, case, settings = job.plan, job.case, job.case.training
     windows = datasets.prepare(case.data, case.window, settings.dtype)
-    orders = batches(windows, settings, plan.seed)
-    weights = matched_weights(case, windows, plan.seed) if plan.mode == "matched" else None
+    matched = plan.mode == "matched"
+    steps = course(case, windows, plan.seed, masked=matched)
+    weights = matched_weights(case, windows, plan.seed) if matched else None
     imported, backend = timed(lambda: backends.load(plan.backend, dtype=settings.dtype, threads=job.threads))
     built, model = timed(
         lambda: backend.build(
             case.architecture(windows.train.y.shape[1]),
+            settings.objective(),
             settings.optimizer(),
             weights,
             windows.train.x,
@@ -97,7 +104,7 @@ def run(job: TrialJob) -> Outcome:
     gc.collect()
     gc.disable()  # a collection in the middle of an epoch would be charged to the framework
     others = OtherLoad(job.cores)
-    training.run(orders)
+    training.run(steps)
     other_load = others.share()
     gc.enable()
     predictions, truth = windows.to_unit(windows.test, model.predict(windows.test.x)), windows.truth(windows.test)
@@ -122,7 +129,7 @@ def run(job: TrialJob) -> Outcome:
         kernel=model.kernel(),
         peak_memory_bytes=peak_memory_bytes(),
         windows_digest=windows.digest,
-        order_digest=digests.of_arrays(orders),
+        order_digest=digests.of_arrays(training.orders),
         initial_digest=initial_digest,
         final_digest=digests.of_weights(model.weights()),
         host=platform.node(),
