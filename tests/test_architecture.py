@@ -13,6 +13,7 @@ ROOMS = ("backends", "benchmarks", "datasets", "reports")
 FRAMEWORKS = {"torch", "tensorflow", "keras", "jax", "flax", "optax"}
 OWN_FRAMEWORKS = {
     "backends/pytorch.py": {"torch"},
+    "backends/pytorch_cells.py": {"torch"},
     "backends/flax_nnx.py": {"jax", "flax", "optax"},
     "backends/keras3.py": {"keras", "torch"},  # the torch engine has an Adam of its own
     "backends/keras_engines.py": {"keras", "tensorflow", "jax", "torch"},

@@ -10,6 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from backends.layers import Dense
+from backends.model import ModelSpec
+from backends.recurrent import Recurrent
 from benchmarks import equivalence
 from benchmarks.runner import batches, digests, metrics
 from benchmarks.runner.timing import OtherLoad
@@ -30,9 +33,13 @@ def test_epochs_and_seeds_shuffle_differently():
 
 
 def test_the_certificate_follows_the_trainings_own_batches():
-    steps = batches.first_steps(3, 7, 50, 10)
-    np.testing.assert_array_equal(steps[:5], batches.epoch_order(3, 0, 50, 10))
-    np.testing.assert_array_equal(steps[5:], batches.epoch_order(3, 1, 50, 10)[:2])
+    model = ModelSpec((Recurrent("gru", 4, recurrent_dropout=0.5), Dense(1)))
+    course = batches.Course(model, np.zeros((50, 6, 2)), batch=10, rate=1e-3, seed=3)
+    steps = course.first(7)
+    np.testing.assert_array_equal(steps.order[:5], batches.epoch_order(3, 0, 50, 10))
+    np.testing.assert_array_equal(steps.order[5:], batches.epoch_order(3, 1, 50, 10)[:2])
+    np.testing.assert_array_equal(steps.masks["0.recurrent_mask"][5:], course.epoch(1).masks["0.recurrent_mask"][:2])
+    np.testing.assert_array_equal(steps.rates, np.full(7, 1e-3))
 
 
 def test_scores_by_hand():

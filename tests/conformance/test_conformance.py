@@ -46,17 +46,20 @@ def test_conforms_in_float32(backend):
 @pytest.mark.slow
 @pytest.mark.parametrize("backend", GOOD)
 def test_conforms_on_any_shape(backend):
-    """Cells, depths and sizes drawn by hypothesis."""
-    status, said = suite(backend, "float64", "test_equals_the_oracle_on_any_shape")
+    """Layers, cells, depths, sizes and trainings drawn by hypothesis."""
+    status, said = suite(
+        backend, "float64", "test_equals_the_oracle_on_any_shape", "test_equals_the_oracle_on_any_model"
+    )
     assert status == 0, said
 
 
 @pytest.mark.parametrize("fault", BROKEN)
 def test_a_fault_is_found(fault):
-    """Swapped gates, a second trained bias, Keras' epsilon: each must fail the comparison with the oracle."""
-    status, said = suite(fault, "float64", "test_equals_the_oracle")
+    """Swapped gates, a second trained bias, Keras' epsilon, careless dropout: each must fail where it shows."""
+    models = ("lstm, masked", "input dropout alone") if fault == "unscaled-masks" else ("lstm", "gru")
+    status, said = suite(fault, "float64", *(f"test_equals_the_oracle[{model}]" for model in models))
     assert status == 1, said
-    for model in ("lstm", "gru"):
+    for model in models:
         assert f"FAILED {CHECKS}::test_equals_the_oracle[{model}]" in said
 
 

@@ -1,0 +1,139 @@
+"""The oracle may not be its own judge: its derivatives against central differences, for every layer and cell."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from backends import reference_layers
+from backends.contract import Adam, Objective, Steps
+from backends.initial import initial_weights
+from backends.layers import Conv1D, Dense, Dropout, Flatten, Repeat
+from backends.masks import draw_masks
+from backends.model import ModelSpec
+from backends.recurrent import Recurrent
+from backends.reference import ReferenceBackend
+
+N, T, F, H = 4, 5, 3, 2
+CELLS = ["rnn", "lstm", "gru", "gru-reset-before", "gru1", "gru2", "gru3", "rmlp"]
+STEP = 1e-6
+CELLS_AS_THEY_ARE = dict(reference_layers.CELLS)
+
+
+def last(cell, **settings):
+    return (Recurrent(cell, 4, **settings), Dense(H))
+
+
+LAYERS = {
+    **{cell: last(cell) for cell in CELLS},
+    **{
+        f"{cell}, both directions, masked": last(cell, bidirectional=True, dropout=0.4, recurrent_dropout=0.3)
+        for cell in CELLS
+    },
+    **{f"{cell}, all outputs": (Recurrent(cell, 2, True, True), Flatten(), Dense(H)) for cell in CELLS},
+    "rmlp, memory of its own width": last("rmlp", memory=6, hidden=(7, 5, 3)),
+    "stack": (Recurrent("lstm", 4, True, dropout=0.3), Dropout(0.4), *last("gru", recurrent_dropout=0.5)),
+    "dense": (Flatten(), Dense(5, "relu"), Dense(4, "tanh"), Dropout(0.5), Dense(H)),
+    "dense at each step": (Dense(4, "tanh", each_step=True), Flatten(), Dense(H)),
+    "convolutions": (Conv1D(4, 3, "relu"), Conv1D(3, 4, "tanh"), Conv1D(2, 5), Conv1D(2, 2), Flatten(), Dense(H)),
+    "encoder and decoder": (
+        Recurrent("gru", 4),
+        Repeat(H),
+        Recurrent("lstm", 3, True),
+        Dense(1, "linear", True),
+        Flatten(),
+    ),
+}
+
+
+def build(layers, objective, weights=None):
+    model = ModelSpec(layers)
+    random = np.random.default_rng(1)
+    x, y = random.normal(size=(N, T, F)), random.normal(size=(N, H))
+    weights = initial_weights(model, F, T, 2) if weights is None else weights
+    built = ReferenceBackend().build(model, objective, Adam(), weights, x, y, dtype="float64", seed=0)
+    masks = draw_masks(model, F, T, seed=3, epoch=0, steps=1, batch=N)
+    return built, {name: mask[0] for name, mask in masks.items()}
+
+
+def objective_at(layers, objective, weights, masks):
+    """The objective at these weights: what a step reports before it is taken."""
+    model, _ = build(layers, objective, weights)
+    steps = Steps(np.arange(N)[None], np.zeros(1), {name: mask[None] for name, mask in masks.items()})
+    return model.train(steps)[0]
+
+
+@pytest.mark.parametrize("layers", LAYERS.values(), ids=LAYERS)
+def test_gradients_are_the_differences_of_the_objective(layers):
+    """Masks included; some entries of every parameter."""
+    check(layers, Objective())
+
+
+@pytest.mark.parametrize("loss", ["mse", "mae", "huber"])
+def test_losses_and_penalty(loss):
+    check(LAYERS["gru"], Objective(loss, l2=0.05, l2_on=("0.kernel", "1.kernel")))
+
+
+def check(layers, objective):
+    model, masks = build(layers, objective)
+    gradients, weights = model.gradients(np.arange(N), masks), model.weights()
+    assert gradients.keys() == weights.keys()
+    random = np.random.default_rng(4)
+    for name, value in weights.items():
+        for place in random.permutation(value.size)[:6]:
+            ends = []
+            for sign in (1, -1):
+                moved = value.copy()
+                moved.flat[place] += sign * STEP
+                ends.append(objective_at(layers, objective, weights | {name: moved}, masks))
+            slope = (ends[0] - ends[1]) / (2 * STEP)
+            assert gradients[name].flat[place] == pytest.approx(slope, rel=1e-6, abs=1e-8), f"{name}[{place}]"
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_flow_is_the_difference_when_a_state_is_moved(cell, monkeypatch):
+    """Each state of every step is moved as it leaves the step, and the objective with it."""
+    layers = last(cell, memory=3) if cell == "rmlp" else last(cell)
+    weights = build(layers, Objective())[0].weights()
+    width = layers[0].states[0]
+    found = np.zeros((T, N, width))
+    for place in np.ndindex(found.shape):
+        ends = []
+        for size in (STEP, -STEP):
+            monkeypatch.setitem(reference_layers.CELLS, cell, moved(CELLS_AS_THEY_ARE[cell], place, size))
+            ends.append(objective_at(layers, Objective(), weights, {}))
+        found[place] = (ends[0] - ends[1]) / (2 * STEP)
+    monkeypatch.undo()
+    flow = build(layers, Objective())[0].flow(np.arange(N))
+    assert flow.keys() == {"0"}
+    np.testing.assert_allclose(flow["0"], np.linalg.norm(found, axis=(1, 2))[::-1], rtol=1e-5, atol=1e-9)
+
+
+def moved(cell, place, size):
+    """The cell, whose state after step `place[0]` is moved in row `place[1]` and column `place[2]`."""
+    step, *entry = place
+    counter = iter(range(T))
+
+    class Moved(cell):
+        @staticmethod
+        def step(weights, a, m, state):
+            (h, *rest), cache = cell.step(weights, a, m, state)
+            if next(counter) == step:
+                h = h.copy()
+                h[tuple(entry)] += size
+            return (h, *rest), cache
+
+    return Moved
+
+
+def test_clipping_and_decay_follow_their_formulas():
+    """One step of Adam moves by rate·sign(g) at first, so its moments show the gradient that it really took."""
+    layers, bound, decay = LAYERS["gru"], 0.01, 0.3
+    model, _ = build(layers, Objective())
+    raw, weights = model.gradients(np.arange(N)), model.weights()
+    norm = np.sqrt(sum(np.sum(g**2) for g in raw.values()))
+    assert norm > bound
+    model._adam = replace(Adam(), clip_norm=bound, weight_decay=decay)
+    model.train(Steps(np.arange(N)[None], np.full(1, 1e-3)))
+    for name, first in model.snapshot().first.items():
+        np.testing.assert_allclose(first, 0.1 * (raw[name] * bound / norm + decay * weights[name]), rtol=1e-9)

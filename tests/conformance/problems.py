@@ -1,0 +1,150 @@
+"""The models that every backend is held to, each with something to learn."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from hypothesis import strategies as st
+
+from backends.contract import Adam, Objective, Steps
+from backends.initial import initial_weights
+from backends.layers import Conv1D, Dense, Dropout, Flatten, Repeat
+from backends.masks import draw_masks
+from backends.model import ModelSpec, forecaster
+from backends.recurrent import Recurrent
+
+CELLS = ("rnn", "lstm", "gru", "gru-reset-before", "gru1", "gru2", "gru3", "rmlp")
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A model and its training; every size differs from every other, so that no two axes can be confused."""
+
+    model: ModelSpec
+    features: int = 3
+    window: int = 7
+    horizon: int = 2
+    rows: int = 41
+    batch: int = 8
+    seed: int = 5
+    objective: Objective = field(default_factory=Objective)
+    optimizer: Adam = field(default_factory=Adam)
+
+    def data(self, dtype):
+        random = np.random.default_rng(self.seed)
+        x = random.normal(size=(self.rows, self.window, self.features)).astype(dtype)
+        y = random.normal(size=(self.rows, self.horizon)).astype(dtype)
+        return x, y
+
+    def weights(self):
+        return initial_weights(self.model, self.features, self.window, self.seed)
+
+    def steps(self, count):
+        """Steps whose rates fall and whose masks change."""
+        random = np.random.default_rng(self.seed + 1)
+        order = np.stack([random.permutation(self.rows)[: self.batch] for _ in range(count)])
+        sizes = {"seed": self.seed, "epoch": 0, "steps": count, "batch": self.batch}
+        masks = draw_masks(self.model, self.features, self.window, **sizes)
+        return Steps(order, 3e-3 / (1 + 0.01 * np.arange(count)), masks)
+
+    def native_steps(self, count):
+        """One learning rate, and dropout left to the framework."""
+        return Steps(self.steps(count).order, np.full(count, 3e-3))
+
+    def build(self, backend, dtype, *, native=False, seed=0):
+        x, y = self.data(dtype)
+        weights = None if native else self.weights()
+        return backend.build(self.model, self.objective, self.optimizer, weights, x, y, dtype=dtype, seed=seed)
+
+
+def standard(cell, layers=1):
+    return Problem(forecaster(cell, units=5, layers=layers, horizon=2))
+
+
+def stack(*layers, **training):
+    return Problem(ModelSpec(layers), **training)
+
+
+def masked(cell):
+    """Both directions, all outputs, then the last: every mask and every direction of a cell."""
+    below = Recurrent(cell, 5, sequences=True, bidirectional=True, dropout=0.3, recurrent_dropout=0.4)
+    return stack(below, Dropout(0.2), Recurrent(cell, 4, bidirectional=True, recurrent_dropout=0.25), Dense(2))
+
+
+FIRST = {
+    "lstm": standard("lstm"),
+    "gru": standard("gru"),
+    "rnn": standard("rnn"),
+    "two lstm layers": standard("lstm", 2),
+    "gru on lstm": stack(Recurrent("lstm", 6, sequences=True), Recurrent("gru", 4), Dense(2)),
+    "two dense layers": stack(Recurrent("gru", 5), Dense(4), Dense(2)),
+}
+LATER = {
+    **{cell: standard(cell) for cell in CELLS if cell not in FIRST},
+    **{f"{cell}, both directions": stack(Recurrent(cell, 5, bidirectional=True), Dense(2)) for cell in CELLS},
+    **{f"{cell}, masked": masked(cell) for cell in CELLS},
+    "input dropout alone": stack(Recurrent("lstm", 5, dropout=0.4), Dense(2)),
+    "rmlp of one output": Problem(ModelSpec((Recurrent("rmlp", 1),)), horizon=1),
+    "rmlp, memory of its own": stack(Recurrent("rmlp", 2, memory=6, hidden=(9,))),
+    "dense, no history": Problem(ModelSpec((Flatten(), Dense(32, "relu"), Dense(8, "relu"), Dense(2))), window=1),
+    "dense, history": stack(Flatten(), Dense(9, "relu"), Dropout(0.5), Dense(8, "tanh"), Dense(2)),
+    "dense head with relu": stack(Recurrent("gru", 6, bidirectional=True), Dense(5, "relu"), Dropout(0.3), Dense(2)),
+    "convolution": stack(Conv1D(6, 3, "relu"), Flatten(), Dense(8, "relu"), Dense(4, "relu"), Dense(2)),
+    "convolutions of any width": stack(Conv1D(6, 4, "tanh"), Conv1D(5, 7), Conv1D(4, 2), Flatten(), Dense(2)),
+    "all outputs": stack(Recurrent("lstm", 5, sequences=True), Dense(4, "relu", each_step=True), Flatten(), Dense(2)),
+    "encoder and decoder": stack(
+        Recurrent("gru", 5), Repeat(2), Recurrent("lstm", 4, sequences=True), Dense(1, each_step=True), Flatten()
+    ),
+    "mean absolute error": stack(Recurrent("gru", 5), Dense(2), objective=Objective("mae")),
+    "huber loss, clipped": stack(
+        Recurrent("lstm", 5), Dense(2), objective=Objective("huber"), optimizer=Adam(clip_norm=0.05)
+    ),
+    "weight decay": stack(Recurrent("gru", 5), Dense(2), optimizer=Adam(weight_decay=0.03, clip_norm=0.3)),
+    "penalty": stack(Recurrent("lstm", 5), Dense(2), objective=Objective(l2=0.02, l2_on=("0.kernel", "1.kernel"))),
+}
+MODELS = FIRST | LATER
+# What is still to be taught; a backend that has learnt it leaves this table.
+NOT_YET = dict.fromkeys(("flax", "keras", "keras-jax", "keras-torch"), frozenset(LATER))
+
+
+@st.composite
+def recurrent_models(draw, cells=("lstm", "gru", "rnn")):
+    """Any stack of plain recurrent layers under a dense head, on any shape."""
+    sizes = st.integers(1, 9)
+    depth, horizon = draw(st.integers(1, 3)), draw(st.integers(1, 4))
+    layers = [Recurrent(draw(st.sampled_from(cells)), draw(sizes), n < depth - 1) for n in range(depth)]
+    model = ModelSpec((*layers, Dense(horizon)))
+    return Problem(model, draw(sizes), draw(sizes), horizon, rows=23, batch=draw(sizes), seed=draw(st.integers(0, 99)))
+
+
+@st.composite
+def any_models(draw):
+    """Any layers that fit, in any order, on any shape, trained in any way."""
+    sizes, rates = st.integers(1, 7), st.sampled_from([0.0, 0.3, 0.6])
+    window, horizon, features = draw(sizes), draw(st.integers(1, 4)), draw(sizes)
+    layers, steps = [], window
+    for _ in range(draw(st.integers(1, 4))):
+        activation = draw(st.sampled_from(["linear", "relu", "tanh"]))
+        kinds = ["dense", "dropout", *(["recurrent", "convolution", "flatten"] if steps else ["repeat"])]
+        match draw(st.sampled_from(kinds)):
+            case "recurrent":
+                settings = [draw(st.sampled_from(CELLS)), draw(sizes), draw(st.booleans()), draw(st.booleans())]
+                layers.append(Recurrent(*settings, draw(rates), draw(rates)))
+                steps = steps if layers[-1].sequences else 0
+            case "convolution":
+                layers.append(Conv1D(draw(sizes), draw(st.integers(1, steps)), activation))
+            case "dense":
+                layers.append(Dense(draw(sizes), activation, each_step=steps > 0))
+            case "dropout":
+                layers.append(Dropout(draw(rates)))
+            case "flatten":
+                layers.append(Flatten())
+                steps = 0
+            case "repeat":
+                steps = draw(sizes)
+                layers.append(Repeat(steps))
+    model = ModelSpec((*layers, *([Flatten()] if steps else []), Dense(horizon)))
+    kernels = tuple(name for name in model.shapes(features, window) if name.endswith(".kernel"))
+    objective = Objective(draw(st.sampled_from(["mse", "mae", "huber"])), draw(st.sampled_from([0.0, 0.01])), kernels)
+    optimizer = Adam(clip_norm=draw(st.sampled_from([None, 0.1])), weight_decay=draw(st.sampled_from([0.0, 0.02])))
+    sizes = {"rows": 23, "batch": draw(sizes), "seed": draw(st.integers(0, 99))}
+    return Problem(model, features, window, horizon, **sizes, objective=objective, optimizer=optimizer)
