@@ -140,7 +140,10 @@ class Model(Protocol):
         """Trained parameters, as the framework itself counts them."""
 
     def kernel(self) -> str:
-        """What really computes the recurrence: "mkldnn_rnn_layer", "aten loop", "XLA while", "cuDNN", ..."""
+        """What really computes the recurrence: "mkldnn_rnn_layer", "aten loop", "XLA while", "cuDNN", ...
+
+        Of a training step; without recurrent layers, what computes the rest.
+        """
 
 
 class Backend(Protocol):

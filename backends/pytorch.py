@@ -203,7 +203,8 @@ class PyTorchModel:
 
     def gradients(self, rows: Array, masks: Weights | None = None) -> dict[str, Array]:
         tensors = {name: self._tensor(mask) for name, mask in (masks or {}).items()}
-        loss = self._loss(torch.tensor(rows, device=self._like.device), tensors)
+        with torch.random.fork_rng():  # native dropout draws
+            loss = self._loss(torch.tensor(rows, device=self._like.device), tensors)
         gradients = torch.autograd.grad(loss, list(self._trained.values()))
         return canonical(dict(zip(self._trained, gradients, strict=True)))
 
@@ -251,6 +252,8 @@ class PyTorchModel:
         masks = {name: self._like.new_ones(1, *mask.shape) for name, mask in self._network.masks.items()}
         with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU]) as profile:
             self._network(self._x[:1], masks)
+        if not any(isinstance(spec, Recurrent) for spec in self._network.specs):
+            return "aten"
         called = {event.key for event in profile.key_averages()}
         fused = {"aten::mkldnn_rnn_layer": "mkldnn_rnn_layer", "aten::_cudnn_rnn": "cuDNN"}
         return next((name for operator, name in fused.items() if operator in called), "aten loop")

@@ -11,6 +11,7 @@ from types import FrameType
 from typing import NoReturn
 
 from backends.contract import BackendError
+from backends.layers import ModelError
 from benchmarks.commands import certify, data, listing, report, run
 from benchmarks.errors import UserError, one_of
 from benchmarks.runner.storage import RecordError
@@ -43,7 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         parsed = _parse(words)
         status: int = parsed.execute(parsed)
-    except (UserError, DataError, BackendError, RecordError) as mistake:
+    except (UserError, DataError, BackendError, ModelError, RecordError) as mistake:
         print(f"error: {mistake}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:

@@ -8,6 +8,7 @@ import traceback
 from pathlib import Path
 
 from backends.contract import BackendError
+from backends.layers import ModelError
 from benchmarks.runner.environment import die_with_parent, pin
 from benchmarks.runner.jobs import Answer, CheckJob, Job, TrialJob
 from benchmarks.runner.storage import write_json
@@ -32,7 +33,7 @@ def answer(work: TrialJob | CheckJob) -> Answer:
         if isinstance(work, TrialJob):
             return Answer(outcome=trial.run(work))
         return Answer(checks=equivalence.check(work))
-    except (trial.TrialError, BackendError) as reason:
+    except (trial.TrialError, BackendError, ModelError) as reason:
         return Answer(failure=str(reason))
     except Exception as error:
         traceback.print_exc()

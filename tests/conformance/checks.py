@@ -13,26 +13,6 @@ from benchmarks.equivalence import BOUNDS, Trajectory, compare, difference, verd
 from tests.conformance.problems import MODELS, NOT_YET, any_models, recurrent_models
 
 
-@pytest.fixture(params=MODELS)
-def problem(request, backend):
-    if request.param in NOT_YET.get(backend.name, ()):
-        pytest.skip("not yet")
-    return MODELS[request.param]
-
-
-@pytest.fixture(params=["lstm", "gru"])
-def simple(request):
-    return MODELS[request.param]
-
-
-@pytest.fixture(params=["lstm, masked", "gru3, masked", "rmlp", "dense, history", "weight decay"])
-def later(request, backend):
-    """Some that between them use all that can be taken out of a model and put into it."""
-    if request.param in NOT_YET.get(backend.name, ()):
-        pytest.skip("not yet")
-    return MODELS[request.param]
-
-
 def oracle_of(problem, dtype):
     return problem.build(reference.ReferenceBackend(), dtype)
 
@@ -153,64 +133,3 @@ def test_training_in_pieces_is_training_at_once(backend, simple, dtype):
     np.testing.assert_array_equal(np.concatenate([pieces.train(steps[:1]), pieces.train(steps[1:])]), at_once)
     for name, value in whole.weights().items():
         np.testing.assert_array_equal(pieces.weights()[name], value, err_msg=name)
-
-
-def test_compiles_nothing_after_the_first_step(backend, simple, dtype, compiled_programs):
-    """An epoch that compiles would be charged with it: only the first call may, whatever the number of steps later."""
-    model, order = simple.build(backend, dtype), simple.steps(simple.rows // simple.batch)
-    before = compiled_programs()
-    model.train(order[:1])
-    after_first_step = compiled_programs()
-    for steps in (order[1:], order, order[:2]):
-        model.train(steps)
-    assert compiled_programs() == after_first_step
-    compiles = "XLA" in model.kernel()
-    assert (after_first_step > before) == compiles
-
-
-def test_looking_changes_nothing(backend, simple, dtype):
-    """predict, gradients, flow, weights and kernel leave no trace in what is learnt afterwards."""
-    steps, (x, _) = simple.steps(3), simple.data(dtype)
-    watched, left_alone = simple.build(backend, dtype), simple.build(backend, dtype)
-    for step in range(3):
-        watched.predict(x)
-        watched.gradients(steps.order[step])
-        watched.kernel()
-        if backend.name not in NOT_YET:
-            watched.flow(steps.order[step])
-        for value in watched.weights().values():
-            value[...] = 0  # what came out is the caller's own
-        watched.train(steps[step : step + 1])
-    left_alone.train(steps)
-    np.testing.assert_array_equal(watched.predict(x), left_alone.predict(x))
-
-
-def test_views_may_be_strided_and_read_only(backend, simple, dtype):
-    """Windows come as read-only views into one array."""
-    series = np.random.default_rng(3).normal(size=(simple.rows + simple.window - 1, simple.features)).astype(dtype)
-    series.flags.writeable = False
-    views = np.lib.stride_tricks.sliding_window_view(series, simple.window, axis=0).transpose(0, 2, 1)
-    _, y = simple.data(dtype)
-    results = [
-        backend.build(
-            simple.model, simple.objective, simple.optimizer, simple.weights(), x, y, dtype=dtype, seed=0
-        ).train(simple.steps(2))
-        for x in (views, views.copy())
-    ]
-    np.testing.assert_array_equal(*results)
-
-
-def test_says_what_computes_the_recurrence(backend, simple, dtype):
-    assert simple.build(backend, dtype).kernel()
-
-
-def test_native_mode_follows_its_seed(backend, simple, dtype):
-    """Native mode draws its own weights: the same from one seed, others from another, and it learns."""
-    if isinstance(backend, reference.ReferenceBackend):
-        pytest.skip("the oracle has no native mode")
-    one, same, other = (simple.build(backend, dtype, native=True, seed=seed) for seed in (1, 1, 2))
-    np.testing.assert_array_equal(one.weights()["0.kernel"], same.weights()["0.kernel"])
-    assert not np.array_equal(one.weights()["0.kernel"], other.weights()["0.kernel"])
-    losses = one.train(simple.native_steps(200))
-    assert losses[-40:].mean() < losses[:40].mean()
-    np.testing.assert_array_equal(losses, same.train(simple.native_steps(200)))

@@ -9,6 +9,7 @@ import pytest
 
 import backends
 from tests.conformance import broken
+from tests.conformance.problems import MODELS, NOT_YET
 
 
 def pytest_addoption(parser):
@@ -27,6 +28,26 @@ def backend(pytestconfig, dtype):
     if name in broken.BROKEN:
         return importlib.import_module("tests.conformance.broken").BROKEN[name]()
     return backends.load(name, dtype=dtype, threads=1)
+
+
+@pytest.fixture(params=MODELS)
+def problem(request, backend):
+    if request.param in NOT_YET.get(backend.name, ()):
+        pytest.skip("not yet")
+    return MODELS[request.param]
+
+
+@pytest.fixture(params=["lstm", "gru"])
+def simple(request):
+    return MODELS[request.param]
+
+
+@pytest.fixture(params=["lstm, masked", "gru3, masked", "rmlp", "dense, history", "weight decay"])
+def later(request, backend):
+    """Some that between them use all that can be taken out of a model and put into it."""
+    if request.param in NOT_YET.get(backend.name, ()):
+        pytest.skip("not yet")
+    return MODELS[request.param]
 
 
 @pytest.fixture

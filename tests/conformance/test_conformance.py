@@ -1,4 +1,4 @@
-"""Every backend passes the one suite in checks.py, and backends that are wrong on purpose fail it."""
+"""Every backend passes the one suite (checks.py, checks_of_conduct.py), and backends wrong on purpose fail it."""
 
 import os
 import subprocess
@@ -12,14 +12,14 @@ import backends
 from tests.conformance.broken import BROKEN
 
 ROOT = Path(__file__).resolve().parents[2]
-CHECKS = "tests/conformance/checks.py"
+CHECKS, CONDUCT = "tests/conformance/checks.py", "tests/conformance/checks_of_conduct.py"
 TIMED = ["test_equals_the_oracle[lstm]", "test_equals_the_oracle[gru]", "test_works_in_the_dtype_asked_for"]
 GOOD = list(backends.REGISTRY)
 
 
 def suite(backend, dtype, *tests):
     """The suite, or some of its tests, in a process of its own: its status and what it printed."""
-    named = [f"{CHECKS}::{test}" for test in tests] or [CHECKS]
+    named = [test if "::" in test else f"{CHECKS}::{test}" for test in tests] or [CHECKS, CONDUCT]
     command = [sys.executable, "-m", "pytest", *named, "-q", "-rf", "-p", "no:cacheprovider"]
     command += [f"--backend={backend}", f"--dtype={dtype}", *([] if tests else ["-m", "not slow"])]
     quiet = {"TF_CPP_MIN_LOG_LEVEL": "3", "OMP_NUM_THREADS": "1"}
@@ -40,6 +40,13 @@ def test_conforms_in_float64(backend):
 def test_conforms_in_float32(backend):
     """What is timed; the float64 suite shows the rest."""
     status, said = suite(backend, "float32", *TIMED)
+    assert status == 0, said
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("backend", [name for name in GOOD if name != "reference"])
+def test_written_cells_keep_up(backend):
+    status, said = suite(backend, "float32", f"{CONDUCT}::test_a_written_cell_keeps_up_with_the_gru")
     assert status == 0, said
 
 
