@@ -25,13 +25,11 @@ from backends.model import ModelSpec
 from backends.pytorch_cells import FUSED, States, Unrolled, recurrent, recurrent_names
 from backends.recurrent import Recurrent
 
+Functions = Mapping[str, Callable[..., Tensor]]
+
 NAMES = {"kernel": "weight", "bias": "bias"}
-ACTIVATIONS: Mapping[str, Callable[[Tensor], Tensor]] = {"linear": lambda x: x, "relu": torch.relu, "tanh": torch.tanh}
-LOSSES: Mapping[str, Callable[[Tensor, Tensor], Tensor]] = {
-    "mse": functional.mse_loss,
-    "mae": functional.l1_loss,
-    "huber": functional.huber_loss,
-}
+ACTIVATIONS: Functions = {"linear": lambda x: x, "relu": torch.relu, "tanh": torch.tanh}
+LOSSES: Functions = {"mse": functional.mse_loss, "mae": functional.l1_loss, "huber": functional.huber_loss}
 NOTHING: Mapping[str, Tensor] = {}
 
 
@@ -122,13 +120,8 @@ def parameters(network: Network) -> dict[str, nn.Parameter]:
     """The trained parameters by canonical name."""
     found: dict[str, nn.Parameter] = {}
     for position, (spec, layer) in enumerate(zip(network.specs, network.layers, strict=True)):
-        match spec:
-            case Recurrent():
-                names = recurrent_names(spec, layer)
-            case Dense() | Conv1D():
-                names = NAMES
-            case _:
-                names = {}
+        own = {ours: theirs for ours, theirs in NAMES.items() if hasattr(layer, theirs)}
+        names = recurrent_names(spec, layer) if isinstance(spec, Recurrent) else own
         found |= {f"{position}.{ours}": getattr(layer, theirs) for ours, theirs in names.items()}
     return {name: parameter for name, parameter in found.items() if parameter.requires_grad}
 
@@ -151,10 +144,12 @@ def canonical(tensors: Mapping[str, Tensor]) -> dict[str, Array]:
 def adam(network: Network, spec: Adam, *, native: bool) -> torch.optim.Adam:
     """One fused kernel over all parameters; each step sets its own learning rate."""
     trained = list(parameters(network).values())
-    if native:
-        return torch.optim.Adam(trained, weight_decay=spec.weight_decay, fused=True)
-    betas = (spec.beta1, spec.beta2)
-    return torch.optim.Adam(trained, betas=betas, eps=spec.epsilon, weight_decay=spec.weight_decay, fused=True)
+    matched = {} if native else {"betas": (spec.beta1, spec.beta2), "eps": spec.epsilon}
+    optimizer = torch.optim.Adam(trained, weight_decay=spec.weight_decay, fused=True, **matched)
+    for parameter in trained:  # what the first step would make, so that it can be taken out and put in before
+        moments = {"exp_avg": torch.zeros_like(parameter), "exp_avg_sq": torch.zeros_like(parameter)}
+        optimizer.state[parameter] = {"step": torch.zeros((), device=parameter.device), **moments}
+    return optimizer
 
 
 def clip(gradients: list[Tensor], bound: float) -> None:
@@ -227,22 +222,19 @@ class PyTorchModel:
         return canonical(self._trained)
 
     def snapshot(self) -> Snapshot:
-        states = [self._optimizer.state.get(parameter, {}) for parameter in self._trained.values()]
+        states = {name: self._optimizer.state[parameter] for name, parameter in self._trained.items()}
         first, second = (
-            {
-                name: state.get(moment, torch.zeros_like(parameter))
-                for (name, parameter), state in zip(self._trained.items(), states, strict=True)
-            }
-            for moment in ("exp_avg", "exp_avg_sq")
+            canonical({name: state[moment] for name, state in states.items()}) for moment in ("exp_avg", "exp_avg_sq")
         )
-        return Snapshot(self.weights(), canonical(first), canonical(second), int(states[0].get("step", 0)))
+        return Snapshot(self.weights(), first, second, int(next(iter(states.values()))["step"]))
 
     def restore(self, snapshot: Snapshot) -> None:
         for name, parameter in self._trained.items():
-            parameter.data.copy_(torch.tensor(snapshot.weights[name].T))
-            first, second = self._tensor(snapshot.first[name].T), self._tensor(snapshot.second[name].T)
-            taken = torch.tensor(float(snapshot.steps), device=parameter.device)
-            self._optimizer.state[parameter] = {"step": taken, "exp_avg": first, "exp_avg_sq": second}
+            state = self._optimizer.state[parameter]
+            state["step"].fill_(snapshot.steps)
+            pairs = ((parameter.data, snapshot.weights), (state["exp_avg"], snapshot.first))
+            for tensor, values in (*pairs, (state["exp_avg_sq"], snapshot.second)):
+                tensor.copy_(torch.tensor(values[name].T))
 
     def parameter_count(self) -> int:
         return sum(parameter.numel() for parameter in self._network.parameters() if parameter.requires_grad)
