@@ -1,60 +1,42 @@
-"""Keras 3: `layers.LSTM`, `layers.GRU`, `layers.SimpleRNN`, `layers.Dense`, `optimizers.Adam`, on three engines.
+"""Keras 3: its own layers and `optimizers.Adam`, on three engines; the cells that it lacks are in keras_cells.py.
 
 | canonical                          | Keras                                                            |
 | ---------------------------------- | ---------------------------------------------------------------- |
-| `kernel` (F, gates*units)          | `kernel`                                                         |
-| `recurrent_kernel` (units, ...)    | `recurrent_kernel`                                               |
-| `bias` (gates*units,)              | `bias`; the GRU's is (2, ...), its second row is held at zero    |
+| any `kernel`, `recurrent_kernel`   | the same                                                         |
+| recurrent `bias`                   | `bias`; the GRU's is (2, ...), its second row is held at zero    |
+| `backward.` ...                    | ... of `Bidirectional`'s `backward_layer`                        |
 | gates: lstm `i f g o`, gru `r z n` | lstm the same (`i f c o`), gru `z r h`: the first two swap       |
-| dense `kernel` (F, units)          | `kernel`                                                         |
 | native: `recurrent_bias`           | the second row of the GRU's `bias`, trained                      |
 
-Keras chooses its engine when it is first imported, so nothing here imports it, or an engine, before `create`. Each
-engine's training loop is in keras_engines.py.
+Keras chooses its engine when it is first imported, so nothing here imports it, or an engine, before `create`. What each
+engine does its own way is told in keras_engines.py.
 """
 
-import math
-import os
 import random
-import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 
 import numpy as np
 
-from backends.contract import Adam, Array, BackendError, Dtype, Objective, Steps, Weights
-from backends.keras_engines import Engine, Jax, KerasLayer, Network, Optimizer, Tensor, TensorFlow, Torch
-from backends.layers import Dense, Layer
+from backends.contract import Adam, Array, BackendError, Dtype, Objective, Snapshot, Steps, Weights, of_layer
+from backends.keras_cells import OWN, first_row, make_recurrent, recurrent, recurrent_variables, sides, swapped
+from backends.keras_engines import Engine, Extras, KerasLayer, Optimizer, Scan, Tensor, Training, Variable, start
+from backends.keras_optimizer import asked, matched
+from backends.layers import Conv1D, Dense, Dropout, Flatten, Layer, Repeat, Shape
 from backends.model import ModelSpec
-from backends.not_yet import NotYet, refuse
 from backends.recurrent import Recurrent
 
-ENGINES: dict[str, type[Engine]] = {"keras": TensorFlow, "keras-jax": Jax, "keras-torch": Torch}
-RECURRENT = {"lstm": "LSTM", "gru": "GRU", "rnn": "SimpleRNN"}
+LOSSES = {"mse": "mean_squared_error", "mae": "mean_absolute_error", "huber": "huber"}
 
 
 def create(name: str, *, dtype: Dtype, threads: int) -> "KerasBackend":
     """Import Keras on the engine that the backend's name asks for, and configure both for this process."""
-    engine = ENGINES[name]
-    if "keras" in sys.modules and (running := sys.modules["keras"].backend.backend()) != engine.name:
-        raise BackendError(f"backend '{name}' needs a process of its own: Keras already runs on {running} in this one")
-    os.environ["KERAS_BACKEND"] = engine.name
-    engine.configure(dtype, threads)
+    engine = start(name, dtype, threads)
     import keras
 
     keras.config.set_floatx(dtype)
-    if dtype == "float64":
-        keep_float64()
+    keras.saving.register_keras_serializable("like-for-like")(first_row)  # Bidirectional copies its layer
     return KerasBackend(name, engine)
-
-
-def keep_float64() -> None:
-    """Let float64 be float64 on JAX and torch too.
-
-    Keras looks the dtype of a result up in this table, which there turns float64 into float32: `tanh` on JAX and
-    `matmul` on torch would then compute in float32, whatever `floatx` says.
-    """
-    from keras.src.backend.common.dtypes import BIT64_TO_BIT32_DTYPE
-
-    BIT64_TO_BIT32_DTYPE["float64"] = "float64"
 
 
 class KerasBackend:
@@ -75,160 +57,192 @@ class KerasBackend:
         dtype: Dtype,
         seed: int,
     ) -> "KerasModel":
-        import keras
-
-        refuse("Keras", model, objective, optimizer)
         random.seed(seed)  # all that layers draw on; keras.utils.set_random_seed would import TensorFlow on any engine
-        native = weights is None
-        layers = [make_layer(spec, dtype, native=native) for spec in model.layers]
-        network = keras.Sequential([keras.Input(x.shape[1:], dtype=dtype), *layers])
+        window, features = x.shape[1:]
+        network = Network(model, features, window, dtype, self._engine.scan, native=weights is None)
         if weights is not None:
-            load_weights(model.layers, network, weights)
-        stepper = adam(optimizer, native=native)
-        engine = self._engine(network, stepper, x.astype(dtype), y.astype(dtype))
-        return KerasModel(model.layers, network, stepper, engine, native=native)
+            load_weights(network.specs, network.parameters, weights)
+        stepper = adam(network, optimizer, native=weights is None)
+        return KerasModel(network, objective, stepper, self._engine, x.astype(dtype), y.astype(dtype))
 
 
-def make_layer(spec: Layer, dtype: Dtype, *, native: bool) -> KerasLayer:
-    """The framework's own layer, rolled: unrolled, XLA compiles four times as long and only the GRU gains by it."""
+class Network:
+    """(N, T, F) to (N, H)."""
+
+    def __init__(self, model: ModelSpec, features: int, window: int, dtype: Dtype, scan: Scan, *, native: bool) -> None:
+        self.specs, self.shapes = model.layers, [shape for _, _, shape in model.walk(features, window)]
+        self.layers = [make_layer(spec, shape, dtype, native=native) for _, spec, shape in model.walk(features, window)]
+        self.parameters, self.native, self._scan = parameters(self), native, scan
+        self.trained = list(self.parameters.values())
+        self.drawing = [variable for layer in self.layers for variable in layer.non_trainable_variables if native]
+        self.recurs = any(isinstance(spec, Recurrent) for spec in self.specs)
+        self.compiles = all(side.supports_jit for layer in self.layers for side in sides(layer))
+
+    def __call__(self, x: Tensor, extras: Extras, *, training: bool) -> Tensor:
+        """extras: masks, and probes where a look inside is asked for; see keras_cells.loop."""
+        for position, (spec, layer) in enumerate(zip(self.specs, self.layers, strict=True)):
+            own = of_layer(position, extras)
+            match spec:
+                case Recurrent():
+                    x = recurrent(spec, layer, x, own, self._scan, training=training)
+                case Dropout():
+                    x = layer(x, training=training) * own["mask"] if own else layer(x, training=training)
+                case _:
+                    x = layer(x)
+        return x
+
+
+def make_layer(spec: Layer, shape: Shape, dtype: Dtype, *, native: bool) -> KerasLayer:
+    """The framework's own layer, built for inputs of this shape, or the parameters of one that it has not."""
     from keras import layers
 
-    if isinstance(spec, Dense):
-        return layers.Dense(spec.units, dtype=dtype)
-    assert isinstance(spec, Recurrent)
-    frozen = {} if native or spec.cell != "gru" else {"bias_constraint": first_row}
-    return getattr(layers, RECURRENT[spec.cell])(spec.units, return_sequences=spec.sequences, dtype=dtype, **frozen)
+    match spec:
+        case Recurrent():
+            if native and spec.cell not in OWN:
+                raise BackendError(f"Keras has no layer of its own for {spec}; in matched mode there is one")
+            layer = make_recurrent(spec, shape, dtype, native=native)
+        case Dense():
+            layer = layers.Dense(spec.units, activation=spec.activation, dtype=dtype)
+        case Conv1D():
+            layer = layers.Conv1D(spec.filters, spec.width, padding="same", activation=spec.activation, dtype=dtype)
+        case Flatten():
+            layer = layers.Flatten(dtype=dtype)
+        case Repeat():
+            layer = layers.RepeatVector(spec.times, dtype=dtype)
+        case _:  # matched, the mask is all there is of it
+            layer = layers.Dropout(spec.rate if native and isinstance(spec, Dropout) else 0.0, dtype=dtype)
+    layer.build((None, *shape))
+    return layer
 
 
-def first_row(bias: Tensor) -> Tensor:
-    """Constraint: after each step the GRU's second bias is projected back to zero, where it started."""
+def parameters(network: Network) -> dict[str, Variable]:
+    """The trained variables by canonical name."""
+    found: dict[str, Variable] = {}
+    for position, (spec, layer, shape) in enumerate(zip(network.specs, network.layers, network.shapes, strict=True)):
+        own = {variable.name: variable for variable in layer.trainable_variables}
+        if isinstance(spec, Recurrent):
+            own = recurrent_variables(spec, layer, shape)
+        found |= {f"{position}.{name}": variable for name, variable in own.items()}
+    return found
+
+
+def load_weights(specs: tuple[Layer, ...], variables: Mapping[str, Variable], weights: Weights) -> None:
+    """Canonical weights (or moments) in, and the GRU's second bias zero, if it is not given."""
+    for name, variable in variables.items():
+        rows = [weights[name]]
+        if len(variable.shape) > rows[0].ndim:
+            rows.append(weights.get(name.replace("bias", "recurrent_bias"), np.zeros_like(rows[0])))
+        value = swapped(specs[int(name.split(".")[0])], np.stack(rows))
+        variable.assign(value if len(rows) > 1 else value[0])
+
+
+def canonical(specs: tuple[Layer, ...], tensors: Mapping[str, Tensor], *, native: bool) -> dict[str, Array]:
+    """Keras' layout to the canonical one, of weights, of their gradients or of their moments."""
     from keras import ops
 
-    return ops.stack([bias[0], ops.zeros_like(bias[0])])
-
-
-def parameters(network: Network) -> dict[str, Tensor]:
-    """The trained variables by position and Keras' own name."""
-    return {
-        f"{position}.{variable.name}": variable
-        for position, layer in enumerate(network.layers)
-        for variable in layer.trainable_variables
-    }
-
-
-def swapped(spec: Layer, value: Array) -> Array:
-    """The GRU's gates from `r z n` to `z r h`, or back."""
-    if not isinstance(spec, Recurrent) or spec.cell != "gru":
-        return value
-    first, second, candidate = np.split(value, 3, axis=-1)
-    return np.concatenate([second, first, candidate], axis=-1)
-
-
-def load_weights(specs: tuple[Layer, ...], network: Network, weights: Weights) -> None:
-    """Canonical weights in, and the GRU's second bias zero."""
-    for name, variable in parameters(network).items():
-        value = swapped(specs[int(name.split(".")[0])], weights[name])
-        variable.assign(value if value.shape == variable.shape else np.stack([value, np.zeros_like(value)]))
-
-
-def canonical(specs: tuple[Layer, ...], arrays: dict[str, Array], *, native: bool) -> dict[str, Array]:
-    """Keras' layout to the canonical one, of weights or of their gradients."""
     found = {}
-    for name, array in arrays.items():
-        position, own = name.split(".")
-        value = swapped(specs[int(position)], array)
-        if own == "bias" and value.ndim == 2:
+    for name, tensor in tensors.items():
+        value = swapped(specs[int(name.split(".")[0])], np.array(ops.convert_to_numpy(tensor)))
+        if name.endswith("bias") and value.ndim == 2:
             value, second = value
             if native:
-                found[f"{position}.recurrent_bias"] = second
+                found[name.replace("bias", "recurrent_bias")] = second
         found[name] = value
     return found
 
 
-def adam(spec: Adam, *, native: bool) -> Optimizer:
+def adam(network: Network, spec: Adam, *, native: bool) -> Optimizer:
     """Keras' own Adam, or one to the letter of `spec`."""
     import keras
 
-    if native:
-        return keras.optimizers.Adam()
-    return fused_adam(spec) if keras.backend.backend() == "torch" else matched_adam(spec)
+    kind = asked(spec)
+    if not native and keras.backend.backend() == "torch":
+        from backends.keras_torch import fused
+
+        kind = fused(kind, spec)
+    elif not native:
+        kind = matched(kind, spec)
+    optimizer = kind()
+    optimizer.build(network.trained)
+    return optimizer
 
 
-def matched_adam(spec: Adam) -> Optimizer:
-    """Epsilon where the paper has it, and the learning rate in double: the engine's loop sets `rate` at each step."""
-    import keras
-    from keras import ops
-
-    class MatchedAdam(keras.optimizers.Adam):
-        def update_step(self, gradient: Tensor, variable: Tensor, learning_rate: Tensor) -> None:
-            index = self._get_variable_index(variable)
-            m, v = self._momentums[index], self._velocities[index]
-            self.assign_add(m, (gradient - m) * (1 - spec.beta1))
-            self.assign_add(v, (gradient * gradient - v) * (1 - spec.beta2))
-            # expm1, because 1 - βᵗ itself loses five digits in float32 at the first steps
-            step = ops.cast(self.iterations + 1, variable.dtype)
-            m_hat = m / -ops.expm1(step * math.log(spec.beta1))
-            v_hat = v / -ops.expm1(step * math.log(spec.beta2))
-            self.assign_sub(variable, m_hat * self.rate / (ops.sqrt(v_hat) + spec.epsilon))
-
-    return MatchedAdam()
-
-
-def fused_adam(spec: Adam) -> Optimizer:
-    """The same for the torch engine, which runs every operation by itself: PyTorch's one kernel for all variables."""
-    import keras
-    from torch.optim.adam import adam as torch_adam
-
-    settings = {"beta1": spec.beta1, "beta2": spec.beta2, "eps": spec.epsilon}
-    settings |= {"weight_decay": 0.0, "amsgrad": False, "maximize": False, "fused": True}
-
-    class FusedAdam(keras.optimizers.Adam):
-        def _backend_update_step(
-            self, grads: list[Tensor], trainable_variables: list[Tensor], learning_rate: Tensor
-        ) -> None:
-            values, m, v = (
-                [variable.value for variable in variables]
-                for variables in (trainable_variables, self._momentums, self._velocities)
-            )
-            steps = [self.iterations.value.float() for _ in values]
-            torch_adam(values, list(grads), m, v, [], steps, lr=float(self.rate), **settings)
-
-    return FusedAdam()
-
-
-class KerasModel(NotYet):
+class KerasModel:
     """Keeps the contract of backends.contract.Model."""
 
     def __init__(
-        self, specs: tuple[Layer, ...], network: Network, optimizer: Optimizer, engine: Engine, *, native: bool
+        self, network: Network, objective: Objective, optimizer: Optimizer, engine: type[Engine], x: Array, y: Array
     ) -> None:
-        self._specs, self._parameters, self._native = specs, parameters(network), native
-        self._optimizer, self._engine = optimizer, engine
+        self._network, self._objective, self._optimizer = network, objective, optimizer
+        self._engine = engine(Training(network, self._loss, optimizer, x, y))
 
-    def train(self, steps: Steps) -> Array:
-        if self._native:
-            if len(set(steps.rates.tolist())) > 1:
-                raise BackendError("Keras cannot change the learning rate from step to step in native mode yet")
-            self._optimizer.learning_rate = float(steps.rates[0])
-        return self._engine.train(steps.order, steps.rates)
+    def _loss(self, x: Tensor, y: Tensor, extras: Extras, training: bool) -> Tensor:
+        """The objective."""
+        from keras import losses, ops
 
-    def gradients(self, rows: Array, masks: Weights | None = None) -> dict[str, Array]:
-        return self._canonical(self._engine.gradients(rows))
+        outputs = self._network(x, extras, training=training)
+        loss = ops.mean(getattr(losses, LOSSES[self._objective.loss])(y, outputs))
+        for name in self._objective.l2_on if self._objective.l2 else ():
+            loss = loss + self._objective.l2 * ops.sum(ops.square(self._network.parameters[name]))
+        return loss
 
-    def predict(self, x: Array) -> Array:
-        return self._engine.predict(x)
-
-    def weights(self) -> dict[str, Array]:
-        return self._canonical([variable.value for variable in self._parameters.values()])
-
-    def _canonical(self, tensors: list[Tensor]) -> dict[str, Array]:
+    @contextmanager
+    def _unseen(self) -> Iterator[None]:
+        """Keras' recurrent layers draw masks even when they drop nothing: put the generators back."""
         from keras import ops
 
-        arrays = {name: ops.convert_to_numpy(tensor) for name, tensor in zip(self._parameters, tensors, strict=True)}
-        return canonical(self._specs, arrays, native=self._native)
+        before = [np.array(ops.convert_to_numpy(variable)) for variable in self._network.drawing]
+        yield
+        for variable, value in zip(self._network.drawing, before, strict=True):
+            variable.assign(value)
+
+    def train(self, steps: Steps) -> Array:
+        return self._engine.train(steps)
+
+    def gradients(self, rows: Array, masks: Weights | None = None) -> dict[str, Array]:
+        with self._unseen():
+            gradients = self._engine.gradients(rows, masks or {})
+        return self._canonical(gradients)
+
+    def flow(self, rows: Array) -> dict[str, Array]:
+        probes = {
+            f"{position}.{direction}probe": np.zeros((self._network.shapes[position][0], len(rows), spec.states[0]))
+            for position, spec in enumerate(self._network.specs)
+            if isinstance(spec, Recurrent)
+            for direction in spec.directions
+        }
+        with self._unseen():
+            by_state = self._engine.flow(rows, probes)
+        return {name.removesuffix(".probe"): np.linalg.norm(d, axis=(1, 2))[::-1] for name, d in by_state.items()}
+
+    def predict(self, x: Array) -> Array:
+        with self._unseen():
+            return self._engine.predict(x)
+
+    def weights(self) -> dict[str, Array]:
+        return self._canonical(self._network.trained)
+
+    def _canonical(self, tensors: list[Tensor]) -> dict[str, Array]:
+        named = dict(zip(self._network.parameters, tensors, strict=True))
+        return canonical(self._network.specs, named, native=self._network.native)
+
+    def _states(self) -> tuple[list[Variable], ...]:
+        """Weights and Adam's moments, in the order of the parameters."""
+        return self._network.trained, self._optimizer._momentums, self._optimizer._velocities
+
+    def snapshot(self) -> Snapshot:
+        weights, first, second = map(self._canonical, self._states())
+        return Snapshot(weights, first, second, int(self._optimizer.iterations))
+
+    def restore(self, snapshot: Snapshot) -> None:
+        parts = (snapshot.weights, snapshot.first, snapshot.second)
+        for variables, values in zip(self._states(), parts, strict=True):
+            load_weights(self._network.specs, dict(zip(self._network.parameters, variables, strict=True)), values)
+        self._optimizer.iterations.assign(snapshot.steps)
 
     def parameter_count(self) -> int:
         return sum(value.size for value in self.weights().values())
 
     def kernel(self) -> str:
-        return self._engine.kernel()
+        with self._unseen():
+            return self._engine.kernel()

@@ -15,8 +15,14 @@ OWN_FRAMEWORKS = {
     "backends/pytorch.py": {"torch"},
     "backends/pytorch_cells.py": {"torch"},
     "backends/flax_nnx.py": {"jax", "flax", "optax"},
-    "backends/keras3.py": {"keras", "torch"},  # the torch engine has an Adam of its own
-    "backends/keras_engines.py": {"keras", "tensorflow", "jax", "torch"},
+    "backends/flax_cells.py": {"jax", "flax"},
+    "backends/keras3.py": {"keras"},
+    "backends/keras_cells.py": {"keras"},
+    "backends/keras_optimizer.py": {"keras"},
+    "backends/keras_engines.py": {"keras"},
+    "backends/keras_tensorflow.py": {"tensorflow"},
+    "backends/keras_jax.py": {"jax", "keras"},
+    "backends/keras_torch.py": {"keras", "torch"},
     "benchmarks/bare_loops.py": FRAMEWORKS,  # bare loops to compare with are the script's purpose
 }
 MAY_IMPORT = {
