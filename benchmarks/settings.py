@@ -2,13 +2,15 @@
 
 from typing import Annotated
 
+import psutil
 from pydantic import BaseModel, ConfigDict, Field
 
 import datasets
 from backends.contract import Adam, Cell, Dtype, ModelSpec, forecaster
-from benchmarks.runner.records import Mode
+from benchmarks.runner.records import Limits, Mode
 
 Count = Annotated[int, Field(gt=0, strict=True)]
+Amount = Annotated[float, Field(gt=0, allow_inf_nan=False, strict=True)]
 
 
 class Settings(BaseModel):
@@ -30,7 +32,7 @@ class TrainingSettings(Settings):
 
     epochs: Count
     batch: Count
-    learning_rate: Annotated[float, Field(gt=0, allow_inf_nan=False, strict=True)] = 1e-3
+    learning_rate: Amount = 1e-3
     dtype: Dtype = "float32"
     threads: Count | None = None  # None: as many as this process has cores
 
@@ -63,6 +65,13 @@ class Header(Settings):
     modes: Annotated[tuple[Mode, ...], Field(min_length=1)] = ("matched",)
     seeds: Seeds = (1,)
     native_seeds: Seeds | None = None  # None: the same as seeds
+    time_limit: Amount = 3600  # seconds that a trial may take
+    memory_limit: Amount | None = None  # GiB that it may; None: nine tenths of the machine's
 
     def seeds_of(self, mode: Mode) -> tuple[int, ...]:
         return self.native_seeds or self.seeds if mode == "native" else self.seeds
+
+    def limits(self) -> Limits:
+        """What a trial may take before it is ended."""
+        most = 0.9 * psutil.virtual_memory().total if self.memory_limit is None else self.memory_limit * 2**30
+        return Limits(seconds=self.time_limit, memory_bytes=int(most))

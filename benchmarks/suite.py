@@ -43,6 +43,8 @@ class Benchmark:
     header: Header
     cases: dict[str, CaseSettings]
     definition: Table
+    source: Path  # where the definition stands
+    source_text: str
 
     def trials(self) -> tuple[Plan, ...]:
         """In the order of execution: round by round, each starting with the next backend."""
@@ -86,7 +88,8 @@ def read(name: str, *, quick: bool = False, changes: Table | None = None) -> Ben
     """
     path = find(name)
     try:
-        definition = tomllib.loads(path.read_text(encoding="utf-8-sig"))
+        text = path.read_text(encoding="utf-8-sig")
+        definition = tomllib.loads(text)
     except UnicodeDecodeError:
         raise UserError(f"{path} is no text in UTF-8; a benchmark is a TOML file like {HERE / 'co2.toml'}") from None
     except (tomllib.TOMLDecodeError, OSError) as error:
@@ -100,7 +103,12 @@ def read(name: str, *, quick: bool = False, changes: Table | None = None) -> Ben
         (definition[table] if table else definition)[setting] = value
     _require_tables(path, definition, tuple(TABLES))
     _anchor(definition, path.parent)
-    return _validated(path, definition)
+    return _validated(path, definition, text)
+
+
+def restore(path: Path, definition: Table) -> Benchmark:
+    """A benchmark from the definition that a run's manifest, at `path`, keeps."""
+    return _validated(path, {name: value for name, value in definition.items() if name != "quick"}, "")
 
 
 def _require_tables(path: Path, definition: Table, tables: tuple[str, ...]) -> None:
@@ -124,19 +132,20 @@ def _dotted(table: Table, prefix: str = "") -> Iterator[tuple[str, Any]]:
             yield f"{prefix}{name}", value
 
 
-def _validated(path: Path, definition: Table) -> Benchmark:
+def _validated(path: Path, definition: Table, text: str) -> Benchmark:
     top = {name: value for name, value in definition.items() if name not in TABLES}
     header = _check(Header, top, f"{path}:", others=TABLES)
     for backend in header.backends:
-        if backend not in backends.REGISTRY or backend == "reference":
-            known = set(backends.REGISTRY) - {"reference"}
-            raise UserError(f"{path}: backends: there is no backend '{backend}'; {one_of(known, backend)}")
+        if backend not in backends.REGISTRY:
+            raise UserError(f"{path}: backends: there is no backend '{backend}'; {one_of(backends.REGISTRY, backend)}")
+        if "native" in header.modes and not backends.REGISTRY[backend].native:
+            raise UserError(f"{path}: backend '{backend}' has no native mode; leave native out of modes, or it out")
     for name in ("backends", "modes", "seeds", "native_seeds"):
         values = getattr(header, name) or ()
         if len(set(values)) < len(values):
             raise UserError(f"{path}: {name} names one of {list(values)} twice; each may stand once")
     cases = {_label(point, axes): _case(path, point) for point, axes in _grid(path, definition)}
-    return Benchmark(path.stem, header, cases, definition)
+    return Benchmark(path.stem, header, cases, definition, path.resolve(), text)
 
 
 def _grid(path: Path, definition: Table) -> Iterator[tuple[dict[str, Table], list[tuple[str, str]]]]:

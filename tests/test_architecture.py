@@ -16,6 +16,7 @@ OWN_FRAMEWORKS = {
     "backends/flax_nnx.py": {"jax", "flax", "optax"},
     "backends/keras3.py": {"keras", "torch"},  # the torch engine has an Adam of its own
     "backends/keras_engines.py": {"keras", "tensorflow", "jax", "torch"},
+    "backends/devices.py": {"torch", "tensorflow", "jax"},  # what each says about its device, side by side
     "benchmarks/bare_loops.py": FRAMEWORKS,  # bare loops to compare with are the script's purpose
 }
 MAY_IMPORT = {

@@ -1,6 +1,7 @@
 """The machine and the software as found, and the conditions that every worker gets."""
 
 import ctypes
+import hashlib
 import os
 import platform
 import signal
@@ -96,8 +97,10 @@ def _versions() -> dict[str, str]:
 
 def _commit() -> str | None:
     commit = _answer("git", "-C", str(ROOT), "rev-parse", "--short=12", "HEAD")
-    changed = _answer("git", "-C", str(ROOT), "status", "--porcelain", "--untracked-files=no")
-    return f"{commit}, with uncommitted changes" if commit and changed else commit
+    changed = _answer("git", "-C", str(ROOT), "diff", "HEAD")
+    if not commit or not changed:
+        return commit
+    return f"{commit}, with uncommitted changes {hashlib.sha256(changed.encode()).hexdigest()[:8]}"
 
 
 def _answer(*command: str) -> str | None:

@@ -10,8 +10,7 @@ class TrialJob(Record):
 
     plan: Plan
     case: CaseSettings
-    cores: tuple[int, ...]
-    threads: int
+    cores: tuple[int, ...]  # a thread on each
     persistence: float  # the naive forecasts' mean squared errors on the same windows
     seasonal: float | None
 

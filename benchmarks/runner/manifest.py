@@ -1,14 +1,14 @@
 """What a run writes down before its first trial: the question, the data, the machine, the plan."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 import numpy as np
 
 import datasets
 from benchmarks.errors import UserError
 from benchmarks.runner import metrics
-from benchmarks.runner.records import Baseline, Case, Data, Environment, Manifest
+from benchmarks.runner.records import Baseline, Case, Data, Manifest, Session
+from benchmarks.runner.work import step_operations
 from benchmarks.settings import CaseSettings
 from benchmarks.suite import Benchmark
 
@@ -39,9 +39,8 @@ def prepare(benchmark: Benchmark) -> dict[str, Prepared]:
     return found
 
 
-def describe(
-    benchmark: Benchmark, prepared: dict[str, Prepared], environment: Environment, command: str, started: datetime
-) -> Manifest:
+def describe(benchmark: Benchmark, prepared: dict[str, Prepared], session: Session, threads: int) -> Manifest:
+    """threads: of a trial whose definition does not say."""
     facts: dict[str, Data] = {}
     for entry in prepared.values():
         if entry.key not in facts:
@@ -51,19 +50,23 @@ def describe(
         title=benchmark.header.title,
         description=benchmark.header.description,
         definition=benchmark.definition,
-        command=command,
-        started=started.astimezone(UTC).isoformat(timespec="seconds"),
-        environment=environment,
+        command=session.command,
+        started=session.started,
+        environment=session.environment,
         data=facts,
-        cases=tuple(_case(label, case, prepared[label]) for label, case in benchmark.cases.items()),
+        cases=tuple(_case(label, case, prepared[label], threads) for label, case in benchmark.cases.items()),
         trials=benchmark.trials(),
+        source=str(benchmark.source),
+        source_text=benchmark.source_text,
+        limits=benchmark.header.limits(),
+        sessions=(session,),
     )
 
 
-def _case(label: str, case: CaseSettings, prepared: Prepared) -> Case:
-    train = prepared.windows.train
-    shapes = case.architecture(train.y.shape[1]).shapes(train.x.shape[2])
-    training = case.training
+def _case(label: str, case: CaseSettings, prepared: Prepared, threads: int) -> Case:
+    train, training = prepared.windows.train, case.training
+    _, window, features = train.x.shape
+    model = case.architecture(train.y.shape[1])
     return Case(
         label=label,
         cell=case.model.cell,
@@ -76,7 +79,9 @@ def _case(label: str, case: CaseSettings, prepared: Prepared) -> Case:
         batch=training.batch,
         learning_rate=training.learning_rate,
         dtype=training.dtype,
-        shape_parameters=sum(int(np.prod(shape)) for shape in shapes.values()),
+        shape_parameters=sum(int(np.prod(shape)) for shape in model.shapes(features).values()),
+        threads=training.threads or threads,
+        step_operations=step_operations(model, features=features, window=window, batch=training.batch),
     )
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from backends.contract import BackendError
 from benchmarks.runner.environment import die_with_parent, pin
 from benchmarks.runner.jobs import Answer, CheckJob, Job, TrialJob
-from benchmarks.runner.storage import write_json
+from benchmarks.runner.storage import write_text
 
 
 def main(job_path: str, answer_path: str) -> None:
@@ -20,19 +20,19 @@ def main(job_path: str, answer_path: str) -> None:
         raise ValueError(f"{job_path} holds neither a trial nor a check")
     die_with_parent()
     pin(work.cores)  # before any framework counts the cores
-    write_json(Path(answer_path), answer(work))
+    write_text(Path(answer_path), answer(work).model_dump_json())
 
 
 def answer(work: TrialJob | CheckJob) -> Answer:
     """Do the work; whatever goes wrong in it becomes the failure's reason, its traceback goes to standard error."""
     from benchmarks import equivalence
-    from benchmarks.runner import trial
+    from benchmarks.runner import training, trial
 
     try:
         if isinstance(work, TrialJob):
             return Answer(outcome=trial.run(work))
         return Answer(checks=equivalence.check(work))
-    except (trial.TrialError, BackendError) as reason:
+    except (training.TrialError, BackendError) as reason:
         return Answer(failure=str(reason))
     except Exception as error:
         traceback.print_exc()

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from benchmarks import equivalence
 from benchmarks.runner import batches, digests, metrics
-from benchmarks.runner.timing import OtherLoad
+from benchmarks.runner.watch import Watch
 
 
 @given(seed=st.integers(0, 2**32), epoch=st.integers(0, 50), rows=st.integers(1, 200), batch=st.integers(1, 50))
@@ -81,8 +81,9 @@ def test_other_programs_load_is_seen():
     pinned = f"import os; os.sched_setaffinity(0, {core})\nwhile True: pass"
     with subprocess.Popen([sys.executable, "-c", pinned]) as neighbour:
         time.sleep(0.3)
-        load = OtherLoad(core)
+        watch = Watch(core)
         time.sleep(1.0)
-        disturbed = load.share()
+        watch.stop()
+        disturbed = watch.other_load()
         neighbour.kill()
     assert disturbed > 0.7

@@ -88,7 +88,7 @@ def test_all_benchmarks_of_the_checkout_are_valid():
 
 MISTAKES = {
     "an unknown backend, with the near match": ('"keras"', '"kears"', "did you mean 'keras'"),
-    "the oracle is not timed": ('"keras"', '"reference"', "there is no backend 'reference'"),
+    "the oracle has no native mode": ('"keras"', '"reference"', "'reference' has no native mode"),
     "an unknown cell": ('"gru"', '"gur"', """cell = "gur": .*'lstm', 'gru' or 'rnn'"""),
     "an unknown setting": ("units = 50", "unit = 50", "no setting 'unit'; did you mean 'units'"),
     "an unknown table": ("[training]", "[trainings]", "no setting 'trainings'; did you mean 'training'"),
