@@ -43,7 +43,7 @@ def test_a_failed_write_leaves_the_old_file(tmp_path, monkeypatch):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(storage.os, "fsync", full)
-    with pytest.raises(RecordError, match="certificate.json cannot be written: No space left on device; what was"):
+    with pytest.raises(RecordError, match=r"certificate\.json cannot be written: No space left on device; what was"):
         write_json(path, Certificate(checks=()))
     assert len(read_json(path, Certificate).checks) == 1
     assert [entry.name for entry in tmp_path.iterdir()] == ["certificate.json"]
