@@ -5,10 +5,9 @@ combination. [quick] holds what `--quick` changes, by dotted name.
 """
 
 import hashlib
-import itertools
 import json
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -18,7 +17,9 @@ from pydantic_core import ErrorDetails
 
 import backends
 import datasets
+from benchmarks import grid
 from benchmarks.errors import UserError, one_of
+from benchmarks.grid import Table
 from benchmarks.runner.records import Mode, Plan
 from benchmarks.settings import CaseSettings, Header, ModelSettings, TrainingSettings
 
@@ -29,9 +30,6 @@ TABLES: dict[str, type[BaseModel]] = {
     "model": ModelSettings,
     "training": TrainingSettings,
 }
-LISTS = {("data", "features"), ("data", "target")}  # settings that are lists by nature, not axes
-
-Table = dict[str, Any]
 Checked = TypeVar("Checked", bound=BaseModel)
 
 
@@ -81,10 +79,17 @@ def find(name: str) -> Path:
     return path
 
 
-def read(name: str, *, quick: bool = False, changes: Table | None = None) -> Benchmark:
+def read(
+    name: str,
+    *,
+    quick: bool = False,
+    changes: Table | None = None,
+    only: Mapping[str, Sequence[str]] | None = None,
+) -> Benchmark:
     """Read, change and validate a benchmark. A `UserError` says which setting of which file is wrong.
 
     changes: settings by dotted name (`"seeds"`, `"training.epochs"`) that the command line overrides, or whole tables.
+    only: axes by dotted name, each narrowed to these of its values, as `grid.narrow` has it.
     """
     path = find(name)
     try:
@@ -103,6 +108,7 @@ def read(name: str, *, quick: bool = False, changes: Table | None = None) -> Ben
         (definition[table] if table else definition)[setting] = value
     _require_tables(path, definition, tuple(TABLES))
     _anchor(definition, path.parent)
+    grid.narrow({name: definition[name] for name in TABLES}, only or {})
     return _validated(path, definition, text)
 
 
@@ -144,35 +150,9 @@ def _validated(path: Path, definition: Table, text: str) -> Benchmark:
         values = getattr(header, name) or ()
         if len(set(values)) < len(values):
             raise UserError(f"{path}: {name} names one of {list(values)} twice; each may stand once")
-    cases = {_label(point, axes): _case(path, point) for point, axes in _grid(path, definition)}
+    points = grid.points(path, {name: definition[name] for name in TABLES})
+    cases = {label: _case(path, point) for label, point in points.items()}
     return Benchmark(path.stem, header, cases, definition, path.resolve(), text)
-
-
-def _grid(path: Path, definition: Table) -> Iterator[tuple[dict[str, Table], list[tuple[str, str]]]]:
-    """Every combination of the axes, each as its tables, with the axes' places."""
-    tables: dict[str, Table] = {name: definition[name] for name in TABLES}
-    axes = [
-        (table, setting)
-        for table, settings in tables.items()
-        for setting, value in settings.items()
-        if isinstance(value, list) and (table, setting) not in LISTS
-    ]
-    for table, setting in axes:
-        values = tables[table][setting]
-        if not values or any(values.count(value) > 1 for value in values):
-            raise UserError(f"{path}: {table}.{setting} = {values}; as an axis it needs values, each once")
-    for values in itertools.product(*(tables[table][setting] for table, setting in axes)):
-        point = {name: dict(settings) for name, settings in tables.items()}
-        for (table, setting), value in zip(axes, values, strict=True):
-            point[table][setting] = value
-        yield point, axes
-
-
-def _label(point: dict[str, Table], axes: list[tuple[str, str]]) -> str:
-    """The cell, and the values of the axes: "lstm", "gru, units 64"."""
-    cell = str(point["model"].get("cell", ""))
-    rest = [f"{setting} {point[table][setting]}" for table, setting in axes if (table, setting) != ("model", "cell")]
-    return ", ".join([cell, *rest])
 
 
 def _case(path: Path, point: dict[str, Table]) -> CaseSettings:

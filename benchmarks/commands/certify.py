@@ -24,7 +24,8 @@ def add(subparsers: Subparsers) -> None:
 
 def execute(arguments: argparse.Namespace) -> int:
     everyone = {"backends": [name for name in backends.REGISTRY if name != "reference"]}
-    benchmark = suite.read(arguments.name, quick=arguments.quick, changes=everyone | options.changes(arguments))
+    changes, only = everyone | options.changes(arguments), options.only(arguments)
+    benchmark = suite.read(arguments.name, quick=arguments.quick, changes=changes, only=only)
     schedule.require(benchmark.header.backends)
     certificate = certify.certify(benchmark, benchmark.header.backends, _show)
     print("\n" + "\n".join(_table(certificate)))

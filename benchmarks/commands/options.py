@@ -21,6 +21,13 @@ def add_definition(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--window", metavar="T", help="rows of input; several with commas: 12,24")
     parser.add_argument("--horizon", metavar="H", help="rows to forecast; several with commas")
     parser.add_argument("--set", metavar="TABLE.SETTING=VALUE", action="append", default=[], dest="settings")
+    parser.add_argument(
+        "--only",
+        metavar="TABLE.SETTING=A,B",
+        action="append",
+        default=[],
+        help="these values of an axis of the grid, as in model.units=16,64; may be repeated",
+    )
 
 
 def add_own_data(parser: argparse.ArgumentParser) -> None:
@@ -51,6 +58,17 @@ def changes(arguments: argparse.Namespace) -> dict[str, Any]:
             values = _numbers(text, f"--{option}")
             changed[setting] = values[0] if len(values) == 1 else values
     return changed | dict(map(_assignment, arguments.settings))
+
+
+def only(arguments: argparse.Namespace) -> dict[str, list[str]]:
+    """Which values of which axes are left, by the axis' dotted name; two of one axis add up."""
+    narrowed: dict[str, list[str]] = {}
+    for text in arguments.only:
+        name, equals, values = text.partition("=")
+        if not equals or not name.strip():
+            raise UserError(f"--only {text!r}: write TABLE.SETTING=VALUE, as in --only model.units=16,64")
+        narrowed.setdefault(name.strip(), []).extend(_words(values, f"--only {name}"))
+    return narrowed
 
 
 def own_name(arguments: argparse.Namespace) -> str | None:

@@ -39,5 +39,7 @@ def definition(arguments: argparse.Namespace) -> suite.Benchmark:
     if arguments.name is None and arguments.csv is None:
         raise UserError(f"name a benchmark ({', '.join(suite.names())}), or a file of your own with --csv")
     name = DEFAULT if arguments.name is None else arguments.name
-    benchmark = suite.read(name, quick=arguments.quick, changes=options.changes(arguments))
+    benchmark = suite.read(
+        name, quick=arguments.quick, changes=options.changes(arguments), only=options.only(arguments)
+    )
     return replace(benchmark, name=options.own_name(arguments) or benchmark.name)
