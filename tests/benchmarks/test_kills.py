@@ -1,5 +1,6 @@
 """Runs killed at random moments, parent and workers, and resumed: no finished trial is lost, none is run twice."""
 
+import logging
 import os
 import random
 import signal
@@ -27,7 +28,7 @@ pytestmark = [
 def records(results):
     """Every finished trial's file: its inode and its bytes. A trial run twice would be another file."""
     found = {}
-    for path in results.glob("small/*/trials/*.json"):
+    for path in results.glob("small/2*/trials/*.json"):  # not by way of `latest`, which moves
         if not read_json(path, Trial).killed:
             found[path] = (path.stat().st_ino, path.read_bytes())
     return found
@@ -73,7 +74,7 @@ def kill_somewhere(words, results, chance):
         return "parent"
 
 
-def test_nothing_is_lost_and_nothing_run_twice(written, tmp_path, record_property):
+def test_nothing_is_lost_and_nothing_run_twice(written, tmp_path):
     text = ORACLE.replace("seeds = [1]", f"seeds = {list(range(1, SEEDS + 1))}")
     definition, chance, hits = written(text), random.Random(2026), []
     for _ in range(KILLS):
@@ -88,7 +89,7 @@ def test_nothing_is_lost_and_nothing_run_twice(written, tmp_path, record_propert
         assert complete(folder)
         assert kept.items() <= records(tmp_path).items()
     assert not list(tmp_path.rglob("*.tmp"))
-    record_property("kills", f"{hits.count('parent')} of a run, {hits.count('worker')} of a worker")
+    logging.info("kills: %d of a run, %d of a worker", hits.count("parent"), hits.count("worker"))
 
 
 def test_a_power_cut_between_write_and_rename(written, tmp_path):
