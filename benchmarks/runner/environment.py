@@ -97,7 +97,7 @@ def _versions() -> dict[str, str]:
 
 def _commit() -> str | None:
     commit = _answer("git", "-C", str(ROOT), "rev-parse", "--short=12", "HEAD")
-    changed = _answer("git", "-C", str(ROOT), "diff", "HEAD")
+    changed = _answer("git", "-C", str(ROOT), "diff", "HEAD", "--", "backends", "benchmarks", "datasets")
     if not commit or not changed:
         return commit
     return f"{commit}, with uncommitted changes {hashlib.sha256(changed.encode()).hexdigest()[:8]}"

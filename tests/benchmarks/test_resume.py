@@ -1,14 +1,12 @@
 """A run that was cut short goes on, and only where it would still be the same run."""
 
 import json
-import os
 import shutil
 import subprocess
 import time
 
 import pytest
 
-from benchmarks.runner import storage
 from benchmarks.runner.records import Manifest, Trial
 from benchmarks.runner.storage import RecordError, held, read_json, read_run, trial_path, write_json
 from tests.benchmarks.command_line import COMMAND, ORACLE, benchmarks, environment
@@ -167,31 +165,6 @@ def test_a_run_that_never_existed(tmp_path):
     done = benchmarks("resume", "nothing", "--results", tmp_path, cwd=tmp_path)
     assert done.returncode == 2
     assert "there is no run 'nothing'" in done.stderr
-
-
-@pytest.mark.skipif(os.getuid() == 0, reason="nothing is read-only to root")
-def test_a_read_only_folder(cut):
-    cut.chmod(0o555)
-    try:
-        done = resume(cut)
-    finally:
-        cut.chmod(0o755)
-    assert done.returncode == 2
-    assert "cannot be written" in done.stderr
-
-
-def test_a_full_disk_keeps_what_is_finished(cut, monkeypatch):
-    """The run ends in one sentence that names the way on."""
-
-    def full(*_):
-        raise OSError(28, "No space left on device")
-
-    kept = read_run(cut)[2]
-    monkeypatch.setattr(storage.os, "fsync", full)
-    with pytest.raises(RecordError, match="No space left on device; what was written before is kept, and resume"):
-        write_json(cut / "trials" / "another.json", kept[0])
-    assert read_run(cut)[2] == kept
-    assert not list(cut.rglob("*.tmp"))
 
 
 def test_json_lines(cut):
