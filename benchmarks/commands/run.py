@@ -4,7 +4,7 @@ import argparse
 from dataclasses import replace
 
 from benchmarks import suite
-from benchmarks.commands import Subparsers, options
+from benchmarks.commands import Subparsers, dry_run, options
 from benchmarks.commands.following import INTERRUPTED, add_execution, asked, conclude, follow
 from benchmarks.errors import UserError
 from benchmarks.runner import schedule
@@ -18,6 +18,9 @@ def add(subparsers: Subparsers) -> None:
     options.add_definition(parser)
     options.add_own_data(parser)
     options.add_results(parser)
+    parser.add_argument(
+        "--dry-run", action="store_true", help="only print the trials, and from probes how long they would take"
+    )
     add_execution(parser)
     parser.set_defaults(execute=execute)
 
@@ -25,6 +28,8 @@ def add(subparsers: Subparsers) -> None:
 def execute(arguments: argparse.Namespace) -> int:
     benchmark = definition(arguments)
     session = asked(arguments)
+    if arguments.dry_run:
+        return dry_run.show(benchmark, session, as_json=arguments.json)
     folder, plan = schedule.begin(benchmark, arguments.results, session)
     if not follow(arguments, benchmark, folder, plan, session):
         return INTERRUPTED

@@ -60,16 +60,20 @@ def begin(
     Everything that can be wrong with the question is found first: until then a UserError or DataError leaves
     nothing behind. trials: these of the benchmark's instead of all; reproduces: the run that they repeat.
     """
-    require(benchmark.header.backends)
-    session = asked.session(benchmark)
-    prepared = manifest.prepare(benchmark)
-    plan = manifest.describe(benchmark, prepared, session, asked.executor.threads())
+    plan = lay_out(benchmark, asked)
     plan = plan.model_copy(
         update={"trials": trials or plan.trials, "reproduces": str(reproduces) if reproduces else None}
     )
-    folder = new_folder(results / benchmark.name, datetime.fromisoformat(session.started))
+    folder = new_folder(results / benchmark.name, datetime.fromisoformat(plan.started))
     write_json(folder / "manifest.json", plan)
     return folder, plan
+
+
+def lay_out(benchmark: Benchmark, asked: Asked) -> Manifest:
+    """What a run would write down before its first trial; a UserError or DataError says what is wrong with it."""
+    require(benchmark.header.backends)
+    session = asked.session(benchmark)
+    return manifest.describe(benchmark, manifest.prepare(benchmark), session, asked.executor.threads())
 
 
 def missing(folder: Path) -> tuple[Plan, ...]:

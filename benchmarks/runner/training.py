@@ -82,11 +82,16 @@ def pass_gate(training: Training, train: datasets.Part, first_order: Array) -> N
             f"its steps took {parts:.3f} s, but the loop over them {training.loop:.3f} s: "
             f"{lost / training.loop:.0%} of the time is unaccounted for, more than {UNACCOUNTED:.0%}"
         )
-    steps = max(1, ROWS // first_order.shape[1])
-    rows = first_order[:steps].ravel()
+    rows = gate_rows(first_order)
+    steps = len(rows) // first_order.shape[1]
     before = float(np.mean(training.step_losses[0][:steps], dtype=np.float64))
     after = metrics.mse(training.model.predict(train.x[rows]), train.y[rows])
     if not after < before:
         raise TrialError(
             f"the loss did not fall: on the first epoch's windows it was {before:.6g}, after training it is {after:.6g}"
         )
+
+
+def gate_rows(first_order: Array) -> Array:
+    """The windows of whole batches on which the loss is taken again, (rows,)."""
+    return first_order[: max(1, ROWS // first_order.shape[1])].ravel()

@@ -45,8 +45,8 @@ class Built:
 
 def run(job: TrialJob) -> Outcome:
     """Raises TrialError, or whatever the framework raises."""
-    material = _prepare(job)
-    built = _build(job, material)
+    material = prepare(job)
+    built = build(job, material)
     windows, model = material.windows, built.model
     initial_digest = _digest(job, model)
     training, watch = _train(job, model, material)
@@ -74,7 +74,7 @@ def run(job: TrialJob) -> Outcome:
         other_load=watch.other_load(),
         steal=watch.steal(),
         frequency=watch.frequency(),
-        product=_product(job),
+        product=product(job),
     )
 
 
@@ -91,14 +91,16 @@ def matched_weights(case: CaseSettings, windows: datasets.Windows, seed: int) ->
     return initial_weights(case.architecture(windows.train.y.shape[1]), windows.train.x.shape[2], seed)
 
 
-def _prepare(job: TrialJob) -> Material:
+def prepare(job: TrialJob) -> Material:
+    """The windows cut, the batches and the initial weights drawn."""
     case, seed = job.case, job.plan.seed
     windows = datasets.prepare(case.data, case.window, case.training.dtype)
     weights = matched_weights(case, windows, seed) if job.plan.mode == "matched" else None
     return Material(windows, batches(windows, case.training, seed), weights)
 
 
-def _build(job: TrialJob, material: Material) -> Built:
+def build(job: TrialJob, material: Material) -> Built:
+    """The framework imported and the model built, each timed."""
     settings, train = job.case.training, material.windows.train
     imported, backend = timed(lambda: backends.load(job.plan.backend, dtype=settings.dtype, threads=len(job.cores)))
     built, model = timed(
@@ -142,13 +144,24 @@ def _times(built: Built, training: Training, test: Array) -> Times:
         epochs=tuple(training.epochs),
         validation=tuple(training.validation_seconds),
         loop=training.loop,
-        predict_one=repeated(lambda: model.predict(test[:1]), budget=0.5, most=100),
-        predict_test=repeated(lambda: model.predict(test), budget=1.0, most=20),
+        predict_one=predict_one(model, test),
+        predict_test=predict_test(model, test),
         cpu=cpu_seconds(),
     )
 
 
-def _product(job: TrialJob) -> Product:
+def predict_one(model: Model, test: Array) -> tuple[float, ...]:
+    """Seconds of a forecast of one window, repeated."""
+    return repeated(lambda: model.predict(test[:1]), budget=0.5, most=100)
+
+
+def predict_test(model: Model, test: Array) -> tuple[float, ...]:
+    """Seconds of a forecast of the whole test part, repeated."""
+    return repeated(lambda: model.predict(test), budget=1.0, most=20)
+
+
+def product(job: TrialJob) -> Product:
+    """The large matrix product, timed."""
     device = DEVICES[job.plan.backend]
     size = PRODUCT_SIZE["cpu" if device.peak_memory() is None else "gpu"]
     multiply = device.product(size, job.case.training.dtype)
