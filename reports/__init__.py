@@ -3,12 +3,13 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.runner.storage import write_text
-from reports import html, markdown, terminal
+from benchmarks.runner.storage import RecordError, write_text
+from reports import document, html, markdown, terminal, verdict
+from reports.reproduction import reproduce
 from reports.run import Run
 from reports.story import tell
 
-__all__ = ["Report", "write"]
+__all__ = ["Report", "Verdict", "write", "write_reproduction"]
 
 
 @dataclass(frozen=True)
@@ -16,6 +17,17 @@ class Report:
     html: Path
     markdown: Path
     summary: str  # the main table and the answer, as plain text
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """On a repeated run."""
+
+    markdown: Path
+    summary: str  # as plain text
+    sentence: str
+    rows: list[dict[str, object]]  # for programs
+    good: bool  # every trial was reproduced
 
 
 def write(folder: Path) -> Report:
@@ -35,3 +47,21 @@ def write(folder: Path) -> Report:
     for stale in set((folder / "figures").glob("*.svg")) - drawings.keys():
         stale.unlink()
     return report
+
+
+def write_reproduction(folder: Path) -> Verdict:
+    """Hold a repetition against the run it repeats, and write `reproduction.md` into its folder.
+
+    Raises `RecordError` where one of the two cannot be read.
+    """
+    repeated = Run.read(folder)
+    if repeated.manifest.reproduces is None:
+        raise RecordError(f"{folder} repeats no other run; reproduce makes one that does.")
+    original = Path(repeated.manifest.reproduces)
+    if not original.exists():  # the results were moved as a whole
+        original = folder.parent / original.name
+    found = reproduce(Run.read(original), repeated)
+    told = verdict.document(found, f"{found.stored.manifest.benchmark}/{original.name}")
+    path = folder / "reproduction.md"
+    write_text(path, document.markdown(told))
+    return Verdict(path, document.plain(told), verdict.conclusion(found), verdict.facts(found), found.good)

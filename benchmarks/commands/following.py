@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from benchmarks.commands.display import Display
-from benchmarks.commands.json_lines import JsonLines
+from benchmarks.commands.json_lines import JsonLines, emit
 from benchmarks.runner import certify, environment, executors, schedule
 from benchmarks.runner.folders import point_latest
 from benchmarks.runner.records import Manifest
@@ -51,19 +51,34 @@ def follow(arguments: argparse.Namespace, benchmark: Benchmark, folder: Path, pl
 
 
 def conclude(arguments: argparse.Namespace, folder: Path) -> int:
-    """Write the report and say where it is; the exit status."""
+    """Write the report, of a repetition the verdict too, and say where they are; the exit status."""
     import reports
 
     report = reports.write(folder)
     plan, certificate, trials = read_run(folder)
-    if plan.reproduces is None:
-        point_latest(folder)
+    if plan.reproduces is not None:
+        return _conclude_repetition(arguments, folder, report.html)
+    point_latest(folder)
     good = certificate is not None and schedule.certified(certificate) and all(trial.outcome for trial in trials)
     if arguments.json:
         JsonLines.result(report=str(report.html), markdown=str(report.markdown), good=good)
     else:
         print(f"\n{report.summary}\n\nreport: {short(report.html)}")
     return 0 if good else 1
+
+
+def _conclude_repetition(arguments: argparse.Namespace, folder: Path, page: Path) -> int:
+    """`latest` stays where it is: a part of a run, without a certificate, is not what a benchmark's name means."""
+    import reports
+
+    verdict = reports.write_reproduction(folder)
+    if arguments.json:
+        for row in verdict.rows:
+            emit("row", **row)
+        JsonLines.result(report=str(page), markdown=str(verdict.markdown), verdict=verdict.sentence, good=verdict.good)
+    else:
+        print(f"\n{verdict.summary}\n\nverdict: {short(verdict.markdown)}\nreport: {short(page)}")
+    return 0 if verdict.good else 1
 
 
 def short(path: Path) -> str:

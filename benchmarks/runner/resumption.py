@@ -44,7 +44,7 @@ def resume(folder: Path, asked: Asked, *, anyway: bool) -> tuple[Benchmark, Mani
 
 def differences(benchmark: Benchmark, plan: Manifest, now: Environment) -> Iterator[str]:
     """What is not as it was when the run began, a clause each."""
-    if plan.source and plan.source_text is not None:
+    if plan.source and plan.source_text:  # a repetition has none: it goes by what the stored run kept
         path = Path(plan.source)
         if not path.is_file():
             yield f"its definition {path} is gone"
