@@ -11,12 +11,12 @@ from types import FrameType
 from typing import NoReturn
 
 from backends.contract import BackendError
-from benchmarks.commands import certify, data, listing, report, reproduce, resume, run
+from benchmarks.commands import certify, compare, data, export, listing, report, reproduce, resume, run
 from benchmarks.errors import UserError, one_of
 from benchmarks.runner.storage import RecordError
 from datasets import DataError
 
-COMMANDS = (listing, run, resume, certify, report, reproduce, data)
+COMMANDS = (listing, run, resume, certify, report, export, reproduce, compare, data)
 
 
 class Parser(argparse.ArgumentParser):
