@@ -4,12 +4,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.runner.storage import RecordError, write_text
-from reports import document, html, markdown, terminal, verdict
+from reports import beside, document, html, markdown, terminal, verdict
 from reports.reproduction import reproduce
 from reports.run import Run
+from reports.side_by_side import side_by_side
 from reports.story import tell
 
-__all__ = ["Report", "Verdict", "write", "write_reproduction"]
+__all__ = ["Beside", "Report", "Verdict", "compare", "write", "write_reproduction"]
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,17 @@ class Verdict:
     sentence: str
     rows: list[dict[str, object]]  # for programs
     good: bool  # every trial was reproduced
+
+
+@dataclass(frozen=True)
+class Beside:
+    """Two runs side by side."""
+
+    summary: str  # as plain text
+    markdown: str
+    sentence: str
+    rows: list[dict[str, object]]  # for programs
+    common: bool  # whether there is anything to compare
 
 
 def write(folder: Path) -> Report:
@@ -65,3 +77,13 @@ def write_reproduction(folder: Path) -> Verdict:
     path = folder / "reproduction.md"
     write_text(path, document.markdown(told))
     return Verdict(path, document.plain(told), verdict.conclusion(found), verdict.facts(found), found.good)
+
+
+def compare(first: Path, second: Path) -> Beside:
+    """Two stored runs side by side. Raises `RecordError` where one of them cannot be read."""
+    found = side_by_side(Run.read(first), Run.read(second))
+    names = [f"{side.manifest.benchmark}/{path.name}" for side, path in ((found.first, first), (found.second, second))]
+    if not found.common:
+        return Beside("", "", "", [], common=False)
+    told = beside.document(found, *names)
+    return Beside(document.plain(told), document.markdown(told), beside.conclusion(found), beside.facts(found), True)

@@ -23,17 +23,15 @@ class Shift:
     def state(self) -> State:
         """Beyond noise (`up`, `down`) is what the interval leaves no doubt of, be the pairs few or many."""
         low, high, few = self.found.low, self.found.high, self.found.count < 2
-        if low == high == self.neutral and not few:
+        if low == high == self.neutral:
             return "same"
         if not few and not low <= self.neutral <= high:
             return "up" if low > self.neutral else "down"
         return "few" if self.found.count < self.needed else "within"
 
-    def too_few(self, what: str = "") -> str:
-        """How many pairs would do; nobody makes hundreds, and noise that wide has a cause."""
-        if self.needed > MOST_RUNS:
-            return "too noisy to say"
-        return f"too few{what} to say ({self.needed} would do)"
+    def too_few(self, what: str) -> str:
+        """How many would do; nobody makes hundreds, and noise that wide has a cause."""
+        return "too noisy to say" if self.needed > MOST_RUNS else f"{what} ({self.needed} would do)"
 
 
 def of_ratios(ratios: Sequence[float]) -> Shift | None:

@@ -151,7 +151,7 @@ def _ratio(pace: Pace) -> Cell:
 def _pace(pace: Pace) -> str:
     if pace.shift is None:
         return NONE
-    return PACES.get(pace.shift.state) or pace.shift.too_few()
+    return PACES.get(pace.shift.state) or pace.shift.too_few("too few to say")
 
 
 def _skipped(found: Reproduction) -> tuple[str, ...]:
