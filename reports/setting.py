@@ -31,11 +31,13 @@ def data(run: Run) -> Table:
 
 
 def models(run: Run) -> Table:
-    """What was trained, and how."""
+    """What was trained, and how; with the threads of a trial, where they were recorded."""
+    threads = any(case.threads for case in run.manifest.cases)
     columns = (
         *map(text, ("model", "cell")),
         *map(Column, ("layers", "units", "window", "horizon", "epochs", "batch", "learning rate")),
         text("precision"),
+        *((Column("threads"),) if threads else ()),
         Column("parameters"),
     )
     rows = tuple(
@@ -45,6 +47,7 @@ def models(run: Run) -> Table:
             *(number(n, whole) for n in (case.layers, case.units, case.window, case.horizon, case.epochs, case.batch)),
             number(case.learning_rate, plain),
             Cell(case.dtype),
+            *((number(case.threads, whole),) if threads else ()),
             number(case.shape_parameters, whole),
         )
         for case in run.manifest.cases
