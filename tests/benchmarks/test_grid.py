@@ -1,5 +1,7 @@
 """Axes: narrowed by `--only`, threads and dtype among them, from the command line to the record."""
 
+import json
+
 import pytest
 
 from benchmarks import suite
@@ -107,3 +109,10 @@ def test_threads_and_dtype_are_axes_from_the_definition_to_the_record(written, t
     checked = {(check.case, check.dtype) for check in certificate.checks}
     assert ("gru, threads 2, dtype float64", "float64") in checked
     assert ("gru, threads 1, dtype float32", "float32") in checked
+
+
+def test_the_list_is_there_for_programs_too(tmp_path):
+    done = benchmarks("list", "--json", cwd=tmp_path)
+    found = {line["name"]: line for line in map(json.loads, done.stdout.splitlines())}
+    assert found["co2"]["cases"] == ["lstm", "gru"]
+    assert found["co2"]["trials"] == len(suite.read("co2").trials())
