@@ -33,10 +33,12 @@ def pin(cores: tuple[int, ...]) -> None:
         os.sched_setaffinity(0, cores)
 
 
-def die_with_parent() -> None:
+def die_with_parent(parent: int) -> None:
     """Let the system end this process when its parent dies, however that happens (Linux)."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:  # it died before we could ask
+        sys.exit("the process that started this one has ended")
 
 
 def worker_variables(threads: int) -> dict[str, str]:

@@ -40,7 +40,7 @@ def work(job: Job, variables: dict[str, str], limits: Limits | None = None) -> E
     with tempfile.TemporaryDirectory(prefix="like-for-like-") as folder:
         job_path, answer_path, log_path = (Path(folder) / name for name in ("job.json", "answer.json", "log"))
         job_path.write_text(job.model_dump_json(), encoding="utf-8")
-        command = [sys.executable, "-m", "benchmarks.runner.worker", str(job_path), str(answer_path)]
+        command = [sys.executable, "-m", "benchmarks.runner.worker", str(job_path), str(answer_path), str(os.getpid())]
         start = time.perf_counter()
         with log_path.open("wb") as log:
             process = subprocess.Popen(

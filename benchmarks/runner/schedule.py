@@ -35,9 +35,10 @@ class Asked:
     executor: Executor
 
     def session(self, benchmark: Benchmark, differences: tuple[str, ...] = ()) -> Session:
-        """Raises UserError where the machine has not the cores that a case asks for."""
-        wanted = [case.training.threads or self.executor.threads() for case in benchmark.cases.values()]
-        conditions = Conditions.of(max(wanted)) if self.executor.name == "local" else Conditions.of()
+        """Raises UserError where no machine has the cores that a case asks for."""
+        wanted = max(case.training.threads or self.executor.threads() for case in benchmark.cases.values())
+        self.executor.require(wanted)
+        conditions = Conditions.of(wanted) if self.executor.name == "local" else Conditions.of()
         return Session(
             started=datetime.now(UTC).isoformat(timespec="seconds"),
             command=self.command,

@@ -1,6 +1,7 @@
-"""The process that a trial, a check or a probe runs in: `python -m benchmarks.runner.worker JOB ANSWER`.
+"""The process that a trial, a check or a probe runs in: `python -m benchmarks.runner.worker JOB ANSWER PARENT`.
 
-Both are paths of JSON files. Nothing is said on standard output, which belongs to the frameworks.
+The paths of two JSON files, and the process that waits for the answer: it ends with that one. Nothing is said on
+standard output, which belongs to the frameworks.
 """
 
 import sys
@@ -13,12 +14,12 @@ from benchmarks.runner.jobs import Answer, CheckJob, Job, ProbeJob, TrialJob
 from benchmarks.runner.storage import write_text
 
 
-def main(job_path: str, answer_path: str) -> None:
+def main(job_path: str, answer_path: str, parent: str) -> None:
     job = Job.model_validate_json(Path(job_path).read_text(encoding="utf-8"))
     work = job.trial or job.check or job.probe
     if work is None:
         raise ValueError(f"{job_path} holds no trial, check or probe")
-    die_with_parent()
+    die_with_parent(int(parent))
     pin(work.cores)  # before any framework counts the cores
     write_text(Path(answer_path), answer(work).model_dump_json())
 

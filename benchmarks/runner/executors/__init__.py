@@ -20,6 +20,9 @@ class Executor(Protocol):
     def threads(self) -> int:
         """How many a trial gets whose definition does not say: as many as there are cores for it."""
 
+    def require(self, threads: int) -> None:
+        """Raises UserError where no trial with so many can ever run."""
+
     def run(self, tasks: Iterable[Task], starting: Callable[[Plan], None]) -> Iterator[Trial]:
         """Each trial as it is finished. `starting` is told before each.
 

@@ -20,6 +20,9 @@ class Local:
     def threads(self) -> int:
         return len(available_cores())
 
+    def require(self, threads: int) -> None:
+        Conditions.of(threads)
+
     def run(self, tasks: Iterable[Task], starting: Callable[[Plan], None]) -> Iterator[Trial]:
         for task in tasks:
             starting(task.plan)
