@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -31,8 +32,12 @@ batch = 16
 ORACLE = SMALL.replace('["pytorch", "flax"]', '["reference"]')  # trains in NumPy: no framework to wait for
 
 
+OWN = tempfile.TemporaryDirectory(prefix="like-for-like-tests-")  # of this process of tests, removed with it
+
+
 def environment():
-    return os.environ | {"PYTHONPATH": str(ROOT)}
+    """Where runs wait for nobody's cores, and threads that wait do not spin: tests share a machine, and time nothing."""
+    return os.environ | {"PYTHONPATH": str(ROOT), "TMPDIR": OWN.name, "OMP_WAIT_POLICY": "PASSIVE"}
 
 
 def benchmarks(*words, cwd):
