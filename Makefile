@@ -11,8 +11,8 @@ ARGS ?=
 EXTRAS ?= dev
 
 .DEFAULT_GOAL := help
-.PHONY: help install bench bench-quick certify report data speed windowing test test-slow check format lock clean \
-	$(addprefix bench-,$(BENCHMARKS))
+.PHONY: help install bench bench-quick certify report reproduce data speed windowing test test-slow check format lock \
+	clean $(addprefix bench-,$(BENCHMARKS))
 
 help: ## print this table
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r name text; do \
@@ -37,6 +37,9 @@ certify: $(INSTALLED) ## hold all five backends against the oracle, without timi
 report: $(INSTALLED) ## rebuild the latest co2 report from its records
 	@$(RUN) report co2 $(ARGS)
 
+reproduce: $(INSTALLED) ## repeat the latest co2 run: does every trial come out the same? ARGS="--sample 4" for a few
+	@$(RUN) reproduce co2 $(ARGS)
+
 data: $(INSTALLED) ## the series that can be forecast, and which are here
 	@$(RUN) data $(ARGS)
 
@@ -47,10 +50,10 @@ windowing: $(INSTALLED) ## the windowing's time and memory against a list-append
 	@$(BIN)/python -m benchmarks.windowing_speed $(ARGS)
 
 test: $(INSTALLED) ## the tests, without those marked slow
-	@$(BIN)/python -m pytest -n auto -m 'not slow' $(ARGS)
+	@$(BIN)/python -m pytest -n auto --dist loadgroup -m 'not slow' $(ARGS)
 
 test-slow: $(INSTALLED) ## the tests marked slow
-	@$(BIN)/python -m pytest -n auto -m slow $(ARGS)
+	@$(BIN)/python -m pytest -n auto --dist loadgroup -m slow $(ARGS)
 
 check: $(INSTALLED) ## ruff, mypy and the architecture tests
 	@$(BIN)/ruff check .

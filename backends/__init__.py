@@ -14,6 +14,7 @@ class Entry:
     framework: str  # as it is called in a report
     imports: tuple[str, ...]
     packages: tuple[str, ...]  # as pip knows them
+    native: bool = True  # whether it has layers and defaults of its own
 
 
 REGISTRY: dict[str, Entry] = {
@@ -22,7 +23,7 @@ REGISTRY: dict[str, Entry] = {
     "flax": Entry("flax_nnx", "Flax", ("jax", "flax", "optax"), ("jax", "flax", "optax")),
     "keras-jax": Entry("keras3", "Keras (JAX)", ("keras", "jax"), ("keras", "jax")),
     "keras-torch": Entry("keras3", "Keras (PyTorch)", ("keras", "torch"), ("keras", "torch")),
-    "reference": Entry("reference", "NumPy oracle", (), ()),
+    "reference": Entry("reference", "NumPy oracle", (), (), native=False),
 }
 
 

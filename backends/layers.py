@@ -58,6 +58,10 @@ class Layer:
         steps = shape[0] if len(shape) == 2 else 1
         return steps * sum(prod(kernel) for kernel in self.shapes(shape).values() if len(kernel) > 1)
 
+    def input_multiply_adds(self, shape: Shape) -> int:
+        """Those of them that take its input."""
+        return self.multiply_adds(shape)
+
 
 @dataclass(frozen=True)
 class Dense(Layer):
@@ -68,7 +72,7 @@ class Dense(Layer):
     each_step: bool = False
 
     def __str__(self) -> str:
-        return f"Dense({self.units})"
+        return f"dense {self.units}{activated(self.activation)}{' at each step' if self.each_step else ''}"
 
     def fault(self) -> str | None:
         return counts_fault(units=self.units) or activation_fault(self.activation)
@@ -103,7 +107,7 @@ class Conv1D(Layer):
     activation: Activation = "linear"
 
     def __str__(self) -> str:
-        return f"Conv1D({self.filters}, {self.width})"
+        return f"convolution {self.filters} × {self.width}{activated(self.activation)}"
 
     def fault(self) -> str | None:
         return counts_fault(filters=self.filters, width=self.width) or activation_fault(self.activation)
@@ -133,7 +137,7 @@ class Flatten(Layer):
     """(T, F) to (T*F,), step by step."""
 
     def __str__(self) -> str:
-        return "Flatten"
+        return "flatten"
 
     def misfit(self, shape: Shape) -> str | None:
         return SEQUENCE if len(shape) == 1 else None
@@ -149,7 +153,7 @@ class Repeat(Layer):
     times: int
 
     def __str__(self) -> str:
-        return f"Repeat({self.times})"
+        return f"repeat {self.times}"
 
     def fault(self) -> str | None:
         return counts_fault(times=self.times)
@@ -170,13 +174,17 @@ class Dropout(Layer):
     rate: float
 
     def __str__(self) -> str:
-        return f"Dropout({self.rate})"
+        return f"dropout {self.rate}"
 
     def fault(self) -> str | None:
         return rates_fault(rate=self.rate)
 
     def masks(self, shape: Shape) -> dict[str, Mask]:
         return {"mask": Mask(self.rate, shape)} if self.rate else {}
+
+
+def activated(name: Activation) -> str:
+    return "" if name == "linear" else f" {name}"
 
 
 def counts_fault(**counts: int) -> str | None:

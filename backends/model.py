@@ -62,6 +62,13 @@ class ModelSpec:
         """Multiply-add operations of one window's forward pass, those of its matrix products: the least it can take."""
         return sum(layer.multiply_adds(shape) for _, layer, shape in self.walk(features, window))
 
+    def input_multiply_adds(self, features: int, window: int) -> int:
+        """Those of them that take the window itself, in the first layer that has a kernel."""
+        for _, layer, shape in self.walk(features, window):
+            if layer.shapes(shape):
+                return layer.input_multiply_adds(shape)
+        return 0
+
 
 def forecaster(cell: Cell, *, units: int, layers: int, horizon: int) -> ModelSpec:
     """The standard model: `layers` recurrent layers of `units`, then a dense head of `horizon` outputs."""

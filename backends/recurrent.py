@@ -6,6 +6,7 @@ the gates side by side in the order of their cell. A second direction has its ow
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import prod
 from typing import Literal, get_args
 
 from backends.layers import SEQUENCE, Layer, Mask, Shape, counts_fault, rates_fault
@@ -61,7 +62,15 @@ class Recurrent(Layer):
     memory: int | None = None
 
     def __str__(self) -> str:
-        return str(self.cell)
+        settings = {
+            f"memory {self.memory}": self.memory,
+            f"hidden {self.hidden}": self.cell == "rmlp",
+            "both directions": self.bidirectional,
+            "all outputs": self.sequences,
+            f"dropout {self.dropout}": self.dropout,
+            f"recurrent dropout {self.recurrent_dropout}": self.recurrent_dropout,
+        }
+        return ", ".join([f"{self.cell} {self.units}", *(words for words, so in settings.items() if so)])
 
     @property
     def directions(self) -> tuple[str, ...]:
@@ -126,6 +135,9 @@ class Recurrent(Layer):
         for number, (rows, columns) in enumerate(zip([first, *rest], rest, strict=False), start=1):
             own |= {f"kernel_{number}": (rows, columns), f"bias_{number}": (columns,)}
         return own
+
+    def input_multiply_adds(self, shape: Shape) -> int:
+        return shape[0] * len(self.directions) * prod(self.shapes(shape)["kernel"])
 
     def masks(self, shape: Shape) -> dict[str, Mask]:
         own = {"input_mask": Mask(self.dropout, (shape[1],))} if self.dropout else {}

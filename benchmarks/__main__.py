@@ -12,12 +12,12 @@ from typing import NoReturn
 
 from backends.contract import BackendError
 from backends.layers import ModelError
-from benchmarks.commands import certify, data, listing, report, run
+from benchmarks.commands import certify, compare, data, export, listing, report, reproduce, resume, run
 from benchmarks.errors import UserError, one_of
 from benchmarks.runner.storage import RecordError
 from datasets import DataError
 
-COMMANDS = (listing, run, certify, report, data)
+COMMANDS = (listing, run, resume, certify, report, export, reproduce, compare, data)
 
 
 class Parser(argparse.ArgumentParser):
@@ -53,6 +53,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # the reader of our output, `head` say, has seen enough
         sys.stderr.close()
         return 0
+    except OSError as problem:  # a full disk, say, where no more is known about it
+        print(f"error: {problem.filename or 'the system'}: {problem.strerror or problem}", file=sys.stderr)
+        return 2
     return status
 
 

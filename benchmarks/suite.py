@@ -5,10 +5,9 @@ combination. [quick] holds what `--quick` changes, by dotted name.
 """
 
 import hashlib
-import itertools
 import json
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -18,7 +17,9 @@ from pydantic_core import ErrorDetails
 
 import backends
 import datasets
+from benchmarks import grid
 from benchmarks.errors import UserError, one_of
+from benchmarks.grid import Table
 from benchmarks.runner.records import Mode, Plan
 from benchmarks.settings import CaseSettings, Header, ModelSettings, TrainingSettings
 
@@ -29,9 +30,6 @@ TABLES: dict[str, type[BaseModel]] = {
     "model": ModelSettings,
     "training": TrainingSettings,
 }
-LISTS = {("data", "features"), ("data", "target")}  # settings that are lists by nature, not axes
-
-Table = dict[str, Any]
 Checked = TypeVar("Checked", bound=BaseModel)
 
 
@@ -43,6 +41,8 @@ class Benchmark:
     header: Header
     cases: dict[str, CaseSettings]
     definition: Table
+    source: Path  # where the definition stands
+    source_text: str
 
     def trials(self) -> tuple[Plan, ...]:
         """In the order of execution: round by round, each starting with the next backend."""
@@ -79,14 +79,22 @@ def find(name: str) -> Path:
     return path
 
 
-def read(name: str, *, quick: bool = False, changes: Table | None = None) -> Benchmark:
+def read(
+    name: str,
+    *,
+    quick: bool = False,
+    changes: Table | None = None,
+    only: Mapping[str, Sequence[str]] | None = None,
+) -> Benchmark:
     """Read, change and validate a benchmark. A `UserError` says which setting of which file is wrong.
 
     changes: settings by dotted name (`"seeds"`, `"training.epochs"`) that the command line overrides, or whole tables.
+    only: axes by dotted name, each narrowed to these of its values, as `grid.narrow` has it.
     """
     path = find(name)
     try:
-        definition = tomllib.loads(path.read_text(encoding="utf-8-sig"))
+        text = path.read_text(encoding="utf-8-sig")
+        definition = tomllib.loads(text)
     except UnicodeDecodeError:
         raise UserError(f"{path} is no text in UTF-8; a benchmark is a TOML file like {HERE / 'co2.toml'}") from None
     except (tomllib.TOMLDecodeError, OSError) as error:
@@ -97,16 +105,31 @@ def read(name: str, *, quick: bool = False, changes: Table | None = None) -> Ben
         table, _, setting = dotted.rpartition(".")
         if table and table not in TABLES:
             raise UserError(f"{path}: there is no table '{table}' to change {dotted} in; {one_of(TABLES, table)}")
-        (definition[table] if table else definition)[setting] = value
+        for settings in _settings_of(definition, table):
+            settings[setting] = value
     _require_tables(path, definition, tuple(TABLES))
     _anchor(definition, path.parent)
-    return _validated(path, definition)
+    grid.narrow({name: definition[name] for name in TABLES}, only or {})
+    return _validated(path, definition, text)
+
+
+def restore(path: Path, definition: Table) -> Benchmark:
+    """A benchmark from the definition that a run's manifest, at `path`, keeps."""
+    return _validated(path, {name: value for name, value in definition.items() if name != "quick"}, "")
+
+
+def _settings_of(definition: Table, table: str) -> list[Table]:
+    """The table of this name, or of several models each; the top of the file has none."""
+    found = definition[table] if table else definition
+    return found if isinstance(found, list) else [found]
 
 
 def _require_tables(path: Path, definition: Table, tables: tuple[str, ...]) -> None:
     for table in tables:
-        if not isinstance(definition.setdefault(table, {}), dict):
-            raise UserError(f"{path}: {table} is {definition[table]!r}; it must be a table, [{table}]")
+        found = definition.setdefault(table, {})
+        several = table == "model" and isinstance(found, list) and found and all(isinstance(m, dict) for m in found)
+        if not isinstance(found, dict) and not several:
+            raise UserError(f"{path}: {table} is {found!r}; it must be a table, [{table}]")
 
 
 def _anchor(definition: Table, folder: Path) -> None:
@@ -124,46 +147,21 @@ def _dotted(table: Table, prefix: str = "") -> Iterator[tuple[str, Any]]:
             yield f"{prefix}{name}", value
 
 
-def _validated(path: Path, definition: Table) -> Benchmark:
+def _validated(path: Path, definition: Table, text: str) -> Benchmark:
     top = {name: value for name, value in definition.items() if name not in TABLES}
     header = _check(Header, top, f"{path}:", others=TABLES)
     for backend in header.backends:
-        if backend not in backends.REGISTRY or backend == "reference":
-            known = set(backends.REGISTRY) - {"reference"}
-            raise UserError(f"{path}: backends: there is no backend '{backend}'; {one_of(known, backend)}")
+        if backend not in backends.REGISTRY:
+            raise UserError(f"{path}: backends: there is no backend '{backend}'; {one_of(backends.REGISTRY, backend)}")
+        if "native" in header.modes and not backends.REGISTRY[backend].native:
+            raise UserError(f"{path}: backend '{backend}' has no native mode; leave native out of modes, or it out")
     for name in ("backends", "modes", "seeds", "native_seeds"):
         values = getattr(header, name) or ()
         if len(set(values)) < len(values):
             raise UserError(f"{path}: {name} names one of {list(values)} twice; each may stand once")
-    cases = {_label(point, axes): _case(path, point) for point, axes in _grid(path, definition)}
-    return Benchmark(path.stem, header, cases, definition)
-
-
-def _grid(path: Path, definition: Table) -> Iterator[tuple[dict[str, Table], list[tuple[str, str]]]]:
-    """Every combination of the axes, each as its tables, with the axes' places."""
-    tables: dict[str, Table] = {name: definition[name] for name in TABLES}
-    axes = [
-        (table, setting)
-        for table, settings in tables.items()
-        for setting, value in settings.items()
-        if isinstance(value, list) and (table, setting) not in LISTS
-    ]
-    for table, setting in axes:
-        values = tables[table][setting]
-        if not values or any(values.count(value) > 1 for value in values):
-            raise UserError(f"{path}: {table}.{setting} = {values}; as an axis it needs values, each once")
-    for values in itertools.product(*(tables[table][setting] for table, setting in axes)):
-        point = {name: dict(settings) for name, settings in tables.items()}
-        for (table, setting), value in zip(axes, values, strict=True):
-            point[table][setting] = value
-        yield point, axes
-
-
-def _label(point: dict[str, Table], axes: list[tuple[str, str]]) -> str:
-    """The cell, and the values of the axes: "lstm", "gru, units 64"."""
-    cell = str(point["model"].get("cell", ""))
-    rest = [f"{setting} {point[table][setting]}" for table, setting in axes if (table, setting) != ("model", "cell")]
-    return ", ".join([cell, *rest])
+    points = grid.points(path, {name: definition[name] for name in TABLES})
+    cases = {label: _case(path, point) for label, point in points.items()}
+    return Benchmark(path.stem, header, cases, definition, path.resolve(), text)
 
 
 def _case(path: Path, point: dict[str, Table]) -> CaseSettings:

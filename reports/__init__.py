@@ -3,12 +3,14 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.runner.storage import write_text
-from reports import html, markdown, terminal
+from benchmarks.runner.storage import RecordError, write_text
+from reports import beside, document, html, markdown, terminal, verdict
+from reports.reproduction import reproduce
 from reports.run import Run
+from reports.side_by_side import side_by_side
 from reports.story import tell
 
-__all__ = ["Report", "write"]
+__all__ = ["Beside", "Report", "Verdict", "compare", "write", "write_reproduction"]
 
 
 @dataclass(frozen=True)
@@ -16,6 +18,28 @@ class Report:
     html: Path
     markdown: Path
     summary: str  # the main table and the answer, as plain text
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """On a repeated run."""
+
+    markdown: Path
+    summary: str  # as plain text
+    sentence: str
+    rows: list[dict[str, object]]  # for programs
+    good: bool  # every trial was reproduced
+
+
+@dataclass(frozen=True)
+class Beside:
+    """Two runs side by side."""
+
+    summary: str  # as plain text
+    markdown: str
+    sentence: str
+    rows: list[dict[str, object]]  # for programs
+    common: bool  # whether there is anything to compare
 
 
 def write(folder: Path) -> Report:
@@ -35,3 +59,31 @@ def write(folder: Path) -> Report:
     for stale in set((folder / "figures").glob("*.svg")) - drawings.keys():
         stale.unlink()
     return report
+
+
+def write_reproduction(folder: Path) -> Verdict:
+    """Hold a repetition against the run it repeats, and write `reproduction.md` into its folder.
+
+    Raises `RecordError` where one of the two cannot be read.
+    """
+    repeated = Run.read(folder)
+    if repeated.manifest.reproduces is None:
+        raise RecordError(f"{folder} repeats no other run; reproduce makes one that does.")
+    original = Path(repeated.manifest.reproduces)
+    if not original.exists():  # the results were moved as a whole
+        original = folder.parent / original.name
+    found = reproduce(Run.read(original), repeated)
+    told = verdict.document(found, f"{found.stored.manifest.benchmark}/{original.name}")
+    path = folder / "reproduction.md"
+    write_text(path, document.markdown(told))
+    return Verdict(path, document.plain(told), verdict.conclusion(found), verdict.facts(found), found.good)
+
+
+def compare(first: Path, second: Path) -> Beside:
+    """Two stored runs side by side. Raises `RecordError` where one of them cannot be read."""
+    found = side_by_side(Run.read(first), Run.read(second))
+    names = [f"{side.manifest.benchmark}/{path.name}" for side, path in ((found.first, first), (found.second, second))]
+    if not found.common:
+        return Beside("", "", "", [], common=False)
+    told = beside.document(found, *names)
+    return Beside(document.plain(told), document.markdown(told), beside.conclusion(found), beside.facts(found), True)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from benchmarks.runner.records import Case
 from reports.comparison import CaseComparison, Comparisons
 from reports.doubts import doubt, warnings
+from reports.history import history
 from reports.overview import overview
 from reports.run import Group, Run, unique
 from reports.statistics import ENOUGH, Interval
@@ -189,7 +190,7 @@ def _better_baseline(run: Run, groups: list[Group]) -> list[str]:
 def _state(run: Run) -> tuple[str, ...]:
     """What stands between this report and a complete one."""
     planned, finished = len(run.manifest.trials), len(run.trials)
-    told = []
+    told = [*history(run)]
     if finished < planned:
         told.append(
             f"{finished} of {planned} trials have finished: the run is under way or was interrupted, "
@@ -197,7 +198,7 @@ def _state(run: Run) -> tuple[str, ...]:
         )
     if run.failed:
         told.append(f"{len(run.failed)} of {plural(planned, 'trial')} failed; their reasons are listed below.")
-    if run.certificate is None:
+    if run.certificate is None and run.manifest.reproduces is None:
         told.append("There is no certificate yet: no speed ratio is printed before the models are proven equal.")
     return tuple(told)
 

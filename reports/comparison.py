@@ -12,7 +12,7 @@ import numpy as np
 from benchmarks.runner.records import Case, Certificate, Outcome
 from reports.run import Group, Run
 from reports.statistics import Interval, interval, steady_epoch
-from reports.wording import backend_name, listed
+from reports.wording import backend_name, listed, plural
 
 DIGESTS = {
     "windows_digest": "the windows",
@@ -108,7 +108,7 @@ def compare(run: Run) -> Comparisons:
 
 def _compare_case(run: Run, case: Case) -> CaseComparison:
     groups = run.select(case, "matched")
-    reasons = {group.backend: _unproven(run.certificate, group) for group in groups}
+    reasons = {group.backend: unproven(run.certificate, group) for group in groups}
     reference = next((group for group in groups if not reasons[group.backend] and group.outcomes), None)
     name = reference.backend if reference else None
     found = {}
@@ -120,7 +120,8 @@ def _compare_case(run: Run, case: Case) -> CaseComparison:
     return CaseComparison(case, name, found)
 
 
-def _unproven(certificate: Certificate | None, group: Group) -> tuple[str, ...]:
+def unproven(certificate: Certificate | None, group: Group) -> tuple[str, ...]:
+    """Why a group's times may stand in no ratio; empty where the certificate says that they may."""
     if certificate is None:
         return (NO_CERTIFICATE,)
     backend, case = group.backend, group.case.label
@@ -149,10 +150,10 @@ def _against(group: Group, reference: Group) -> Comparison:
         if unequal:
             reason = f"{listed(unequal)} of seed {seed} were not those of {name}"
             return Comparison(group.backend, reference.backend, (reason,))
-    here = [seed for seed in rounds if group.outcomes[seed].host == reference.outcomes[seed].host]
+    apart = {seed: why for seed in rounds if (why := _apart(group, reference, seed))}
+    here = [seed for seed in rounds if seed not in apart]
     if not here:
-        return Comparison(group.backend, reference.backend, (f"it ran on another machine than {name}",))
-    elsewhere = len(rounds) - len(here)
+        return Comparison(group.backend, reference.backend, (apart[rounds[0]],))
     return Comparison(
         group.backend,
         reference.backend,
@@ -160,7 +161,27 @@ def _against(group: Group, reference: Group) -> Comparison:
         mine=tuple(group.outcomes[seed] for seed in here),
         theirs=tuple(reference.outcomes[seed] for seed in here),
         seeds=tuple(here),
-        remarks=(f"{elsewhere} of {len(rounds)} rounds ran on two machines and are left out",) if elsewhere else (),
+        remarks=_left_out(len(rounds), list(apart.values())),
+    )
+
+
+def _apart(group: Group, reference: Group, seed: int) -> str:
+    """Why the two times of a round are of two machines; empty where they are of one.
+
+    One host is two machines where what a time hangs on changed in between, as when a run is resumed after an upgrade.
+    """
+    name = backend_name(reference.backend)
+    if group.outcomes[seed].host != reference.outcomes[seed].host:
+        return f"it ran on another machine than {name}"
+    mine, theirs = group.environments[seed], reference.environments[seed]
+    changed = theirs.differences_in_time(mine) if mine and theirs else ()
+    return f"it did not run under the conditions of {name}: {listed(changed)}" if changed else ""
+
+
+def _left_out(rounds: int, reasons: list[str]) -> tuple[str, ...]:
+    """A remark for each reason."""
+    return tuple(
+        f"left out, {reasons.count(why)} of {plural(rounds, 'round')}: {why}" for why in dict.fromkeys(reasons)
     )
 
 

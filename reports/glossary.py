@@ -31,5 +31,6 @@ WORDS = {
     "persistence": "the naive forecast that repeats the last value",
     "seasonal naive": "the naive forecast that repeats the value of one season ago",
     "MSE, RMSE, MAE": "mean squared error, its root, mean absolute error, in the series' own unit",
+    "operations": "multiplications and additions of floating-point numbers",
     "peak memory": "the most memory that a trial's process held, the framework itself included",
 }

@@ -22,8 +22,8 @@ def render(story: Story) -> str:
         *(f"> {escape(words)}" for words in story.answer.state),
         *(f"**{escape(words)}**" for words in story.answer.overview),
         *(f"**{escape(case.name)}: {escape(case.lead)}** {escape(case.more)}".strip() for case in story.answer.cases),
-        _bullets(story.answer.limits),
-        _table(story.result),
+        bullets(story.answer.limits),
+        table_text(story.result),
         f"Repeat it: {code(manifest.command)}",
         *_figures(story),
         *(_with_reasons(story, table) for table in story.details),
@@ -58,7 +58,7 @@ def _ticks(text: str, least: int) -> str:
     return "`" * max(least, longest + 1)
 
 
-def _table(table: Table) -> str:
+def table_text(table: Table) -> str:
     heads = [escape(column.heading) for column in table.columns]
     rules = ["---:" if column.numeric else "---" for column in table.columns]
     rows = [heads, rules, *([_cell(table, cell) for cell in row.cells] for row in table.rows)]
@@ -73,8 +73,8 @@ def _table(table: Table) -> str:
 def _with_reasons(story: Story, table: Table) -> str:
     """A table, and under the one of native mode why it differs."""
     if table is not story.native:
-        return _table(table)
-    return "\n\n".join((_table(table), "### Why native differs", _bullets(story.native_reasons)))
+        return table_text(table)
+    return "\n\n".join((table_text(table), "### Why native differs", bullets(story.native_reasons)))
 
 
 def _cell(table: Table, cell: Cell) -> str:
@@ -100,5 +100,5 @@ def _failures(story: Story) -> Iterable[str]:
             yield fenced(failure.log)
 
 
-def _bullets(lines: Iterable[str]) -> str:
+def bullets(lines: Iterable[str]) -> str:
     return "\n".join(f"- {escape(line)}" for line in lines)

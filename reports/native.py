@@ -44,7 +44,7 @@ def _parameters(matched: Group, other: Group) -> str:
     if extra == 0:
         return f"native trains the same {whole(mine)} parameters"
     case = matched.case
-    biases = GATES.get(case.cell, 0) * case.units * case.layers
+    biases = GATES.get(case.cell, 0) * (case.units or 0) * case.layers
     cause = f", one more bias for each of {_gates(case)}" if extra == biases else ""
     return f"native trains {whole(theirs)} parameters, {whole(abs(extra))} {'more' if extra > 0 else 'fewer'}{cause}"
 

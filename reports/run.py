@@ -9,6 +9,7 @@ from benchmarks.runner.records import (
     Case,
     Certificate,
     Data,
+    Environment,
     Manifest,
     Mode,
     Outcome,
@@ -33,6 +34,11 @@ class Group:
     def outcomes(self) -> dict[int, Outcome]:
         """By seed, of the trials that ended well."""
         return {trial.plan.seed: trial.outcome for trial in self.trials if trial.outcome is not None}
+
+    @cached_property
+    def environments(self) -> dict[int, Environment | None]:
+        """By seed, where each of them ran; None where that was not recorded."""
+        return {trial.plan.seed: trial.environment for trial in self.trials if trial.outcome is not None}
 
     @property
     def failed(self) -> int:
@@ -106,6 +112,10 @@ class Run:
 
     def data(self, case: Case) -> Data:
         return self.manifest.data[case.data]
+
+    def environment(self, trial: Trial) -> Environment:
+        """Where a trial ran; the run's own place, where the trial does not say."""
+        return trial.environment or self.manifest.environment
 
     def exact(self, case: Case, naive: str) -> bool:
         """Whether a naive forecast makes no error at all, so that skill against it has no finite value."""

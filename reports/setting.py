@@ -1,5 +1,6 @@
 """The tables of the setting: which data, which models, which machine."""
 
+from benchmarks.runner.records import Case
 from reports.grid import NONE, Cell, Column, Table, number, row, text
 from reports.run import Run
 from reports.wording import case_name, listed, plain, sentence, whole
@@ -31,28 +32,37 @@ def data(run: Run) -> Table:
 
 
 def models(run: Run) -> Table:
-    """What was trained, and how."""
+    """What was trained, and how; with the threads of a trial, where they were recorded."""
+    threads = any(case.threads for case in run.manifest.cases)
     columns = (
-        *map(text, ("model", "cell")),
-        *map(Column, ("layers", "units", "window", "horizon", "epochs", "batch", "learning rate")),
-        text("precision"),
+        *map(text, ("model", "layers")),
+        *map(Column, ("window", "horizon", "epochs", "batch", "learning rate")),
+        *map(text, ("training", "precision")),
+        *((Column("threads"),) if threads else ()),
         Column("parameters"),
     )
     rows = tuple(
         row(
             Cell(case_name(case)),
-            Cell(case.cell),
-            *(number(n, whole) for n in (case.layers, case.units, case.window, case.horizon, case.epochs, case.batch)),
+            Cell(_layers(case)),
+            *(number(n, whole) for n in (case.window, case.horizon, case.epochs, case.batch)),
             number(case.learning_rate, plain),
+            Cell("; ".join(case.course) or "Adam, mean squared error"),
             Cell(case.dtype),
+            *((number(case.threads, whole),) if threads else ()),
             number(case.shape_parameters, whole),
         )
         for case in run.manifest.cases
     )
     caption = (
-        f"Recurrent layers and a dense head, trained by Adam with the seeds {listed([str(s) for s in run.seeds])}."
+        f"Each layer with its units, in order; trained by Adam with the seeds {listed([str(s) for s in run.seeds])}."
     )
     return Table("models", "The models", caption, columns, rows, SOURCE)
+
+
+def _layers(case: Case) -> str:
+    """Records of older schemas say only the cell and its sizes."""
+    return " → ".join(case.architecture) or f"{case.layers} × {case.cell} {case.units}"
 
 
 def environment(run: Run) -> Table:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from math import ceil, isfinite
+from math import ceil, exp, isfinite, log
 
 import numpy as np
 from scipy import stats
@@ -23,9 +23,10 @@ RESAMPLES = 4_999
 
 @dataclass(frozen=True)
 class Interval:
-    """A median over `count` observations and the limits around it, all in the observations' unit.
+    """A middle over `count` observations and the limits around it, all in the observations' unit.
 
-    The limits are a 95 % bootstrap interval where there are `ENOUGH` observations, else just the range seen.
+    Of `interval`: a median, and a 95 % bootstrap interval where there are `ENOUGH` observations, else the range seen.
+    Of `mean_interval` and the ratios: a mean, and a 95 % t interval.
     """
 
     median: float
@@ -59,6 +60,44 @@ def interval(values: Sequence[float]) -> Interval | None:
         ).confidence_interval
         low, high = float(found.low), float(found.high)
     return Interval(median, low, high, len(finite))
+
+
+def mean_interval(values: Sequence[float]) -> Interval | None:
+    """The mean of paired differences with its 95 % t interval; of a single one just itself. None of none.
+
+    Student's interval takes the differences to scatter evenly about their mean. In return two of them have one.
+    """
+    if not values or not all(map(isfinite, values)):
+        return None
+    mean, count = float(np.mean(values)), len(values)
+    reach = 0.0
+    if count > 1 and np.ptp(values) > 0:
+        reach = float(stats.t.ppf((1 + CONFIDENCE) / 2, count - 1) * np.std(values, ddof=1) / np.sqrt(count))
+    return Interval(mean, mean - reach, mean + reach, count)
+
+
+def ratio_interval(ratios: Sequence[float]) -> Interval | None:
+    """The geometric mean of paired ratios with its 95 % interval: `mean_interval` of their logarithms."""
+    if not all(ratio > 0 for ratio in ratios):
+        return None
+    found = mean_interval([log(ratio) for ratio in ratios])
+    return None if found is None else Interval(exp(found.median), exp(found.low), exp(found.high), found.count)
+
+
+def ratio_of_samples(above: Sequence[float], below: Sequence[float]) -> Interval | None:
+    """How many times as large `above` is as `below`, with Welch's 95 % interval of the logarithms; `count` is 1.
+
+    Both are repeats inside one process each, so the interval knows nothing of how processes differ. None where a
+    side has fewer than two values.
+    """
+    if min(len(above), len(below)) < 2 or not min(*above, *below) > 0:
+        return None
+    upper, lower = np.log(above), np.log(below)
+    ratio = exp(float(np.mean(upper) - np.mean(lower)))
+    if np.ptp(upper) == 0 and np.ptp(lower) == 0:
+        return Interval(ratio, ratio, ratio, 1)
+    found = stats.ttest_ind(upper, lower, equal_var=False).confidence_interval(CONFIDENCE)
+    return Interval(ratio, exp(float(found.low)), exp(float(found.high)), 1)
 
 
 def steady_epoch(epochs: Sequence[float]) -> float | None:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from reports import evidence, native, setting, tables
+from reports import costs, evidence, native, setting, tables
 from reports.answer import Answer, answer
 from reports.comparison import compare
 from reports.figures import Figure, draw
@@ -36,6 +36,9 @@ class Story:
     native_reasons: tuple[str, ...]
     failures: tuple[Failure, ...]
     trials: Table
+    split: Table
+    use: Table
+    work: Table | None
     data: Table
     models: Table
     environment: Table
@@ -49,17 +52,20 @@ class Story:
             self.scores,
             self.times,
             self.native,
+            self.work,
             self.data,
             self.models,
             self.environment,
             self.trials,
+            self.split,
+            self.use,
         )
         return tuple(table for table in found if table)
 
 
 def tell(run: Run) -> Story:
     comparisons = compare(run)
-    agreement, beside = evidence.agreement(run, comparisons), evidence.native(run)
+    agreement, beside, work = evidence.agreement(run, comparisons), evidence.native(run), costs.work(run)
     return Story(
         run=run,
         answer=answer(run, comparisons),
@@ -74,6 +80,9 @@ def tell(run: Run) -> Story:
         native_reasons=native.reasons(run),
         failures=_failures(run),
         trials=evidence.trials(run),
+        split=costs.split(run),
+        use=costs.use(run),
+        work=work if work.rows else None,
         data=setting.data(run),
         models=setting.models(run),
         environment=setting.environment(run),

@@ -15,8 +15,8 @@ def render(story: Story) -> str:
     lines = [story.run.manifest.title]
     for line in story.answer.state:
         lines += wrap(line, WIDTH)
-    lines += ["", *_table(story.result), ""]
-    notes = [f"{_raised(number)} {note}" for number, note in enumerate(story.result.notes, 1)]
+    lines += ["", *table_lines(story.result), ""]
+    notes = [f"{raised(number)} {note}" for number, note in enumerate(story.result.notes, 1)]
     notes += [note for group in story.run.groups if group.mode != story.run.mode for note in failure_notes(group)]
     answers = story.answer.overview or [f"{case.name}: {case.lead}" for case in story.answer.cases]
     for line in (*notes, *answers, *story.answer.limits):
@@ -24,7 +24,7 @@ def render(story: Story) -> str:
     return "\n".join(lines)
 
 
-def _table(table: Table) -> list[str]:
+def table_lines(table: Table) -> list[str]:
     """Numbers flush right, words flush left; a column that holds nothing but links is left out."""
     kept = [place for place in range(len(table.columns)) if any(row.cells[place].text for row in table.rows)]
     columns = [table.columns[place] for place in kept]
@@ -44,8 +44,8 @@ def _table(table: Table) -> list[str]:
 
 def _text(table: Table, cell: Cell, column: Column) -> str:
     text = f"{cell.text} ({cell.detail})" if cell.detail and column.vital else cell.text
-    return text + " ".join(map(_raised, table.marks(cell)))
+    return text + " ".join(map(raised, table.marks(cell)))
 
 
-def _raised(number: int) -> str:
+def raised(number: int) -> str:
     return str(number).translate(_SUPERSCRIPT)

@@ -11,6 +11,7 @@ NAMES = {
     "keras-jax": "Keras on JAX",
     "keras-torch": "Keras on torch",
     "flax": "Flax",
+    "reference": "NumPy oracle",
 }
 COUNTS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 MINUS = "\N{MINUS SIGN}"

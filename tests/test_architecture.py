@@ -10,7 +10,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 ROOMS = ("backends", "benchmarks", "datasets", "reports")
-FRAMEWORKS = {"torch", "tensorflow", "keras", "jax", "flax", "optax"}
+FRAMEWORKS = {"torch", "tensorflow", "keras", "jax", "flax", "optax", "ray"}
 OWN_FRAMEWORKS = {
     "backends/pytorch.py": {"torch"},
     "backends/pytorch_cells.py": {"torch"},
@@ -23,6 +23,9 @@ OWN_FRAMEWORKS = {
     "backends/keras_tensorflow.py": {"tensorflow"},
     "backends/keras_jax.py": {"jax", "keras"},
     "backends/keras_torch.py": {"keras", "torch"},
+    "backends/devices.py": {"torch", "tensorflow", "jax"},  # what each says about its device, side by side
+    "benchmarks/runner/executors/cluster.py": {"ray"},
+    "benchmarks/runner/executors/connection.py": {"ray"},
     "benchmarks/bare_loops.py": FRAMEWORKS,  # bare loops to compare with are the script's purpose
 }
 MAY_IMPORT = {
@@ -101,7 +104,9 @@ def test_files_stay_small(path):
 def test_the_backend_files_read_side_by_side():
     """The same names in the same order, so that three files are a phrasebook."""
     order = ["create", "make_layer", "parameters", "load_weights", "canonical", "adam"]
-    methods = ["train", "gradients", "predict", "weights", "parameter_count", "kernel"]
+    methods = [
+        *("train", "gradients", "flow", "predict", "weights", "snapshot", "restore", "parameter_count", "kernel"),
+    ]
     for file in ("pytorch.py", "keras3.py", "flax_nnx.py"):
         tree = ast.parse((ROOT / "backends" / file).read_text())
         functions = [node.name for node in tree.body if isinstance(node, ast.FunctionDef)]

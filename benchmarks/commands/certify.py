@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import backends
 from benchmarks import suite
 from benchmarks.commands import Subparsers, options
+from benchmarks.commands.text_table import aligned
 from benchmarks.runner import certify, schedule
 from benchmarks.runner.jobs import CheckJob
 from benchmarks.runner.records import Certificate, Check
@@ -24,7 +25,8 @@ def add(subparsers: Subparsers) -> None:
 
 def execute(arguments: argparse.Namespace) -> int:
     everyone = {"backends": [name for name in backends.REGISTRY if name != "reference"]}
-    benchmark = suite.read(arguments.name, quick=arguments.quick, changes=everyone | options.changes(arguments))
+    changes, only = everyone | options.changes(arguments), options.only(arguments)
+    benchmark = suite.read(arguments.name, quick=arguments.quick, changes=changes, only=only)
     schedule.require(benchmark.header.backends)
     certificate = certify.certify(benchmark, benchmark.header.backends, _show)
     print("\n" + "\n".join(_table(certificate)))
@@ -42,11 +44,7 @@ def _table(certificate: Certificate) -> Iterator[str]:
         (c.backend, c.case, c.dtype, *(f"{x:.1e}" for x in figures(c)), c.kernel, "equal" if c.passed else "NOT EQUAL")
         for c in certificate.checks
     ]
-    rows.insert(0, ("backend", "case", "dtype", *FIGURES, "kernel", "verdict"))
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    rows.insert(1, tuple("-" * width for width in widths))
-    for row in rows:
-        yield "| " + " | ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) + " |"
+    yield from aligned(("backend", "case", "dtype", *FIGURES, "kernel", "verdict"), rows)
     for check in certificate.checks:
         if check.failure:
             yield f"{check.backend}, {check.case}, {check.dtype}: {check.failure}"

@@ -15,8 +15,9 @@ from benchmarks.runner.records import Manifest, Plan, Trial
 class Display:
     """A context: shows nothing before it is entered and cleans up the bar when left."""
 
-    def __init__(self, plan: Manifest, checks: int) -> None:
-        self._plan, self._checks, self._checked, self._finished = plan, checks, 0, 0
+    def __init__(self, plan: Manifest, trials: int, checks: int) -> None:
+        self._plan, self._trials, self._checks = plan, trials, checks
+        self._checked = self._finished = 0
         self._console = Console(highlight=False, soft_wrap=True)
         columns = (
             TextColumn("{task.description}"),
@@ -38,6 +39,12 @@ class Display:
     ) -> None:
         self._bar.stop()
 
+    def begins(self, folder: str) -> None:
+        """Before the first check and trial of this session."""
+        done = len(self._plan.trials) - self._trials
+        resumed = f", {done} of them finished before" if done else ""
+        print(f"{self._plan.title}: {len(self._plan.trials)} trials{resumed}; records go to {folder}", flush=True)
+
     def _check_done(self, job: CheckJob) -> None:
         self._checked += 1
         self._bar.advance(self._task)
@@ -49,13 +56,13 @@ class Display:
 
     def _trial_starts(self, plan: Plan) -> None:
         if self._finished == 0:
-            self._bar.update(self._task, total=len(self._plan.trials), completed=0)
+            self._bar.update(self._task, total=self._trials, completed=0)
         self._bar.update(self._task, description=_name(plan))
 
     def _trial_ends(self, trial: Trial) -> None:
         self._finished += 1
         self._bar.advance(self._task)
-        count = f"trial {self._finished}/{len(self._plan.trials)}  {_name(trial.plan)}"
+        count = f"trial {self._finished}/{self._trials}  {_name(trial.plan)}"
         if trial.outcome is None:
             self._console.print(f"{count}: failed, {trial.failure}")
             return

@@ -21,6 +21,13 @@ def add_definition(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--window", metavar="T", help="rows of input; several with commas: 12,24")
     parser.add_argument("--horizon", metavar="H", help="rows to forecast; several with commas")
     parser.add_argument("--set", metavar="TABLE.SETTING=VALUE", action="append", default=[], dest="settings")
+    parser.add_argument(
+        "--only",
+        metavar="TABLE.SETTING=A,B",
+        action="append",
+        default=[],
+        help="these values of an axis of the grid, as in model.units=16,64; may be repeated",
+    )
 
 
 def add_own_data(parser: argparse.ArgumentParser) -> None:
@@ -43,14 +50,25 @@ def changes(arguments: argparse.Namespace) -> dict[str, Any]:
     if getattr(arguments, "csv", None) is not None:
         changed |= _own_data(arguments)
     if arguments.backends is not None:
-        changed["backends"] = _words(arguments.backends, "--backends")
+        changed["backends"] = words(arguments.backends, "--backends")
     if arguments.seeds is not None:
-        changed["seeds"] = changed["native_seeds"] = _numbers(arguments.seeds, "--seeds")
+        changed["seeds"] = changed["native_seeds"] = numbers(arguments.seeds, "--seeds")
     for option, setting in (("window", "window.length"), ("horizon", "window.horizon")):
         if (text := getattr(arguments, option)) is not None:
-            values = _numbers(text, f"--{option}")
+            values = numbers(text, f"--{option}")
             changed[setting] = values[0] if len(values) == 1 else values
     return changed | dict(map(_assignment, arguments.settings))
+
+
+def only(arguments: argparse.Namespace) -> dict[str, list[str]]:
+    """Which values of which axes are left, by the axis' dotted name; two of one axis add up."""
+    narrowed: dict[str, list[str]] = {}
+    for text in arguments.only:
+        name, equals, values = text.partition("=")
+        if not equals or not name.strip():
+            raise UserError(f"--only {text!r}: write TABLE.SETTING=VALUE, as in --only model.units=16,64")
+        narrowed.setdefault(name.strip(), []).extend(words(values, f"--only {name}"))
+    return narrowed
 
 
 def own_name(arguments: argparse.Namespace) -> str | None:
@@ -62,11 +80,11 @@ def _own_data(arguments: argparse.Namespace) -> dict[str, Any]:
     if arguments.target is None:
         raise UserError("--csv needs --target, the column to forecast, as in --csv sales.csv --target units")
     path = Path(arguments.csv).expanduser()
-    data: dict[str, Any] = {"csv": str(path.resolve()), "target": _words(arguments.target, "--target")}
+    data: dict[str, Any] = {"csv": str(path.resolve()), "target": words(arguments.target, "--target")}
     if arguments.time is not None:
         data["time"] = arguments.time
     if arguments.features is not None:
-        data["features"] = "*" if arguments.features == "*" else _words(arguments.features, "--features")
+        data["features"] = "*" if arguments.features == "*" else words(arguments.features, "--features")
     forecast = ", ".join(data["target"])
     return {"title": f"{forecast} in {path.name}", "description": f"A forecast of {forecast}.", "data": data}
 
@@ -85,14 +103,15 @@ def _assignment(text: str) -> tuple[str, Any]:
     return name.strip(), parsed["value"]
 
 
-def _numbers(text: str, option: str) -> list[int]:
+def numbers(text: str, option: str) -> list[int]:
     try:
-        return [int(word) for word in _words(text, option)]
+        return [int(word) for word in words(text, option)]
     except ValueError:
         raise UserError(f"{option} {text}: write whole numbers with commas between them") from None
 
 
-def _words(text: str, option: str) -> list[str]:
+def words(text: str, option: str) -> list[str]:
+    """Words with commas between them; a UserError names the option where one is empty."""
     found = [word.strip() for word in text.split(",")]
     if not all(found):
         raise UserError(f"{option} {text!r}: write names with commas between them, none empty")

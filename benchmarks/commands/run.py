@@ -1,17 +1,13 @@
 """`run NAME`: certify, train and time every trial, and report."""
 
 import argparse
-import shlex
-import sys
 from dataclasses import replace
-from pathlib import Path
 
 from benchmarks import suite
-from benchmarks.commands import Subparsers, options
-from benchmarks.commands.display import Display
+from benchmarks.commands import Subparsers, dry_run, options
+from benchmarks.commands.following import INTERRUPTED, add_execution, asked, conclude, follow
 from benchmarks.errors import UserError
-from benchmarks.runner import certify, environment, schedule
-from benchmarks.runner.storage import read_run
+from benchmarks.runner import schedule
 
 NAME = "run"
 DEFAULT = "co2"  # whose models and training an own file gets
@@ -22,22 +18,22 @@ def add(subparsers: Subparsers) -> None:
     options.add_definition(parser)
     options.add_own_data(parser)
     options.add_results(parser)
+    parser.add_argument(
+        "--dry-run", action="store_true", help="only print the trials, and from probes how long they would take"
+    )
+    add_execution(parser)
     parser.set_defaults(execute=execute)
 
 
 def execute(arguments: argparse.Namespace) -> int:
     benchmark = definition(arguments)
-    command = shlex.join([environment.python(), "-m", "benchmarks", *arguments.words])
-    folder, plan = schedule.begin(benchmark, arguments.results, command)
-    print(f"{plan.title}: {len(plan.trials)} trials, one after another; records go to {_short(folder)}")
-    try:
-        with Display(plan, certify.count(benchmark)) as display:
-            schedule.execute(benchmark, folder, plan, display.progress)
-    except KeyboardInterrupt:
-        finished = len(list((folder / "trials").glob("*.json")))
-        print(f"interrupted: {finished} of {len(plan.trials)} trials are kept in {_short(folder)}", file=sys.stderr)
-        return 130
-    return conclude(folder)
+    session = asked(arguments)
+    if arguments.dry_run:
+        return dry_run.show(benchmark, session, as_json=arguments.json)
+    folder, plan = schedule.begin(benchmark, arguments.results, session)
+    if not follow(arguments, benchmark, folder, plan, session):
+        return INTERRUPTED
+    return conclude(arguments, folder)
 
 
 def definition(arguments: argparse.Namespace) -> suite.Benchmark:
@@ -48,24 +44,7 @@ def definition(arguments: argparse.Namespace) -> suite.Benchmark:
     if arguments.name is None and arguments.csv is None:
         raise UserError(f"name a benchmark ({', '.join(suite.names())}), or a file of your own with --csv")
     name = DEFAULT if arguments.name is None else arguments.name
-    benchmark = suite.read(name, quick=arguments.quick, changes=options.changes(arguments))
+    benchmark = suite.read(
+        name, quick=arguments.quick, changes=options.changes(arguments), only=options.only(arguments)
+    )
     return replace(benchmark, name=options.own_name(arguments) or benchmark.name)
-
-
-def conclude(folder: Path) -> int:
-    """Write the report and say where it is; the exit status."""
-    import reports
-
-    report = reports.write(folder)
-    schedule.point_latest(folder)
-    _, certificate, trials = read_run(folder)
-    print(f"\n{report.summary}\n\nreport: {_short(report.html)}")
-    good = certificate is not None and schedule.certified(certificate) and all(trial.outcome for trial in trials)
-    return 0 if good else 1
-
-
-def _short(path: Path) -> str:
-    """Relative to where the user stands, if it is below."""
-    path = path.resolve()
-    here = Path.cwd().resolve()
-    return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)

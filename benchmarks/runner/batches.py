@@ -1,6 +1,7 @@
 """Which rows make up which batch, with which learning rate and dropout masks: the same for every backend."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
@@ -22,13 +23,36 @@ def epoch_order(seed: int, epoch: int, rows: int, batch: int) -> Array:
 
 
 @dataclass(frozen=True)
+class Schedule:
+    """The learning rate of every step.
+
+    "constant"; "step": times `factor` after every `every` epochs; "cosine": from `rate` down to 0 along half a cosine,
+    step by step over all epochs (Loshchilov & Hutter 2017, without restarts).
+    """
+
+    kind: Literal["constant", "step", "cosine"]
+    rate: float
+    epochs: int = 1
+    every: int = 1
+    factor: float = 1.0
+
+    def rates(self, epoch: int, steps: int) -> Array:
+        """Of one epoch's steps, (steps,) float64."""
+        if self.kind == "cosine":
+            done = (epoch * steps + np.arange(steps)) / (self.epochs * steps)
+            return self.rate * (1 + np.cos(np.pi * done)) / 2
+        falls = epoch // self.every if self.kind == "step" else 0
+        return np.full(steps, self.rate * self.factor**falls)
+
+
+@dataclass(frozen=True)
 class Course:
     """Everything that decides the steps of a training."""
 
     model: ModelSpec
     x: Array  # (N, T, F)
     batch: int
-    rate: float
+    schedule: Schedule
     seed: int
     masked: bool = True  # False: the framework drops out by itself
 
@@ -38,7 +62,7 @@ class Course:
         order = epoch_order(self.seed, number, rows, self.batch)
         sizes = {"seed": self.seed, "epoch": number, "steps": len(order), "batch": self.batch}
         masks = draw_masks(self.model, features, window, **sizes) if self.masked else {}
-        return Steps(order, np.full(len(order), self.rate), masks)
+        return Steps(order, self.schedule.rates(number, len(order)), masks)
 
     def first(self, steps: int) -> Steps:
         """The first steps, over as many epochs as they take."""

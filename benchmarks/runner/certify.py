@@ -28,7 +28,7 @@ def certify(benchmark: Benchmark, backends: Iterable[str], report: Callable[[Che
         jobs = [job for backend in backends for job in _jobs(benchmark, backend, paths, conditions)]
 
         def run(job: CheckJob) -> tuple[Check, ...]:
-            answer, _ = process.work(Job(check=job), conditions.variables)
+            answer = process.work(Job(check=job), conditions.variables).answer
             report(job)
             return answer.checks or _failed(job, answer.failure or "it gave no answer")
 

@@ -22,3 +22,8 @@ def of_weights(weights: Mapping[str, np.ndarray]) -> str:
     for name in sorted(weights):
         digest.update(f"{name}={of_arrays([weights[name]])};".encode())
     return digest.hexdigest()
+
+
+def of_texts(texts: Iterable[str]) -> str:
+    """Of lines of text, other digests say."""
+    return hashlib.sha256("\n".join(texts).encode()).hexdigest()

@@ -1,6 +1,7 @@
 """The machine and the software as found, and the conditions that every worker gets."""
 
 import ctypes
+import hashlib
 import os
 import platform
 import signal
@@ -32,10 +33,12 @@ def pin(cores: tuple[int, ...]) -> None:
         os.sched_setaffinity(0, cores)
 
 
-def die_with_parent() -> None:
+def die_with_parent(parent: int) -> None:
     """Let the system end this process when its parent dies, however that happens (Linux)."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:  # it died before we could ask
+        sys.exit("the process that started this one has ended")
 
 
 def worker_variables(threads: int) -> dict[str, str]:
@@ -96,8 +99,10 @@ def _versions() -> dict[str, str]:
 
 def _commit() -> str | None:
     commit = _answer("git", "-C", str(ROOT), "rev-parse", "--short=12", "HEAD")
-    changed = _answer("git", "-C", str(ROOT), "status", "--porcelain", "--untracked-files=no")
-    return f"{commit}, with uncommitted changes" if commit and changed else commit
+    changed = _answer("git", "-C", str(ROOT), "diff", "HEAD", "--", "backends", "benchmarks", "datasets")
+    if not commit or not changed:
+        return commit
+    return f"{commit}, with uncommitted changes {hashlib.sha256(changed.encode()).hexdigest()[:8]}"
 
 
 def _answer(*command: str) -> str | None:

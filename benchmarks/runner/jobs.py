@@ -10,8 +10,7 @@ class TrialJob(Record):
 
     plan: Plan
     case: CaseSettings
-    cores: tuple[int, ...]
-    threads: int
+    cores: tuple[int, ...]  # a thread on each
     persistence: float  # the naive forecasts' mean squared errors on the same windows
     seasonal: float | None
 
@@ -28,11 +27,35 @@ class CheckJob(Record):
     threads: int
 
 
+class ProbeJob(Record):
+    """Take a few steps of a training, to see what a whole one would take."""
+
+    trial: TrialJob
+
+    @property
+    def cores(self) -> tuple[int, ...]:
+        return self.trial.cores
+
+
+class Probed(Record):
+    """Wall seconds of a trial's parts."""
+
+    prepare: float  # the windows cut, the batches and the initial weights drawn
+    import_framework: float
+    build: float
+    first_step: float
+    steps: tuple[float, ...]  # a steady step's, of each repeat
+    validation: float  # the forecast of the validation part; 0 where there is none
+    extra: float  # spent on those repeats and that forecast
+    whole: float  # all of the above, and the inference and the matrix product as a trial has them
+
+
 class Job(Record):
-    """One of the two."""
+    """One of the three."""
 
     trial: TrialJob | None = None
     check: CheckJob | None = None
+    probe: ProbeJob | None = None
 
 
 class Answer(Record):
@@ -40,4 +63,5 @@ class Answer(Record):
 
     outcome: Outcome | None = None
     checks: tuple[Check, ...] | None = None
+    probed: Probed | None = None
     failure: str | None = None

@@ -1,14 +1,15 @@
 """What a run writes down before its first trial: the question, the data, the machine, the plan."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 import numpy as np
 
 import datasets
-from benchmarks.errors import UserError
+from backends.layers import ModelError
+from benchmarks.errors import UserError, one_of
 from benchmarks.runner import metrics
-from benchmarks.runner.records import Baseline, Case, Data, Environment, Manifest
+from benchmarks.runner.records import Baseline, Case, Data, Manifest, Session
+from benchmarks.runner.work import step_operations
 from benchmarks.settings import CaseSettings
 from benchmarks.suite import Benchmark
 
@@ -30,18 +31,40 @@ def prepare(benchmark: Benchmark) -> dict[str, Prepared]:
         if repr(settings) not in cut:
             cut[repr(settings)] = Prepared(f"data-{len(cut) + 1}", datasets.prepare(*settings))
         prepared = found[label] = cut[repr(settings)]
-        rows = len(prepared.windows.train)
-        if case.training.batch > rows:
-            raise UserError(
-                f"{benchmark.name}: training.batch = {case.training.batch} is more than the {rows} windows of the "
-                f"training part; at most {rows} would fit"
-            )
+        _require_fit(benchmark.name, label, case, prepared.windows)
     return found
 
 
-def describe(
-    benchmark: Benchmark, prepared: dict[str, Prepared], environment: Environment, command: str, started: datetime
-) -> Manifest:
+def _require_fit(name: str, label: str, case: CaseSettings, windows: datasets.Windows) -> None:
+    """Model, training and windows must go together."""
+    train, training = windows.train, case.training
+    _, window, features = train.x.shape
+    batch = training.batch_of(len(train))
+    if batch > len(train):
+        raise UserError(
+            f"{name}: training.batch = {batch} is more than the {len(train)} windows of the training part; "
+            f"at most {len(train)} would fit"
+        )
+    if training.patience is not None and not len(windows.validation):
+        raise UserError(f"{name}: training.patience needs a validation part; give data.validation a share")
+    try:
+        model = case.architecture(train.y.shape[1])
+        shapes, outputs = model.shapes(features, window), model.outputs(features, window)
+    except ModelError as problem:
+        raise UserError(f"{name}: the model of '{label}': {problem}") from None
+    if outputs != train.y.shape[1]:
+        raise UserError(
+            f"{name}: the model of '{label}' has {outputs} outputs and its windows {train.y.shape[1]}; "
+            "a last layer without units has as many as are needed"
+        )
+    for parameter in training.l2_on:
+        if parameter not in shapes:
+            known = one_of(shapes, parameter)
+            raise UserError(f"{name}: training.l2_on: '{label}' has no parameter '{parameter}'; {known}")
+
+
+def describe(benchmark: Benchmark, prepared: dict[str, Prepared], session: Session, threads: int) -> Manifest:
+    """threads: of a trial whose definition does not say."""
     facts: dict[str, Data] = {}
     for entry in prepared.values():
         if entry.key not in facts:
@@ -51,33 +74,40 @@ def describe(
         title=benchmark.header.title,
         description=benchmark.header.description,
         definition=benchmark.definition,
-        command=command,
-        started=started.astimezone(UTC).isoformat(timespec="seconds"),
-        environment=environment,
+        command=session.command,
+        started=session.started,
+        environment=session.environment,
         data=facts,
-        cases=tuple(_case(label, case, prepared[label]) for label, case in benchmark.cases.items()),
+        cases=tuple(_case(label, case, prepared[label], threads) for label, case in benchmark.cases.items()),
         trials=benchmark.trials(),
+        source=str(benchmark.source),
+        source_text=benchmark.source_text,
+        limits=benchmark.header.limits(),
+        sessions=(session,),
     )
 
 
-def _case(label: str, case: CaseSettings, prepared: Prepared) -> Case:
-    train = prepared.windows.train
+def _case(label: str, case: CaseSettings, prepared: Prepared, threads: int) -> Case:
+    train, training = prepared.windows.train, case.training
     _, window, features = train.x.shape
-    shapes = case.architecture(train.y.shape[1]).shapes(features, window)
-    training = case.training
+    model, batch = case.architecture(train.y.shape[1]), training.batch_of(len(train))
     return Case(
         label=label,
-        cell=case.model.cell,
+        cell=case.model.cell or case.model.called,
         units=case.model.units,
         layers=case.model.layers,
+        architecture=tuple(map(str, model.layers)),
+        course=training.course(),
         data=prepared.key,
         window=case.window.length,
         horizon=case.window.horizon,
         epochs=training.epochs,
-        batch=training.batch,
+        batch=batch,
         learning_rate=training.learning_rate,
         dtype=training.dtype,
-        shape_parameters=sum(int(np.prod(shape)) for shape in shapes.values()),
+        shape_parameters=sum(int(np.prod(shape)) for shape in model.shapes(features, window).values()),
+        threads=training.threads or threads,
+        step_operations=step_operations(model, features=features, window=window, batch=batch),
     )
 
 

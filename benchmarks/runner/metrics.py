@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from backends.contract import Loss
 from benchmarks.runner.records import Scores
 
 Array = np.ndarray
@@ -10,6 +11,16 @@ Array = np.ndarray
 def mse(forecast: Array, truth: Array) -> float:
     """Mean squared error over all windows and outputs, (N, H) both, in unit²."""
     return float(np.mean((forecast - truth) ** 2))
+
+
+def loss(kind: Loss, forecast: Array, truth: Array) -> float:
+    """The mean of a training's loss over all windows and outputs, (N, H) both, scaled; see contract.Objective."""
+    error = np.abs(np.subtract(forecast, truth, dtype=np.float64))
+    if kind == "mse":
+        return float(np.mean(error**2))
+    if kind == "mae":
+        return float(np.mean(error))
+    return float(np.mean(np.where(error <= 1, error**2 / 2, error - 0.5)))
 
 
 def scores(forecast: Array, truth: Array, *, persistence: float, seasonal: float | None) -> Scores:

@@ -1,19 +1,20 @@
-"""Runs a benchmark: certificate, then one trial after another, each result on the disk before the next begins."""
+"""Runs a benchmark: certificate, then the trials, each result on the disk before the next begins."""
 
-import os
-import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 import backends
 from benchmarks.errors import UserError
-from benchmarks.runner import certify, environment, manifest, process
-from benchmarks.runner.conditions import Conditions, machine
-from benchmarks.runner.jobs import CheckJob, Job, TrialJob
-from benchmarks.runner.records import Certificate, Manifest, Plan, Trial
-from benchmarks.runner.storage import write_json
+from benchmarks.runner import certify, environment, manifest
+from benchmarks.runner.attempt import Task
+from benchmarks.runner.conditions import Conditions, reserved
+from benchmarks.runner.executors import Executor
+from benchmarks.runner.folders import new_folder
+from benchmarks.runner.jobs import CheckJob
+from benchmarks.runner.records import Certificate, Manifest, Plan, Session, Trial
+from benchmarks.runner.storage import held, read_run, trial_path, write_json
 from benchmarks.suite import Benchmark
 
 
@@ -26,43 +27,82 @@ class Progress:
     finished: Callable[[Trial], None]
 
 
-def begin(benchmark: Benchmark, results: Path, command: str) -> tuple[Path, Manifest]:
+@dataclass(frozen=True)
+class Asked:
+    """Who asks, and how: what a session's record says besides the environment."""
+
+    command: str
+    executor: Executor
+
+    def session(self, benchmark: Benchmark, differences: tuple[str, ...] = ()) -> Session:
+        """Raises UserError where no machine has the cores that a case asks for."""
+        wanted = max(case.training.threads or self.executor.threads() for case in benchmark.cases.values())
+        self.executor.require(wanted)
+        conditions = Conditions.of(wanted) if self.executor.name == "local" else Conditions.of()
+        return Session(
+            started=datetime.now(UTC).isoformat(timespec="seconds"),
+            command=self.command,
+            executor=self.executor.name,
+            environment=environment.describe(conditions.cores, conditions.variables),
+            differences=differences,
+        )
+
+
+def begin(
+    benchmark: Benchmark,
+    results: Path,
+    asked: Asked,
+    *,
+    trials: tuple[Plan, ...] | None = None,
+    reproduces: Path | None = None,
+) -> tuple[Path, Manifest]:
     """Make the run's folder and write its manifest.
 
     Everything that can be wrong with the question is found first: until then a UserError or DataError leaves
-    nothing behind.
+    nothing behind. trials: these of the benchmark's instead of all; reproduces: the run that they repeat.
     """
-    require(benchmark.header.backends)
-    threads = {case.training.threads for case in benchmark.cases.values()}
-    if len(threads) > 1:
-        raise UserError(f"{benchmark.name}: training.threads is a list; a run has one number of threads: run it twice")
-    conditions = Conditions.of(*threads)
-    prepared = manifest.prepare(benchmark)
-    started = datetime.now(UTC)
-    described = environment.describe(conditions.cores, conditions.variables)
-    plan = manifest.describe(benchmark, prepared, described, command, started)
-    folder = _new_folder(results / benchmark.name, started)
+    plan = lay_out(benchmark, asked)
+    plan = plan.model_copy(
+        update={"trials": trials or plan.trials, "reproduces": str(reproduces) if reproduces else None}
+    )
+    folder = new_folder(results / benchmark.name, datetime.fromisoformat(plan.started))
     write_json(folder / "manifest.json", plan)
     return folder, plan
 
 
-def execute(benchmark: Benchmark, folder: Path, plan: Manifest, progress: Progress) -> None:
-    """Certify, then run every trial. A KeyboardInterrupt passes through once the worker is ended."""
-    with machine(alone=False):
-        certificate = certify.certify(benchmark, benchmark.header.backends, progress.checked)
-    write_json(folder / "certificate.json", certificate)
-    for trial in plan.trials:
-        progress.starting(trial)
-        finished = _trial(benchmark, plan, trial)
-        write_json(folder / "trials" / f"{trial.key}.json", finished)
-        progress.finished(finished)
+def lay_out(benchmark: Benchmark, asked: Asked) -> Manifest:
+    """What a run would write down before its first trial; a UserError or DataError says what is wrong with it."""
+    require(benchmark.header.backends)
+    session = asked.session(benchmark)
+    return manifest.describe(benchmark, manifest.prepare(benchmark), session, asked.executor.threads())
+
+
+def missing(folder: Path) -> tuple[Plan, ...]:
+    """The trials of a run without a result. One that was killed has none: that says nothing about its model."""
+    plan, _, trials = read_run(folder)
+    done = {trial.plan.key for trial in trials if not trial.killed}
+    return tuple(trial for trial in plan.trials if trial.key not in done)
+
+
+def execute(benchmark: Benchmark, folder: Path, executor: Executor, progress: Progress) -> None:
+    """Certify, then run every trial that is missing. A KeyboardInterrupt passes through once all workers are ended."""
+    with held(folder):
+        plan, certificate, _ = read_run(folder)
+        if certificate is None and plan.reproduces is None:
+            with reserved(Conditions.of().cores, alone=False):
+                certificate = certify.certify(benchmark, benchmark.header.backends, progress.checked)
+            write_json(folder / "certificate.json", certificate)
+        tasks = [_task(benchmark, plan, trial, executor) for trial in missing(folder)]
+        for finished in executor.run(tasks, progress.starting):
+            write_json(trial_path(folder, finished.plan), finished)
+            progress.finished(finished)
 
 
 def certified(certificate: Certificate) -> bool:
     return all(check.failure is None for check in certificate.checks)
 
 
-def require(names: tuple[str, ...]) -> None:
+def require(names: Iterable[str]) -> None:
     """Every framework must be installed before the first is started."""
     for name in names:
         if lacking := backends.missing(name):
@@ -70,54 +110,15 @@ def require(names: tuple[str, ...]) -> None:
             raise UserError(f"backend '{name}' needs {' and '.join(lacking)}, not installed here; try: {install}")
 
 
-def _trial(benchmark: Benchmark, plan: Manifest, trial: Plan) -> Trial:
+def _task(benchmark: Benchmark, plan: Manifest, trial: Plan, executor: Executor) -> Task:
     case = benchmark.cases[trial.case]
     described = next(entry for entry in plan.cases if entry.label == trial.case)
     persistence, seasonal = manifest.naive_errors(plan.data[described.data])
-    conditions = Conditions.of(case.training.threads)
-    job = TrialJob(
+    return Task(
         plan=trial,
         case=case,
-        cores=conditions.cores,
-        threads=len(conditions.cores),
+        threads=case.training.threads or executor.threads(),
         persistence=persistence,
         seasonal=seasonal,
+        limits=plan.limits or benchmark.header.limits(),
     )
-    with machine(alone=True):
-        answer, log = process.work(Job(trial=job), conditions.variables)
-    failure = answer.failure or (None if answer.outcome else "it gave no answer")
-    return Trial(plan=trial, outcome=answer.outcome, failure=failure, log=log if failure else "")
-
-
-def _new_folder(parent: Path, started: datetime) -> Path:
-    """A folder that no other run has, named by the start."""
-    stamp = started.strftime("%Y-%m-%dT%H-%M-%SZ")
-    try:
-        parent.mkdir(parents=True, exist_ok=True)
-        folder = next(path for path in _candidates(parent / stamp) if _made(path))
-    except OSError as error:
-        raise UserError(
-            f"{parent} cannot hold the results: {error.strerror}; name another place with --results"
-        ) from None
-    return folder
-
-
-def _candidates(path: Path) -> list[Path]:
-    return [path, *(path.with_name(f"{path.name}-{number}") for number in range(2, 100))]
-
-
-def _made(path: Path) -> bool:
-    try:
-        path.mkdir()
-    except FileExistsError:
-        return False
-    return True
-
-
-def point_latest(folder: Path) -> None:
-    """Let `latest`, beside a run's folder, point at it, without a moment in which there is none."""
-    link = folder.with_name("latest")
-    with tempfile.TemporaryDirectory(dir=link.parent) as scratch:
-        temporary = Path(scratch) / link.name
-        temporary.symlink_to(folder.name)
-        os.replace(temporary, link)

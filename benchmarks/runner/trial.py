@@ -2,75 +2,91 @@
 
 import gc
 import platform
-from functools import partial
+from dataclasses import dataclass
 
 import numpy as np
 
 import backends
 import datasets
-from backends.contract import Model, Steps, Weights
+from backends.contract import Model, Weights
+from backends.devices import DEVICES
 from backends.initial import initial_weights
 from benchmarks.runner import digests, metrics
 from benchmarks.runner.batches import Course
 from benchmarks.runner.jobs import TrialJob
-from benchmarks.runner.records import Outcome, Times
-from benchmarks.runner.timing import OtherLoad, cpu_seconds, peak_memory_bytes, repeated, timed
-from benchmarks.settings import CaseSettings, TrainingSettings
+from benchmarks.runner.records import Outcome, Product, Times
+from benchmarks.runner.timing import cpu_seconds, peak_memory_bytes, repeated, timed
+from benchmarks.runner.training import Training, TrialError, pass_gate
+from benchmarks.runner.watch import Watch
+from benchmarks.settings import CaseSettings
+
+PRODUCT_SIZE = {"cpu": 2048, "gpu": 8192}  # of the square matrices whose product shows what the machine can reach
 
 Array = np.ndarray
 
 
-class TrialError(Exception):
-    """The trial cannot be counted; the message is its reason."""
+@dataclass(frozen=True)
+class Material:
+    """What a trial works on."""
+
+    windows: datasets.Windows
+    course: Course
+    weights: Weights | None  # None in native mode
 
 
-class Training:
-    """The loop over epochs; what it saw is in its lists."""
+@dataclass(frozen=True)
+class Built:
+    """A model ready to be trained, and the seconds until then."""
 
-    def __init__(
-        self, model: Model, part: datasets.Part, validation: datasets.Part, settings: TrainingSettings
-    ) -> None:
-        self.model, self.part, self.validation, self.settings = model, part, validation, settings
-        self.first_step = self.first_loss = 0.0
-        self.orders: list[Array] = []
-        self.epochs: list[float] = []
-        self.losses: list[float] = []
-        self.validation_losses: list[float] = []
+    model: Model
+    import_framework: float
+    build: float
 
-    def run(self, course: Course) -> None:
-        """Train epoch by epoch. The first step is timed apart: it traces and compiles."""
-        for epoch in range(self.settings.epochs):
-            steps, losses = course.epoch(epoch), np.empty(0)
-            self.orders.append(steps.order)
-            if epoch == 0:
-                first, steps = steps[:1], steps[1:]
-                self.first_step, losses = timed(partial(self.model.train, first))
-                self.first_loss = float(losses[0])
-            seconds, rest = self._timed_steps(steps)
-            self._note(epoch, seconds, np.concatenate([losses, rest]))
 
-    def _timed_steps(self, steps: Steps) -> tuple[float, Array]:
-        if not len(steps):  # full batch: the first epoch was the first step
-            return 0.0, np.empty(0)
-        return timed(partial(self.model.train, steps))
-
-    def _note(self, epoch: int, seconds: float, losses: Array) -> None:
-        if not np.isfinite(losses).all():
-            step = int(np.flatnonzero(~np.isfinite(losses))[0])
-            raise TrialError(f"the loss is {losses[step]} at step {step + 1} of epoch {epoch + 1}")
-        self.epochs.append(seconds)
-        self.losses.append(float(np.mean(losses, dtype=np.float64)))
-        if len(self.validation):
-            self.validation_losses.append(metrics.mse(self.model.predict(self.validation.x), self.validation.y))
+def run(job: TrialJob) -> Outcome:
+    """Raises TrialError, or whatever the framework raises."""
+    material = prepare(job)
+    built = build(job, material)
+    windows, model = material.windows, built.model
+    initial_digest = _digest(job, model)
+    training, watch = _train(job, model, material)
+    pass_gate(training, windows.train)
+    predictions, truth = windows.to_unit(windows.test, model.predict(windows.test.x)), windows.truth(windows.test)
+    if not np.isfinite(predictions).all():
+        raise TrialError("a prediction on the test part is not finite")
+    memory = peak_memory_bytes(), DEVICES[job.plan.backend].peak_memory()  # before the large product adds to it
+    return Outcome(
+        times=_times(built, training, windows.test.x),
+        scores=metrics.scores(predictions, truth, persistence=job.persistence, seasonal=job.seasonal),
+        first_loss=training.first_loss,
+        train_losses=tuple(training.losses),
+        validation_losses=tuple(training.validation_losses),
+        predictions=tuple(tuple(row) for row in predictions.tolist()),
+        parameter_count=model.parameter_count(),
+        kernel=model.kernel(),
+        peak_memory_bytes=memory[0],
+        device_memory_bytes=memory[1],
+        windows_digest=windows.digest,
+        order_digest=digests.of_arrays(training.orders),
+        masks_digest=digests.of_texts(training.masks) if training.masks else None,
+        best_epoch=None if training.best is None else training.best.epoch + 1,
+        initial_digest=initial_digest,
+        final_digest=_digest(job, model),
+        host=platform.node(),
+        other_load=watch.other_load(),
+        steal=watch.steal(),
+        frequency=watch.frequency(),
+        product=product(job),
+    )
 
 
 def course(case: CaseSettings, windows: datasets.Windows, seed: int, *, masked: bool = True) -> Course:
     """The steps of a case's training; masked: the harness draws the dropout masks."""
     train, settings = windows.train, case.training
-    if settings.batch > len(train):
-        raise TrialError(f"training.batch = {settings.batch}, but the training part has {len(train)} windows")
-    model = case.architecture(train.y.shape[1])
-    return Course(model, train.x, settings.batch, settings.learning_rate, seed, masked)
+    batch = settings.batch_of(len(train))
+    if batch > len(train):
+        raise TrialError(f"training.batch = {batch}, but the training part has {len(train)} windows")
+    return Course(case.architecture(train.y.shape[1]), train.x, batch, settings.rates(), seed, masked)
 
 
 def matched_weights(case: CaseSettings, windows: datasets.Windows, seed: int) -> Weights:
@@ -79,63 +95,82 @@ def matched_weights(case: CaseSettings, windows: datasets.Windows, seed: int) ->
     return initial_weights(case.architecture(windows.train.y.shape[1]), features, window, seed)
 
 
-def run(job: TrialJob) -> Outcome:
-    """Raises TrialError, or whatever the framework raises."""
-    plan, case, settings = job.plan, job.case, job.case.training
-    windows = datasets.prepare(case.data, case.window, settings.dtype)
-    matched = plan.mode == "matched"
-    steps = course(case, windows, plan.seed, masked=matched)
-    weights = matched_weights(case, windows, plan.seed) if matched else None
-    imported, backend = timed(lambda: backends.load(plan.backend, dtype=settings.dtype, threads=job.threads))
+def prepare(job: TrialJob) -> Material:
+    """The windows cut, the batches and the initial weights drawn."""
+    case, seed = job.case, job.plan.seed
+    windows = datasets.prepare(case.data, case.window, case.training.dtype)
+    matched = job.plan.mode == "matched"
+    weights = matched_weights(case, windows, seed) if matched else None
+    return Material(windows, course(case, windows, seed, masked=matched), weights)
+
+
+def build(job: TrialJob, material: Material) -> Built:
+    """The framework imported and the model built, each timed."""
+    settings, train = job.case.training, material.windows.train
+    imported, backend = timed(lambda: backends.load(job.plan.backend, dtype=settings.dtype, threads=len(job.cores)))
     built, model = timed(
         lambda: backend.build(
-            case.architecture(windows.train.y.shape[1]),
+            job.case.architecture(train.y.shape[1]),
             settings.objective(),
             settings.optimizer(),
-            weights,
-            windows.train.x,
-            windows.train.y,
+            material.weights,
+            train.x,
+            train.y,
             dtype=settings.dtype,
-            seed=plan.seed,
+            seed=job.plan.seed,
         )
     )
-    initial_digest = digests.of_weights(model.weights())
-    training = Training(model, windows.train, windows.validation, settings)
+    return Built(model, imported, built)
+
+
+def _digest(job: TrialJob, model: Model) -> str:
+    """Of the weights in the dtype asked for, which the oracle alone does not compute in."""
+    dtype = job.case.training.dtype
+    return digests.of_weights({name: value.astype(dtype) for name, value in model.weights().items()})
+
+
+def _train(job: TrialJob, model: Model, material: Material) -> tuple[Training, Watch]:
+    settings = job.case.training
+    training = Training(model, material.windows.validation, settings.objective(), settings.patience)
     gc.collect()
     gc.disable()  # a collection in the middle of an epoch would be charged to the framework
-    others = OtherLoad(job.cores)
-    training.run(steps)
-    other_load = others.share()
+    watch = Watch(job.cores)
+    training.run(material.course, settings.epochs, watch)
+    watch.stop()
     gc.enable()
-    predictions, truth = windows.to_unit(windows.test, model.predict(windows.test.x)), windows.truth(windows.test)
-    if not np.isfinite(predictions).all():
-        raise TrialError("a prediction on the test part is not finite")
-    return Outcome(
-        times=Times(
-            import_framework=imported,
-            build=built,
-            first_step=training.first_step,
-            epochs=tuple(training.epochs),
-            predict_one=repeated(lambda: model.predict(windows.test.x[:1]), budget=0.5, most=100),
-            predict_test=repeated(lambda: model.predict(windows.test.x), budget=1.0, most=20),
-            cpu=cpu_seconds(),
-        ),
-        scores=metrics.scores(predictions, truth, persistence=job.persistence, seasonal=job.seasonal),
-        first_loss=training.first_loss,
-        train_losses=tuple(training.losses),
-        validation_losses=tuple(training.validation_losses),
-        predictions=_rows(predictions),
-        parameter_count=model.parameter_count(),
-        kernel=model.kernel(),
-        peak_memory_bytes=peak_memory_bytes(),
-        windows_digest=windows.digest,
-        order_digest=digests.of_arrays(training.orders),
-        initial_digest=initial_digest,
-        final_digest=digests.of_weights(model.weights()),
-        host=platform.node(),
-        other_load=other_load,
+    return training, watch
+
+
+def _times(built: Built, training: Training, test: Array) -> Times:
+    """The training's, and those of inference, which are taken now."""
+    model = built.model
+    return Times(
+        import_framework=built.import_framework,
+        build=built.build,
+        first_step=training.first_step,
+        epochs=tuple(training.epochs),
+        validation=tuple(training.validation_seconds),
+        loop=training.loop,
+        harness=training.harness,
+        predict_one=predict_one(model, test),
+        predict_test=predict_test(model, test),
+        cpu=cpu_seconds(),
     )
 
 
-def _rows(values: Array) -> tuple[tuple[float, ...], ...]:
-    return tuple(tuple(row) for row in values.tolist())
+def predict_one(model: Model, test: Array) -> tuple[float, ...]:
+    """Seconds of a forecast of one window, repeated."""
+    return repeated(lambda: model.predict(test[:1]), budget=0.5, most=100)
+
+
+def predict_test(model: Model, test: Array) -> tuple[float, ...]:
+    """Seconds of a forecast of the whole test part, repeated."""
+    return repeated(lambda: model.predict(test), budget=1.0, most=20)
+
+
+def product(job: TrialJob) -> Product:
+    """The large matrix product, timed."""
+    device = DEVICES[job.plan.backend]
+    size = PRODUCT_SIZE["cpu" if device.peak_memory() is None else "gpu"]
+    multiply = device.product(size, job.case.training.dtype)
+    return Product(size=size, seconds=repeated(multiply, budget=0.5, most=5))

@@ -1,6 +1,7 @@
-"""The process that a trial or a check runs in: `python -m benchmarks.runner.worker JOB ANSWER`.
+"""The process that a trial, a check or a probe runs in: `python -m benchmarks.runner.worker JOB ANSWER PARENT`.
 
-Both are paths of JSON files. Nothing is said on standard output, which belongs to the frameworks.
+The paths of two JSON files, and the process that waits for the answer: it ends with that one. Nothing is said on
+standard output, which belongs to the frameworks.
 """
 
 import sys
@@ -10,30 +11,32 @@ from pathlib import Path
 from backends.contract import BackendError
 from backends.layers import ModelError
 from benchmarks.runner.environment import die_with_parent, pin
-from benchmarks.runner.jobs import Answer, CheckJob, Job, TrialJob
-from benchmarks.runner.storage import write_json
+from benchmarks.runner.jobs import Answer, CheckJob, Job, ProbeJob, TrialJob
+from benchmarks.runner.storage import write_text
 
 
-def main(job_path: str, answer_path: str) -> None:
+def main(job_path: str, answer_path: str, parent: str) -> None:
     job = Job.model_validate_json(Path(job_path).read_text(encoding="utf-8"))
-    work = job.trial or job.check
+    work = job.trial or job.check or job.probe
     if work is None:
-        raise ValueError(f"{job_path} holds neither a trial nor a check")
-    die_with_parent()
+        raise ValueError(f"{job_path} holds no trial, check or probe")
+    die_with_parent(int(parent))
     pin(work.cores)  # before any framework counts the cores
-    write_json(Path(answer_path), answer(work))
+    write_text(Path(answer_path), answer(work).model_dump_json())
 
 
-def answer(work: TrialJob | CheckJob) -> Answer:
+def answer(work: TrialJob | CheckJob | ProbeJob) -> Answer:
     """Do the work; whatever goes wrong in it becomes the failure's reason, its traceback goes to standard error."""
     from benchmarks import equivalence
-    from benchmarks.runner import trial
+    from benchmarks.runner import probe, training, trial
 
     try:
         if isinstance(work, TrialJob):
             return Answer(outcome=trial.run(work))
+        if isinstance(work, ProbeJob):
+            return Answer(probed=probe.run(work))
         return Answer(checks=equivalence.check(work))
-    except (trial.TrialError, BackendError, ModelError) as reason:
+    except (training.TrialError, BackendError, ModelError) as reason:
         return Answer(failure=str(reason))
     except Exception as error:
         traceback.print_exc()

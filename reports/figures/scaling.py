@@ -1,4 +1,4 @@
-"""How the time of an epoch grows along a swept axis: units, window, batch."""
+"""How the time of an epoch changes along a swept axis: units, window, batch, threads."""
 
 from collections.abc import Sequence
 
@@ -14,7 +14,7 @@ from reports.statistics import steady_epoch
 from reports.tables import over_seeds
 from reports.wording import backend_name, listed, significant
 
-AXES = ("units", "window", "batch", "layers", "horizon")
+AXES = ("units", "window", "batch", "layers", "horizon", "threads")
 
 
 def scaling(run: Run, comparisons: Comparisons) -> tuple[Figure, ...]:

@@ -15,7 +15,7 @@ from backends.model import ModelSpec
 from backends.recurrent import Recurrent
 from benchmarks import equivalence
 from benchmarks.runner import batches, digests, metrics
-from benchmarks.runner.timing import OtherLoad
+from benchmarks.runner.watch import Watch
 
 
 @given(seed=st.integers(0, 2**32), epoch=st.integers(0, 50), rows=st.integers(1, 200), batch=st.integers(1, 50))
@@ -34,7 +34,7 @@ def test_epochs_and_seeds_shuffle_differently():
 
 def test_the_certificate_follows_the_trainings_own_batches():
     model = ModelSpec((Recurrent("gru", 4, recurrent_dropout=0.5), Dense(1)))
-    course = batches.Course(model, np.zeros((50, 6, 2)), batch=10, rate=1e-3, seed=3)
+    course = batches.Course(model, np.zeros((50, 6, 2)), batch=10, schedule=batches.Schedule("constant", 1e-3), seed=3)
     steps = course.first(7)
     np.testing.assert_array_equal(steps.order[:5], batches.epoch_order(3, 0, 50, 10))
     np.testing.assert_array_equal(steps.order[5:], batches.epoch_order(3, 1, 50, 10)[:2])
@@ -88,8 +88,9 @@ def test_other_programs_load_is_seen():
     pinned = f"import os; os.sched_setaffinity(0, {core})\nwhile True: pass"
     with subprocess.Popen([sys.executable, "-c", pinned]) as neighbour:
         time.sleep(0.3)
-        load = OtherLoad(core)
+        watch = Watch(core)
         time.sleep(1.0)
-        disturbed = load.share()
+        watch.stop()
+        disturbed = watch.other_load()
         neighbour.kill()
     assert disturbed > 0.7

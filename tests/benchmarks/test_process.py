@@ -6,6 +6,7 @@ import pytest
 
 from benchmarks.runner import process
 from benchmarks.runner.jobs import Job
+from benchmarks.runner.records import Limits
 
 
 @pytest.fixture
@@ -23,28 +24,40 @@ def worker(monkeypatch, tmp_path):
 
 def test_a_killed_worker(worker):
     worker("os.kill(os.getpid(), 9)")
-    answer, _ = process.work(Job(), {})
-    assert answer.failure == "its process was killed by SIGKILL"
+    ended = process.work(Job(), {})
+    assert ended.answer.failure == "its process was killed by SIGKILL"
+    assert ended.killed
 
 
 def test_a_worker_that_dies_without_a_word(worker):
     worker("sys.exit(3)")
-    assert "status 3 and no answer" in process.work(Job(), {})[0].failure
+    assert "status 3 and no answer" in process.work(Job(), {}).answer.failure
 
 
 def test_a_crashes_last_words_are_kept(worker):
     worker("raise MemoryError('no room for the kernel')")
-    answer, log = process.work(Job(), {})
-    assert "no room for the kernel" in answer.failure
-    assert "Traceback" in log
+    ended = process.work(Job(), {})
+    assert "no room for the kernel" in ended.answer.failure
+    assert "Traceback" in ended.log
+    assert not ended.killed
 
 
 def test_a_worker_that_hangs_is_ended(worker):
+    """By us, for a stated reason: a resumed run need not try it again."""
     worker("time.sleep(600)")
-    assert process.work(Job(), {}, limit=0.5)[0].failure == "it did not finish within 0 seconds and was ended"
+    ended = process.work(Job(), {}, Limits(seconds=0.5, memory_bytes=2**40))
+    assert ended.answer.failure == "it did not finish within time_limit = 0.5 seconds and was ended"
+    assert not ended.killed
     assert not process.LIVE
+
+
+def test_a_worker_that_takes_too_much_memory_is_ended(worker):
+    worker("taken = []\nwhile True: taken.append(b'x' * 2**20); time.sleep(0.001)")
+    ended = process.work(Job(), {}, Limits(seconds=60, memory_bytes=2**27))
+    assert "GiB of memory, more than memory_limit = 0.12, and was ended" in ended.answer.failure
+    assert not ended.killed
 
 
 def test_half_an_answer_is_none(worker):
     worker("open(sys.argv[4], 'w').write('{\"outcome\": ')")
-    assert "no answer" in process.work(Job(), {})[0].failure
+    assert "no answer" in process.work(Job(), {}).answer.failure

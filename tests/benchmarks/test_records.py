@@ -43,7 +43,7 @@ def test_a_failed_write_leaves_the_old_file(tmp_path, monkeypatch):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(storage.os, "fsync", full)
-    with pytest.raises(OSError, match="No space"):
+    with pytest.raises(RecordError, match=r"certificate\.json cannot be written: No space left on device; what was"):
         write_json(path, Certificate(checks=()))
     assert len(read_json(path, Certificate).checks) == 1
     assert [entry.name for entry in tmp_path.iterdir()] == ["certificate.json"]
@@ -57,8 +57,13 @@ def test_the_certificate_gives_the_reason():
 
 DAMAGES = {
     "truncated": (lambda text: text[:40], "is damaged: .* in line"),
-    "of a newer schema": (lambda text: text.replace('"schema_version": 1', '"schema_version": 99'), "version 99"),
+    "of a newer schema": (lambda text: text.replace('"schema_version": 2', '"schema_version": 99'), "version 99"),
     "edited": (lambda text: text.replace('"steps": 200', '"steps": "many"'), r"checks\.0\.steps"),
+    "edited so that it is still valid": (
+        lambda text: text.replace('"steps": 200', '"steps": 201'),
+        "edited after it was written",
+    ),
+    "without its checksum": (lambda text: storage.SEAL.sub("\n}", text), "lacks its checksum"),
     "no object": (lambda text: "[]", "schema version None"),
 }
 

@@ -88,7 +88,7 @@ def test_all_benchmarks_of_the_checkout_are_valid():
 
 MISTAKES = {
     "an unknown backend, with the near match": ('"keras"', '"kears"', "did you mean 'keras'"),
-    "the oracle is not timed": ('"keras"', '"reference"', "there is no backend 'reference'"),
+    "the oracle has no native mode": ('"keras"', '"reference"', "'reference' has no native mode"),
     "an unknown cell": ('"gru"', '"gur"', """cell = "gur": .*'rnn', 'lstm', 'gru', .* or 'rmlp'"""),
     "an unknown setting": ("units = 50", "unit = 50", "no setting 'unit'; did you mean 'units'"),
     "an unknown table": ("[training]", "[trainings]", "no setting 'trainings'; did you mean 'training'"),
@@ -97,7 +97,7 @@ MISTAKES = {
     "a negative window": ("length = 20", "length = -20", r"\[window\] length = -20"),
     "no epochs": ("epochs = 3", "epochs = 0", r"\[training\] epochs = 0"),
     "a learning rate that is not finite": ("epochs = 3", "epochs = 3\nlearning_rate = inf", "learning_rate = inf"),
-    "a missing setting": ("units = 50", "", r"\[model\] units is missing"),
+    "a missing setting": ("units = 50", "", r"\[model\] a model is a cell and its units"),
     "a table that is none": ("[window]\nlength = 20", "", r"\[window\] length is missing"),
     "an unknown mode": ('"native"', '"nativ"', 'modes.1 = "nativ"'),
     "a seed twice": ("[1, 2]", "[1, 1]", "seeds names one of .* twice"),

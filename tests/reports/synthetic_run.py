@@ -9,6 +9,7 @@ from datetime import date, timedelta
 from pathlib import Path
 
 import numpy as np
+from synthetic_machine import step_operations, trial_of
 
 from benchmarks.runner.records import (
     Baseline,
@@ -22,7 +23,6 @@ from benchmarks.runner.records import (
     Plan,
     Scores,
     Times,
-    Trial,
 )
 from benchmarks.runner.storage import write_json
 
@@ -211,6 +211,8 @@ def records(
             learning_rate=0.001,
             dtype="float32",
             shape_parameters=parameters(cell, width),
+            threads=2,
+            step_operations=step_operations(cell, width),
         )
         for cell in cells
         for width in units
@@ -234,10 +236,8 @@ def records(
     )
     checks = tuple(check(name, case, dtype) for case in cases for name in backends for dtype in ("float64", "float32"))
     by_label = {case.label: case for case in cases}
-    trials = tuple(
-        Trial(plan=plan, outcome=outcome(by_label[plan.case], plan, manifest.data["co2"]), failure=None)
-        for plan in plans
-    )
+    ended = ((plan, outcome(by_label[plan.case], plan, manifest.data["co2"])) for plan in plans)
+    trials = tuple(trial_of(plan, found) for plan, found in ended)
     return manifest, Certificate(checks=checks), trials
 
 

@@ -147,7 +147,7 @@ def test_rounds_on_two_hosts_are_left_out(records):
     moved = altered(trials, of(trials, "flax", seed=3), lambda trial: change(trial, host="bench-2"))
     found = compared(manifest, certificate, moved).backends["flax"]
     assert found.seeds == (1, 2)
-    assert found.remarks == ("1 of 3 rounds ran on two machines and are left out",)
+    assert found.remarks == ("left out, 1 of 3 rounds: it ran on another machine than PyTorch",)
 
 
 def test_no_ratio_across_hosts(records):
@@ -155,6 +155,41 @@ def test_no_ratio_across_hosts(records):
     moved = altered(trials, of(trials, "flax"), lambda trial: change(trial, host="bench-2"))
     found = compared(manifest, certificate, moved).backends["flax"]
     assert found.reasons == ("it ran on another machine than PyTorch",)
+
+
+def under(trial, **changes):
+    """The trial, recorded as run in the synthetic environment with some of it changed."""
+    return trial.model_copy(update={"environment": synthetic_run.environment().model_copy(update=changes)})
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"processor": "AMD EPYC 7R13"}, "the processor was AMD EPYC 9R14 and is AMD EPYC 7R13"),
+        ({"gpu": "NVIDIA H100"}, "the GPU was none and is NVIDIA H100"),
+        ({"cores": (0,)}, "the number of cores was 2 and is 1"),
+        ({"variables": {"OMP_NUM_THREADS": "1"}}, "OMP_NUM_THREADS was 2 and is 1"),
+    ],
+)
+def test_no_ratio_on_one_host_under_other_conditions(records, changes, words):
+    """A machine may change under its name: a run that was resumed after an upgrade is of two machines."""
+    manifest, certificate, trials = records
+    told = list(map(under, trials))
+    moved = altered(told, of(told, "flax"), lambda trial: under(trial, **changes))
+    found = compared(manifest, certificate, moved).backends["flax"]
+    assert found.reasons == (f"it did not run under the conditions of PyTorch: {words}",)
+    some = altered(told, of(told, "flax", seed=1), lambda trial: under(trial, **changes))
+    found = compared(manifest, certificate, some).backends["flax"]
+    assert found.seeds == (2, 3)
+    assert found.remarks == (f"left out, 1 of 3 rounds: it did not run under the conditions of PyTorch: {words}",)
+
+
+@pytest.mark.parametrize("changes", [{"cores": (2, 3)}, {"commit": None}, {"memory_bytes": 2**30}])
+def test_what_no_time_hangs_on_leaves_the_ratio(records, changes):
+    manifest, certificate, trials = records
+    told = list(map(under, trials))
+    moved = altered(told, of(told, "flax"), lambda trial: under(trial, **changes))
+    assert compared(manifest, certificate, moved).backends["flax"].seeds == (1, 2, 3)
 
 
 def test_native_trials_never_enter_a_ratio(records):

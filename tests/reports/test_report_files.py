@@ -97,10 +97,10 @@ def test_a_write_that_fails_leaves_no_temporary_file(run_of, records, monkeypatc
     folder = run_of(*records)
 
     def full(source, target):
-        raise OSError("no space left")
+        raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(storage.os, "replace", full)
-    with pytest.raises(OSError, match="no space left"):
+    with pytest.raises(RecordError, match="No space left"):
         reports.write(folder)
     assert not list(folder.rglob("*.tmp"))
 

@@ -1,0 +1,134 @@
+"""The grid of a benchmark: a list in [data], [window], [model] or [training] is an axis, its points are the cases.
+
+Several models, `[[model]]` each, are an axis too, and each has axes of its own.
+"""
+
+import itertools
+import tomllib
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from benchmarks.errors import UserError, one_of
+
+Table = dict[str, Any]
+Axis = tuple[str, str]  # table and setting
+
+Tables = Mapping[str, Any]  # a table each; of several models, a list of tables
+
+LISTS = {  # settings that are lists by nature, not axes
+    *(("data", "features"), ("data", "target")),
+    *(("model", "dense"), ("model", "stack")),
+    ("training", "l2_on"),
+}
+
+
+APART = "write each value of an axis in one way, and give each model a name of its own"
+
+
+def variants(tables: Tables) -> list[dict[str, Table]]:
+    """The tables with one model each."""
+    models = tables["model"] if isinstance(tables["model"], list) else [tables["model"]]
+    return [dict(tables) | {"model": model} for model in models]
+
+
+def axes(tables: Mapping[str, Table]) -> list[Axis]:
+    """The axes' places, in the order of the definition."""
+    return [
+        (table, setting)
+        for table, settings in tables.items()
+        for setting, value in settings.items()
+        if isinstance(value, list) and (table, setting) not in LISTS
+    ]
+
+
+def points(path: Path, tables: Tables) -> dict[str, dict[str, Table]]:
+    """Every combination of the axes' values, by its label: the same tables with one value each.
+
+    Raises UserError, with the definition's path, for an axis without values and for values that are the same.
+    """
+    found: dict[str, dict[str, Table]] = {}
+    for variant in variants(tables):
+        for label, point in _points(path, variant):
+            if label in found:
+                raise UserError(f"{path}: two cases would both be called '{label}'; {APART}")
+            found[label] = point
+    return found
+
+
+def _points(path: Path, tables: Mapping[str, Table]) -> Iterator[tuple[str, dict[str, Table]]]:
+    places = axes(tables)
+    for table, setting in places:
+        values = tables[table][setting]
+        if not values or any(values.count(value) > 1 for value in values):
+            raise UserError(f"{path}: {table}.{setting} = {values}; as an axis it needs values, each once")
+    for values in itertools.product(*(tables[table][setting] for table, setting in places)):
+        point = {name: dict(settings) for name, settings in tables.items()}
+        for (table, setting), value in zip(places, values, strict=True):
+            point[table][setting] = value
+        yield _label(point, places), point
+
+
+def narrow(tables: Tables, only: Mapping[str, Sequence[str]]) -> None:
+    """Leave an axis only the values asked for, in its own order; it stays an axis, so labels stay what they were.
+
+    only: the values as typed, by the axis' dotted name (`"model.units"`: `["16", "64"]`), or models by theirs, where
+    there are several (`"model"`: `["CNN"]`). An axis of several models is narrowed in each that has it. Raises
+    UserError for what is no axis, or none of its values.
+    """
+    for name, words in only.items():
+        if name == "model" and isinstance(tables["model"], list):
+            models = tables["model"]
+            kept = _chosen(name, words, [_called(model) for model in models])
+            models[:] = [model for model in models if _called(model) in kept]
+        else:
+            _narrow_axis(variants(tables), name, words)
+
+
+def _narrow_axis(models: list[dict[str, Table]], name: str, words: Sequence[str]) -> None:
+    known = {f"{table}.{setting}": (table, setting) for variant in models for table, setting in axes(variant)}
+    if name not in known:
+        which = one_of(known, name) if known else "it has none, since no setting is a list"
+        raise UserError(f"--only {name}: it is no axis of this benchmark; {which}")
+    axis = table, setting = known[name]
+    having = [variant[table] for variant in models if axis in axes(variant)]
+    kept = _chosen(name, words, [value for settings in having for value in settings[setting]])
+    for settings in having:
+        settings[setting] = [value for value in settings[setting] if value in kept]
+
+
+def _chosen(name: str, words: Sequence[str], values: Sequence[Any]) -> list[Any]:
+    """Those of the values that the words mean."""
+    for word in words:
+        if not any(_means(word, value) for value in values):
+            raise UserError(f"--only {name}={word}: it is none of the axis' values; {_nearest(values, word)}")
+    return [value for value in values if any(_means(word, value) for word in words)]
+
+
+def _means(word: str, value: object) -> bool:
+    """Whether a word of the command line is this value: as text, or as TOML has it (1e-3 is 0.001)."""
+    if word == str(value):
+        return True
+    try:
+        parsed: object = tomllib.loads(f"value = {word}")["value"]
+    except tomllib.TOMLDecodeError:
+        return False
+    return parsed == value and isinstance(parsed, bool) == isinstance(value, bool)
+
+
+def _nearest(values: Sequence[object], word: str) -> str:
+    """Numbers in the axis' order, where no spelling is near another; names with the near match."""
+    if any(isinstance(value, str) for value in values):
+        return one_of(map(str, values), word)
+    return f"known: {', '.join(map(str, values))}"
+
+
+def _called(model: Table) -> str:
+    return str(model.get("name") or model.get("cell", ""))
+
+
+def _label(point: dict[str, Table], places: Sequence[Axis]) -> str:
+    """The model's name or cell, and the values of the axes: "lstm", "gru, units 64", "CNN"."""
+    told = () if point["model"].get("name") else (("model", "cell"),)
+    rest = [f"{setting} {point[table][setting]}" for table, setting in places if (table, setting) not in told]
+    return ", ".join([_called(point["model"]), *rest])

@@ -1,0 +1,42 @@
+"""One trial on the host that this process runs on: a worker started, watched, and its answer made a record."""
+
+from benchmarks.runner import environment, process
+from benchmarks.runner.conditions import Conditions
+from benchmarks.runner.jobs import Job, TrialJob
+from benchmarks.runner.records import Limits, Plan, Record, Trial
+from benchmarks.settings import CaseSettings
+
+
+class Task(Record):
+    """A trial to be run somewhere, with all that any host needs for it."""
+
+    plan: Plan
+    case: CaseSettings
+    threads: int
+    persistence: float  # the naive forecasts' mean squared errors on the same windows
+    seasonal: float | None
+    limits: Limits
+
+
+def attempt(task: Task, conditions: Conditions) -> Trial:
+    """Run the task on the cores of `conditions`, which the caller holds. Whatever goes wrong is the trial's failure."""
+    job = TrialJob(
+        plan=task.plan,
+        case=task.case,
+        cores=conditions.cores,
+        persistence=task.persistence,
+        seasonal=task.seasonal,
+    )
+    found = environment.describe(conditions.cores, conditions.variables)
+    ended = process.work(Job(trial=job), conditions.variables, task.limits)
+    answer = ended.answer
+    failure = answer.failure or (None if answer.outcome else "it gave no answer")
+    return Trial(
+        plan=task.plan,
+        outcome=answer.outcome,
+        failure=failure,
+        log=ended.log if failure else "",
+        killed=ended.killed,
+        seconds=ended.seconds,
+        environment=found,
+    )

@@ -1,0 +1,106 @@
+"""What a run asks, of what data, and everything that is to be run for it."""
+
+from benchmarks.runner.records.base import SCHEMA, Mode, Number, Record
+from benchmarks.runner.records.machine import Environment, Session
+
+
+class Scores(Record):
+    """Of one forecast on the test part. Skill is 1 - MSE / MSE of the naive forecast: above 0 beats it."""
+
+    mse: Number
+    rmse: Number
+    mae: Number
+    skill_persistence: Number
+    skill_seasonal: Number | None  # None: the series has no season
+
+
+class Baseline(Record):
+    """A forecast that needs no network."""
+
+    name: str  # "persistence", "seasonal naive", "training mean", "linear autoregression"
+    explanation: str
+    scores: Scores
+
+
+class Data(Record):
+    """What the windows of a case were made of, and the truth its forecasts are held against."""
+
+    series: str
+    title: str
+    unit: str
+    step: str  # "week"
+    licence: str
+    source: str
+    season: int | None  # in steps
+    notes: tuple[str, ...]  # what was done to the data: gaps filled, scaling, differencing
+    rows: int
+    features: tuple[str, ...]
+    window: int
+    horizon: int
+    train_windows: int
+    validation_windows: int
+    test_windows: int
+    digest: str  # SHA-256 of the windows as handed out
+    baselines: tuple[Baseline, ...]
+    test_times: tuple[str, ...]  # of each test window's first target, ISO 8601 or a row number
+    test_truth: tuple[tuple[Number, ...], ...]  # (N, H), own unit
+
+
+class Case(Record):
+    """One model on one windowing: what every backend of a round has in common. Its label is unique in a run."""
+
+    label: str  # "lstm", "gru", "gru, units 64"
+    cell: str  # or the name of a model that is a stack of layers
+    units: int | None  # None: a stack
+    layers: int
+    architecture: tuple[str, ...] = ()  # every layer in words
+    course: tuple[str, ...] = ()  # of the training, in words: what is not plain Adam on the mean squared error
+    data: str  # a key of Manifest.data
+    window: int
+    horizon: int
+    epochs: int
+    batch: int
+    learning_rate: float
+    dtype: str
+    shape_parameters: int  # of the matched model, counted from the canonical shapes
+    threads: int | None = None  # per trial, each on a core of its own; None: not recorded
+    step_operations: int | None = None  # floating-point operations of one optimizer step, counted from the shapes
+
+
+class Plan(Record):
+    """A trial to be run. `key` is the hash of what defines it and names its file."""
+
+    key: str
+    case: str  # a Case's label
+    backend: str
+    mode: Mode
+    seed: int
+    place: int  # in the order of execution, from 0
+
+
+class Limits(Record):
+    """What a trial may take before it is ended."""
+
+    seconds: float
+    memory_bytes: int
+
+
+class Manifest(Record):
+    """What was asked, on what, and everything that is to be run for it."""
+
+    schema_version: int = SCHEMA
+    benchmark: str
+    title: str
+    description: str
+    definition: dict[str, object]  # the validated TOML
+    command: str  # that repeats the run
+    started: str  # ISO 8601, UTC
+    environment: Environment
+    data: dict[str, Data]
+    cases: tuple[Case, ...]
+    trials: tuple[Plan, ...]
+    source: str | None = None  # the path of the definition's TOML
+    source_text: str | None = None  # and what was in it
+    limits: Limits | None = None
+    sessions: tuple[Session, ...] = ()  # the start, then each time that the run was resumed
+    reproduces: str | None = None  # the folder of the run that this one repeats

@@ -1,0 +1,32 @@
+"""The top of a benchmark's TOML."""
+
+from typing import Annotated
+
+import psutil
+from pydantic import Field
+
+from benchmarks.runner.records import Limits, Mode
+from benchmarks.settings.base import Amount, Settings
+
+Seeds = Annotated[tuple[Annotated[int, Field(ge=0, lt=2**32, strict=True)], ...], Field(min_length=1)]
+
+
+class Header(Settings):
+    """What is asked of whom."""
+
+    title: Annotated[str, Field(min_length=1)]
+    description: str = ""
+    backends: Annotated[tuple[str, ...], Field(min_length=1)]
+    modes: Annotated[tuple[Mode, ...], Field(min_length=1)] = ("matched",)
+    seeds: Seeds = (1,)
+    native_seeds: Seeds | None = None  # None: the same as seeds
+    time_limit: Amount = 3600  # seconds that a trial may take
+    memory_limit: Amount | None = None  # GiB that it may; None: nine tenths of the machine's
+
+    def seeds_of(self, mode: Mode) -> tuple[int, ...]:
+        return self.native_seeds or self.seeds if mode == "native" else self.seeds
+
+    def limits(self) -> Limits:
+        """What a trial may take before it is ended."""
+        most = 0.9 * psutil.virtual_memory().total if self.memory_limit is None else self.memory_limit * 2**30
+        return Limits(seconds=self.time_limit, memory_bytes=int(most))

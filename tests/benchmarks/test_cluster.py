@@ -1,0 +1,180 @@
+"""Trials on a Ray cluster: two nodes on this machine, one of which dies with all its processes."""
+
+import json
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import psutil
+import pytest
+
+from benchmarks.runner.storage import read_run
+from tests.benchmarks.command_line import COMMAND, ORACLE, benchmarks, environment
+
+ray = pytest.importorskip("ray")
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(sys.platform != "linux", reason="only Linux ends orphans")]
+
+# Long enough that a node is hit in the middle of a trial.
+TEXT = ORACLE.replace("seeds = [1]", "seeds = [1, 2, 3, 4, 5]").replace("epochs = 3", "epochs = 1500\nthreads = 1")
+QUIET = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+
+
+class TwoNodes:
+    """A head, to which this machine's drivers belong, and a second node; each has one CPU."""
+
+    def __init__(self, folder):
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
+        self.address = f"127.0.0.1:{port}"
+        self.nodes = []
+        self.environment = environment() | {"TMPDIR": folder}  # cores that other tests reserve are not waited for
+        self._start("--head", f"--port={port}", "--include-dashboard=false", f"--temp-dir={folder}")
+        self._await(1)
+        self._start(f"--address={self.address}")
+        self._await(2)
+
+    def _start(self, *words):
+        command = [Path(sys.executable).parent / "ray", "start", "--block", "--num-cpus=1", "--num-gpus=0"]
+        options = ["--disable-usage-stats", "--object-store-memory=80000000", *words]
+        self.nodes.append(subprocess.Popen([*command, *options], env=self.environment, start_new_session=True, **QUIET))
+
+    def _await(self, count):
+        code = (
+            "import ray, sys; ray.init(sys.argv[1]); sys.exit(sum(n['Alive'] for n in ray.nodes()) != int(sys.argv[2]))"
+        )
+        for _ in range(10):
+            with suppress(subprocess.TimeoutExpired):
+                if not subprocess.run(
+                    [sys.executable, "-c", code, self.address, str(count)], timeout=15, check=False, **QUIET
+                ).returncode:
+                    return
+            time.sleep(1)
+        pytest.fail(f"the Ray cluster did not have {count} nodes in time")
+
+    def workers(self, node):
+        """The trials' own processes on a node."""
+        return [each for each in below(self.nodes[node]) if is_worker(each)]
+
+    def kill(self, node):
+        """All of a node at once, but for the trials' own processes, which must not outlive it."""
+        for each in below(self.nodes[node]):
+            if not is_worker(each):
+                with suppress(psutil.Error):
+                    each.kill()
+        self.nodes[node].kill()
+        self.nodes[node].wait(timeout=30)
+
+    def stop(self):
+        for number, node in enumerate(self.nodes):
+            if node.poll() is None:
+                self.kill(number)
+
+
+def below(process):
+    try:
+        return psutil.Process(process.pid).children(recursive=True)
+    except psutil.NoSuchProcess:
+        return []
+
+
+def is_worker(process):
+    try:
+        return "benchmarks.runner.worker" in process.cmdline()
+    except psutil.Error:
+        return False
+
+
+def key_of(worker):
+    """The trial that a worker runs, from its job's file."""
+    return json.loads(Path(worker.cmdline()[-3]).read_text())["trial"]["plan"]["key"]
+
+
+@pytest.fixture
+def cluster():
+    folder = tempfile.mkdtemp(prefix="ray-", dir="/tmp")  # a socket's path may not be long
+    nodes = None
+    try:
+        nodes = TwoNodes(folder)
+        yield nodes
+    finally:
+        if nodes:
+            nodes.stop()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def running(definition, results, cluster):
+    words = ["run", str(definition), "--results", str(results), "--executor", "ray", "--cluster", cluster.address]
+    run = subprocess.Popen(
+        [*COMMAND, *words], env=cluster.environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    try:
+        yield run
+    finally:
+        run.kill()
+        run.communicate(timeout=30)
+
+
+def until(found, seconds=120):
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if result := found():
+            return result
+        time.sleep(0.05)
+    return pytest.fail("it did not come to that in time")
+
+
+def gone(processes):
+    return not psutil.wait_procs(processes, timeout=15)[1]
+
+
+def test_a_lost_nodes_trials_run_again_elsewhere(cluster, written, tmp_path):
+    with running(written(TEXT), tmp_path, cluster) as run:
+        until(lambda: len(list(tmp_path.glob("small/*/trials/*.json"))) >= 2 or run.poll() is not None)
+        workers = until(lambda: cluster.workers(1))
+        (lost,) = {key_of(worker) for worker in workers}
+        time.sleep(1)
+        cluster.kill(1)
+        assert gone(workers)
+        assert lost not in [path.stem for path in tmp_path.glob("small/*/trials/*.json")]
+        out, err = run.communicate(timeout=240)
+    assert run.returncode == 0, out + err
+    assert err == ""
+    folder = tmp_path / "small" / "latest"
+    manifest, _, trials = read_run(folder)
+    assert [trial.plan.key for trial in trials] == [plan.key for plan in manifest.trials]
+    assert len(list((folder / "trials").iterdir())) == 5
+    assert lost in [trial.plan.key for trial in trials]
+    assert all(trial.outcome and trial.outcome.host == trial.environment.machine for trial in trials)
+    assert {trial.environment.commit for trial in trials} == {manifest.environment.commit}
+    assert manifest.sessions[0].executor == "ray"
+
+
+def test_an_interrupt_ends_the_workers_on_every_node(cluster, written, tmp_path):
+    with running(written(TEXT), tmp_path, cluster) as run:
+        workers = until(lambda: (one := cluster.workers(0)) and (other := cluster.workers(1)) and one + other)
+        run.send_signal(signal.SIGINT)
+        out, err = run.communicate(timeout=60)
+    assert run.returncode == 130, out + err
+    assert "trials are kept; go on with" in err
+    assert "Traceback" not in err
+    assert gone(workers)
+    assert not cluster.workers(0) + cluster.workers(1)
+
+
+def test_what_no_node_can_carry_is_refused_at_once(cluster, written, tmp_path):
+    text = TEXT.replace("threads = 1", "threads = 2")
+    done = benchmarks(
+        *("run", written(text), "--results", tmp_path / "results", "--executor", "ray", "--cluster", cluster.address),
+        cwd=tmp_path,
+    )
+    assert done.returncode == 2
+    assert "training.threads = 2, but the largest node of the Ray cluster has 1 CPUs" in done.stderr
+    assert list(tmp_path.iterdir()) == []

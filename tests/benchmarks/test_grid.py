@@ -1,0 +1,118 @@
+"""Axes: narrowed by `--only`, threads and dtype among them, from the command line to the record."""
+
+import json
+
+import pytest
+
+from benchmarks import suite
+from benchmarks.errors import UserError
+from benchmarks.runner.environment import available_cores
+from benchmarks.runner.storage import read_run
+from tests.benchmarks.command_line import ORACLE, benchmarks
+
+GRID = ORACLE.replace('cell = "gru"', 'cell = ["lstm", "gru"]').replace("units = 4", "units = [2, 4, 8]")
+GRID = GRID.replace("batch = 16", "batch = 16\nlearning_rate = [0.001, 0.01]")
+
+
+def test_a_narrowed_axis_keeps_its_labels_and_keys(written):
+    """The cases that are left are the same cases, so that their records can be laid beside those of the whole grid."""
+    path = str(written(GRID))
+    whole, part = (
+        suite.read(path),
+        suite.read(path, only={"model.units": ["8", "2"], "training.learning_rate": ["1e-3"]}),
+    )
+    assert list(part.cases) == [
+        "lstm, units 2, learning_rate 0.001",
+        "lstm, units 8, learning_rate 0.001",
+        "gru, units 2, learning_rate 0.001",
+        "gru, units 8, learning_rate 0.001",
+    ]
+    assert {plan.key for plan in part.trials()} < {plan.key for plan in whole.trials()}
+    assert part.definition["model"]["units"] == [2, 8]
+
+
+def test_a_single_value_stays_on_its_axis(written):
+    part = suite.read(str(written(GRID)), only={"model.cell": ["gru"], "model.units": ["4"]})
+    assert list(part.cases) == ["gru, units 4, learning_rate 0.001", "gru, units 4, learning_rate 0.01"]
+
+
+MISTAKES = {
+    "a setting that is no axis": (
+        "training.batch",
+        "16",
+        "training.batch: it is no axis .* known: model.cell, model.units",
+    ),
+    "a misspelt axis": ("model.unit", "4", "did you mean 'model.units'"),
+    "no such number": ("model.units", "5", "units=5: it is none of the axis' values; known: 2, 4, 8"),
+    "a misspelt name": ("model.cell", "lsmt", "did you mean 'lstm'"),
+    "a truth value for a number": ("model.units", "true", "none of the axis' values"),
+}
+
+
+@pytest.mark.parametrize(("name", "value", "message"), MISTAKES.values(), ids=MISTAKES)
+def test_a_mistake_says_what_there_is(written, name, value, message):
+    with pytest.raises(UserError, match=message) as mistake:
+        suite.read(str(written(GRID)), only={name: [value]})
+    assert "\n" not in str(mistake.value)
+
+
+def test_a_benchmark_without_axes_says_so(written):
+    with pytest.raises(UserError, match="it has none, since no setting is a list"):
+        suite.read(str(written(ORACLE)), only={"model.units": ["4"]})
+
+
+def test_two_ways_to_write_a_value_are_no_two_cases(written):
+    with pytest.raises(UserError, match=r"two cases would both be called 'gru, train 0\.7'"):
+        suite.read(str(written(ORACLE.replace("difference = true", 'train = [0.7, "0.7"]'))))
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--only", "model.units"], "write TABLE.SETTING=VALUE"),
+        (["--only", "model.units=2,"], "none empty"),
+        (["--only", "model.units=3"], "known: 2, 4, 8"),
+    ],
+)
+@pytest.mark.parametrize("command", ["run", "certify"])
+def test_both_commands_take_it_and_say_what_is_wrong(command, words, message, written, tmp_path):
+    done = benchmarks(command, written(GRID), *words, cwd=tmp_path)
+    assert done.returncode == 2
+    assert message in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+
+
+@pytest.mark.skipif(len(available_cores()) < 2, reason="an axis of threads takes two cores")
+def test_threads_and_dtype_are_axes_from_the_definition_to_the_record(written, tmp_path):
+    """Each case has its own cores, the environment to match, and a label that names its values."""
+    text = ORACLE.replace("batch = 16", 'batch = 16\nthreads = [1, 2]\ndtype = ["float32", "float64"]')
+    only = ["--only", "training.threads=2,1", "--only", "training.dtype=float64", "--only", "training.dtype=float32"]
+    done = benchmarks("run", written(text), *only, "--results", tmp_path, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    manifest, certificate, trials = read_run(tmp_path / "small" / "latest")
+    assert [case.label for case in manifest.cases] == [
+        f"gru, threads {threads}, dtype {dtype}" for threads in (1, 2) for dtype in ("float32", "float64")
+    ]
+    assert [(case.threads, case.dtype) for case in manifest.cases] == [
+        (threads, dtype) for threads in (1, 2) for dtype in ("float32", "float64")
+    ]
+    assert len({trial.plan.key for trial in trials}) == 4
+    for trial in trials:
+        threads = next(case.threads for case in manifest.cases if case.label == trial.plan.case)
+        assert len(trial.environment.cores) == threads
+        assert trial.environment.variables["OMP_NUM_THREADS"] == str(threads)
+    exact, rounded = (
+        {trial.outcome.final_digest for trial in trials if trial.plan.case.endswith(dtype)}
+        for dtype in ("float64", "float32")
+    )
+    assert not exact & rounded
+    checked = {(check.case, check.dtype) for check in certificate.checks}
+    assert ("gru, threads 2, dtype float64", "float64") in checked
+    assert ("gru, threads 1, dtype float32", "float32") in checked
+
+
+def test_the_list_is_there_for_programs_too(tmp_path):
+    done = benchmarks("list", "--json", cwd=tmp_path)
+    found = {line["name"]: line for line in map(json.loads, done.stdout.splitlines())}
+    assert found["co2"]["cases"] == ["lstm", "gru"]
+    assert found["co2"]["trials"] == len(suite.read("co2").trials())

@@ -1,0 +1,198 @@
+"""A run that was cut short goes on, and only where it would still be the same run."""
+
+import json
+import shutil
+import subprocess
+import time
+
+import pytest
+
+from benchmarks.runner.records import Manifest, Trial
+from benchmarks.runner.storage import RecordError, held, read_json, read_run, trial_path, write_json
+from tests.benchmarks.command_line import COMMAND, ORACLE, benchmarks, environment
+
+SEEDS = "seeds = [1, 2]"
+
+pytestmark = pytest.mark.xdist_group("resume")  # one worker, so that the run they share is made once
+
+
+@pytest.fixture(scope="module")
+def definition(written):
+    return written(ORACLE.replace("seeds = [1]", SEEDS))
+
+
+@pytest.fixture(scope="module")
+def whole(definition, tmp_path_factory):
+    """A finished run of two trials."""
+    home = tmp_path_factory.mktemp("whole")
+    done = benchmarks("run", definition, "--results", home, cwd=home)
+    assert done.returncode == 0, done.stderr
+    return (home / "small" / "latest").resolve()
+
+
+@pytest.fixture
+def cut(whole, tmp_path):
+    """The same run without its second trial."""
+    folder = tmp_path / "small" / whole.name
+    shutil.copytree(whole, folder)
+    plan = read_json(folder / "manifest.json", Manifest)
+    trial_path(folder, plan.trials[1]).unlink()
+    return folder
+
+
+def resume(folder, *options):
+    return benchmarks("resume", folder, *options, "--results", folder.parents[1], cwd=folder)
+
+
+def change(folder, **changes):
+    path = folder / "manifest.json"
+    write_json(path, read_json(path, Manifest).model_copy(update=changes))
+
+
+def test_resume_runs_what_is_missing_and_nothing_else(cut):
+    plan, _, (first,) = read_run(cut)
+    kept = trial_path(cut, first.plan).read_bytes()
+    done = resume(cut)
+    assert done.returncode == 0, done.stderr
+    assert "2 trials, 1 of them finished before" in done.stdout
+    assert "check" not in done.stdout  # the certificate is there already
+    assert trial_path(cut, first.plan).read_bytes() == kept
+    plan, _, trials = read_run(cut)
+    assert [trial.plan for trial in trials] == list(plan.trials)
+    assert len(plan.sessions) == 2
+    assert (cut / "report.html").exists()
+
+
+def test_a_killed_trial_is_run_again_and_a_failed_one_is_not(cut):
+    """A failure is a result; a process that somebody killed says nothing about its model."""
+    plan, _, (first,) = read_run(cut)
+    nothing = {"outcome": None, "failure": "its process was killed by SIGKILL"}
+    write_json(trial_path(cut, plan.trials[0]), first.model_copy(update=nothing | {"killed": True}))
+    failed = Trial(plan=plan.trials[1], outcome=None, failure="the loss is nan at step 1 of epoch 1")
+    write_json(trial_path(cut, plan.trials[1]), failed)
+    assert resume(cut).returncode == 1
+    _, _, (again, still) = read_run(cut)
+    assert again.outcome is not None
+    assert still == failed
+
+
+def test_a_changed_machine_is_refused_unless_told_to_go_on(cut):
+    plan = read_json(cut / "manifest.json", Manifest)
+    older = plan.environment.packages | {"torch": "1.0.0"}
+    change(cut, environment=plan.environment.model_copy(update={"packages": older}))
+    before = sorted(cut.rglob("*"))
+    refused = resume(cut)
+    assert refused.returncode == 2
+    assert "torch was 1.0.0 and is " in refused.stderr
+    assert len(refused.stderr.strip().splitlines()) == 1
+    assert sorted(cut.rglob("*")) == before
+    assert resume(cut, "--anyway").returncode == 0
+    (difference,) = read_json(cut / "manifest.json", Manifest).sessions[-1].differences
+    assert difference.startswith("torch was 1.0.0")
+
+
+def test_a_changed_definition_is_refused(cut, tmp_path):
+    source = tmp_path / "mine.toml"
+    source.write_text(ORACLE.replace("units = 4", "units = 5"))
+    change(cut, source=str(source))
+    assert f"its definition {source} was changed" in resume(cut).stderr
+    source.unlink()
+    assert f"its definition {source} is gone" in resume(cut).stderr
+
+
+def test_changed_data_are_refused(tmp_path, written):
+    """The user's own file, edited between the two sessions."""
+    rows = [f"{n},{n * n % 17}" for n in range(120)]
+    table = tmp_path / "sales.csv"
+    table.write_text("\n".join(["n,units", *rows]))
+    text = ORACLE.replace('series = "airline"\ndifference = true', f'csv = "{table}"\ntarget = "units"')
+    assert benchmarks("run", written(text), "--results", tmp_path / "results", cwd=tmp_path).returncode == 0
+    folder = (tmp_path / "results" / "small" / "latest").resolve()
+    table.write_text("\n".join(["n,units", *rows[:-1], "119,16"]))
+    refused = resume(folder)
+    assert refused.returncode == 2
+    assert "the data of gru are others" in refused.stderr
+
+
+DAMAGES = {
+    "truncated": (lambda text: text[: len(text) // 2], "is damaged"),
+    "edited": (lambda text: text.replace('"mse": ', '"mse": 1'), "was edited after it was written"),
+    "of a newer schema": (lambda text: text.replace('"schema_version": 2', '"schema_version": 3'), "version 3"),
+}
+
+
+@pytest.mark.parametrize(("damage", "message"), DAMAGES.values(), ids=DAMAGES)
+@pytest.mark.parametrize("command", ["resume", "report"])
+def test_a_damaged_record_is_named_and_left_alone(cut, command, damage, message):
+    path = trial_path(cut, read_json(cut / "manifest.json", Manifest).trials[0])
+    path.write_text(damage(path.read_text()))
+    damaged = path.read_bytes()
+    done = benchmarks(command, cut, "--results", cut.parents[1], cwd=cut)
+    assert done.returncode == 2
+    assert message in done.stderr
+    assert str(path) in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+    assert path.read_bytes() == damaged
+
+
+def test_a_run_under_way_is_not_written_by_another(cut):
+    with held(cut):
+        done = resume(cut)
+    assert done.returncode == 2
+    assert "is being written by another run" in done.stderr
+
+
+def test_the_folder_is_free_once_its_holder_is_dead(cut):
+    """However it died: the lock is the system's, and no file has to be cleaned up."""
+    code = f"""
+import time
+from pathlib import Path
+from benchmarks.runner.storage import held
+with held(Path({str(cut)!r})):
+    print(flush=True)
+    time.sleep(60)
+"""
+    with subprocess.Popen([COMMAND[0], "-c", code], env=environment(), stdout=subprocess.PIPE) as holder:
+        holder.stdout.readline()
+        with pytest.raises(RecordError, match="another run"), held(cut):
+            pass
+        holder.kill()
+    with held(cut):
+        pass
+
+
+def test_a_run_that_never_existed(tmp_path):
+    done = benchmarks("resume", "nothing", "--results", tmp_path, cwd=tmp_path)
+    assert done.returncode == 2
+    assert "there is no run 'nothing'" in done.stderr
+
+
+def test_json_lines(cut):
+    done = resume(cut, "--json")
+    lines = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [line["event"] for line in lines] == ["run", "started", "finished", "result"]
+    assert lines[0]["trials"] == 1
+    assert lines[2]["key"] == lines[1]["key"]
+    assert lines[2]["mse"] > 0
+    assert lines[-1]["good"]
+
+
+def test_ctrl_c_twice_is_ctrl_c(definition, tmp_path):
+    """The second one, while the first is cleaned up after, disturbs nothing."""
+    with subprocess.Popen(
+        [*COMMAND, "run", str(definition), "--results", str(tmp_path)],
+        env=environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as run:
+        assert "records go to" in run.stdout.readline()
+        time.sleep(0.5)
+        run.send_signal(2)
+        run.send_signal(2)
+        _, said = run.communicate(timeout=60)
+    assert run.returncode == 130
+    assert "trials are kept; go on with" in said
+    assert "Traceback" not in said
+    (folder,) = (tmp_path / "small").iterdir()
+    assert resume(folder).returncode == 0

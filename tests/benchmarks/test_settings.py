@@ -1,0 +1,168 @@
+"""What a TOML can say of a model and its training, and what it is told when that cannot be."""
+
+import numpy as np
+import pytest
+
+from backends.layers import Conv1D, Dense, Dropout, Flatten
+from backends.model import ModelSpec
+from backends.recurrent import Recurrent
+from benchmarks import suite
+from benchmarks.errors import UserError
+from benchmarks.runner import manifest
+from benchmarks.runner.batches import Schedule
+from tests.benchmarks.command_line import ORACLE
+
+PRESET = 'cell = "gru"\nunits = 4'
+
+
+def model(text, written, outputs=1):
+    (case,) = suite.read(str(written(ORACLE.replace(PRESET, text)))).cases.values()
+    return case.architecture(outputs)
+
+
+def test_a_preset_has_its_layers_in_the_order_of_a_forecast(written):
+    sizes = 'cell = "lstm"\nunits = 4\nlayers = 2\ndense = [8]'
+    text = f"{sizes}\nbidirectional = true\ndropout = 0.2\nrecurrent_dropout = 0.1"
+    recurrent = {"bidirectional": True, "recurrent_dropout": 0.1}
+    assert model(text, written, outputs=3) == ModelSpec(
+        (
+            Recurrent("lstm", 4, sequences=True, **recurrent),
+            Dropout(0.2),
+            Recurrent("lstm", 4, **recurrent),
+            Dropout(0.2),
+            Dense(8, "relu"),
+            Dense(3),
+        )
+    )
+
+
+def test_a_stack_is_what_it_says(written):
+    text = """name = "CNN"
+[[model.stack]]
+kind = "conv1d"
+filters = 8
+width = 3
+activation = "relu"
+[[model.stack]]
+kind = "flatten"
+[[model.stack]]
+kind = "dense"
+"""
+    assert model(text, written, outputs=2) == ModelSpec((Conv1D(8, 3, "relu"), Flatten(), Dense(2)))
+
+
+def test_several_models_are_an_axis_and_each_has_its_own(written):
+    several = ORACLE.replace("[model]\n" + PRESET, "").replace(
+        "[training]",
+        """
+[[model]]
+cell = ["lstm", "gru"]
+units = [2, 4]
+
+[[model]]
+name = "dense"
+stack = [{kind = "flatten"}, {kind = "dense"}]
+
+[training]""",
+    )
+    path = str(written(several))
+    recurrent = ["lstm, units 2", "lstm, units 4", "gru, units 2", "gru, units 4"]
+    assert list(suite.read(path).cases) == [*recurrent, "dense"]
+    assert list(suite.read(path, only={"model.units": ["4"]}).cases) == ["lstm, units 4", "gru, units 4", "dense"]
+    assert list(suite.read(path, only={"model": ["dense"]}).cases) == ["dense"]
+    with pytest.raises(UserError, match=r"model=dens: .* did you mean 'dense'"):
+        suite.read(path, only={"model": ["dens"]})
+
+
+MODELS = {
+    "neither": ("", "a model is a cell and its units"),
+    "both": (f'{PRESET}\nname = "x"\nstack = [{{kind = "dense"}}]', "leave cell, units out, or the stack"),
+    "a stack without a name": ('stack = [{kind = "dense"}]', "a stack needs a name"),
+    "no layers": ('name = "x"\nstack = []', "may not be empty"),
+    "an unknown kind": ('name = "x"\nstack = [{kind = "conv2d"}]', "conv1d"),
+    "a setting of another kind": ('name = "x"\nstack = [{kind = "flatten", units = 3}]', "there is no setting .*units"),
+    "a dropout of one": (f"{PRESET}\ndropout = 1.0", r"dropout = 1.0: it should be less than 1"),
+    "an unknown cell": ('cell = "gruu"\nunits = 4', 'cell = "gruu"'),
+    "the perceptron as a preset": ('cell = "rmlp"\nunits = 4', "write a stack"),
+}
+
+
+@pytest.mark.parametrize(("text", "message"), MODELS.values(), ids=MODELS)
+def test_a_model_that_cannot_be_is_told_in_a_sentence(text, message, written):
+    with pytest.raises(UserError, match=message) as mistake:
+        model(text, written)
+    assert "\n" not in str(mistake.value)
+
+
+UNFIT = {
+    "a convolution longer than the window": (
+        'name = "x"\nstack = [{kind = "conv1d", filters = 2, width = 99}, {kind = "flatten"}, {kind = "dense"}]',
+        "",
+        r"the model of 'x': layer 0 \(convolution 2 × 99\): it is 99 wide .* a width of at most",
+    ),
+    "a dense layer on a sequence": (
+        'name = "x"\nstack = [{kind = "dense"}]',
+        "",
+        r"layer 0 \(dense 1\): it gets a sequence of .* each_step=True would do",
+    ),
+    "another number of outputs": (
+        'name = "x"\nstack = [{kind = "flatten"}, {kind = "dense", units = 5}]',
+        "",
+        "'x' has 5 outputs and its windows 1; a last layer without units",
+    ),
+    "a penalty on nothing": (
+        PRESET,
+        'l2 = 0.1\nl2_on = ["0.kernl"]',
+        "did you mean '0.kernel'",
+    ),
+}
+
+
+@pytest.mark.parametrize(("text", "training", "message"), UNFIT.values(), ids=UNFIT)
+def test_what_does_not_fit_the_windows_is_told_before_anything_runs(text, training, message, written):
+    definition = ORACLE.replace(PRESET, text).replace("epochs = 3", f"epochs = 3\n{training}")
+    with pytest.raises(UserError, match=message) as mistake:
+        manifest.prepare(suite.read(str(written(definition))))
+    assert "\n" not in str(mistake.value)
+
+
+TRAININGS = {
+    "steps without their size": ('schedule = "step"', "needs step_epochs and step_factor"),
+    "a size without steps": ("step_epochs = 3", 'belong to schedule = "step"'),
+    "a penalty without parameters": ("l2 = 0.1", "l2 needs l2_on"),
+    "parameters without a penalty": ('l2_on = ["0.kernel"]', "l2_on needs l2"),
+    "an unknown loss": ('loss = "rmse"', 'loss = "rmse"'),
+    "no patience": ("patience = 0", "patience = 0"),
+}
+
+
+@pytest.mark.parametrize(("text", "message"), TRAININGS.values(), ids=TRAININGS)
+def test_a_training_that_cannot_be_is_told_in_a_sentence(text, message, written):
+    with pytest.raises(UserError, match=message) as mistake:
+        suite.read(str(written(ORACLE.replace("epochs = 3", f"epochs = 3\n{text}"))))
+    assert "\n" not in str(mistake.value)
+
+
+def test_patience_needs_validation(written):
+    text = ORACLE.replace("epochs = 3", "epochs = 3\npatience = 2").replace("[window]", "validation = 0.0\n[window]")
+    with pytest.raises(UserError, match="patience needs a validation part"):
+        manifest.prepare(suite.read(str(written(text))))
+
+
+def test_rates_fall_as_the_schedule_says():
+    constant = Schedule("constant", 0.1)
+    step = Schedule("step", 0.1, epochs=6, every=2, factor=0.5)
+    cosine = Schedule("cosine", 0.1, epochs=4)
+    assert constant.rates(3, 5).tolist() == [0.1] * 5
+    assert [step.rates(epoch, 1)[0] for epoch in range(6)] == [0.1, 0.1, 0.05, 0.05, 0.025, 0.025]
+    along = np.concatenate([cosine.rates(epoch, 5) for epoch in range(4)])
+    assert along[0] == 0.1
+    np.testing.assert_allclose(along[10], 0.05)  # half way
+    assert (np.diff(along) < 0).all()
+    assert 0 < along[-1] < 0.001
+
+
+def test_a_full_batch_has_every_window(written):
+    (case,) = suite.read(str(written(ORACLE.replace("batch = 16", 'batch = "full"')))).cases.values()
+    assert case.training.batch_of(83) == 83
+    assert case.training.course() == ("full batches",)

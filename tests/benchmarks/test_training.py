@@ -1,0 +1,152 @@
+"""What a trial's loop measures, and the gate in front of its record."""
+
+import time
+
+import numpy as np
+import pytest
+
+import datasets
+from backends.contract import Objective
+from backends.layers import Dense
+from backends.model import ModelSpec, forecaster
+from backends.recurrent import Recurrent
+from benchmarks.runner import training
+from benchmarks.runner.batches import Course, Schedule
+from benchmarks.runner.training import Training, TrialError, pass_gate
+from benchmarks.runner.watch import Watch
+from benchmarks.runner.work import step_operations
+
+ROWS, BATCH = 40, 8
+
+
+DENSE = forecaster("gru", units=2, layers=1, horizon=1)
+
+
+def part(name, rows=ROWS):
+    random = np.random.default_rng(3)
+    return datasets.Part(name, random.normal(size=(rows, 5, 2)), random.normal(size=(rows, 1)), range(rows), None)
+
+
+class Mean:
+    """Forecasts one number and learns it: the least that can be trained."""
+
+    def __init__(self, y, *, rate=0.1, step=0.0, hidden=0.0, loss=None):
+        self.y, self.rate, self.step, self.hidden, self.loss, self.value = y, rate, step, hidden, loss, 5.0
+
+    def train(self, steps):
+        losses = []
+        for rows in steps.order:
+            time.sleep(self.step)
+            error = self.value - self.y[rows]
+            losses.append(np.mean(error**2) if self.loss is None else self.loss)
+            self.value -= self.rate * 2 * np.mean(error)
+        return np.array(losses)
+
+    def snapshot(self):
+        return self.value
+
+    def restore(self, value):
+        self.value = value
+
+    def predict(self, x):
+        return np.full((len(x), 1), self.value)
+
+    def weights(self):
+        time.sleep(self.hidden)  # what a device that was not waited for has still to do
+        return {}
+
+
+def trained(epochs=3, validation=0, batch=BATCH, patience=None, **behaviour):
+    train = part("train")
+    loop = Training(Mean(train.y, **behaviour), part("validation", validation), Objective(), patience)
+    loop.run(Course(DENSE, train.x, batch, Schedule("constant", 1e-3), seed=4), epochs, Watch((0,)))
+    return loop, train
+
+
+def test_a_model_that_learns_passes():
+    loop, train = trained(validation=9)
+    pass_gate(loop, train)
+    assert len(loop.epochs) == len(loop.validation_seconds) == len(loop.validation_losses) == 3
+    assert loop.first_loss == loop.step_losses[0][0]
+    assert loop.losses[-1] < loop.losses[0]
+
+
+def test_the_loops_wall_time_holds_all_its_parts():
+    loop, _ = trained(step=0.002, validation=9)
+    parts = loop.first_step + sum(loop.epochs) + sum(loop.validation_seconds)
+    assert 0 < parts <= loop.loop
+
+
+def test_work_that_is_done_outside_the_clocks_is_refused():
+    """A backend that returned before its device had finished would have a fast epoch and a slow end."""
+    loop, train = trained(hidden=0.2)
+    with pytest.raises(TrialError, match="of the time is unaccounted for, more than 2%"):
+        pass_gate(loop, train)
+
+
+def test_a_model_that_does_not_learn_is_refused():
+    loop, train = trained(rate=0.0)
+    with pytest.raises(TrialError, match="the loss did not fall"):
+        pass_gate(loop, train)
+
+
+def test_a_model_that_learns_the_wrong_way_is_refused():
+    loop, train = trained(rate=-0.01)
+    with pytest.raises(TrialError, match="the loss did not fall"):
+        pass_gate(loop, train)
+
+
+def test_a_full_batch_of_a_single_step_can_fall_too():
+    """The loss is taken on the same windows before and after, so one step is enough to tell."""
+    loop, train = trained(epochs=1, batch=ROWS)
+    pass_gate(loop, train)
+
+
+def test_patience_ends_a_training_and_restores_its_best_weights():
+    """A validation part unlike the training part: its loss falls while the value passes by, then rises."""
+    train = part("train")
+    model = Mean(train.y, rate=0.03)
+    validation = datasets.Part("validation", train.x[:9], np.full((9, 1), 2.0), range(9), None)
+    loop = Training(model, validation, Objective(), patience=2)
+    loop.run(Course(DENSE, train.x, BATCH, Schedule("constant", 1e-3), seed=4), 50, Watch((0,)))
+    best = int(np.argmin(loop.validation_losses))
+    assert 0 < best == loop.best.epoch
+    assert len(loop.epochs) == best + 3
+    assert np.mean((model.predict(validation.x) - 2.0) ** 2) == loop.validation_losses[best]
+
+
+def test_without_patience_every_epoch_is_trained_and_the_last_weights_stay():
+    loop, _ = trained(epochs=7, validation=9)
+    assert len(loop.epochs) == 7
+    assert loop.best is None
+
+
+def test_a_loss_that_is_not_finite_names_its_step():
+    with pytest.raises(TrialError, match="the loss is nan at step 1 of epoch 1"):
+        trained(loss=np.nan)
+
+
+def test_the_gate_looks_at_no_more_windows_than_it_needs(monkeypatch):
+    loop, train = trained()
+    monkeypatch.setattr(training, "ROWS", 2 * BATCH)
+    seen = []
+    monkeypatch.setattr(loop.model, "predict", lambda x: seen.append(len(x)) or np.zeros((len(x), 1)))
+    pass_gate(loop, train)
+    assert seen == [2 * BATCH]
+
+
+def test_operations_by_hand():
+    """One dense layer: its product forward, and once backward for the weights; a layer above has two backward."""
+    dense = ModelSpec((Recurrent("rnn", 3), Dense(2)))
+    # T = 5: kernel 4x3 forward and once back, recurrent kernel 3x3 forward and twice back; dense 3x2 thrice
+    by_hand = 2 * 7 * (5 * 4 * 3 * 2 + 5 * 3 * 3 * 3 + 3 * 2 * 3)
+    assert step_operations(dense, features=4, window=5, batch=7) == by_hand
+
+
+def test_operations_grow_with_what_is_computed():
+    sizes = {"features": 3, "window": 10, "batch": 4}
+    one, two = (step_operations(forecaster("gru", units=8, layers=n, horizon=2), **sizes) for n in (1, 2))
+    lstm = step_operations(forecaster("lstm", units=8, layers=1, horizon=2), **sizes)
+    twice = step_operations(forecaster("gru", units=8, layers=1, horizon=2), **sizes | {"batch": 8})
+    assert one < lstm < two
+    assert twice == 2 * one

@@ -1,0 +1,108 @@
+"""Where trials' time went, what they took, how near they came to the machine's pace: from new records and old."""
+
+import pytest
+import synthetic_run
+from synthetic_run import change
+
+from reports import costs
+from reports.run import Run
+
+
+@pytest.fixture(scope="module")
+def records():
+    return synthetic_run.records(cells=("gru",), epochs=6, weeks=30, seeds=(1, 2))
+
+
+def run_of(manifest, certificate, trials):
+    return Run(manifest, certificate, tuple(trials))
+
+
+def older(trial):
+    """As a checkout wrote it that had no such clocks."""
+    times = trial.outcome.times.model_copy(update={"validation": (), "loop": None})
+    lacking = dict.fromkeys(("other_load", "steal", "frequency", "product"))
+    return change(trial, times=times, **lacking).model_copy(update={"seconds": None})
+
+
+def column(table, heading):
+    place = [column.heading for column in table.columns].index(heading)
+    return [row.cells[place] for row in table.rows]
+
+
+def test_the_parts_of_a_trial_add_up_to_its_process(records):
+    table = costs.split(run_of(*records))
+    parts = [column(table, f"{part}, s") for part in ("import", "build", "first step", "epochs", "validation")]
+    parts += [column(table, f"{part}, s") for part in ("inference", "rest")]
+    for trial, whole, *row in zip(records[2], column(table, "whole process, s"), *parts, strict=True):
+        assert whole.value == trial.seconds
+        if trial.plan.mode == "matched":
+            assert sum(cell.value for cell in row) == pytest.approx(trial.seconds)
+        else:
+            assert row[-1].text == "–"
+
+
+def test_the_share_of_training_is_of_the_trials_that_say_how_long_they_took(records):
+    manifest, certificate, trials = records
+    known = [trial for trial in trials if trial.seconds]
+    share = sum(t.outcome.times.training for t in known) / sum(t.seconds for t in known)
+    assert f"Training took {share * 100:.0f} % of the time of 6 trials." in costs.split(run_of(*records)).caption
+    table = costs.split(run_of(manifest, certificate, map(older, trials)))
+    assert "How long the whole processes took was not recorded." in table.caption
+
+
+def test_older_records_have_no_column_for_what_they_lack(records):
+    manifest, certificate, trials = records
+    run = run_of(manifest, certificate, map(older, trials))
+    heads = {column.label for table in (costs.split(run), costs.use(run)) for column in table.columns}
+    assert not heads & {"whole process", "validation", "rest", "GPU memory", "other load", "steal", "lowest clock"}
+    assert {"import", "epochs", "CPU time", "peak memory", "one window, median", "test part"} <= heads
+    old = manifest.model_copy(
+        update={"cases": tuple(c.model_copy(update={"step_operations": None}) for c in manifest.cases)}
+    )
+    assert costs.work(run_of(old, certificate, trials)).rows == ()
+
+
+def test_inference_by_hand(records):
+    manifest, certificate, trials = records
+    times = trials[0].outcome.times.model_copy(
+        update={"predict_one": tuple(n / 1000 for n in range(1, 102)), "predict_test": (0.5, 0.1, 0.1)}
+    )
+    table = costs.use(run_of(manifest, certificate, [change(trials[0], times=times, device_memory_bytes=2**21)]))
+    assert column(table, "one window, median, ms")[0].text == "51.0"
+    assert column(table, "one window, 95th percentile, ms")[0].text == "96.0"
+    assert column(table, "test part, windows/s")[0].text == "300"
+    assert column(table, "GPU memory, MiB")[0].text == "2.00"
+
+
+def test_the_pace_is_held_against_the_best_product_of_the_same_place(records):
+    """Whoever reached it; one on another host, or on a GPU, is no measure."""
+    manifest, certificate, trials = records
+    matched = [trial for trial in trials if trial.plan.mode == "matched"]
+    product = matched[0].outcome.product
+    fast = product.model_copy(update={"seconds": (0.05,)})
+    absurd = product.model_copy(update={"seconds": (1e-9,)})
+    told = [
+        change(matched[0], product=fast),
+        change(matched[1], product=absurd, host="bench-2"),
+        change(matched[2], product=absurd, device_memory_bytes=1),
+        *matched[3:],
+    ]
+    table = costs.work(run_of(manifest, certificate, told))
+    case, data = manifest.cases[0], manifest.data["co2"]
+    mine = [trial.outcome for trial in told if trial.plan.backend == "pytorch"]
+    rates = [
+        case.step_operations * (data.train_windows // case.batch) / sorted(outcome.times.epochs[1:])[2]
+        for outcome in mine
+    ]
+    cell = column(table, "reached, at least, billion/s")[0]
+    assert cell.value == pytest.approx(sum(rates) / 2)
+    assert column(table, "best product, billion/s")[0].value == pytest.approx(fast.rate)
+    assert column(table, "share, at least")[0].value == pytest.approx(sum(rates) / 2 / fast.rate)
+    assert "A floor." in table.caption
+
+
+def test_an_older_run_has_the_pace_without_a_measure(records):
+    manifest, certificate, trials = records
+    table = costs.work(run_of(manifest, certificate, map(older, trials)))
+    assert column(table, "reached, at least, billion/s")[0].value > 0
+    assert column(table, "best product, billion/s")[0].text == "–"

@@ -1,0 +1,188 @@
+"""Two runs side by side: every verdict, every reason why there is none, and which models are held together."""
+
+import pytest
+import synthetic_run
+from synthetic_run import change
+
+import reports
+from benchmarks.runner.records import Certificate
+from reports.beside import document
+from reports.document import markdown, plain
+from reports.matching import differences, machine, match
+from reports.run import Run
+from reports.side_by_side import side_by_side
+
+
+def made(**options):
+    defaults = {"backends": ("pytorch", "flax"), "cells": ("gru",), "modes": ("matched",), "seeds": (1, 2, 3)}
+    return synthetic_run.records(**(defaults | {"epochs": 6, "weeks": 30} | options))
+
+
+@pytest.fixture(scope="module")
+def records():
+    return made()
+
+
+def altered(records, alter=lambda trial: trial, *, case=None, data=None, certificate=True, **manifest):
+    """A run like the records', but for the changes."""
+    plan, proof, trials = records
+    if case:
+        manifest["cases"] = tuple(one.model_copy(update=case) for one in plan.cases)
+    if data:
+        manifest["data"] = {name: one.model_copy(update=data) for name, one in plan.data.items()}
+    return Run(plan.model_copy(update=manifest), proof if certificate else None, tuple(map(alter, trials)))
+
+
+def figures(first, second, backend="pytorch"):
+    return next(pair.figures for pair in side_by_side(first, second).pairs if pair.backend == backend)
+
+
+def errors(by):
+    def alter(trial):
+        scores = trial.outcome.scores
+        return change(trial, scores=scores.model_copy(update={"mse": scores.mse * by(trial.plan.seed)}))
+
+    return alter
+
+
+def epochs(by):
+    def alter(trial):
+        times = trial.outcome.times
+        slower = tuple(value * by(trial.plan.seed) for value in times.epochs)
+        return change(trial, times=times.model_copy(update={"epochs": slower}))
+
+    return alter
+
+
+def test_a_run_beside_its_copy_is_identical(records):
+    found = figures(altered(records), altered(records))
+    assert {figure.shift.state for figure in found.values()} == {"same"}
+
+
+@pytest.mark.parametrize(
+    ("by", "state", "equal"),
+    [
+        (lambda seed: 1.5 + 0.01 * seed, "up", False),
+        (lambda seed: 0.5 + 0.01 * seed, "down", False),
+        (lambda seed: 1 + 1e-6 * (-1) ** seed, "few", True),
+        (lambda seed: (0.5, 1.0, 1.6)[seed % 3], "few", False),
+    ],
+)
+def test_an_error_is_judged_over_common_seeds(records, by, state, equal):
+    found = figures(altered(records), altered(records, errors(by)))["mse"]
+    assert (found.shift.state, found.equal) == (state, equal)
+
+
+def test_a_time_is_judged_over_common_seeds_and_says_how_many_would_do(records):
+    assert (
+        figures(altered(records), altered(records, epochs(lambda seed: 3 + 0.01 * seed)))["epoch"].shift.state == "up"
+    )
+    few = figures(altered(records), altered(records, epochs(lambda seed: 1 + 0.05 * (-1) ** seed)))["epoch"].shift
+    assert (few.state, few.needed) == ("few", 6)
+    many = made(seeds=tuple(range(1, 9)))
+    found = figures(altered(many), altered(many, epochs(lambda seed: 1 + 0.02 * (-1) ** seed)))["epoch"].shift
+    assert found.state == "within"
+
+
+@pytest.mark.parametrize(("field", "value"), [("units", 64), ("batch", 16), ("dtype", "float64"), ("horizon", 2)])
+def test_another_question_compares_neither(records, field, value):
+    found = figures(altered(records), altered(records, case={field: value}))
+    assert all(figure.shift is None and f"other {field}" in figure.reason for figure in found.values())
+
+
+def test_other_data_compare_no_scores(records):
+    other = altered(records, lambda trial: change(trial, windows_digest="other"), data={"digest": "other"})
+    found = figures(altered(records), other)
+    assert "other windows" in found["mse"].reason
+    found = figures(altered(records), altered(records, data={"train_windows": 99}))
+    assert "1,578 and 99 windows" in found["epoch"].reason
+    assert found["mse"].shift is not None
+
+
+def test_another_learning_rate_compares_times_alone(records):
+    found = figures(altered(records), altered(records, case={"learning_rate": 0.01}))
+    assert found["mse"].reason == "other learning rate, 0.001 and 0.01"
+    assert found["epoch"].shift is not None
+
+
+def test_a_side_without_proof_gives_no_ratio(records):
+    broken = Certificate(
+        checks=tuple(
+            check.model_copy(update={"failure": "weights differ"}) if check.backend == "flax" else check
+            for check in records[1].checks
+        )
+    )
+    second = Run(records[0], broken, records[2])
+    found = figures(altered(records), second, "flax")
+    assert found["epoch"].reason.startswith("no proof of equality in the second")
+    assert found["mse"].shift is not None
+    assert figures(altered(records), second)["epoch"].shift is not None
+    bare = figures(altered(records), altered(records, certificate=False))
+    assert bare["epoch"].reason == "no proof of equality in the second: there is no certificate yet"
+
+
+def test_what_is_missing_on_one_side_is_said(records):
+    found = side_by_side(altered(records), altered(made(backends=("pytorch",))))
+    reasons = {pair.backend: pair.figures["mse"].reason for pair in found.pairs}
+    assert reasons == {"pytorch": "", "flax": "missing in the second"}
+    apart = side_by_side(altered(records), altered(made(cells=("lstm",))))
+    assert not apart.common
+
+
+def test_a_model_of_other_parameters_is_another_model(records):
+    other = altered(records, lambda trial: change(trial, parameter_count=1))
+    assert "another model" in figures(altered(records), other)["epoch"].reason
+
+
+def test_models_are_matched_by_their_settings_but_for_threads(records):
+    first, second = altered(records, case={"threads": 2}), altered(records, case={"threads": 1})
+    (found,) = match(first, second)
+    assert found.threads == "2 threads in the first and 1 in the second"
+    assert figures(first, second)["epoch"].shift is not None
+    assert "GRU: 2 threads in the first and 1 in the second" in differences(first, second, (found,))
+
+
+def test_the_same_threads_are_preferred():
+    def axis(*threads):
+        plan, _, _ = made(units=tuple(50 + n for n, _ in enumerate(threads)))
+        cases = tuple(
+            case.model_copy(update={"units": 50, "threads": n, "label": f"gru, threads {n}"})
+            for case, n in zip(plan.cases, threads, strict=True)
+        )
+        return Run(plan.model_copy(update={"cases": cases, "trials": ()}), None, ())
+
+    pairs = match(axis(1, 2), axis(2, 4))
+    found = {p.first.threads: p.second.threads for p in pairs}
+    assert found == {2: 2, 1: 4}
+    assert any("is matched with" in words for words in differences(axis(1, 2), axis(2, 4), pairs))
+
+
+def test_what_differs_stands_above_the_table(records):
+    plan = records[0]
+    newer = plan.environment.model_copy(update={"packages": plan.environment.packages | {"torch": "2.14.0"}})
+    second = altered(records, environment=newer, definition=plan.definition | {"training": {"epochs": 6}})
+    told = differences(altered(records), second, match(altered(records), second))
+    assert "torch was 2.13.0 and is 2.14.0" in told
+    assert "training.epochs: not set in the first, 6 in the second" in told
+    assert machine(altered(records), second) == ""
+    moved = altered(records, environment=newer.model_copy(update={"processor": "Apple M4"}))
+    assert "machine and framework together" in machine(altered(records), moved)
+    elsewhere = altered(records, lambda trial: change(trial, host="bench-2"))
+    assert "the machines'" in machine(altered(records), elsewhere)
+
+
+def test_it_fits_a_terminal_and_is_markdown():
+    full = made(backends=("pytorch", "keras", "keras-jax"), cells=("lstm", "gru"), modes=("matched", "native"))
+    page = document(side_by_side(altered(full), altered(full, epochs(lambda seed: 1 + seed / 3))), "co2/a", "co2/b")
+    assert max(map(len, plain(page).splitlines())) <= 100
+    text = markdown(page)
+    assert "## Steady epoch, ms" in text
+    assert "| LSTM | PyTorch | matched |" in text
+
+
+def test_compare_reads_two_folders(records, tmp_path):
+    one, other = (synthetic_run.store(tmp_path / name, *records) for name in ("a", "b"))
+    found = reports.compare(one, other)
+    assert found.common
+    assert [row["backend"] for row in found.rows] == ["pytorch", "flax"]
+    assert found.rows[0]["mse"]["shift"]["state"] == "same"
