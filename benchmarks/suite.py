@@ -10,7 +10,7 @@ import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
@@ -22,6 +22,7 @@ from benchmarks.errors import UserError, one_of
 from benchmarks.grid import Table
 from benchmarks.runner.records import Mode, Plan
 from benchmarks.settings import CaseSettings, Header, ModelSettings, TrainingSettings
+from benchmarks.settings.model import AnyLayer
 
 HERE = Path(__file__).parent
 TABLES: dict[str, type[BaseModel]] = {
@@ -184,6 +185,12 @@ def _sentence(error: ErrorDetails, known: list[str]) -> str:
     setting = ".".join(str(part) for part in error["loc"] if part not in ("int", "float", "str"))
     if error["type"] == "missing":
         return f"{setting} is missing; {', '.join(known)} can stand here"
+    if error["type"] in ("union_tag_invalid", "union_tag_not_found"):
+        kinds = get_args(get_args(AnyLayer)[0])
+        tags = [str(get_args(kind.model_fields["kind"].annotation)[0]) for kind in kinds]
+        return f"{setting} = {_shown(error['input'])}: it needs a kind; {one_of(tags, str(error['input'].get('kind')))}"
+    if error["type"] == "extra_forbidden" and len(error["loc"]) > 1:
+        return f"there is no setting '{setting}'; a layer of that kind has none of this name"
     if error["type"] == "extra_forbidden":
         return f"there is no setting '{setting}'; {one_of(known, setting)}"
     given = f"{setting} = {_shown(error['input'])}: " if setting else ""

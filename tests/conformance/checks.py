@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from backends import reference
 from backends.contract import Steps
 from benchmarks.equivalence import BOUNDS, Trajectory, compare, difference, verdict
-from tests.conformance.problems import MODELS, NOT_YET, any_models, recurrent_models
+from tests.conformance.problems import MODELS, any_models, recurrent_models
 
 
 def oracle_of(problem, dtype):
@@ -44,16 +44,12 @@ def test_equals_the_oracle_on_any_shape(backend, dtype, problem):
 @settings(max_examples=25, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 @given(problem=any_models())
 def test_equals_the_oracle_on_any_model(backend, dtype, problem):
-    if backend.name in NOT_YET:
-        pytest.skip("not yet")
     mine = follow(problem.build(backend, dtype), problem, dtype)
     assert verdict(compare(mine, follow(oracle_of(problem, dtype), problem, dtype)), BOUNDS[dtype], 0) is None
 
 
 def test_flow_equals_the_oracle(backend, problem, dtype):
     """The norm of the gradient by the state, at every lag of every recurrent layer."""
-    if backend.name in NOT_YET:
-        pytest.skip("not yet")
     rows = problem.steps(1).order[0]
     mine, oracle = (model.flow(rows) for model in (problem.build(backend, dtype), oracle_of(problem, dtype)))
     assert mine.keys() == oracle.keys()
@@ -94,8 +90,6 @@ def test_a_snapshot_is_a_point_to_return_to(backend, later, dtype):
 def test_without_masks_nothing_is_dropped(backend, dtype):
     """In training too: the objective of a step is then that of the prediction."""
     problem = MODELS["lstm, masked"]
-    if backend.name in NOT_YET:
-        pytest.skip("not yet")
     model, (x, y), steps = problem.build(backend, dtype), problem.data(dtype), problem.steps(1)
     rows = steps.order[0]
     expected = np.mean((model.predict(x[rows]) - y[rows]) ** 2)

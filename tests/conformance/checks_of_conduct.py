@@ -1,7 +1,5 @@
 """How every backend must behave, beyond being right. Collected only when named: see test_conformance.py."""
 
-from functools import partial
-
 import numpy as np
 import pytest
 
@@ -10,8 +8,7 @@ from backends.contract import BackendError, Steps
 from backends.layers import Conv1D, Dense, Dropout, Flatten
 from backends.model import ModelSpec
 from backends.recurrent import Recurrent
-from benchmarks.runner.timing import timed
-from tests.conformance.problems import NOT_YET, Problem
+from tests.conformance.problems import Problem
 
 
 def test_compiles_nothing_after_the_first_step(backend, simple, dtype, compiled_programs):
@@ -35,8 +32,7 @@ def test_looking_changes_nothing(backend, simple, dtype):
         watched.predict(x)
         watched.gradients(steps.order[step])
         watched.kernel()
-        if backend.name not in NOT_YET:
-            watched.flow(steps.order[step])
+        watched.flow(steps.order[step])
         for value in watched.weights().values():
             value[...] = 0  # what came out is the caller's own
         watched.train(steps[step : step + 1])
@@ -63,26 +59,6 @@ def test_says_what_computes_the_recurrence(backend, simple, dtype):
     assert simple.build(backend, dtype).kernel()
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("cell", ["gru-reset-before", "gru1", "gru2", "gru3", "rmlp", "lstm, dropout", "gru, dropout"])
-def test_a_written_cell_keeps_up_with_the_gru(backend, dtype, cell):
-    """At most three times as long a step as the framework's own GRU of the same size, the two in turn."""
-    if backend.name in NOT_YET or isinstance(backend, reference.ReferenceBackend):
-        pytest.skip("not yet, or no framework")
-    name, _, dropout = cell.partition(", ")
-    layer = Recurrent(name, 50, recurrent_dropout=0.2 if dropout else 0.0)
-    pair = [
-        Problem(ModelSpec((layer, Dense(1))), features=1, window=20, horizon=1, rows=640, batch=32)
-        for layer in (Recurrent("gru", 50), layer)
-    ]
-    gru, written = ((problem.build(backend, dtype), problem.steps(20)) for problem in pair)
-    ratios = []
-    for _ in range(9):
-        seconds = [timed(partial(model.train, steps))[0] for model, steps in (gru, written)]
-        ratios.append(seconds[1] / seconds[0])
-    assert np.median(ratios[1:]) <= 3, ratios
-
-
 def test_native_mode_follows_its_seed(backend, simple, dtype):
     """Native mode draws its own weights: the same from one seed, others from another, and it learns."""
     if isinstance(backend, reference.ReferenceBackend):
@@ -97,8 +73,8 @@ def test_native_mode_follows_its_seed(backend, simple, dtype):
 
 def test_native_mode_drops_out_by_itself(backend, dtype):
     """In training alone: a prediction repeats, a step does not, and the seed decides."""
-    if backend.name in NOT_YET or isinstance(backend, reference.ReferenceBackend):
-        pytest.skip("not yet, or no native mode")
+    if isinstance(backend, reference.ReferenceBackend):
+        pytest.skip("the oracle has no native mode")
     layers = (Conv1D(6, 3, "relu"), Recurrent("gru", 5, bidirectional=True), Dropout(0.5), Dense(2))
     problem, steps = Problem(ModelSpec(layers)), Problem(ModelSpec((Flatten(), Dense(2)))).native_steps(3)
     still, (x, _) = Steps(np.repeat(steps.order[:1], 3, axis=0), np.zeros(3)), problem.data(dtype)

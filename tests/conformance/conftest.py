@@ -9,7 +9,7 @@ import pytest
 
 import backends
 from tests.conformance import broken
-from tests.conformance.problems import MODELS, NOT_YET
+from tests.conformance.problems import MODELS
 
 
 def pytest_addoption(parser):
@@ -31,9 +31,7 @@ def backend(pytestconfig, dtype):
 
 
 @pytest.fixture(params=MODELS)
-def problem(request, backend):
-    if request.param in NOT_YET.get(backend.name, ()):
-        pytest.skip("not yet")
+def problem(request):
     return MODELS[request.param]
 
 
@@ -43,10 +41,8 @@ def simple(request):
 
 
 @pytest.fixture(params=["lstm, masked", "gru3, masked", "rmlp", "dense, history", "weight decay"])
-def later(request, backend):
+def later(request):
     """Some that between them use all that can be taken out of a model and put into it."""
-    if request.param in NOT_YET.get(backend.name, ()):
-        pytest.skip("not yet")
     return MODELS[request.param]
 
 

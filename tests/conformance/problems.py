@@ -102,8 +102,6 @@ LATER = {
     "penalty": stack(Recurrent("lstm", 5), Dense(2), objective=Objective(l2=0.02, l2_on=("0.kernel", "1.kernel"))),
 }
 MODELS = FIRST | LATER
-# What is still to be taught; a backend that has learnt it leaves this table.
-NOT_YET: dict[str, frozenset[str]] = {}
 
 
 @st.composite

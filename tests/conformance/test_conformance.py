@@ -44,13 +44,6 @@ def test_conforms_in_float32(backend):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("backend", [name for name in GOOD if name != "reference"])
-def test_written_cells_keep_up(backend):
-    status, said = suite(backend, "float32", f"{CONDUCT}::test_a_written_cell_keeps_up_with_the_gru")
-    assert status == 0, said
-
-
-@pytest.mark.slow
 @pytest.mark.parametrize("backend", GOOD)
 def test_conforms_on_any_shape(backend):
     """Layers, cells, depths, sizes and trainings drawn by hypothesis."""
