@@ -1,5 +1,6 @@
 """Keras on PyTorch: eager."""
 
+import random
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -31,6 +32,7 @@ class Torch:
     def __init__(self, training: Training) -> None:
         from keras import ops
 
+        torch.manual_seed(random.getrandbits(63))  # native dropout draws here; Python's own was seeded for this model
         self._network, self._loss, self._optimizer = training.network, training.loss, training.optimizer
         self._variables = [variable.value for variable in self._network.trained]
         self._x, self._y = ops.convert_to_tensor(training.x), ops.convert_to_tensor(training.y)
@@ -59,6 +61,8 @@ class Torch:
 
     def flow(self, rows: Array, probes: Mapping[str, Array]) -> dict[str, Array]:
         tensors = {name: tensor.requires_grad_() for name, tensor in self._tensors(probes).items()}
+        if not tensors:  # nothing recurs
+            return {}
         loss = self._loss(self._x[rows], self._y[rows], tensors, False)
         gradients = torch.autograd.grad(loss, list(tensors.values()), materialize_grads=True)
         return {name: np.asarray(gradient.cpu()) for name, gradient in zip(tensors, gradients, strict=True)}
@@ -95,6 +99,7 @@ def fused(base: type[Optimizer], spec: Adam) -> type[Optimizer]:
                 for variables in (trainable_variables, self._momentums, self._velocities)
             )
             steps = [self.iterations.value.float() for _ in values]
-            adam(values, list(grads), m, v, [], steps, lr=float(learning_rate), **settings)
+            contiguous = [gradient.contiguous() for gradient in grads]  # a convolution's is not; the kernel asks for it
+            adam(values, contiguous, m, v, [], steps, lr=float(learning_rate), **settings)
 
     return FusedAdam
