@@ -35,6 +35,8 @@ class Torch:
         torch.manual_seed(random.getrandbits(63))  # native dropout draws here; Python's own was seeded for this model
         self._network, self._loss, self._optimizer = training.network, training.loss, training.optimizer
         self._variables = [variable.value for variable in self._network.trained]
+        for value in self._variables:  # fused Adam walks through memory; an orthogonal kernel is born transposed
+            value.data = value.data.contiguous()
         self._x, self._y = ops.convert_to_tensor(training.x), ops.convert_to_tensor(training.y)
 
     def _tensors(self, arrays: Mapping[str, Array]) -> dict[str, Tensor]:
@@ -99,7 +101,7 @@ def fused(base: type[Optimizer], spec: Adam) -> type[Optimizer]:
                 for variables in (trainable_variables, self._momentums, self._velocities)
             )
             steps = [self.iterations.value.float() for _ in values]
-            contiguous = [gradient.contiguous() for gradient in grads]  # a convolution's is not; the kernel asks for it
+            contiguous = [gradient.contiguous() for gradient in grads]  # a convolution's is not
             adam(values, contiguous, m, v, [], steps, lr=float(learning_rate), **settings)
 
     return FusedAdam
