@@ -3,6 +3,8 @@
 Weights, inputs and targets are random, never constant: with constants a pair of swapped gates goes unseen.
 """
 
+import os
+
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -11,6 +13,8 @@ from backends import reference
 from backends.contract import Steps
 from benchmarks.equivalence import BOUNDS, Trajectory, compare, difference, verdict
 from tests.conformance.problems import MODELS, any_models, recurrent_models
+
+EXAMPLES = int(os.environ.get("EXAMPLES", "12"))  # of models drawn by hypothesis
 
 
 def oracle_of(problem, dtype):
@@ -33,7 +37,7 @@ def test_equals_the_oracle(backend, problem, dtype):
 
 
 @pytest.mark.slow
-@settings(max_examples=6, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@settings(max_examples=EXAMPLES // 3, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 @given(problem=recurrent_models())
 def test_equals_the_oracle_on_any_shape(backend, dtype, problem):
     mine = follow(problem.build(backend, dtype), problem, dtype)
@@ -41,7 +45,7 @@ def test_equals_the_oracle_on_any_shape(backend, dtype, problem):
 
 
 @pytest.mark.slow
-@settings(max_examples=25, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@settings(max_examples=EXAMPLES, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 @given(problem=any_models())
 def test_equals_the_oracle_on_any_model(backend, dtype, problem):
     mine = follow(problem.build(backend, dtype), problem, dtype)

@@ -9,7 +9,7 @@ import pytest
 
 import backends
 from tests.conformance import broken
-from tests.conformance.problems import MODELS
+from tests.conformance.problems import MODELS, QUICK
 
 
 def pytest_addoption(parser):
@@ -30,17 +30,24 @@ def backend(pytestconfig, dtype):
     return backends.load(name, dtype=dtype, threads=1)
 
 
-@pytest.fixture(params=MODELS)
+def some(names, quick):
+    """Names as a fixture's parameters, those beyond the quick ones marked slow."""
+    return [pytest.param(name, marks=() if name in quick else pytest.mark.slow) for name in names]
+
+
+@pytest.fixture(params=some(MODELS, QUICK))
 def problem(request):
     return MODELS[request.param]
 
 
-@pytest.fixture(params=["lstm", "gru"])
+@pytest.fixture(params=some(["lstm", "gru"], ["gru"]))
 def simple(request):
     return MODELS[request.param]
 
 
-@pytest.fixture(params=["lstm, masked", "gru3, masked", "rmlp", "dense, history", "weight decay"])
+@pytest.fixture(
+    params=some(["lstm, masked", "gru3, masked", "rmlp", "dense, history", "weight decay"], ["lstm, masked"])
+)
 def later(request):
     """Some that between them use all that can be taken out of a model and put into it."""
     return MODELS[request.param]

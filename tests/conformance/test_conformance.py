@@ -15,13 +15,14 @@ ROOT = Path(__file__).resolve().parents[2]
 CHECKS, CONDUCT = "tests/conformance/checks.py", "tests/conformance/checks_of_conduct.py"
 TIMED = ["test_equals_the_oracle[lstm]", "test_equals_the_oracle[gru]", "test_works_in_the_dtype_asked_for"]
 GOOD = list(backends.REGISTRY)
+ENGINES = ("keras-jax", "keras-torch")  # share most of their code with keras, so that a quick look leaves them out
 
 
-def suite(backend, dtype, *tests):
-    """The suite, or some of its tests, in a process of its own: its status and what it printed."""
+def suite(backend, dtype, *tests, slow=False):
+    """The suite, its slow part, or some of its tests, in a process of its own: its status and what it printed."""
     named = [test if "::" in test else f"{CHECKS}::{test}" for test in tests] or [CHECKS, CONDUCT]
     command = [sys.executable, "-m", "pytest", *named, "-q", "-rf", "-p", "no:cacheprovider"]
-    command += [f"--backend={backend}", f"--dtype={dtype}", *([] if tests else ["-m", "not slow"])]
+    command += [f"--backend={backend}", f"--dtype={dtype}", *([] if tests else ["-m", "slow" if slow else "not slow"])]
     quiet = {"TF_CPP_MIN_LOG_LEVEL": "3", "OMP_NUM_THREADS": "1"}
     with tempfile.TemporaryDirectory() as dump:
         environment = os.environ | quiet | {"XLA_FLAGS": f"--xla_dump_to={dump}"}
@@ -29,9 +30,20 @@ def suite(backend, dtype, *tests):
     return done.returncode, done.stdout + done.stderr
 
 
-@pytest.mark.parametrize("backend", GOOD)
-def test_conforms_in_float64(backend):
+@pytest.mark.parametrize(
+    "backend", [pytest.param(name, marks=[pytest.mark.slow] if name in ENGINES else []) for name in GOOD]
+)
+def test_conforms(backend):
+    """In float64, where equality can be seen."""
     status, said = suite(backend, "float64")
+    assert status == 0, said
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("backend", GOOD)
+def test_conforms_on_every_architecture(backend):
+    """All the models, and those drawn by hypothesis: layers, cells, depths, sizes and trainings."""
+    status, said = suite(backend, "float64", slow=True)
     assert status == 0, said
 
 
@@ -40,16 +52,6 @@ def test_conforms_in_float64(backend):
 def test_conforms_in_float32(backend):
     """What is timed; the float64 suite shows the rest."""
     status, said = suite(backend, "float32", *TIMED)
-    assert status == 0, said
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("backend", GOOD)
-def test_conforms_on_any_shape(backend):
-    """Layers, cells, depths, sizes and trainings drawn by hypothesis."""
-    status, said = suite(
-        backend, "float64", "test_equals_the_oracle_on_any_shape", "test_equals_the_oracle_on_any_model"
-    )
     assert status == 0, said
 
 
