@@ -25,6 +25,12 @@ def cut(series: Series, data: DataSpec, window: WindowSpec, dtype: Dtype = "floa
         raise DataError(
             f"{series.name} is no time series: to window over its rows all the same, {to_set(order='rows')}."
         )
+    if window.rollout and set(series.columns) != set(series.targets):
+        stray = next(name for name in series.columns if name not in series.targets)
+        raise DataError(
+            f"{series.name}: a rollout needs a forecast of every input column and {stray!r} has none: "
+            "name it among data.target, or leave it out of data.features."
+        )
     parts = split(series, data)
     usable = _runs(series, lag=int(data.difference))
     fitted = usable if data.scale_on == "all" else _clip(usable, parts.train)
@@ -117,7 +123,7 @@ def _part(series: Series, layout: _Layout, window: WindowSpec, name: str, span: 
     return Part(
         name,
         x=sliding_window_view(layout.array, window.length, axis=0)[before].transpose(0, 2, 1),
-        y=targets_from(layout.array, series.index(series.targets), begin, window.horizon),
+        y=targets_from(layout.array, series.index(series.targets), begin, window.learnt),
         rows=rows,
         stamps=series.times,
         mask=sliding_window_view(layout.observed, window.length)[before] if layout.padding else None,

@@ -160,6 +160,7 @@ class WindowSpec(BaseModel):
 
     length: Count  # T, rows of input
     horizon: Count = 1  # H, rows of output
+    rollout: Flag = False  # learn one row ahead; forecast H rows by taking each forecast for the next row of input
     stride: Count = 1  # rows from one window to the next
     min_history: Count | None = None  # below length: also windows with that little past, zeros and a mask on their left
 
@@ -168,6 +169,11 @@ class WindowSpec(BaseModel):
         if self.min_history is not None and self.min_history > self.length:
             raise ValueError(f"min_history = {self.min_history} is longer than the window, length = {self.length}")
         return self
+
+    @property
+    def learnt(self) -> int:
+        """Rows that a training target has."""
+        return 1 if self.rollout else self.horizon
 
     @property
     def shortest(self) -> int:

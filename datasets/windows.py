@@ -41,7 +41,7 @@ class Part:
 
     name: str
     x: np.ndarray  # (N, T, F), scaled
-    y: np.ndarray  # (N, H * targets), scaled; the targets of one step side by side
+    y: np.ndarray  # (N, H * targets), scaled; the targets of one step side by side; with a rollout the first row alone
     rows: Rows  # (N,) row of each window's first target in the series
     stamps: np.ndarray | None  # the series' time stamps
     mask: np.ndarray | None = None  # (N, T), False where an input row is padding
@@ -104,7 +104,7 @@ class Windows:
         """SHA-256 over every window of every part, in bytes that are the same on every machine."""
         total = hashlib.sha256()
         for part in (self.train, self.validation, self.test):
-            steps = part.y.reshape(len(part), self.window.horizon, len(self.targets))
+            steps = part.y.reshape(len(part), self.window.learnt, len(self.targets))
             for array in (part.x, steps, part.mask):
                 if array is not None:
                     _hash(total, array, part.rows.step if isinstance(part.rows, range) else None)

@@ -16,6 +16,7 @@ class Task(Record):
     persistence: float  # the naive forecasts' mean squared errors on the same windows
     seasonal: float | None
     limits: Limits
+    gradient_flow: bool = False
 
 
 def attempt(task: Task, conditions: Conditions) -> Trial:
@@ -26,6 +27,7 @@ def attempt(task: Task, conditions: Conditions) -> Trial:
         cores=conditions.cores,
         persistence=task.persistence,
         seasonal=task.seasonal,
+        gradient_flow=task.gradient_flow,
     )
     found = environment.describe(conditions.cores, conditions.variables)
     ended = process.work(Job(trial=job), conditions.variables, task.limits)
@@ -39,4 +41,5 @@ def attempt(task: Task, conditions: Conditions) -> Trial:
         killed=ended.killed,
         seconds=ended.seconds,
         environment=found,
+        trained=answer.trained,
     )

@@ -1,5 +1,7 @@
 """What a worker process is told and what it answers, as JSON."""
 
+from pydantic import ConfigDict
+
 from backends.contract import Dtype
 from benchmarks.runner.records import Check, Outcome, Plan, Record
 from benchmarks.settings import CaseSettings
@@ -13,6 +15,7 @@ class TrialJob(Record):
     cores: tuple[int, ...]  # a thread on each
     persistence: float  # the naive forecasts' mean squared errors on the same windows
     seasonal: float | None
+    gradient_flow: bool = False  # measure it before and after training
 
 
 class CheckJob(Record):
@@ -61,7 +64,10 @@ class Job(Record):
 class Answer(Record):
     """What became of it: exactly one is given."""
 
+    model_config = ConfigDict(ser_json_bytes="base64", val_json_bytes="base64")
+
     outcome: Outcome | None = None
+    trained: bytes | None = None  # with an outcome, see snapshots
     checks: tuple[Check, ...] | None = None
     probed: Probed | None = None
     failure: str | None = None

@@ -1,11 +1,14 @@
 """What a run writes down before its first trial: the question, the data, the machine, the plan."""
 
 from dataclasses import dataclass
+from math import prod
 
 import numpy as np
 
 import datasets
 from backends.layers import ModelError
+from backends.model import ModelSpec
+from backends.recurrent import Recurrent
 from benchmarks.errors import UserError, one_of
 from benchmarks.runner import metrics
 from benchmarks.runner.records import Baseline, Case, Data, Manifest, Session
@@ -97,6 +100,7 @@ def _case(label: str, case: CaseSettings, prepared: Prepared, threads: int) -> C
         units=case.model.units,
         layers=case.model.layers,
         architecture=tuple(map(str, model.layers)),
+        gate_biases=gate_biases(model, features, window),
         course=training.course(),
         data=prepared.key,
         window=case.window.length,
@@ -108,6 +112,17 @@ def _case(label: str, case: CaseSettings, prepared: Prepared, threads: int) -> C
         shape_parameters=sum(int(np.prod(shape)) for shape in model.shapes(features, window).values()),
         threads=training.threads or threads,
         step_operations=step_operations(model, features=features, window=window, batch=batch),
+    )
+
+
+def gate_biases(model: ModelSpec, features: int, window: int) -> int:
+    """How many biases the recurrent layers' gates have between them."""
+    return sum(
+        prod(own)
+        for _, layer, shape in model.walk(features, window)
+        if isinstance(layer, Recurrent)
+        for name, own in layer.shapes(shape).items()
+        if name.endswith("bias")
     )
 
 

@@ -27,8 +27,8 @@ def run(job: ProbeJob) -> Probed:
         model.predict(windows.validation.x)  # traces and compiles, as after a trial's first epoch
         validation, _ = timed(lambda: model.predict(windows.validation.x))
     model.predict(windows.train.x[gate_rows(steps.order)])
-    trial.predict_one(model, windows.test.x)
-    trial.predict_test(model, windows.test.x)
+    trial.predict_one(model, windows)
+    trial.predict_test(model, windows)
     trial.product(job.trial)
     return Probed(
         prepare=preparing,

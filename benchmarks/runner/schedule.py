@@ -14,7 +14,7 @@ from benchmarks.runner.executors import Executor
 from benchmarks.runner.folders import new_folder
 from benchmarks.runner.jobs import CheckJob
 from benchmarks.runner.records import Certificate, Manifest, Plan, Session, Trial
-from benchmarks.runner.storage import held, read_run, trial_path, write_json
+from benchmarks.runner.storage import held, read_run, trial_path, weights_path, write_bytes, write_json
 from benchmarks.suite import Benchmark
 
 
@@ -94,6 +94,8 @@ def execute(benchmark: Benchmark, folder: Path, executor: Executor, progress: Pr
             write_json(folder / "certificate.json", certificate)
         tasks = [_task(benchmark, plan, trial, executor) for trial in missing(folder)]
         for finished in executor.run(tasks, progress.starting):
+            if finished.trained is not None:
+                write_bytes(weights_path(folder, finished.plan), finished.trained)
             write_json(trial_path(folder, finished.plan), finished)
             progress.finished(finished)
 
@@ -121,4 +123,5 @@ def _task(benchmark: Benchmark, plan: Manifest, trial: Plan, executor: Executor)
         persistence=persistence,
         seasonal=seasonal,
         limits=plan.limits or benchmark.header.limits(),
+        gradient_flow=benchmark.header.gradient_flow,
     )

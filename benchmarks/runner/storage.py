@@ -32,25 +32,29 @@ def write_json(path: Path, record: BaseModel) -> None:
     """Write the record whole or not at all."""
     text = record.model_dump_json(indent=1)
     body = text.removesuffix("\n}")
-    write_text(path, f'{body},\n "sha256": "{_sha256(text)}"\n}}\n')
+    write_bytes(path, f'{body},\n "sha256": "{_sha256(text)}"\n}}\n'.encode())
 
 
 def write_text(path: Path, text: str) -> None:
+    write_bytes(path, text.encode())
+
+
+def write_bytes(path: Path, content: bytes) -> None:
     """Replace a file as a whole, with the permissions that the user's new files have."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        _replace(path, text)
+        _replace(path, content)
     except OSError as error:
         raise RecordError(
             f"{path} cannot be written: {error.strerror}; what was written before is kept, and resume goes on from it"
         ) from error
 
 
-def _replace(path: Path, text: str) -> None:
+def _replace(path: Path, content: bytes) -> None:
     handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
     try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
             file.flush()
             os.fsync(file.fileno())
         os.chmod(temporary, 0o666 & ~_umask())
@@ -109,6 +113,11 @@ def trial_path(folder: Path, plan: Plan) -> Path:
     return folder / "trials" / f"{plan.key}.json"
 
 
+def weights_path(folder: Path, plan: Plan) -> Path:
+    """Where a trial's trained weights and moments lie, see snapshots."""
+    return folder / "weights" / f"{plan.key}.npz"
+
+
 def read_run(folder: Path) -> tuple[Manifest, Certificate | None, tuple[Trial, ...]]:
     """A run's manifest, its certificate if there is one yet, and its finished trials in the order they were run."""
     manifest = read_json(folder / "manifest.json", Manifest)
@@ -130,7 +139,7 @@ def held(folder: Path) -> Iterator[None]:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise RecordError(f"{folder} is being written by another run that is under way; let it finish") from None
-        for left_over in folder.rglob(".*.json.*.tmp"):
+        for left_over in folder.rglob(".*.tmp"):
             left_over.unlink(missing_ok=True)
         yield
     finally:

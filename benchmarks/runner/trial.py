@@ -11,10 +11,11 @@ import datasets
 from backends.contract import Model, Weights
 from backends.devices import DEVICES
 from backends.initial import initial_weights
-from benchmarks.runner import digests, metrics
+from benchmarks.runner import digests, metrics, snapshots
 from benchmarks.runner.batches import Course
 from benchmarks.runner.jobs import TrialJob
 from benchmarks.runner.records import Outcome, Product, Times
+from benchmarks.runner.rollout import forecast
 from benchmarks.runner.timing import cpu_seconds, peak_memory_bytes, repeated, timed
 from benchmarks.runner.training import Training, TrialError, pass_gate
 from benchmarks.runner.watch import Watch
@@ -43,20 +44,26 @@ class Built:
     build: float
 
 
-def run(job: TrialJob) -> Outcome:
-    """Raises TrialError, or whatever the framework raises."""
+def run(job: TrialJob) -> tuple[Outcome, bytes]:
+    """The outcome, and the training as it ended, see snapshots. Raises TrialError, or whatever the framework raises."""
     material = prepare(job)
     built = build(job, material)
     windows, model = material.windows, built.model
-    initial_digest = _digest(job, model)
+    before = model.snapshot()
     training, watch = _train(job, model, material)
     pass_gate(training, windows.train)
-    predictions, truth = windows.to_unit(windows.test, model.predict(windows.test.x)), windows.truth(windows.test)
+    scaled = forecast(model.predict, windows, windows.test.x)
+    predictions, truth = windows.to_unit(windows.test, scaled), windows.truth(windows.test)
     if not np.isfinite(predictions).all():
         raise TrialError("a prediction on the test part is not finite")
     memory = peak_memory_bytes(), DEVICES[job.plan.backend].peak_memory()  # before the large product adds to it
-    return Outcome(
-        times=_times(built, training, windows.test.x),
+    times, reached, after = _times(built, training, windows), product(job), model.snapshot()
+    flow_after, flow_before = _flow(job, training, model), None
+    if job.gradient_flow:
+        model.restore(before)  # last of all: looked at earlier, it would have warmed up what is timed
+        flow_before = _flow(job, training, model)
+    outcome = Outcome(
+        times=times,
         scores=metrics.scores(predictions, truth, persistence=job.persistence, seasonal=job.seasonal),
         first_loss=training.first_loss,
         train_losses=tuple(training.losses),
@@ -70,14 +77,24 @@ def run(job: TrialJob) -> Outcome:
         order_digest=digests.of_arrays(training.orders),
         masks_digest=digests.of_texts(training.masks) if training.masks else None,
         best_epoch=None if training.best is None else training.best.epoch + 1,
-        initial_digest=initial_digest,
-        final_digest=_digest(job, model),
+        flow_before=flow_before,
+        flow_after=flow_after,
+        initial_digest=_digest(job, before.weights),
+        final_digest=_digest(job, after.weights),
         host=platform.node(),
         other_load=watch.other_load(),
         steal=watch.steal(),
         frequency=watch.frequency(),
-        product=product(job),
+        product=reached,
     )
+    return outcome, snapshots.to_bytes(after)
+
+
+def _flow(job: TrialJob, training: Training, model: Model) -> dict[str, tuple[float, ...]] | None:
+    """Gradient flow on the first batch, where it is asked for."""
+    if not job.gradient_flow:
+        return None
+    return {name: tuple(norms.tolist()) for name, norms in model.flow(training.orders[0][0]).items()}
 
 
 def course(case: CaseSettings, windows: datasets.Windows, seed: int, *, masked: bool = True) -> Course:
@@ -123,10 +140,10 @@ def build(job: TrialJob, material: Material) -> Built:
     return Built(model, imported, built)
 
 
-def _digest(job: TrialJob, model: Model) -> str:
-    """Of the weights in the dtype asked for, which the oracle alone does not compute in."""
+def _digest(job: TrialJob, weights: Weights) -> str:
+    """Of weights in the dtype asked for, which the oracle alone does not compute in."""
     dtype = job.case.training.dtype
-    return digests.of_weights({name: value.astype(dtype) for name, value in model.weights().items()})
+    return digests.of_weights({name: value.astype(dtype) for name, value in weights.items()})
 
 
 def _train(job: TrialJob, model: Model, material: Material) -> tuple[Training, Watch]:
@@ -141,7 +158,7 @@ def _train(job: TrialJob, model: Model, material: Material) -> tuple[Training, W
     return training, watch
 
 
-def _times(built: Built, training: Training, test: Array) -> Times:
+def _times(built: Built, training: Training, windows: datasets.Windows) -> Times:
     """The training's, and those of inference, which are taken now."""
     model = built.model
     return Times(
@@ -152,20 +169,20 @@ def _times(built: Built, training: Training, test: Array) -> Times:
         validation=tuple(training.validation_seconds),
         loop=training.loop,
         harness=training.harness,
-        predict_one=predict_one(model, test),
-        predict_test=predict_test(model, test),
+        predict_one=predict_one(model, windows),
+        predict_test=predict_test(model, windows),
         cpu=cpu_seconds(),
     )
 
 
-def predict_one(model: Model, test: Array) -> tuple[float, ...]:
+def predict_one(model: Model, windows: datasets.Windows) -> tuple[float, ...]:
     """Seconds of a forecast of one window, repeated."""
-    return repeated(lambda: model.predict(test[:1]), budget=0.5, most=100)
+    return repeated(lambda: forecast(model.predict, windows, windows.test.x[:1]), budget=0.5, most=100)
 
 
-def predict_test(model: Model, test: Array) -> tuple[float, ...]:
+def predict_test(model: Model, windows: datasets.Windows) -> tuple[float, ...]:
     """Seconds of a forecast of the whole test part, repeated."""
-    return repeated(lambda: model.predict(test), budget=1.0, most=20)
+    return repeated(lambda: forecast(model.predict, windows, windows.test.x), budget=1.0, most=20)
 
 
 def product(job: TrialJob) -> Product:

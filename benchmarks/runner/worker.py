@@ -32,7 +32,8 @@ def answer(work: TrialJob | CheckJob | ProbeJob) -> Answer:
 
     try:
         if isinstance(work, TrialJob):
-            return Answer(outcome=trial.run(work))
+            outcome, trained = trial.run(work)
+            return Answer(outcome=outcome, trained=trained)
         if isinstance(work, ProbeJob):
             return Answer(probed=probe.run(work))
         return Answer(checks=equivalence.check(work))

@@ -20,6 +20,7 @@ class Header(Settings):
     modes: Annotated[tuple[Mode, ...], Field(min_length=1)] = ("matched",)
     seeds: Seeds = (1,)
     native_seeds: Seeds | None = None  # None: the same as seeds
+    gradient_flow: bool = False  # measure how far back gradients reach, before and after training
     time_limit: Amount = 3600  # seconds that a trial may take
     memory_limit: Amount | None = None  # GiB that it may; None: nine tenths of the machine's
 

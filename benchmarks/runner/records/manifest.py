@@ -54,6 +54,7 @@ class Case(Record):
     units: int | None  # None: a stack
     layers: int
     architecture: tuple[str, ...] = ()  # every layer in words
+    gate_biases: int | None = None  # in all its recurrent layers: as many more has a framework with two a gate
     course: tuple[str, ...] = ()  # of the training, in words: what is not plain Adam on the mean squared error
     data: str  # a key of Manifest.data
     window: int

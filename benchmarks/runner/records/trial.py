@@ -1,5 +1,7 @@
 """What became of a trial."""
 
+from pydantic import Field
+
 from benchmarks.runner.records.base import SCHEMA, Number, Record
 from benchmarks.runner.records.machine import Environment
 from benchmarks.runner.records.manifest import Plan, Scores
@@ -51,6 +53,8 @@ class Outcome(Record):
     peak_memory_bytes: int  # resident, of the worker's process
     windows_digest: str
     order_digest: str  # of all epochs' batches
+    flow_before: dict[str, tuple[Number, ...]] | None = None  # gradient flow by layer and lag, see Model.flow; None:
+    flow_after: dict[str, tuple[Number, ...]] | None = None  # not asked for
     initial_digest: str  # of the canonical weights before training
     final_digest: str  # and after it
     host: str
@@ -73,4 +77,5 @@ class Trial(Record):
     log: str = ""  # the end of a failed worker's error output
     killed: bool = False  # from outside, which says nothing about the model: a resumed run tries again
     seconds: float | None = None  # wall time of the whole process
+    trained: bytes | None = Field(default=None, exclude=True, repr=False)  # see snapshots; stored beside the record
     environment: Environment | None = None  # of the host it ran on
