@@ -12,12 +12,12 @@ from typing import NoReturn
 
 from backends.contract import BackendError
 from backends.layers import ModelError
-from benchmarks.commands import certify, compare, data, export, listing, report, reproduce, resume, run
+from benchmarks.commands import certify, compare, data, export, handover, listing, report, reproduce, resume, run
 from benchmarks.errors import UserError, one_of
 from benchmarks.runner.storage import RecordError
 from datasets import DataError
 
-COMMANDS = (listing, run, resume, certify, report, export, reproduce, compare, data)
+COMMANDS = (listing, run, resume, certify, report, export, reproduce, compare, handover, data)
 
 
 class Parser(argparse.ArgumentParser):

@@ -3,6 +3,7 @@
 from datasets.baselines import Forecast, baselines
 from datasets.cutting import cut
 from datasets.prepare import prepare, read
+from datasets.rollout import forecast
 from datasets.series import Series
 from datasets.sources import Entry, describe, load, names
 from datasets.spec import DataError, DataSpec, Dtype, WindowSpec
@@ -23,6 +24,7 @@ __all__ = [
     "baselines",
     "cut",
     "describe",
+    "forecast",
     "load",
     "names",
     "prepare",

@@ -1,11 +1,16 @@
 """Forecasts that need no network: a model that does not beat them has learned nothing worth having."""
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from datasets.rollout import forecast
 from datasets.scaling import blocks
 from datasets.windows import Part, Windows
+
+if TYPE_CHECKING:  # scikit-learn takes longer to import than all the rest
+    from sklearn.linear_model import LinearRegression
 
 MOST_FITTED = 200_000  # training windows; more change nothing but the time it takes
 
@@ -62,11 +67,16 @@ def _linear_autoregression(windows: Windows, part: Part) -> Forecast:
 
     thin = -(-len(windows.train) // MOST_FITTED)
     model = LinearRegression().fit(_flat(windows.train.x[::thin]), windows.train.y[::thin].astype(np.float64))
-    pieces = (_flat(part.x[first : first + MOST_FITTED]) for first in range(0, len(part), MOST_FITTED))
-    scaled = np.concatenate([model.predict(piece) for piece in pieces] or [np.empty(part.y.shape)])
+    pieces = [part.x[first : first + MOST_FITTED] for first in range(0, max(1, len(part)), MOST_FITTED)]
+    scaled = np.concatenate([forecast(lambda x: _predicted(model, x), windows, piece) for piece in pieces])
     fitted = "the training windows" if thin == 1 else f"every {thin}th training window"
     explanation = f"Least squares on the same window of {windows.window.length} rows, fitted on {fitted}."
     return Forecast("linear autoregression", explanation, windows.to_unit(part, scaled))
+
+
+def _predicted(model: "LinearRegression", x: np.ndarray) -> np.ndarray:
+    values: np.ndarray = model.predict(_flat(x)) if len(x) else np.empty((0, model.coef_.shape[0]))
+    return values
 
 
 def _flat(x: np.ndarray) -> np.ndarray:

@@ -7,6 +7,8 @@ from benchmarks.commands import Subparsers, options
 from benchmarks.commands.finding import find_run
 from benchmarks.commands.json_lines import emit
 from benchmarks.errors import UserError, one_of
+from benchmarks.runner import handover, resumption, snapshots
+from benchmarks.runner.storage import read_run, write_bytes
 
 NAME = "export"
 
@@ -17,6 +19,7 @@ def add(subparsers: Subparsers) -> None:
     parser.add_argument("--to", metavar="FOLDER", type=Path, help="where to (default: export, in the run's folder)")
     parser.add_argument("--format", metavar="csv|parquet", default="csv", help="csv (default), or parquet")
     parser.add_argument("--tables", metavar="A,B", help="some of trials, epochs, inference, predictions, ... (all)")
+    parser.add_argument("--weights", action="store_true", help="also every trial's trained weights, as .npz")
     parser.add_argument("--json", action="store_true", help="the result as one JSON object")
     options.add_results(parser)
     parser.set_defaults(execute=execute)
@@ -35,8 +38,26 @@ def execute(arguments: argparse.Namespace) -> int:
     folder = find_run(arguments.run, arguments.results)
     to = (folder / "export" if arguments.to is None else arguments.to.expanduser()).resolve()
     written = export_files.write(folder, to, kind, tuple(dict.fromkeys(names)))
+    if arguments.weights:
+        written += _weights(folder, to)
     if arguments.json:
         emit("result", run=str(folder), files=[str(path) for path in written])
     else:
         print("\n".join(map(str, written)))
     return 0
+
+
+def _weights(folder: Path, to: Path) -> tuple[Path, ...]:
+    """One .npz a finished trial, its arrays under their canonical names."""
+    benchmark, _ = resumption.restore(folder)
+    _, _, trials = read_run(folder)
+    written = []
+    for trial in trials:
+        if trial.outcome is None:
+            continue
+        plan = trial.plan
+        name = f"{plan.case}-{plan.backend}-{plan.mode}-seed{plan.seed}.npz".replace(" ", "-").replace(",", "")
+        path = to / "weights" / name.replace("/", "-")
+        write_bytes(path, snapshots.weights_to_bytes(handover.read_weights(folder, benchmark, trial)))
+        written.append(path)
+    return tuple(written)

@@ -3,7 +3,7 @@
 from pydantic import ConfigDict
 
 from backends.contract import Dtype
-from benchmarks.runner.records import Check, Outcome, Plan, Record
+from benchmarks.runner.records import Check, Number, Outcome, Plan, Record
 from benchmarks.settings import CaseSettings
 
 
@@ -40,6 +40,27 @@ class ProbeJob(Record):
         return self.trial.cores
 
 
+class HandoverJob(Record):
+    """Put a trained model into a framework, and train it some epochs more."""
+
+    trial: TrialJob  # its plan names the framework that goes on
+    snapshot: str  # path, see snapshots
+    first_epoch: int
+    epochs: int
+
+    @property
+    def cores(self) -> tuple[int, ...]:
+        return self.trial.cores
+
+
+class Handed(Record):
+    """What the framework made of it; forecasts on the test part, (N, H), scaled."""
+
+    forecast: tuple[tuple[Number, ...], ...]  # as it came
+    losses: tuple[Number, ...]  # of each further step
+    later: tuple[tuple[Number, ...], ...]  # after them
+
+
 class Probed(Record):
     """Wall seconds of a trial's parts."""
 
@@ -54,11 +75,12 @@ class Probed(Record):
 
 
 class Job(Record):
-    """One of the three."""
+    """One of the four."""
 
     trial: TrialJob | None = None
     check: CheckJob | None = None
     probe: ProbeJob | None = None
+    handover: HandoverJob | None = None
 
 
 class Answer(Record):
@@ -70,4 +92,5 @@ class Answer(Record):
     trained: bytes | None = None  # with an outcome, see snapshots
     checks: tuple[Check, ...] | None = None
     probed: Probed | None = None
+    handed: Handed | None = None
     failure: str | None = None

@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Mapping
+from zipfile import BadZipFile
 
 import numpy as np
 
@@ -19,7 +20,14 @@ def to_bytes(snapshot: Snapshot) -> bytes:
 
 
 def from_bytes(stored: bytes) -> Snapshot:
-    """Raises ValueError, KeyError or OSError for what `to_bytes` did not make."""
+    """Raises ValueError for what `to_bytes` did not make."""
+    try:
+        return _read(stored)
+    except (BadZipFile, EOFError, KeyError) as error:
+        raise ValueError(str(error)) from None
+
+
+def _read(stored: bytes) -> Snapshot:
     with np.load(io.BytesIO(stored), allow_pickle=False) as found:
         parts: dict[str, dict[str, np.ndarray]] = {part: {} for part in PARTS}
         for full in found.files:

@@ -15,7 +15,6 @@ from benchmarks.runner import digests, metrics, snapshots
 from benchmarks.runner.batches import Course
 from benchmarks.runner.jobs import TrialJob
 from benchmarks.runner.records import Outcome, Product, Times
-from benchmarks.runner.rollout import forecast
 from benchmarks.runner.timing import cpu_seconds, peak_memory_bytes, repeated, timed
 from benchmarks.runner.training import Training, TrialError, pass_gate
 from benchmarks.runner.watch import Watch
@@ -52,7 +51,7 @@ def run(job: TrialJob) -> tuple[Outcome, bytes]:
     before = model.snapshot()
     training, watch = _train(job, model, material)
     pass_gate(training, windows.train)
-    scaled = forecast(model.predict, windows, windows.test.x)
+    scaled = datasets.forecast(model.predict, windows, windows.test.x)
     predictions, truth = windows.to_unit(windows.test, scaled), windows.truth(windows.test)
     if not np.isfinite(predictions).all():
         raise TrialError("a prediction on the test part is not finite")
@@ -177,12 +176,12 @@ def _times(built: Built, training: Training, windows: datasets.Windows) -> Times
 
 def predict_one(model: Model, windows: datasets.Windows) -> tuple[float, ...]:
     """Seconds of a forecast of one window, repeated."""
-    return repeated(lambda: forecast(model.predict, windows, windows.test.x[:1]), budget=0.5, most=100)
+    return repeated(lambda: datasets.forecast(model.predict, windows, windows.test.x[:1]), budget=0.5, most=100)
 
 
 def predict_test(model: Model, windows: datasets.Windows) -> tuple[float, ...]:
     """Seconds of a forecast of the whole test part, repeated."""
-    return repeated(lambda: forecast(model.predict, windows, windows.test.x), budget=1.0, most=20)
+    return repeated(lambda: datasets.forecast(model.predict, windows, windows.test.x), budget=1.0, most=20)
 
 
 def product(job: TrialJob) -> Product:

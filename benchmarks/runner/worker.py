@@ -1,4 +1,4 @@
-"""The process that a trial, a check or a probe runs in: `python -m benchmarks.runner.worker JOB ANSWER PARENT`.
+"""The process that all work with a framework runs in: `python -m benchmarks.runner.worker JOB ANSWER PARENT`.
 
 The paths of two JSON files, and the process that waits for the answer: it ends with that one. Nothing is said on
 standard output, which belongs to the frameworks.
@@ -11,24 +11,24 @@ from pathlib import Path
 from backends.contract import BackendError
 from backends.layers import ModelError
 from benchmarks.runner.environment import die_with_parent, pin
-from benchmarks.runner.jobs import Answer, CheckJob, Job, ProbeJob, TrialJob
+from benchmarks.runner.jobs import Answer, CheckJob, HandoverJob, Job, ProbeJob, TrialJob
 from benchmarks.runner.storage import write_text
 
 
 def main(job_path: str, answer_path: str, parent: str) -> None:
     job = Job.model_validate_json(Path(job_path).read_text(encoding="utf-8"))
-    work = job.trial or job.check or job.probe
+    work = job.trial or job.check or job.probe or job.handover
     if work is None:
-        raise ValueError(f"{job_path} holds no trial, check or probe")
+        raise ValueError(f"{job_path} holds no work")
     die_with_parent(int(parent))
     pin(work.cores)  # before any framework counts the cores
     write_text(Path(answer_path), answer(work).model_dump_json())
 
 
-def answer(work: TrialJob | CheckJob | ProbeJob) -> Answer:
+def answer(work: TrialJob | CheckJob | ProbeJob | HandoverJob) -> Answer:
     """Do the work; whatever goes wrong in it becomes the failure's reason, its traceback goes to standard error."""
     from benchmarks import equivalence
-    from benchmarks.runner import probe, training, trial
+    from benchmarks.runner import handover, probe, training, trial
 
     try:
         if isinstance(work, TrialJob):
@@ -36,6 +36,8 @@ def answer(work: TrialJob | CheckJob | ProbeJob) -> Answer:
             return Answer(outcome=outcome, trained=trained)
         if isinstance(work, ProbeJob):
             return Answer(probed=probe.run(work))
+        if isinstance(work, HandoverJob):
+            return Answer(handed=handover.go_on(work))
         return Answer(checks=equivalence.check(work))
     except (training.TrialError, BackendError, ModelError) as reason:
         return Answer(failure=str(reason))

@@ -4,19 +4,17 @@ from collections.abc import Callable
 
 import numpy as np
 
-import datasets
-
-Array = np.ndarray
+from datasets.windows import Windows
 
 
-def forecast(predict: Callable[[Array], Array], windows: datasets.Windows, x: Array) -> Array:
+def forecast(predict: Callable[[np.ndarray], np.ndarray], windows: Windows, x: np.ndarray) -> np.ndarray:
     """(N, T, F) to (N, H * targets), scaled; without a rollout it is what the model says."""
     if not windows.window.rollout:
         return predict(x)
-    columns, rows = windows.targets, []
+    rows: list[np.ndarray] = []
     for _ in range(windows.window.horizon):
         rows.append(predict(x))
         following = np.empty_like(x[:, :1])
-        following[:, 0, columns] = rows[-1]
+        following[:, 0, windows.targets] = rows[-1]
         x = np.concatenate([x[:, 1:], following], axis=1)
     return np.concatenate(rows, axis=1)

@@ -1,0 +1,66 @@
+"""A model of one row forecasts many: each forecast is the next row of its input."""
+
+import json
+
+import numpy as np
+import pytest
+
+import datasets
+from tests.benchmarks.command_line import ORACLE, benchmarks
+
+SPEC = datasets.WindowSpec(length=6, horizon=4, rollout=True)
+
+
+def windows(**data):
+    return datasets.prepare(datasets.DataSpec(series="airline", **data), SPEC, "float64")
+
+
+def test_it_learns_one_row_and_is_held_against_all():
+    cut = windows()
+    assert cut.train.y.shape[1] == cut.validation.y.shape[1] == 1
+    assert cut.truth(cut.test).shape == (len(cut.test), 4)
+    whole = SPEC.model_copy(update={"rollout": False})
+    longer = datasets.prepare(datasets.DataSpec(series="airline"), whole, "float64")
+    np.testing.assert_array_equal(cut.train.x, longer.train.x)
+    np.testing.assert_array_equal(cut.train.y, longer.train.y[:, :1])
+    assert cut.digest != longer.digest
+
+
+def test_each_forecast_is_the_next_row_of_input():
+    """By hand, with the last row plus 1 for a model."""
+    cut, seen = windows(), []
+
+    def model(x):
+        seen.append(x.copy())
+        return x[:, -1] + 1
+
+    x = cut.test.x
+    found = datasets.forecast(model, cut, x)
+    np.testing.assert_allclose(found, x[:, -1] + np.arange(1, 5), rtol=1e-15)
+    for row, given in enumerate(seen):
+        np.testing.assert_array_equal(given[:, : 6 - row], x[:, row:])
+        np.testing.assert_array_equal(given[:, 6 - row :, 0], found[:, :row])
+
+
+def test_differences_are_summed_from_the_last_value_seen():
+    cut = windows(difference=True)
+    flat = datasets.forecast(lambda x: np.zeros((len(x), 1)), cut, cut.test.x)
+    mean_change = cut.scaler.undo(np.zeros((1, 1, 1)), cut.targets).item()
+    expected = cut.level(cut.test) + mean_change * np.arange(1, 5)
+    np.testing.assert_allclose(cut.to_unit(cut.test, flat), expected)
+
+
+def test_a_column_that_nobody_forecasts_is_refused():
+    with pytest.raises(
+        datasets.DataError, match=r"a rollout needs a forecast of every input column and '\w+' has none"
+    ):
+        datasets.prepare(datasets.DataSpec(series="etth1", target="OT", features="*"), SPEC)
+
+
+def test_a_run_scores_every_row_of_the_horizon(written, tmp_path):
+    path = written(ORACLE.replace("length = 6", "length = 6\nhorizon = 3\nrollout = true"))
+    done = benchmarks("run", path, "--results", tmp_path, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    (record,) = (tmp_path / "small" / "latest" / "trials").glob("*.json")
+    outcome = json.loads(record.read_text())["outcome"]
+    assert {len(row) for row in outcome["predictions"]} == {3}
