@@ -11,7 +11,7 @@ ARGS ?=
 EXTRAS ?= dev
 
 .DEFAULT_GOAL := help
-.PHONY: help install bench bench-quick certify report reproduce data speed windowing test test-slow check format lock \
+.PHONY: help install bench bench-quick certify certify-architectures report reproduce data speed windowing test test-slow check format lock \
 	clean $(addprefix bench-,$(BENCHMARKS))
 
 help: ## print this table
@@ -33,6 +33,9 @@ $(addprefix bench-,$(BENCHMARKS)): bench-%: $(INSTALLED)
 
 certify: $(INSTALLED) ## hold all five backends against the oracle, without timing anything
 	@$(RUN) certify co2 $(ARGS)
+
+certify-architectures: $(INSTALLED) ## the same for every cell and layer of the lessons
+	@$(RUN) certify architectures $(ARGS)
 
 report: $(INSTALLED) ## rebuild the latest co2 report from its records
 	@$(RUN) report co2 $(ARGS)

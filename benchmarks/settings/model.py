@@ -94,7 +94,8 @@ class ModelSettings(Settings):
 
     @model_validator(mode="after")
     def _one_or_the_other(self) -> Self:
-        strange = sorted(self.model_fields_set - {"name", "stack"})
+        fields = {name: field for name, field in type(self).model_fields.items() if name not in ("name", "stack")}
+        strange = [name for name, field in fields.items() if getattr(self, name) != field.default]
         if self.stack is None and (self.cell is None or self.units is None):
             raise ValueError('a model is a cell and its units, as in cell = "gru", units = 50, or a stack of layers')
         if self.stack is not None and strange:

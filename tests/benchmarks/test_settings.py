@@ -10,6 +10,7 @@ from benchmarks import suite
 from benchmarks.errors import UserError
 from benchmarks.runner import manifest
 from benchmarks.runner.batches import Schedule
+from benchmarks.settings import CaseSettings
 from tests.benchmarks.command_line import ORACLE
 
 PRESET = 'cell = "gru"\nunits = 4'
@@ -49,6 +50,14 @@ kind = "flatten"
 kind = "dense"
 """
     assert model(text, written, outputs=2) == ModelSpec((Conv1D(8, 3, "relu"), Flatten(), Dense(2)))
+
+
+def test_a_case_survives_the_way_to_its_worker(written):
+    """As JSON, with every default written out."""
+    text = 'name = "CNN"\nstack = [{kind = "conv1d", filters = 8, width = 3}, {kind = "flatten"}, {kind = "dense"}]'
+    for definition in (PRESET, text):
+        (case,) = suite.read(str(written(ORACLE.replace(PRESET, definition)))).cases.values()
+        assert CaseSettings.model_validate_json(case.model_dump_json()) == case
 
 
 def test_several_models_are_an_axis_and_each_has_its_own(written):
