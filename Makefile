@@ -11,7 +11,7 @@ ARGS ?=
 EXTRAS ?= dev
 
 .DEFAULT_GOAL := help
-.PHONY: help install bench bench-quick certify certify-architectures report reproduce data speed windowing test test-slow check format lock \
+.PHONY: help install bench bench-quick certify certify-architectures report reproduce data speed cell-speed windowing test test-slow check format lock \
 	clean $(addprefix bench-,$(BENCHMARKS))
 
 help: ## print this table
@@ -48,6 +48,9 @@ data: $(INSTALLED) ## the series that can be forecast, and which are here
 
 speed: $(INSTALLED) ## each backend's epoch against the best bare loop in the same framework, in turn
 	@$(BIN)/python -m benchmarks.bare_loops $(ARGS)
+
+cell-speed: $(INSTALLED) ## what a cell written by hand costs beside the same framework's own GRU, in turn
+	@$(BIN)/python -m benchmarks.cell_speeds $(ARGS)
 
 windowing: $(INSTALLED) ## the windowing's time and memory against a list-append loop, in turn
 	@$(BIN)/python -m benchmarks.windowing_speed $(ARGS)
