@@ -114,7 +114,7 @@ def native(run: Run) -> Table:
     factor, time = time_unit(
         epoch for g in run.groups for o in g.outcomes.values() if (epoch := steady_epoch(o.times.epochs)) is not None
     )
-    heads = (("parameters", ""), ("first loss", ""), ("test MSE", squared(score_unit(run))), ("epoch", time))
+    heads = (("first loss", ""), ("test MSE", squared(score_unit(run))), ("epoch", time))
     columns = (
         *map(text, ("model", "backend")),
         *(Column(f"{label}, {mode}", unit) for label, unit in heads for mode in ("matched", "native")),
@@ -126,7 +126,6 @@ def native(run: Run) -> Table:
         return row(
             Cell(case_name(matched.case)),
             Cell(backend_name(matched.backend)),
-            *(measured(over_seeds(g, lambda o: float(o.parameter_count)), whole) for g in both),
             *(measured(over_seeds(g, lambda o: o.first_loss)) for g in both),
             *(measured(over_seeds(g, lambda o: o.scores.mse), four_digits) for g in both),
             *(measured(over_seeds(g, lambda o: steady_epoch(o.times.epochs)), factor=factor) for g in both),

@@ -34,6 +34,7 @@ class Story:
     times: Table
     native: Table | None
     native_reasons: tuple[str, ...]
+    parameters: Table | None
     failures: tuple[Failure, ...]
     trials: Table
     split: Table
@@ -52,6 +53,7 @@ class Story:
             self.scores,
             self.times,
             self.native,
+            self.parameters,
             self.work,
             self.data,
             self.models,
@@ -66,6 +68,7 @@ class Story:
 def tell(run: Run) -> Story:
     comparisons = compare(run)
     agreement, beside, work = evidence.agreement(run, comparisons), evidence.native(run), costs.work(run)
+    counted = native.parameters(run)
     return Story(
         run=run,
         answer=answer(run, comparisons),
@@ -78,6 +81,7 @@ def tell(run: Run) -> Story:
         times=tables.times(run, comparisons),
         native=beside if beside.rows else None,
         native_reasons=native.reasons(run),
+        parameters=counted if counted.rows else None,
         failures=_failures(run),
         trials=evidence.trials(run),
         split=costs.split(run),
