@@ -3,14 +3,15 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from benchmarks.runner.records import Certificate
 from benchmarks.runner.storage import RecordError, write_text
-from reports import beside, document, html, markdown, terminal, verdict
+from reports import beside, document, glance, html, markdown, terminal, verdict
 from reports.reproduction import reproduce
 from reports.run import Run
 from reports.side_by_side import side_by_side
 from reports.story import tell
 
-__all__ = ["Beside", "Report", "Verdict", "compare", "write", "write_reproduction"]
+__all__ = ["Beside", "Report", "Verdict", "certificate_overview", "compare", "write", "write_reproduction"]
 
 
 @dataclass(frozen=True)
@@ -77,6 +78,13 @@ def write_reproduction(folder: Path) -> Verdict:
     path = folder / "reproduction.md"
     write_text(path, document.markdown(told))
     return Verdict(path, document.plain(told), verdict.conclusion(found), verdict.facts(found), found.good)
+
+
+def certificate_overview(certificate: Certificate) -> str:
+    """A certificate of many models or backends as one table, as plain text; empty of few."""
+    table = glance.matrix(certificate, {})
+    notes = [f"{terminal.raised(number)} {note}" for number, note in enumerate(table.notes, 1)]
+    return "\n".join([table.title, "", *terminal.table_lines(table), *notes]) if table.rows else ""
 
 
 def compare(first: Path, second: Path) -> Beside:

@@ -4,6 +4,7 @@ import argparse
 from collections.abc import Iterator
 
 import backends
+import reports
 from benchmarks import suite
 from benchmarks.commands import Subparsers, options
 from benchmarks.commands.text_table import aligned
@@ -30,6 +31,8 @@ def execute(arguments: argparse.Namespace) -> int:
     schedule.require(benchmark.header.backends)
     certificate = certify.certify(benchmark, benchmark.header.backends, _show)
     print("\n" + "\n".join(_table(certificate)))
+    if overview := reports.certificate_overview(certificate):
+        print("\n" + overview)
     return 0 if schedule.certified(certificate) else 1
 
 

@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from benchmarks.runner.records import Case, Outcome
+from benchmarks.runner.records import Outcome
 from reports.figures.style import INK, PANELS, WIDTH, Figure, brief, colour, styled, to_svg
 from reports.run import Group, Run
 from reports.wording import backend_name, case_name, listed, within
@@ -108,9 +108,8 @@ def _by_model(groups: Sequence[Group]) -> Iterator[Panel]:
         yield Panel(title, _coloured(lines))
     for mine in members:
         if mine not in single:
-            case = mine[0].case
-            lines = [_line(mine, layer, _layer_name(case, layer)) for layer in _layers(mine[0])]
-            yield Panel(case_name(case), _coloured(lines[: len(HUES)]))
+            lines = [_line(mine, layer, _layer_name(mine[0], layer)) for layer in _layers(mine[0])]
+            yield Panel(case_name(mine[0].case), _coloured(lines[: len(HUES)]))
 
 
 def _by_backend(groups: Sequence[Group]) -> Iterator[Panel]:
@@ -119,7 +118,7 @@ def _by_backend(groups: Sequence[Group]) -> Iterator[Panel]:
         mine = [group for group in groups if group.case.label == label]
         for layer in _layers(mine[0]):
             lines = (_line([group], layer, backend_name(group.backend), colour(group.backend)) for group in mine)
-            several = f", {_layer_name(mine[0].case, layer)}" if len(_layers(mine[0])) > 1 else ""
+            several = f", {_layer_name(mine[0], layer)}" if len(_layers(mine[0])) > 1 else ""
             yield Panel(case_name(mine[0].case) + several, tuple(lines))
 
 
@@ -127,11 +126,13 @@ def _layers(group: Group) -> list[str]:
     return list(_measured(group)[0].flow_after or ())
 
 
-def _layer_name(case: Case, layer: str) -> str:
+def _layer_name(group: Group, layer: str) -> str:
     """Of "2.backward": "layer 3, lstm 6, backward"."""
     place, _, direction = layer.partition(".")
-    words = case.architecture[int(place)] if int(place) < len(case.architecture) else ""
-    return ", ".join(filter(None, (f"layer {int(place) + 1}", words, direction)))
+    layers = group.case.architecture
+    words = layers[int(place)].partition(",")[0] if int(place) < len(layers) else ""
+    turned = direction or ("forward" if f"{place}.backward" in _layers(group) else "")
+    return ", ".join(filter(None, (f"layer {int(place) + 1}", words, turned)))
 
 
 def _line(groups: Sequence[Group], layer: str, label: str, hue: str = "") -> Line:
