@@ -194,5 +194,7 @@ def _reach(norms: Norms) -> str:
         return "unknown, not finite"
     if norms[0] == 0:
         return "unknown, it is 0 at lag 0"
-    lag = int(np.flatnonzero(norms > FALLEN * norms[0])[-1]) + 1
-    return f"from lag {lag} on" if lag < len(norms) else f"at none of the {len(norms)} lags"
+    left = norms > FALLEN * norms[0]
+    if left.all():
+        return f"at none of the {len(norms)} lags"
+    return f"from lag {int(np.flatnonzero(left)[-1]) + 1} on" if not left[-1] else "only in between"

@@ -60,6 +60,13 @@ def test_norms_that_cannot_be_drawn_are_said_to_be_so(value, words):
     assert f"GRU unknown, {words}" in flow(run).caption
 
 
+def test_a_gradient_that_grows_again_has_not_vanished_for_good():
+    manifest, certificate, trials = synthetic_run.records(cells=("gru",), epochs=4, weeks=30)
+    norms = {"0": (1.0, 0.001, 0.5)}
+    measured = tuple(change(t, flow_before=norms, flow_after=norms) for t in trials)
+    assert "GRU only in between" in flow(Run(manifest, certificate, measured)).caption
+
+
 def test_many_models_are_spread_over_panels():
     run = flowing(["0"], units=(8, 16, 32, 64))
     assert flow(run).svg.count("models of one recurrent layer") == 2
