@@ -3,15 +3,24 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.runner.records import Certificate
-from benchmarks.runner.storage import RecordError, write_text
-from reports import beside, document, glance, html, markdown, terminal, verdict
+from benchmarks.runner.records import Certificate, Manifest
+from benchmarks.runner.storage import RecordError, read_json, write_text
+from reports import beside, document, glance, html, index, markdown, terminal, verdict
 from reports.reproduction import reproduce
 from reports.run import Run
 from reports.side_by_side import side_by_side
 from reports.story import tell
 
-__all__ = ["Beside", "Report", "Verdict", "certificate_overview", "compare", "write", "write_reproduction"]
+__all__ = [
+    "Beside",
+    "Report",
+    "Verdict",
+    "certificate_overview",
+    "compare",
+    "write",
+    "write_overviews",
+    "write_reproduction",
+]
 
 
 @dataclass(frozen=True)
@@ -60,6 +69,16 @@ def write(folder: Path) -> Report:
     for stale in set((folder / "figures").glob("*.svg")) - drawings.keys():
         stale.unlink()
     return report
+
+
+def write_overviews(folder: Path) -> Path | None:
+    """Write the page over all runs, where a run's folder lies among others: results/<benchmark>/<start>.
+
+    None where it does not, as a copy elsewhere: nothing is written into folders that are not ours.
+    """
+    if read_json(folder / "manifest.json", Manifest).benchmark != folder.parent.name:
+        return None
+    return index.write(folder.parent.parent)
 
 
 def write_reproduction(folder: Path) -> Verdict:

@@ -28,38 +28,6 @@ def report(tmp_path_factory):
     return reports.write(folder).html
 
 
-class Visit:
-    """An open page, and what it said and asked for."""
-
-    def __init__(self, browser, path, **options):
-        self.context = browser.new_context(**options)
-        self.page = self.context.new_page()
-        self.errors, self.requests = [], []
-        self.page.on("console", lambda message: self.errors.append(message.text) if message.type == "error" else None)
-        self.page.on("pageerror", lambda error: self.errors.append(str(error)))
-        self.page.on("request", lambda request: self.requests.append(request.url))
-        self.page.goto(path.as_uri())
-
-    def column(self, table, place):
-        return self.page.locator(f"#{table} tbody tr > :nth-child({place})").all_inner_texts()
-
-    def value(self, script):
-        return self.page.evaluate(script)
-
-
-@pytest.fixture
-def visit(browser):
-    opened = []
-
-    def start(path, **options):
-        opened.append(Visit(browser, path, **options))
-        return opened[-1]
-
-    yield start
-    for one in opened:
-        one.context.close()
-
-
 def test_the_page_needs_nothing_and_complains_of_nothing(visit, report):
     seen = visit(report)
     seen.page.wait_for_timeout(200)
@@ -113,13 +81,7 @@ def test_nothing_overflows(visit, report, width):
     seen = visit(report, viewport={"width": width, "height": 800})
     seen.value("document.querySelectorAll('details').forEach((part) => { part.open = true; })")
     assert seen.value("document.documentElement.scrollWidth") <= width
-    beyond = """
-        [...document.querySelectorAll('body *')]
-            .filter((element) => !element.closest('.scroll, pre, .skip'))
-            .filter((element) => element.getBoundingClientRect().right > innerWidth + 0.5)
-            .map((element) => element.outerHTML.slice(0, 80))
-    """
-    assert seen.value(beyond) == []
+    assert seen.overflowing() == []
 
 
 def test_a_print_shows_all_headers_and_leaves_the_controls_out(visit, report):
