@@ -5,7 +5,7 @@ from pathlib import Path
 
 from benchmarks.runner.records import Certificate, Manifest
 from benchmarks.runner.storage import RecordError, read_json, write_text
-from reports import beside, document, glance, html, index, markdown, terminal, verdict
+from reports import beside, document, glance, html, index, markdown, terminal, timeline, verdict
 from reports.reproduction import reproduce
 from reports.run import Run
 from reports.side_by_side import side_by_side
@@ -72,12 +72,14 @@ def write(folder: Path) -> Report:
 
 
 def write_overviews(folder: Path) -> Path | None:
-    """Write the page over all runs, where a run's folder lies among others: results/<benchmark>/<start>.
+    """Write its benchmark's history and the page over all runs, which is returned.
 
+    Only where a run's folder lies among others: results/<benchmark>/<start>.
     None where it does not, as a copy elsewhere: nothing is written into folders that are not ours.
     """
     if read_json(folder / "manifest.json", Manifest).benchmark != folder.parent.name:
         return None
+    timeline.write(folder.parent)
     return index.write(folder.parent.parent)
 
 

@@ -2,9 +2,10 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import quote
 
 from benchmarks.runner.storage import write_text
-from reports import html
+from reports import html, timeline
 from reports.answer import answer, environment_line
 from reports.comparison import compare
 from reports.grid import Cell, Column, Table, row, text
@@ -16,12 +17,20 @@ NAME = "index.html"
 
 
 @dataclass(frozen=True)
+class Benchmark:
+    """`history` is where its own page lies; empty where that has not been written."""
+
+    runs: Table
+    history: str
+
+
+@dataclass(frozen=True)
 class Index:
-    """A table a benchmark, the one that ran last first."""
+    """The benchmark that ran last comes first."""
 
     progress: str
     damaged: tuple[str, ...]
-    tables: tuple[Table, ...]
+    benchmarks: tuple[Benchmark, ...]
 
 
 def write(results: Path) -> Path:
@@ -35,11 +44,12 @@ def tell(results: Path) -> Index:
     kept = collect(results)
     names = unique(past.benchmark for past in kept.runs)
     progress = f"{plural(len(kept.runs), 'run')} of {plural(len(names), 'benchmark')}, the newest first"
-    tables = (
-        _table(results, place, [past for past in kept.runs if past.benchmark == name])
-        for place, name in enumerate(names, 1)
-    )
-    return Index(progress, kept.damaged, tuple(tables))
+    found = []
+    for place, name in enumerate(names, 1):
+        table = _table(results, place, [past for past in kept.runs if past.benchmark == name])
+        written = (results / name / timeline.NAME).exists()
+        found.append(Benchmark(table, quote(f"{name}/{timeline.NAME}") if written else ""))
+    return Index(progress, kept.damaged, tuple(found))
 
 
 def _table(results: Path, place: int, runs: list[Past]) -> Table:
