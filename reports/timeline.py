@@ -105,11 +105,11 @@ def _shown(change: Change, place: int) -> str:
 
 
 def _runs(runs: Sequence[Past], folder: Path) -> Table:
-    columns = (*map(text, ("started, UTC", "run", "what changed since the run before", "state", "where", "versions")),)
+    heads = ("started, UTC", "number", "what changed since the run before", "state", "where", "versions")
     rows = [
         row(
             past.link(folder),
-            Cell(str(place)),
+            Cell(f"run {place}"),
             Cell("; ".join(_differences(runs[place - 2], past)) or "nothing" if place > 1 else NONE),
             past.state,
             Cell(environment_line(past.run), detail=listed(past.run.hosts())),
@@ -118,7 +118,7 @@ def _runs(runs: Sequence[Past], folder: Path) -> Table:
         for place, past in enumerate(runs, 1)
     ]
     caption = "The newest first; the numbers are those of the figure. Each start leads to that run's report."
-    return Table("runs", "The runs", caption, columns, tuple(reversed(rows)))
+    return Table("runs", "The runs", caption, tuple(map(text, heads)), tuple(reversed(rows)))
 
 
 def _differences(before: Past, after: Past) -> Iterator[str]:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
-from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
 from reports.figures.style import (
     INK,
@@ -32,9 +32,12 @@ LATEST = 30  # runs drawn at most: more would hide one point behind another
 def moves(
     found: Sequence[Series], changes: Sequence[Change], names: Mapping[str, str], units: Mapping[str, str]
 ) -> Figure | None:
-    """A row a case, a column a measure, a line a backend; by the case's label, its name and its series' unit."""
+    """A row a case, a column a measure, a line a backend; by the case's label, its name and its series' unit.
+
+    None of a single run, which has not moved yet.
+    """
     last = max((point.place for one in found for point in one.points), default=0)
-    if not last:
+    if last < 2:
         return None
     cases = unique(one.case for one in found)
     drawn = cases[:PANELS]
@@ -63,39 +66,37 @@ def moves(
 
 
 def _draw(axes: Axes, found: Sequence[Series], changes: Sequence[Change], oldest: int, unit: str) -> None:
+    """The points after the run numbered `oldest`."""
+    drawn = {one.backend: [point for point in one.points if point.place > oldest] for one in found}
+    values = [point.found for points in drawn.values() for point in points]
     timed = found[0].measure.timed if found else False
-    factor, word = time_unit(point.found.median for one in found for point in one.points) if timed else (1.0, unit)
-    for number, one in enumerate(found):
-        points = [point for point in one.points if point.place > oldest]
+    factor, word = time_unit(value.median for value in values) if timed else (1.0, unit)
+    for number, (backend, points) in enumerate(drawn.items()):
         places = [point.place for point in points]
-        tone, marker = colour(one.backend), MARKERS.get(one.backend, "D")
-        axes.vlines(
-            places,
-            [point.found.low * factor for point in points],
-            [point.found.high * factor for point in points],
-            color=tone,
-            linewidth=4,
-            alpha=0.35,
+        low, middle, high = (
+            [getattr(point.found, limit) * factor for point in points] for limit in ("low", "median", "high")
         )
-        middles = [point.found.median * factor for point in points]
+        axes.vlines(places, low, high, color=colour(backend), linewidth=4, alpha=0.35)
         alike = {} if timed else nested(number, len(found))  # scores of equal models lie on one another
-        axes.plot(places, middles, marker=marker, markersize=3.5, **{**line_style(one.backend), **alike})
+        style = {**line_style(backend), **alike}
+        axes.plot(places, middle, marker=MARKERS.get(backend, "D"), markersize=3.5, **style)
     for change in changes:
         place, value = change.after.place, change.after.found.median * factor
         axes.plot(place, value, "o", markersize=10, markerfacecolor="none", markeredgecolor=INK, markeredgewidth=1)
-    _scale(axes, [point.found.median * factor for one in found for point in one.points])
-    axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
+    _scale(axes, [limit * factor for value in values for limit in (value.low, value.high)])
+    axes.xaxis.set_major_locator(MaxNLocator(5, integer=True, min_n_ticks=1))
     axes.grid(axis="y")
     if word:
-        axes.set_ylabel(brief(word, 16))
+        axes.set_ylabel(brief(word, 28))
 
 
 def _scale(axes: Axes, values: Sequence[float]) -> None:
     """From zero; on a log scale where some values would otherwise lie flat on the axis."""
     if min(values, default=0) > 0 and max(values) > WIDE * min(values):
         axes.set_yscale("log")
+        axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5), numticks=8))
         axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
         axes.yaxis.set_minor_formatter(NullFormatter())
     else:
-        axes.set_ylim(bottom=0)
+        axes.set_ylim(0, max(values, default=1) * 1.1)
         axes.yaxis.set_major_locator(MaxNLocator(5))

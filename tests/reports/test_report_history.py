@@ -105,6 +105,15 @@ def test_a_damaged_run_and_a_repetition_are_left_out(tmp_path):
     assert "The run co2/2026-03-03T09-30-00Z cannot be shown" in told.damaged[0]
 
 
+def test_a_single_run_has_no_figure(tmp_path):
+    assert timeline.tell(past(tmp_path, (1.0,))).figure is None
+
+
+def test_the_figure_rings_what_moved(tmp_path):
+    figure = timeline.tell(past(tmp_path)).figure
+    assert figure.alt.endswith("of PyTorch, Keras and Flax over 3 runs; 2 changes beyond noise.")
+
+
 def test_without_a_readable_run_there_is_a_page(tmp_path):
     (tmp_path / "co2").mkdir()
     assert "No change can be told" in timeline.write(tmp_path / "co2").read_text("utf-8")
