@@ -1,6 +1,7 @@
 """A finished run to look at, and a browser to look with."""
 
 import shutil
+from pathlib import Path
 
 import pytest
 import synthetic_run
@@ -10,6 +11,7 @@ QUIET = (
     "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
     "--disable-component-update --disable-sync"
 )
+CONTRAST = (Path(__file__).parent / "contrast.js").read_text("utf-8")
 BEYOND = """
     [...document.querySelectorAll('body *')]
         .filter((element) => !element.closest('.scroll, pre, .skip'))
@@ -62,6 +64,10 @@ class Visit:
     def overflowing(self):
         """What is wider than the window, wherever it does not scroll by itself."""
         return self.value(BEYOND)
+
+    def faint(self):
+        """Text that does not stand out from its background."""
+        return self.value(CONTRAST)
 
 
 @pytest.fixture

@@ -131,6 +131,7 @@ def test_the_page_is_whole_in_a_browser(visit, tmp_path, width, scheme):
     assert seen.requests == [page.as_uri()]
     assert seen.value("document.documentElement.scrollWidth") <= width
     assert seen.overflowing() == []
+    assert seen.faint() == []
     assert seen.page.locator("[role=img] svg").count() == 1
     targets = seen.value("[...document.querySelectorAll('header a, main a')].map((a) => a.getAttribute('href'))")
     assert all((folder / target).is_file() for target in targets if not target.startswith("#"))

@@ -72,10 +72,11 @@ def test_it_is_written_beside_runs_only(results, run_of, tmp_path):
     assert not (tmp_path.parent / "index.html").exists()
 
 
+@pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [360, 1280])
-def test_the_page_is_whole_in_a_browser(visit, results, width):
+def test_the_page_is_whole_in_a_browser(visit, results, width, scheme):
     page = index.write(results)
-    seen = visit(page, viewport={"width": width, "height": 800})
+    seen = visit(page, viewport={"width": width, "height": 800}, color_scheme=scheme)
     seen.page.wait_for_timeout(100)
     assert seen.errors == []
     assert seen.requests == [page.as_uri()]
@@ -83,6 +84,7 @@ def test_the_page_is_whole_in_a_browser(visit, results, width):
     assert seen.page.locator("main img").count() == 0
     assert seen.value("document.documentElement.scrollWidth") <= width
     assert seen.overflowing() == []
+    assert seen.faint() == []
 
 
 def test_every_link_leads_somewhere(visit, results):
