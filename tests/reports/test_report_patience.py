@@ -1,0 +1,35 @@
+"""A training that ended early: fewer epochs than planned are no damage where the best one was kept."""
+
+import pytest
+import synthetic_run
+from synthetic_run import change
+
+import reports
+from benchmarks.runner.storage import RecordError
+
+
+def stopped(trial, epochs, best):
+    found = trial.outcome
+    times = found.times.model_copy(update={"epochs": found.times.epochs[:epochs], "validation": ()})
+    losses = {name: getattr(found, name)[:epochs] for name in ("train_losses", "validation_losses")}
+    return change(trial, times=times, best_epoch=best, **losses)
+
+
+@pytest.fixture(scope="module")
+def records():
+    return synthetic_run.records(cells=("gru",), modes=("matched",), epochs=6, weeks=30)
+
+
+def test_it_is_reported_with_the_most_epochs_it_could_have_had(run_of, records):
+    manifest, certificate, trials = records
+    folder = run_of(manifest, certificate, [stopped(trial, 3 + trial.plan.seed, 2) for trial in trials])
+    text = reports.write(folder).markdown.read_text("utf-8")
+    assert "ver a whole training of at most 6 epochs" in text
+
+
+@pytest.mark.parametrize(("epochs", "best"), [(3, None), (3, 5)], ids=["without patience", "before its best epoch"])
+def test_what_patience_does_not_explain_is_damage(run_of, records, epochs, best):
+    manifest, certificate, trials = records
+    folder = run_of(manifest, certificate, [stopped(trials[0], epochs, best), *trials[1:]])
+    with pytest.raises(RecordError, match="the times of 3 and the losses of 3 epochs, where 6 were planned"):
+        reports.write(folder)
