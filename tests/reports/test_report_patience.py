@@ -2,10 +2,12 @@
 
 import pytest
 import synthetic_run
-from synthetic_run import change
+from synthetic_run import change, fail
 
 import reports
 from benchmarks.runner.storage import RecordError
+from reports import evidence
+from reports.run import Run
 
 
 def stopped(trial, epochs, best):
@@ -25,6 +27,16 @@ def test_it_is_reported_with_the_most_epochs_it_could_have_had(run_of, records):
     folder = run_of(manifest, certificate, [stopped(trial, 3 + trial.plan.seed, 2) for trial in trials])
     text = reports.write(folder).markdown.read_text("utf-8")
     assert "ver a whole training of at most 6 epochs" in text
+
+
+def test_every_trial_says_which_epoch_it_kept(records):
+    manifest, certificate, trials = records
+    early = [stopped(trials[0], 4, 2), fail(trials[1]), *trials[2:]]
+    table = evidence.trials(Run(manifest, certificate, tuple(early)))
+    place = [column.label for column in table.columns].index("best epoch")
+    assert [row.cells[place].text for row in table.rows[:3]] == ["2 of 4", "–", "–"]
+    assert {len(row.cells) for row in table.rows} == {len(table.columns)}
+    assert "best epoch" not in [column.label for column in evidence.trials(Run(*records)).columns]
 
 
 @pytest.mark.parametrize(("epochs", "best"), [(3, None), (3, 5)], ids=["without patience", "before its best epoch"])
