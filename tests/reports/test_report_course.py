@@ -1,4 +1,4 @@
-"""A training that ended early: fewer epochs than planned are no damage where the best one was kept."""
+"""Trainings that are not plain: what ended early, kept its best epoch or minimized another loss."""
 
 import pytest
 import synthetic_run
@@ -7,6 +7,7 @@ from synthetic_run import change, fail
 import reports
 from benchmarks.runner.storage import RecordError
 from reports import evidence
+from reports.figures.learning import losses
 from reports.run import Run
 
 
@@ -37,6 +38,14 @@ def test_every_trial_says_which_epoch_it_kept(records):
     assert [row.cells[place].text for row in table.rows[:3]] == ["2 of 4", "–", "–"]
     assert {len(row.cells) for row in table.rows} == {len(table.columns)}
     assert "best epoch" not in [column.label for column in evidence.trials(Run(*records)).columns]
+
+
+def test_a_loss_is_called_mse_only_where_it_is(records):
+    manifest, certificate, trials = records
+    cases = tuple(case.model_copy(update={"course": ("mean absolute error",)}) for case in manifest.cases)
+    other = Run(manifest.model_copy(update={"cases": cases}), certificate, trials)
+    assert "MSE, scaled units" in losses(Run(*records), "matched").svg
+    assert "loss, scaled units" in losses(other, "matched").svg
 
 
 @pytest.mark.parametrize(("epochs", "best"), [(3, None), (3, 5)], ids=["without patience", "before its best epoch"])
