@@ -3,14 +3,24 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.runner.storage import RecordError, write_text
-from reports import beside, document, html, markdown, terminal, verdict
+from benchmarks.runner.records import Certificate, Manifest
+from benchmarks.runner.storage import RecordError, read_json, write_text
+from reports import beside, document, glance, html, index, markdown, terminal, timeline, verdict
 from reports.reproduction import reproduce
 from reports.run import Run
 from reports.side_by_side import side_by_side
 from reports.story import tell
 
-__all__ = ["Beside", "Report", "Verdict", "compare", "write", "write_reproduction"]
+__all__ = [
+    "Beside",
+    "Report",
+    "Verdict",
+    "certificate_overview",
+    "compare",
+    "write",
+    "write_overviews",
+    "write_reproduction",
+]
 
 
 @dataclass(frozen=True)
@@ -61,6 +71,18 @@ def write(folder: Path) -> Report:
     return report
 
 
+def write_overviews(folder: Path) -> Path | None:
+    """Write its benchmark's history and the page over all runs, which is returned.
+
+    Only where a run's folder lies among others: results/<benchmark>/<start>.
+    None where it does not, as a copy elsewhere: nothing is written into folders that are not ours.
+    """
+    if read_json(folder / "manifest.json", Manifest).benchmark != folder.parent.name:
+        return None
+    timeline.write(folder.parent)
+    return index.write(folder.parent.parent)
+
+
 def write_reproduction(folder: Path) -> Verdict:
     """Hold a repetition against the run it repeats, and write `reproduction.md` into its folder.
 
@@ -77,6 +99,13 @@ def write_reproduction(folder: Path) -> Verdict:
     path = folder / "reproduction.md"
     write_text(path, document.markdown(told))
     return Verdict(path, document.plain(told), verdict.conclusion(found), verdict.facts(found), found.good)
+
+
+def certificate_overview(certificate: Certificate) -> str:
+    """A certificate of many models or backends as one table, as plain text; empty of few."""
+    table = glance.matrix(certificate, {})
+    notes = [f"{terminal.raised(number)} {note}" for number, note in enumerate(table.notes, 1)]
+    return "\n".join([table.title, "", *terminal.table_lines(table), *notes]) if table.rows else ""
 
 
 def compare(first: Path, second: Path) -> Beside:

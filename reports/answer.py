@@ -114,7 +114,9 @@ def _whole_training(case: Case, comparison: CaseComparison) -> str:
         for found in [rival.training]
     )
     opening = "Yet over" if turned else "Over"
-    return f"{opening} a whole training of {plural(case.epochs, 'epoch')}, compilation included, {clauses}"
+    outcomes = [outcome for rival in comparison.rivals for outcome in (*rival.mine, *rival.theirs)]
+    most = "at most " if any(len(outcome.times.epochs) < case.epochs for outcome in outcomes) else ""
+    return f"{opening} a whole training of {most}{plural(case.epochs, 'epoch')}, compilation included, {clauses}"
 
 
 def _forecasts(run: Run, groups: list[Group], comparison: CaseComparison) -> list[str]:

@@ -1,7 +1,8 @@
 """Which trials may be compared, and by how much they differ: the only place where a speed ratio is made.
 
 A ratio exists only between two backends that both hold the certificate for the case, over rounds (trials of the same
-case, mode and seed) in which both really used the same windows, the same batches and the same initial weights.
+case, mode and seed) in which both really used the same windows, the same batches, the same initial weights and the
+same dropout masks.
 """
 
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ DIGESTS = {
     "windows_digest": "the windows",
     "order_digest": "the order of the batches",
     "initial_digest": "the initial weights",
+    "masks_digest": "the dropout masks",
 }
 NO_CERTIFICATE = "there is no certificate yet"
 MARGIN = 0.01  # test errors closer than this, relative, count as the same

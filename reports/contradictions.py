@@ -70,12 +70,14 @@ def _in_forecast(outcome: Outcome, data: Data) -> str:
 
 
 def _in_epochs(outcome: Outcome, case: Case) -> str:
+    """A training that keeps its best epoch may end early, but not before that epoch."""
     epochs = outcome.times.epochs
-    if len(epochs) != case.epochs or len(outcome.train_losses) != case.epochs:
+    fewest = case.epochs if outcome.best_epoch is None else outcome.best_epoch
+    if not fewest <= len(epochs) <= case.epochs or len(outcome.train_losses) != len(epochs):
         losses = len(outcome.train_losses)
         return f"it has the times of {len(epochs)} and the losses of {losses} epochs, where {case.epochs} were planned"
-    if len(outcome.validation_losses) not in (0, case.epochs):
-        return f"it has {len(outcome.validation_losses)} validation losses for {case.epochs} epochs"
+    if len(outcome.validation_losses) not in (0, len(epochs)):
+        return f"it has {len(outcome.validation_losses)} validation losses for {len(epochs)} epochs"
     steady = (outcome.times.training, *epochs[1:])
     if not all(isfinite(seconds) and seconds > 0 for seconds in steady):
         return "its times are not all above 0"

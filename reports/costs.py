@@ -30,7 +30,7 @@ def rest(run: Run, trial: Trial, outcome: Outcome) -> float | None:
     times = outcome.times
     if trial.seconds is None:
         return None
-    parts = (times.import_framework, times.build, times.training, *times.validation, inference(outcome))
+    parts = (times.import_framework, times.build, times.training, *times.validation, times.harness, inference(outcome))
     return max(0.0, trial.seconds - sum(parts))
 
 
@@ -41,6 +41,11 @@ def inference(outcome: Outcome) -> float:
 
 def validation(run: Run, trial: Trial, outcome: Outcome) -> float | None:
     return sum(outcome.times.validation) if outcome.times.validation else None
+
+
+def harness(run: Run, trial: Trial, outcome: Outcome) -> float | None:
+    """Older records have it in the rest."""
+    return outcome.times.harness or None
 
 
 def throughput(run: Run, trial: Trial, outcome: Outcome) -> float | None:
@@ -56,6 +61,7 @@ SPLIT = (
     Figure(Column("first step", "s"), lambda run, trial, outcome: outcome.times.first_step),
     Figure(Column("epochs", "s"), lambda run, trial, outcome: sum(outcome.times.epochs)),
     Figure(Column("validation", "s"), validation),
+    Figure(Column("harness", "s"), harness),
     Figure(Column("inference", "s"), lambda run, trial, outcome: inference(outcome)),
     Figure(Column("rest", "s"), rest),
 )
@@ -80,9 +86,10 @@ USE = (
 def split(run: Run) -> Table:
     """Where each trial's time went."""
     caption = (
-        f"Wall time.{_share(run)} Epochs lack the first step, which stands beside them. The rest is the start of "
-        "Python, cutting the windows, drawing batches, warming up, scoring and a large matrix product; validation is "
-        "the forecast of the validation part after each epoch, inference all timed forecasts."
+        f"Wall time.{_share(run)} Epochs lack the first step, which stands beside them. Validation is the forecast of "
+        "the validation part after each epoch, the harness draws batches and keeps the best weights, inference is all "
+        "timed forecasts. The rest is the start of Python, cutting the windows, warming up, scoring and a large matrix "
+        "product, and the harness where it has no column."
     )
     return _table(run, "split", "Where each trial's time went", caption, SPLIT)
 

@@ -114,7 +114,7 @@ def native(run: Run) -> Table:
     factor, time = time_unit(
         epoch for g in run.groups for o in g.outcomes.values() if (epoch := steady_epoch(o.times.epochs)) is not None
     )
-    heads = (("parameters", ""), ("first loss", ""), ("test MSE", squared(score_unit(run))), ("epoch", time))
+    heads = (("first loss", ""), ("test MSE", squared(score_unit(run))), ("epoch", time))
     columns = (
         *map(text, ("model", "backend")),
         *(Column(f"{label}, {mode}", unit) for label, unit in heads for mode in ("matched", "native")),
@@ -126,7 +126,6 @@ def native(run: Run) -> Table:
         return row(
             Cell(case_name(matched.case)),
             Cell(backend_name(matched.backend)),
-            *(measured(over_seeds(g, lambda o: float(o.parameter_count)), whole) for g in both),
             *(measured(over_seeds(g, lambda o: o.first_loss)) for g in both),
             *(measured(over_seeds(g, lambda o: o.scores.mse), four_digits) for g in both),
             *(measured(over_seeds(g, lambda o: steady_epoch(o.times.epochs)), factor=factor) for g in both),
@@ -163,6 +162,7 @@ def trials(run: Run) -> Table:
         Column("training", "s"),
         Column("first step", "s"),
         Column("epoch", "s"),
+        *((Column("best epoch"),) if (kept := _keeps_best(run)) else ()),
         text("host"),
         text("record"),
     )
@@ -180,7 +180,7 @@ def trials(run: Run) -> Table:
                 Cell(plan.mode),
                 number(plan.seed, lambda seed: f"{seed:.0f}"),
                 state or Cell("failed", tone="bad"),
-                *_raw(trial.outcome if trial else None),
+                *_raw(trial.outcome if trial else None, kept),
                 Cell("", links=(Link(plan.key[:8], f"trials/{plan.key}.json"),)) if trial else Cell(NONE),
             )
         )
@@ -188,9 +188,17 @@ def trials(run: Run) -> Table:
     return Table("trials", "Every trial", caption, columns, tuple(rows))
 
 
-def _raw(outcome: Outcome | None) -> tuple[Cell, ...]:
+def _keeps_best(run: Run) -> bool:
+    """Whether any training restored the weights of its best epoch."""
+    return any(trial.outcome and trial.outcome.best_epoch for trial in run.trials)
+
+
+def _raw(outcome: Outcome | None, kept: bool) -> tuple[Cell, ...]:
+    """kept: with the best epoch, of how many that were trained."""
     if outcome is None:
-        return (Cell(NONE, tone="muted"),) * 5
+        return (Cell(NONE, tone="muted"),) * (6 if kept else 5)
     found = outcome.times
     times = (found.training, found.first_step, steady_epoch(found.epochs))
-    return (number(outcome.scores.mse, four_digits), *map(number, times), Cell(outcome.host))
+    best = number(outcome.best_epoch, lambda epoch: f"{epoch:.0f} of {len(found.epochs)}")
+    figures = (number(outcome.scores.mse, four_digits), *map(number, times), *((best,) if kept else ()))
+    return (*figures, Cell(outcome.host))

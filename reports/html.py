@@ -23,16 +23,19 @@ _ENVIRONMENT = Environment(
 def render(story: Story) -> str:
     """The page as text. Whatever the records hold is escaped; only our own drawings go in as they are."""
     manifest = story.run.manifest
-    return _ENVIRONMENT.get_template("page.html.j2").render(
+    return fill(
+        "page.html.j2",
         story=story,
         manifest=manifest,
         machine=environment_line(story.run),
         definition=json.dumps(manifest.definition, indent=2, ensure_ascii=False, default=str),
         how_to_read=HOW_TO_READ,
         words=WORDS,
-        svg=_svg,
-        prose=_prose,
     )
+
+
+def fill(template: str, **values: object) -> str:
+    return _ENVIRONMENT.get_template(template).render(**values)
 
 
 def _prose(text: str) -> str:
@@ -43,3 +46,6 @@ def _prose(text: str) -> str:
 def _svg(figure: Figure) -> Markup:
     """matplotlib escapes the text in its drawings, so they are safe as markup."""
     return Markup(figure.inline)
+
+
+_ENVIRONMENT.globals.update(svg=_svg, prose=_prose)

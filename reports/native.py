@@ -1,10 +1,13 @@
 """Why native mode differs from matched, in the run's own figures and what is known of each framework."""
 
+from collections.abc import Iterator
+
 from benchmarks.runner.records import Case
 from reports.evidence import pairs
+from reports.grid import NONE, Cell, Column, Row, Table, number, row, text
 from reports.run import Group, Run
-from reports.tables import over_seeds
-from reports.wording import backend_name, case_name, significant, whole
+from reports.tables import links, over_seeds
+from reports.wording import MINUS, backend_name, case_name, significant, whole
 
 GATES = {"lstm": 4, "gru": 3, "rnn": 1}
 # From the sources of torch 2.13, keras 3.15, flax 0.12 and optax 0.2.
@@ -25,30 +28,66 @@ def reasons(run: Run) -> tuple[str, ...]:
     found = pairs(run)
     backends = dict.fromkeys(group.backend for group, _ in found)
     defaults = [f"{backend_name(name)} {DEFAULTS[name]}." for name in backends if name in DEFAULTS]
-    return (*defaults, *(_figures(matched, other) for matched, other in found))
+    return (*defaults, *(words for pair in found for words in _figures(*pair)))
 
 
-def _figures(matched: Group, other: Group) -> str:
-    """What the two really counted: parameters and the loss before any update."""
-    parts = [_parameters(matched, other)]
+def _figures(matched: Group, other: Group) -> Iterator[str]:
+    """What the two really began with: the loss before any update."""
     before, after = (over_seeds(group, lambda o: o.first_loss) for group in (matched, other))
     if before and after:
         mine, theirs = significant(after.median), significant(before.median)
-        parts.append(f"its first loss is {mine}" + (f" instead of {theirs}" if mine != theirs else " in both"))
-    return f"{backend_name(matched.backend)}, {case_name(matched.case)}: {'; '.join(parts)}."
+        compared = f" instead of {theirs}" if mine != theirs else " in both"
+        yield f"{backend_name(matched.backend)}, {case_name(matched.case)}: its first loss is {mine}{compared}."
 
 
-def _parameters(matched: Group, other: Group) -> str:
-    mine, theirs = (next(iter(group.outcomes.values())).parameter_count for group in (matched, other))
-    extra = theirs - mine
+def parameters(run: Run) -> Table:
+    """What each framework counts as trained in both modes, and where the difference comes from; empty of one mode."""
+    columns = (
+        *map(text, ("model", "backend")),
+        *map(Column, ("matched", "native", "difference")),
+        text("why"),
+        text("records"),
+    )
+    rows = [_counted(case, backend, run) for case in run.manifest.cases for backend in run.backends]
+    caption = (
+        "Trained parameters, as each framework itself counts them. A native model that differs has other parameters "
+        "than the matched one; a dash is a mode that has not run."
+    )
+    shown = tuple(found for found in rows if found) if len(run.modes) > 1 else ()
+    return Table("parameters", "Parameters, matched and native", caption, columns, shown)
+
+
+def _counted(case: Case, backend: str, run: Run) -> Row | None:
+    groups = [g for mode in run.modes for g in run.select(case, mode) if g.backend == backend and g.outcomes]
+    counts = {group.mode: next(iter(group.outcomes.values())).parameter_count for group in groups}
+    if not counts:
+        return None
+    matched, native = counts.get("matched"), counts.get("native")
+    extra = None if matched is None or native is None else native - matched
+    return row(
+        Cell(case_name(case)),
+        Cell(backend_name(backend)),
+        number(matched, whole),
+        number(native, whole),
+        number(extra, lambda value: f"+{whole(value)}" if value > 0 else whole(value).replace("-", MINUS)),
+        Cell(NONE, tone="muted") if extra is None else Cell(_cause(case, backend, extra)),
+        Cell("", links=links(*groups)),
+    )
+
+
+def _cause(case: Case, backend: str, extra: int) -> str:
+    biases = _gate_biases(case)
     if extra == 0:
-        return f"native trains the same {whole(mine)} parameters"
-    case = matched.case
-    biases = GATES.get(case.cell, 0) * (case.units or 0) * case.layers
-    cause = f", one more bias for each of {_gates(case)}" if extra == biases else ""
-    return f"native trains {whole(theirs)} parameters, {whole(abs(extra))} {'more' if extra > 0 else 'fewer'}{cause}"
+        return "the same parameters"
+    if extra == biases:
+        return "one more bias for each gate of each recurrent unit"
+    if backend.startswith("keras") and 0 < extra < biases:
+        return "one more bias for each gate of each GRU unit, none in an LSTM"
+    return "not explained by biases of gates"
 
 
-def _gates(case: Case) -> str:
-    stacked = f" in {case.layers} layers" if case.layers > 1 else ""
-    return f"the {GATES[case.cell]} gates of {case.units} units{stacked}"
+def _gate_biases(case: Case) -> int:
+    """Older records do not have it; their cases were nothing but equal layers of one cell."""
+    if case.gate_biases is not None:
+        return case.gate_biases
+    return GATES.get(case.cell, 0) * (case.units or 0) * case.layers

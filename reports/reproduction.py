@@ -19,7 +19,12 @@ from reports.statistics import steady_epoch
 from reports.wording import listed, scientific
 
 BOUNDS = {"float32": 1e-3, "float64": 1e-10}  # of a stored run without a certificate, as the certificate has them
-OTHERS = {"windows_digest": "other windows", "order_digest": "other batches", "initial_digest": "other initial weights"}
+OTHERS = {
+    "windows_digest": "other windows",
+    "order_digest": "other batches",
+    "initial_digest": "other initial weights",
+    "masks_digest": "other dropout masks",
+}
 RESULTS = {
     "first_loss": "the first loss",
     "train_losses": "the training losses",

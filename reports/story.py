@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from reports import costs, evidence, native, setting, tables
+from reports import costs, evidence, glance, native, setting, tables
 from reports.answer import Answer, answer
 from reports.comparison import compare
 from reports.figures import Figure, draw
@@ -28,12 +28,14 @@ class Story:
     progress: str
     result: Table
     figures: tuple[Figure, ...]
+    glance: Table | None
     certificate: Table
     agreement: Table | None
     scores: Table
     times: Table
     native: Table | None
     native_reasons: tuple[str, ...]
+    parameters: Table | None
     failures: tuple[Failure, ...]
     trials: Table
     split: Table
@@ -47,11 +49,13 @@ class Story:
     def details(self) -> tuple[Table, ...]:
         """Every table but the first, in the order of the page."""
         found = (
+            self.glance,
             self.certificate,
             self.agreement,
             self.scores,
             self.times,
             self.native,
+            self.parameters,
             self.work,
             self.data,
             self.models,
@@ -66,18 +70,21 @@ class Story:
 def tell(run: Run) -> Story:
     comparisons = compare(run)
     agreement, beside, work = evidence.agreement(run, comparisons), evidence.native(run), costs.work(run)
+    counted, equal = native.parameters(run), glance.glance(run)
     return Story(
         run=run,
         answer=answer(run, comparisons),
         progress=_progress(run),
         result=tables.main(run, comparisons),
         figures=draw(run, comparisons),
+        glance=equal if equal.rows else None,
         certificate=evidence.certificate(run),
         agreement=agreement if agreement.rows else None,
         scores=tables.scores(run),
         times=tables.times(run, comparisons),
         native=beside if beside.rows else None,
         native_reasons=native.reasons(run),
+        parameters=counted if counted.rows else None,
         failures=_failures(run),
         trials=evidence.trials(run),
         split=costs.split(run),

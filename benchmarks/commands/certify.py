@@ -4,6 +4,7 @@ import argparse
 from collections.abc import Iterator
 
 import backends
+import reports
 from benchmarks import suite
 from benchmarks.commands import Subparsers, options
 from benchmarks.commands.text_table import aligned
@@ -12,7 +13,6 @@ from benchmarks.runner.jobs import CheckJob
 from benchmarks.runner.records import Certificate, Check
 
 NAME = "certify"
-FEW = 4  # models, of which every figure is told
 FIGURES = ("outputs", "gradients", "losses", "weights")
 
 
@@ -30,8 +30,9 @@ def execute(arguments: argparse.Namespace) -> int:
     benchmark = suite.read(arguments.name, quick=arguments.quick, changes=changes, only=only)
     schedule.require(benchmark.header.backends)
     certificate = certify.certify(benchmark, benchmark.header.backends, _show)
-    told = _table(certificate) if len(benchmark.cases) <= FEW else _grid(certificate)
-    print("\n" + "\n".join(told))
+    print("\n" + "\n".join(_table(certificate)))
+    if overview := reports.certificate_overview(certificate):
+        print("\n" + overview)
     return 0 if schedule.certified(certificate) else 1
 
 
@@ -47,28 +48,6 @@ def _table(certificate: Certificate) -> Iterator[str]:
         for c in certificate.checks
     ]
     yield from aligned(("backend", "case", "dtype", *FIGURES, "kernel", "verdict"), rows)
-    yield from _failures(certificate)
-
-
-def _grid(certificate: Certificate) -> Iterator[str]:
-    """Models by backends: the worst figure of each, then a sentence for each failure."""
-    found = {(check.case, check.backend, check.dtype): check for check in certificate.checks}
-    names = list(dict.fromkeys(check.backend for check in certificate.checks))
-    for dtype in dict.fromkeys(check.dtype for check in certificate.checks):
-        yield f"\nThe largest relative difference from the float64 oracle of {', '.join(FIGURES)}, in {dtype}:\n"
-        rows = [
-            (case, *(_worst(found[case, name, dtype]) for name in names))
-            for case in dict.fromkeys(check.case for check in certificate.checks if check.dtype == dtype)
-        ]
-        yield from aligned(("model", *names), rows)
-    yield from _failures(certificate)
-
-
-def _worst(check: Check) -> str:
-    return f"{max(figures(check)):.1e}" + ("" if check.passed else " NOT EQUAL")
-
-
-def _failures(certificate: Certificate) -> Iterator[str]:
     for check in certificate.checks:
         if check.failure:
             yield f"{check.backend}, {check.case}, {check.dtype}: {check.failure}"

@@ -55,6 +55,7 @@ def conclude(arguments: argparse.Namespace, folder: Path) -> int:
     import reports
 
     report = reports.write(folder)
+    reports.write_overviews(folder)
     plan, certificate, trials = read_run(folder)
     if plan.reproduces is not None:
         return _conclude_repetition(arguments, folder, report.html)

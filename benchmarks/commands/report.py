@@ -17,6 +17,7 @@ def add(subparsers: Subparsers) -> None:
 
 
 def execute(arguments: argparse.Namespace) -> int:
-    report = reports.write(find_run(arguments.run, arguments.results))
-    print(f"{report.summary}\n\nreport: {report.html}")
+    folder = find_run(arguments.run, arguments.results)
+    report, overview = reports.write(folder), reports.write_overviews(folder)
+    print(f"{report.summary}\n\nreport: {report.html}" + (f"\nall runs: {overview}" if overview else ""))
     return 0

@@ -1,6 +1,7 @@
 """Every figure that a run has data for, in the order of the page."""
 
 from reports.comparison import Comparisons
+from reports.figures.flow import flow
 from reports.figures.forecast import by_horizon, forecasts
 from reports.figures.learning import losses, progress
 from reports.figures.scaling import scaling
@@ -20,5 +21,6 @@ def draw(run: Run, comparisons: Comparisons) -> tuple[Figure, ...]:
         *forecasts(run),
         by_horizon(run),
         *(losses(run, mode) for mode in run.modes),
+        flow(run),
     )
     return tuple(figure for figure in found if figure)

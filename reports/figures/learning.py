@@ -1,6 +1,6 @@
 """Figures of learning: the loss by epoch, and the loss by seconds spent."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
@@ -54,7 +54,7 @@ def losses(run: Run, mode: Mode) -> Figure | None:
                 axes.grid(axis="y")
         for axes in grid[-1]:
             axes.set_xlabel("epoch")
-        canvas.supylabel("MSE, scaled units", fontsize=9.5)
+        canvas.supylabel(_axis(drawn), fontsize=9.5)
         legend(canvas, grid[0, 0])
         svg = to_svg(canvas)
     story = {
@@ -66,6 +66,11 @@ def losses(run: Run, mode: Mode) -> Figure | None:
     return Figure(
         f"losses-{mode}", f"Loss curves, {mode} mode", caption, f"Training loss in the last epoch: {said}.", svg
     )
+
+
+def _axis(cases: Iterable[Case]) -> str:
+    """Whatever else a course asks for, a penalty or another loss, is part of what was minimized."""
+    return f"{'loss' if any(case.course for case in cases) else 'MSE'}, scaled units"
 
 
 def _band(axes: Axes, group: Group, kind: str, style: dict[str, Any]) -> None:
@@ -110,7 +115,7 @@ def progress(run: Run, comparisons: Comparisons) -> Figure | None:
         for axes in grid.flat[len(drawn) :]:
             axes.set_visible(False)
         canvas.supxlabel("seconds of training, compilation included", fontsize=9.5)
-        canvas.supylabel("MSE, scaled units", fontsize=9.5)
+        canvas.supylabel(_axis([group.case for group in groups]), fontsize=9.5)
         legend(canvas, grid[0, 0])
         svg = to_svg(canvas)
     kind = "Validation" if any(_curves(group, "validation") for group in groups) else "Training"

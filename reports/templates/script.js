@@ -97,6 +97,6 @@ function unfold(target) {
 document.querySelectorAll("table").forEach(sortable);
 document.querySelectorAll("table[data-filter]").forEach(filterable);
 themed(document.getElementById("theme"));
-copying(document.getElementById("copy"), document.getElementById("command"));
+document.querySelectorAll("#copy").forEach((button) => copying(button, document.getElementById("command")));
 addEventListener("hashchange", () => unfold(document.getElementById(location.hash.slice(1))));
 addEventListener("beforeprint", () => document.querySelectorAll("details").forEach((part) => { part.open = true; }));

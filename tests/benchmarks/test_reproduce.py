@@ -34,7 +34,8 @@ def reproduce(folder, *options):
 
 
 def repetition(folder):
-    (found,) = (path for path in folder.parent.iterdir() if path.name not in (folder.name, "latest"))
+    known = (folder.name, "latest")
+    (found,) = (path for path in folder.parent.iterdir() if path.is_dir() and path.name not in known)
     return found
 
 

@@ -112,7 +112,11 @@ def test_a_check_in_another_precision_than_the_timed_one_is_no_proof(records):
 
 @pytest.mark.parametrize(
     ("field", "words"),
-    [("order_digest", "the order of the batches"), ("initial_digest", "the initial weights")],
+    [
+        ("order_digest", "the order of the batches"),
+        ("initial_digest", "the initial weights"),
+        ("masks_digest", "the dropout masks"),
+    ],
 )
 def test_rounds_whose_digests_disagree_are_not_compared(records, field, words):
     manifest, certificate, trials = records

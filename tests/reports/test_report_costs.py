@@ -41,6 +41,16 @@ def test_the_parts_of_a_trial_add_up_to_its_process(records):
             assert row[-1].text == "–"
 
 
+def test_the_harness_has_a_column_of_its_own_where_it_was_timed(records):
+    manifest, certificate, trials = records
+    times = trials[0].outcome.times.model_copy(update={"harness": 0.5})
+    before = costs.split(run_of(*records))
+    after = costs.split(run_of(manifest, certificate, [change(trials[0], times=times), *trials[1:]]))
+    assert column(after, "harness, s")[0].value == 0.5
+    assert column(before, "rest, s")[0].value - column(after, "rest, s")[0].value == pytest.approx(0.5)
+    assert "harness" not in [column.label for column in before.columns]
+
+
 def test_the_share_of_training_is_of_the_trials_that_say_how_long_they_took(records):
     manifest, certificate, trials = records
     known = [trial for trial in trials if trial.seconds]

@@ -2,7 +2,7 @@ import pytest
 import synthetic_run
 from synthetic_run import change, fail
 
-from reports import evidence, native, tables
+from reports import evidence, tables
 from reports.comparison import compare
 from reports.run import Run
 
@@ -174,20 +174,6 @@ def test_agreement_is_measured_within_rounds(records):
     row = next(row for row in evidence.agreement(run, {"gru": case}).rows if row.cells[1].text == "Flax")
     assert row.cells[4].value < 0.02
     assert row.cells[6].text == "yes"
-
-
-def test_native_mode_is_explained_by_the_runs_own_counts(records):
-    reasons = native.reasons(run_of(*records))
-    pytorch = next(words for words in reasons if words.startswith("PyTorch, GRU"))
-    assert "native trains 8,001 parameters, 150 more, one more bias for each of the 3 gates of 50 units" in pytorch
-    keras = next(words for words in reasons if words.startswith("Keras, GRU"))
-    assert "native trains the same 7,851 parameters" in keras
-
-
-def test_one_mode_has_nothing_to_set_beside_it():
-    run = run_of(*synthetic_run.records(cells=("gru",), modes=("matched",), epochs=6, weeks=30))
-    assert evidence.native(run).rows == ()
-    assert native.reasons(run) == ()
 
 
 def test_notes_are_numbered_once_each(records):

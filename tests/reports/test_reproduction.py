@@ -85,6 +85,7 @@ def test_changed_weights_are_caught_where_no_loss_shows_them(records):
         ("windows_digest", "other windows"),
         ("order_digest", "other batches"),
         ("initial_digest", "other initial weights"),
+        ("masks_digest", "other dropout masks"),
     ],
 )
 @pytest.mark.parametrize("place", [{}, ELSEWHERE], ids=["here", "elsewhere"])

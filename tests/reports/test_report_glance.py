@@ -1,0 +1,85 @@
+"""The certificate at a glance."""
+
+import pytest
+import synthetic_run
+
+import reports
+from benchmarks.runner.records import Certificate
+from reports import markdown
+from reports.glance import glance
+from reports.run import Run
+from reports.story import tell
+
+BACKENDS = ("pytorch", "keras", "keras-jax", "flax")
+
+
+@pytest.fixture(scope="module")
+def records():
+    return synthetic_run.records(backends=BACKENDS, cells=("lstm", "gru"), modes=("matched",), epochs=4, weeks=30)
+
+
+def changed(certificate, backend, case, dtype, **fields):
+    """The certificate with other fields in one of its checks."""
+    return Certificate(
+        checks=tuple(
+            check.model_copy(update=fields)
+            if (check.backend, check.case, check.dtype) == (backend, case, dtype)
+            else check
+            for check in certificate.checks
+        )
+    )
+
+
+def cell(run, case, backend):
+    table = glance(run)
+    place = [column.label for column in table.columns].index(backend)
+    return next(row.cells[place] for row in table.rows if row.cells[0].text == case)
+
+
+def test_it_has_a_row_a_model_and_a_column_a_backend(records):
+    table = glance(Run(*records))
+    assert [column.label for column in table.columns] == ["model", "PyTorch", "Keras", "Keras on JAX", "Flax"]
+    assert [row.cells[0].text for row in table.rows] == ["LSTM", "GRU"]
+    assert table.caption.startswith("All 2 models are equal in PyTorch, Keras, Keras on JAX and Flax.")
+
+
+def test_few_models_and_backends_need_none():
+    run = Run(*synthetic_run.records(epochs=4, weeks=30))
+    assert glance(run).rows == ()
+    assert tell(run).glance is None
+    assert reports.certificate_overview(run.certificate) == ""
+
+
+def test_a_cell_has_the_figure_nearest_to_its_bound(records):
+    manifest, certificate, trials = records
+    near = changed(certificate, "flax", "gru", "float64", outputs=9e-13, gradients=2e-12, losses=0.0, weights=5e-11)
+    found = cell(Run(manifest, near, trials), "GRU", "Flax")
+    assert (found.text, found.detail, found.tone) == ("✓ outputs 9.0e-13", "≤ 1e-12", "good")
+    assert found.value == pytest.approx(0.9)
+
+
+def test_a_failure_in_the_precision_that_is_timed_counts_too(records):
+    manifest, certificate, trials = records
+    failed = changed(certificate, "keras", "lstm", "float32", weights=float("nan"), failure="weights are not finite")
+    run = Run(manifest, failed, trials)
+    found = cell(run, "LSTM", "Keras")
+    assert (found.text, found.detail, found.tone) == ("✗ weights not finite", "≤ 1e-3, float32", "bad")
+    assert found.notes == ("Keras, lstm, float32: weights are not finite.",)
+    assert glance(run).caption.startswith("1 of 8 pairs of a model and a backend are not equal to the oracle.")
+
+
+def test_what_was_not_checked_is_a_dash(records):
+    manifest, certificate, trials = records
+    left = Certificate(checks=tuple(c for c in certificate.checks if (c.backend, c.case) != ("flax", "gru")))
+    assert cell(Run(manifest, left, trials), "GRU", "Flax").text == "–"
+
+
+def test_without_a_certificate_there_is_none(records):
+    assert glance(Run(records[0], None, records[2])).rows == ()
+
+
+def test_every_form_of_the_report_has_it(records):
+    story = tell(Run(*records))
+    text = markdown.render(story)
+    assert text.index("## The certificate at a glance") < text.index("## The certificate\n")
+    assert "lstm   ✓ " in reports.certificate_overview(records[1])

@@ -1,0 +1,102 @@
+"""The page over all runs."""
+
+import pytest
+import synthetic_run
+from synthetic_run import fail
+
+import reports
+from benchmarks.runner.storage import write_json
+from reports import index
+
+NASTY = '<script>document.title="owned"</script><img src="https://example.org/x.png" onerror="alert(1)">'
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory):
+    """A finished run with its report, one that is under way with a failed trial, and a damaged one."""
+    home = tmp_path_factory.mktemp("results")
+    manifest, certificate, trials = synthetic_run.records(cells=("gru",), epochs=4, weeks=30)
+    first = synthetic_run.store(home / "co2" / "2026-03-01T09-30-00Z", manifest, certificate, trials)
+    (home / "co2" / "latest").symlink_to(first.name)
+    reports.write(first)
+    later = manifest.model_copy(update={"started": "2026-03-02T09:30:00Z", "title": NASTY})
+    synthetic_run.store(home / "co2" / "2026-03-02T09-30-00Z", later, None, (fail(trials[0]), *trials[1:5]))
+    other = manifest.model_copy(update={"benchmark": "else where", "title": "Elsewhere", "trials": ()})
+    write_json(home / "else where" / "2026-01-01T00-00-00Z" / "manifest.json", other)
+    broken = home / "co2" / "2026-03-03T09-30-00Z"
+    broken.mkdir()
+    (broken / "manifest.json").write_text("{")
+    return home
+
+
+def test_it_says_what_when_where_and_what_came_out(results):
+    told = index.tell(results)
+    assert told.progress == "3 runs of 2 benchmarks, the newest first"
+    newest, oldest = (row.cells for row in told.benchmarks[0].runs.rows)
+    assert [newest[0].links[0].text, oldest[0].links[0].text] == ["2026-03-02 09:30", "2026-03-01 09:30"]
+    assert oldest[0].links[0].target == "co2/2026-03-01T09-30-00Z/report.html"
+    assert oldest[1].text == "finished, 18 trials"
+    assert oldest[2].text.startswith("GRU: On this machine Flax trains this GRU ")
+    assert (oldest[3].text, oldest[3].detail) == ("AMD EPYC 9R14, 2 cores", "bench-1")
+    assert "torch 2.13.0" in oldest[4].text
+
+
+def test_an_unfinished_run_is_shown_as_such(results):
+    cells = index.tell(results).benchmarks[0].runs.rows[0].cells
+    assert (cells[1].text, cells[1].detail, cells[1].tone) == ("unfinished, 5 of 18 trials", "1 failed", "bad")
+    assert cells[0].detail == "no report yet"
+    assert cells[0].links[0].target.endswith("manifest.json")
+
+
+def test_a_damaged_run_is_named_and_breaks_nothing(results):
+    (words,) = index.tell(results).damaged
+    assert words.startswith("The run co2/2026-03-03T09-30-00Z cannot be shown: ")
+    assert "is damaged" in words
+
+
+def test_a_repetition_says_what_it_repeats(tmp_path):
+    manifest, certificate, trials = synthetic_run.records(cells=("gru",), epochs=4, weeks=30)
+    again = manifest.model_copy(update={"reproduces": "/elsewhere/co2/2026-03-01T09-30-00Z"})
+    synthetic_run.store(tmp_path / "co2" / "a", again, certificate, trials)
+    assert index.tell(tmp_path).benchmarks[0].runs.rows[0].cells[2].text == "Repeats trials of 2026-03-01T09-30-00Z."
+
+
+def test_without_a_run_it_says_how_to_make_one(tmp_path):
+    assert "python -m benchmarks run co2" in index.write(tmp_path).read_text("utf-8")
+
+
+def test_it_is_written_beside_runs_only(results, run_of, tmp_path):
+    assert reports.write_overviews(results / "co2" / "2026-03-01T09-30-00Z") == results / "index.html"
+    copied = run_of(*synthetic_run.records(cells=("gru",), epochs=4, weeks=30))
+    assert reports.write_overviews(copied) is None
+    assert not (tmp_path.parent / "index.html").exists()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [360, 1280])
+def test_the_page_is_whole_in_a_browser(visit, results, width, scheme):
+    page = index.write(results)
+    seen = visit(page, viewport={"width": width, "height": 800}, color_scheme=scheme)
+    seen.page.wait_for_timeout(100)
+    assert seen.errors == []
+    assert seen.requests == [page.as_uri()]
+    assert seen.page.title() == "All runs · Like for Like"
+    assert seen.page.locator("main img").count() == 0
+    assert seen.value("document.documentElement.scrollWidth") <= width
+    assert seen.overflowing() == []
+    assert seen.faint() == []
+
+
+def test_every_link_leads_somewhere(visit, results):
+    page = index.write(results)
+    seen = visit(page)
+    targets = seen.value("[...document.querySelectorAll('main a')].map((link) => decodeURI(link.getAttribute('href')))")
+    assert len(targets) >= 3
+    assert all((results / target).is_file() for target in targets)
+
+
+def test_the_theme_can_be_chosen_with_the_keyboard(visit, results):
+    seen = visit(index.write(results))
+    seen.page.locator("#theme").focus()
+    seen.page.keyboard.press("Enter")
+    assert seen.page.locator("#theme").inner_text() == "theme: light"
