@@ -18,6 +18,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = ("torch", "tensorflow", "tensorflow-cpu", "keras", "jax", "jaxlib", "flax", "optax", "numpy", "pandas")
 PR_SET_PDEATHSIG = 1  # of linux/prctl.h
 PRIVATE = ("KERAS_BACKEND", "JAX_ENABLE_X64", "JAX_PLATFORMS", "XLA_FLAGS", "TF_XLA_FLAGS", "TF_ENABLE_ONEDNN_OPTS")
+TELLING = ("OMP_", "GOMP_", "KMP_", "MKL_", "OPENBLAS_", "TF_", "XLA_", "JAX_", "TORCH_", "PYTORCH_", "MALLOC_")
 
 
 def available_cores() -> tuple[int, ...]:
@@ -42,9 +43,14 @@ def die_with_parent(parent: int) -> None:
 
 
 def worker_variables(threads: int) -> dict[str, str]:
-    """What is set for every worker: the same number of threads whoever asks for it, and no private settings."""
+    """What every worker gets: the same number of threads whoever asks for it, and no private settings.
+
+    What the user has set besides for a framework or its threads goes along and so into the records: a wait policy of
+    OpenMP can make PyTorch ten times slower.
+    """
     pools = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "NPROC")
     return {
+        **{name: value for name, value in os.environ.items() if name.startswith(TELLING) and name not in PRIVATE},
         **{name: str(threads) for name in pools},
         "TF_NUM_INTEROP_THREADS": "1",
         "TF_CPP_MIN_LOG_LEVEL": "3",

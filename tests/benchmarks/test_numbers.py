@@ -14,7 +14,7 @@ from backends.layers import Dense
 from backends.model import ModelSpec
 from backends.recurrent import Recurrent
 from benchmarks import equivalence
-from benchmarks.runner import batches, digests, metrics
+from benchmarks.runner import batches, digests, environment, metrics
 from benchmarks.runner.watch import Watch
 
 
@@ -94,3 +94,14 @@ def test_other_programs_load_is_seen():
         disturbed = watch.other_load()
         neighbour.kill()
     assert disturbed > 0.7
+
+
+def test_what_the_user_sets_for_threads_is_in_the_record(monkeypatch):
+    """It reaches the workers, so a reader must see it; private settings reach nobody."""
+    monkeypatch.setenv("OMP_WAIT_POLICY", "PASSIVE")
+    monkeypatch.setenv("OMP_NUM_THREADS", "7")
+    monkeypatch.setenv("KERAS_BACKEND", "theano")
+    variables = environment.worker_variables(2)
+    assert variables["OMP_WAIT_POLICY"] == "PASSIVE"
+    assert variables["OMP_NUM_THREADS"] == "2"
+    assert "KERAS_BACKEND" not in environment.worker_environment(variables)
