@@ -56,10 +56,10 @@ windowing: $(INSTALLED) ## the windowing's time and memory against a list-append
 	@$(BIN)/python -m benchmarks.windowing_speed $(ARGS)
 
 test: $(INSTALLED) ## the tests, without those marked slow
-	@$(BIN)/python -m pytest -n auto --dist loadgroup -m 'not slow' $(ARGS)
+	@$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder -m 'not slow' $(ARGS)
 
 test-slow: $(INSTALLED) ## the tests marked slow
-	@$(BIN)/python -m pytest -n auto --dist loadgroup -m slow $(ARGS)
+	@$(BIN)/python -m pytest -n auto --dist worksteal -m slow $(ARGS)
 
 check: $(INSTALLED) ## ruff, mypy and the architecture tests
 	@$(BIN)/ruff check .

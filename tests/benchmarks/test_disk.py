@@ -7,6 +7,8 @@ import pytest
 from benchmarks.runner.storage import read_run
 from tests.benchmarks.command_line import ORACLE, benchmarks
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def disk(tmp_path):

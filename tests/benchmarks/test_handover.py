@@ -10,8 +10,6 @@ from benchmarks.runner.records import Trial
 from benchmarks.runner.storage import read_json, trial_path, weights_path
 from tests.benchmarks.command_line import SMALL, benchmarks
 
-pytestmark = pytest.mark.xdist_group("handover")  # one worker, so that the run they share is made once
-
 DEFINITION = (
     SMALL.replace('["pytorch", "flax"]', '["pytorch"]')
     .replace("units = 4", "units = 4\nrecurrent_dropout = 0.3")

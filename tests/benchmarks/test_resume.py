@@ -13,8 +13,6 @@ from tests.benchmarks.command_line import COMMAND, ORACLE, benchmarks, environme
 
 SEEDS = "seeds = [1, 2]"
 
-pytestmark = pytest.mark.xdist_group("resume")  # one worker, so that the run they share is made once
-
 
 @pytest.fixture(scope="module")
 def definition(written):

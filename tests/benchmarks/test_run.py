@@ -12,8 +12,6 @@ from benchmarks.runner.records import Manifest, Trial
 from benchmarks.runner.storage import read_json, read_run
 from tests.benchmarks.command_line import COMMAND, ORACLE, benchmarks, environment
 
-pytestmark = pytest.mark.xdist_group("run")  # one worker, so that the run they share is made once
-
 
 @pytest.fixture(scope="module")
 def finished(written, tmp_path_factory):

@@ -14,7 +14,7 @@ from backends.contract import Steps
 from benchmarks.equivalence import BOUNDS, Trajectory, compare, difference, verdict
 from tests.conformance.problems import MODELS, any_models, recurrent_models
 
-EXAMPLES = int(os.environ.get("EXAMPLES", "12"))  # of models drawn by hypothesis
+EXAMPLES = int(os.environ.get("EXAMPLES", "6"))  # of models drawn by hypothesis
 
 
 def oracle_of(problem, dtype):
@@ -61,7 +61,10 @@ def test_flow_equals_the_oracle(backend, problem, dtype):
         assert difference(mine[name], norms) <= BOUNDS[dtype]["gradients"], name
 
 
-@pytest.mark.parametrize("there", [True, False], ids=["from the oracle", "to the oracle"])
+FROM, TO = (pytest.param(True, id="from the oracle"), pytest.param(False, id="to the oracle", marks=pytest.mark.slow))
+
+
+@pytest.mark.parametrize("there", [FROM, TO])
 def test_a_model_goes_on_in_another_framework(backend, later, dtype, there):
     """Weights, moments and step count travel: half of the steps here, half there, is all of them anywhere."""
     steps, whole = later.steps(60), oracle_of(later, dtype)
@@ -81,6 +84,7 @@ def test_a_model_goes_on_in_another_framework(backend, later, dtype, there):
             assert difference(getattr(mine, part)[name], value) <= bound, f"{part} {name}"
 
 
+@pytest.mark.slow
 def test_a_snapshot_is_a_point_to_return_to(backend, later, dtype):
     """Early stopping returns to the best weights; before the first step there is one too."""
     steps, model = later.steps(5), later.build(backend, dtype)
@@ -91,6 +95,7 @@ def test_a_snapshot_is_a_point_to_return_to(backend, later, dtype):
     np.testing.assert_array_equal(model.train(steps), once)
 
 
+@pytest.mark.slow
 def test_without_masks_nothing_is_dropped(backend, dtype):
     """In training too: the objective of a step is then that of the prediction."""
     problem = MODELS["lstm, masked"]
@@ -123,6 +128,7 @@ def test_works_in_the_dtype_asked_for(backend, simple, dtype):
     assert {array.dtype.name for array in arrays} == {dtype}
 
 
+@pytest.mark.slow
 def test_training_in_pieces_is_training_at_once(backend, simple, dtype):
     """The harness times the first step apart: that must not change what is learnt."""
     steps = simple.steps(6)

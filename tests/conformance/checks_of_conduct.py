@@ -40,6 +40,7 @@ def test_looking_changes_nothing(backend, simple, dtype):
     np.testing.assert_array_equal(watched.predict(x), left_alone.predict(x))
 
 
+@pytest.mark.slow
 def test_views_may_be_strided_and_read_only(backend, simple, dtype):
     """Windows come as read-only views into one array."""
     series = np.random.default_rng(3).normal(size=(simple.rows + simple.window - 1, simple.features)).astype(dtype)
@@ -71,6 +72,7 @@ def test_native_mode_follows_its_seed(backend, simple, dtype):
     np.testing.assert_array_equal(losses, same.train(simple.native_steps(200)))
 
 
+@pytest.mark.slow
 def test_native_mode_drops_out_by_itself(backend, dtype):
     """In training alone: a prediction repeats, a step does not, and the seed decides."""
     if isinstance(backend, reference.ReferenceBackend):

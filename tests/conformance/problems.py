@@ -80,7 +80,7 @@ FIRST = {
 }
 LATER = {
     **{cell: standard(cell) for cell in CELLS if cell not in FIRST},
-    **{f"{cell}, both directions": stack(Recurrent(cell, 5, bidirectional=True), Dense(2)) for cell in CELLS},
+    **{f"{cell}, both directions": stack(Recurrent(cell, 5, bidirectional=True), Dense(2)) for cell in CELLS[:3]},
     **{f"{cell}, masked": masked(cell) for cell in CELLS},
     "input dropout alone": stack(Recurrent("lstm", 5, dropout=0.4), Dense(2)),
     "rmlp of one output": Problem(ModelSpec((Recurrent("rmlp", 1),)), horizon=1),
@@ -102,8 +102,8 @@ LATER = {
     "penalty": stack(Recurrent("lstm", 5), Dense(2), objective=Objective(l2=0.02, l2_on=("0.kernel", "1.kernel"))),
 }
 MODELS = FIRST | LATER
-# What a quick look tries: a fused and a written cell, masks, a convolution, every kind of training.
-QUICK = ("gru", "lstm", "lstm, masked", "rmlp", "convolution", "huber loss, clipped", "penalty")
+# What a quick look tries: a fused and a written cell, masks, a convolution, a loss, clipping and a penalty.
+QUICK = ("gru", "lstm, masked", "rmlp", "convolution", "huber loss, clipped", "penalty")
 
 
 @st.composite
