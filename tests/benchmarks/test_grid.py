@@ -83,6 +83,7 @@ def test_both_commands_take_it_and_say_what_is_wrong(command, words, message, wr
 
 
 @pytest.mark.skipif(len(available_cores()) < 2, reason="an axis of threads takes two cores")
+@pytest.mark.slow
 def test_threads_and_dtype_are_axes_from_the_definition_to_the_record(written, tmp_path):
     """Each case has its own cores, the environment to match, and a label that names its values."""
     text = ORACLE.replace("batch = 16", 'batch = 16\nthreads = [1, 2]\ndtype = ["float32", "float64"]')

@@ -102,8 +102,8 @@ LATER = {
     "penalty": stack(Recurrent("lstm", 5), Dense(2), objective=Objective(l2=0.02, l2_on=("0.kernel", "1.kernel"))),
 }
 MODELS = FIRST | LATER
-# What a quick look tries: a fused and a written cell, masks, a convolution, a loss, clipping and a penalty.
-QUICK = ("gru", "lstm, masked", "rmlp", "convolution", "huber loss, clipped", "penalty")
+# What a quick look tries: a fused and a written cell, masks, a convolution, a loss and clipping.
+QUICK = ("gru", "lstm, masked", "convolution", "huber loss, clipped")
 
 
 @st.composite
