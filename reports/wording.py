@@ -23,7 +23,9 @@ def backend_name(backend: str) -> str:
 
 def case_name(case: Case) -> str:
     """The case's label with the cell spelt as it is spoken of: "GRU, units 64"."""
-    return case.cell.upper() + case.label[len(case.cell) :] if case.label.startswith(case.cell) else case.label
+    if case.units is None or not case.label.startswith(case.cell):  # a model with a name of its own
+        return case.label
+    return case.cell.upper() + case.label[len(case.cell) :]
 
 
 def significant(value: float, digits: int = 3) -> str:
