@@ -148,6 +148,10 @@ def _against(group: Group, reference: Group) -> Comparison:
     if not rounds:
         return Comparison(group.backend, reference.backend, (f"no seed has finished here and in {name}",))
     for seed in rounds:
+        mine, theirs = (len(side.outcomes[seed].train_losses) for side in (group, reference))
+        if mine != theirs:  # patience ended them apart
+            reason = f"with seed {seed} it trained {mine} epochs and {name} {theirs}"
+            return Comparison(group.backend, reference.backend, (reason,))
         unequal = _unequal(group.outcomes[seed], reference.outcomes[seed])
         if unequal:
             reason = f"{listed(unequal)} of seed {seed} were not those of {name}"

@@ -7,6 +7,7 @@ from synthetic_run import change, fail
 import reports
 from benchmarks.runner.storage import RecordError
 from reports import evidence
+from reports.comparison import compare
 from reports.figures.learning import losses
 from reports.run import Run
 
@@ -28,6 +29,16 @@ def test_it_is_reported_with_the_most_epochs_it_could_have_had(run_of, records):
     folder = run_of(manifest, certificate, [stopped(trial, 3 + trial.plan.seed, 2) for trial in trials])
     text = reports.write(folder).markdown.read_text("utf-8")
     assert "ver a whole training of at most 6 epochs" in text
+
+
+def test_trainings_that_patience_ended_apart_have_no_ratio(records):
+    """Their times are those of unequal work."""
+    manifest, certificate, trials = records
+    early = [stopped(t, 4 if t.plan.backend == "flax" else 5, 2) for t in trials]
+    (case,) = manifest.cases
+    found = compare(Run(manifest, certificate, tuple(early)))[case.label].backends["flax"]
+    assert found.reasons == (f"with seed {trials[0].plan.seed} it trained 4 epochs and PyTorch 5",)
+    assert not found.mine
 
 
 def test_every_trial_says_which_epoch_it_kept(records):
