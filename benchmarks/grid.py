@@ -83,6 +83,8 @@ def narrow(tables: Tables, only: Mapping[str, Sequence[str]]) -> None:
             models[:] = [model for model in models if _called(model) in kept]
         else:
             _narrow_axis(variants(tables), name, words)
+            if isinstance(tables["model"], list):  # a model that has the axis and none of these values
+                tables["model"][:] = [model for model in tables["model"] if [] not in model.values()]
 
 
 def _narrow_axis(models: list[dict[str, Table]], name: str, words: Sequence[str]) -> None:
@@ -124,7 +126,8 @@ def _nearest(values: Sequence[object], word: str) -> str:
 
 
 def _called(model: Table) -> str:
-    return str(model.get("name") or model.get("cell", ""))
+    called = model.get("name") or model.get("cell", "")
+    return "/".join(map(str, called)) if isinstance(called, list) else str(called)
 
 
 def _label(point: dict[str, Table], places: Sequence[Axis]) -> str:

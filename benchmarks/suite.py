@@ -182,7 +182,7 @@ def _check(kind: type[Checked], settings: Table, where: str, others: dict[str, A
 
 def _sentence(error: ErrorDetails, known: list[str]) -> str:
     """A validation error in our words; a validator's own message is a clause already."""
-    setting = ".".join(str(part) for part in error["loc"] if part not in ("int", "float", "str"))
+    setting = ".".join(str(part) for part in error["loc"] if part not in ("int", "float", "str", "constrained-int"))
     if error["type"] == "missing":
         return f"{setting} is missing; {', '.join(known)} can stand here"
     if error["type"] in ("union_tag_invalid", "union_tag_not_found"):

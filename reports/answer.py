@@ -55,7 +55,8 @@ def answer(run: Run, comparisons: Comparisons) -> Answer:
 def _case(run: Run, case: Case, comparison: CaseComparison) -> CaseAnswer:
     groups = [group for group in run.select(case, run.mode) if group.outcomes]
     if not groups:
-        return CaseAnswer(case_name(case), "No trial ended well.", "")
+        tried = any(trial.plan.case == case.label for trial in run.trials)
+        return CaseAnswer(case_name(case), "No trial ended well." if tried else "No trial has finished yet.", "")
     (speed, *slower), (forecast, *others) = _speed(case, comparison), _forecasts(run, groups, comparison)
     lead, more = ([sentence(part) for part in parts] for parts in ((speed, forecast), (*slower, *others)))
     return CaseAnswer(case_name(case), " ".join(lead), " ".join(more))
@@ -63,7 +64,7 @@ def _case(run: Run, case: Case, comparison: CaseComparison) -> CaseAnswer:
 
 def _speed(case: Case, comparison: CaseComparison) -> list[str]:
     """At least one sentence: who is faster, or why nobody can tell."""
-    model = f"this {case.cell.upper()}"
+    model = f"this {case.cell.upper()}" if case.units is not None else f"'{case.label}'"
     told = []
     if not comparison.backends:
         told.append("Native models differ, so this run makes no statement about speed")

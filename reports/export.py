@@ -64,7 +64,9 @@ def trials(run: Run) -> Iterator[Row]:
             "state": "missing" if trial is None else "failed" if trial.outcome is None else "finished",
             "failure": trial.failure if trial else None,
             "wall_seconds": trial.seconds if trial else None,
-            **case.model_dump(exclude={"label"}),
+            **case.model_dump(exclude={"label", "architecture", "course"}),
+            "architecture": " → ".join(case.architecture),
+            "course": "; ".join(case.course),
             "series": run.data(case).series,
             "unit": run.data(case).unit,
             **_place(run, trial),
@@ -99,6 +101,8 @@ def _figures(run: Run, case: Case, outcome: Outcome) -> Row:
         "kernel": outcome.kernel,
         **outcome.scores.model_dump(),
         "first_loss": outcome.first_loss,
+        "epochs_trained": len(outcome.train_losses),
+        "best_epoch": outcome.best_epoch,
         "import_seconds": times.import_framework,
         "build_seconds": times.build,
         "first_step_seconds": times.first_step,
@@ -117,7 +121,9 @@ def _figures(run: Run, case: Case, outcome: Outcome) -> Row:
         "lowest_megahertz": lowest,
         "highest_megahertz": highest,
         "product_operations_per_second": outcome.product.rate if outcome.product else None,
-        **outcome.model_dump(include={"windows_digest", "order_digest", "initial_digest", "final_digest"}),
+        **outcome.model_dump(
+            include={"windows_digest", "order_digest", "masks_digest", "initial_digest", "final_digest"}
+        ),
     }
 
 

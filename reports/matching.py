@@ -42,10 +42,11 @@ class Match:
     def apart(self) -> Iterator[str]:
         """The settings that make them two questions, a clause each: "other epochs, 30 and 60"."""
         if self.first and self.second:
+            older = not (self.first.architecture and self.second.architecture)
             for name in SETTINGS:
                 one, other = getattr(self.first, name), getattr(self.second, name)
-                if one != other and ((one and other) or name not in LATER):
-                    yield f"other {name}, {one} and {other}"
+                if one != other and not (older and name in LATER):
+                    yield f"other {name}, {_shown(one)} and {_shown(other)}"
 
 
 def match(first: Run, second: Run) -> tuple[Match, ...]:
@@ -126,11 +127,14 @@ def _flat(table: dict[str, object], prefix: str = "") -> Iterator[tuple[str, obj
     for name, value in table.items():
         if isinstance(value, dict):
             yield from _flat(value, f"{prefix}{name}.")
+        elif isinstance(value, list) and value and all(isinstance(entry, dict) for entry in value):
+            for place, entry in enumerate(value, start=1):  # models, or the layers of one
+                yield from _flat(entry, f"{prefix}{name}.{entry.get('name', place)}.")
         else:
             yield f"{prefix}{name}", value
 
 
 def _shown(value: object) -> str:
     if isinstance(value, list | tuple):
-        return ", ".join(map(str, value))
+        return "; ".join(map(str, value)) or "none"
     return "not set" if value is None else str(value)

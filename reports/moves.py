@@ -109,6 +109,7 @@ def _asked(point: Point) -> tuple[object, ...]:
     """What a figure hangs on besides the code and the versions, whose effect a history is there to show."""
     case, environment = point.group.case, point.past.run.manifest.environment
     hosts = frozenset(outcome.host for outcome in point.group.outcomes.values())
-    model = (case.cell, case.units, case.layers, case.shape_parameters, case.dtype, point.past.run.data(case).digest)
+    sizes = (case.cell, case.units, case.layers, case.architecture, case.shape_parameters)
+    model = (*sizes, case.window, case.horizon, case.dtype, point.past.run.data(case).digest)
     training = (case.epochs, case.batch, case.learning_rate, case.course, case.threads)
     return (hosts, environment.processor, environment.gpu, len(environment.cores), model, training)

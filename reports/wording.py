@@ -23,7 +23,7 @@ def backend_name(backend: str) -> str:
 
 def case_name(case: Case) -> str:
     """The case's label with the cell spelt as it is spoken of: "GRU, units 64"."""
-    if case.units is None or not case.label.startswith(case.cell):  # a model with a name of its own
+    if case.units is None or case.label.split(",")[0] != case.cell:  # a model with a name of its own
         return case.label
     return case.cell.upper() + case.label[len(case.cell) :]
 

@@ -7,7 +7,7 @@ from benchmarks.commands import Subparsers, options
 from benchmarks.commands.finding import find_run
 from benchmarks.commands.json_lines import emit
 from benchmarks.errors import UserError, one_of
-from benchmarks.runner import handover, resumption, snapshots
+from benchmarks.runner import handover, snapshots
 from benchmarks.runner.storage import read_run, write_bytes
 
 NAME = "export"
@@ -49,7 +49,6 @@ def execute(arguments: argparse.Namespace) -> int:
 
 def _weights(folder: Path, to: Path) -> tuple[Path, ...]:
     """One .npz a finished trial, its arrays under their canonical names."""
-    benchmark, _ = resumption.restore(folder)
     _, _, trials = read_run(folder)
     written = []
     for trial in trials:
@@ -58,6 +57,8 @@ def _weights(folder: Path, to: Path) -> tuple[Path, ...]:
         plan = trial.plan
         name = f"{plan.case}-{plan.backend}-{plan.mode}-seed{plan.seed}.npz".replace(" ", "-").replace(",", "")
         path = to / "weights" / name.replace("/", "-")
-        write_bytes(path, snapshots.weights_to_bytes(handover.read_weights(folder, benchmark, trial)))
+        if path in written:  # two models whose names differ in what a file's name may not have
+            path = path.with_name(f"{path.stem}-{plan.key}.npz")
+        write_bytes(path, snapshots.weights_to_bytes(handover.read_weights(folder, trial)))
         written.append(path)
     return tuple(written)

@@ -1,6 +1,6 @@
 """One trial on the host that this process runs on: a worker started, watched, and its answer made a record."""
 
-from benchmarks.runner import environment, process
+from benchmarks.runner import digests, environment, process
 from benchmarks.runner.conditions import Conditions
 from benchmarks.runner.jobs import Job, TrialJob
 from benchmarks.runner.records import Limits, Plan, Record, Trial
@@ -42,4 +42,5 @@ def attempt(task: Task, conditions: Conditions) -> Trial:
         seconds=ended.seconds,
         environment=found,
         trained=answer.trained,
+        trained_digest=None if answer.trained is None else digests.of_bytes(answer.trained),
     )

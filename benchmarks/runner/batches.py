@@ -39,7 +39,7 @@ class Schedule:
     def rates(self, epoch: int, steps: int) -> Array:
         """Of one epoch's steps, (steps,) float64."""
         if self.kind == "cosine":
-            done = (epoch * steps + np.arange(steps)) / (self.epochs * steps)
+            done = np.minimum((epoch * steps + np.arange(steps)) / (self.epochs * steps), 1.0)
             return self.rate * (1 + np.cos(np.pi * done)) / 2
         falls = epoch // self.every if self.kind == "step" else 0
         return np.full(steps, self.rate * self.factor**falls)

@@ -24,6 +24,11 @@ def of_weights(weights: Mapping[str, np.ndarray]) -> str:
     return digest.hexdigest()
 
 
+def of_bytes(content: bytes) -> str:
+    """Of a file's content."""
+    return hashlib.sha256(content).hexdigest()
+
+
 def of_texts(texts: Iterable[str]) -> str:
     """Of lines of text, other digests say."""
     return hashlib.sha256("\n".join(texts).encode()).hexdigest()

@@ -50,7 +50,7 @@ def go_on(job: HandoverJob) -> Handed:
 
 def cross(folder: Path, benchmark: Benchmark, found: Trial, to: str, epochs: int) -> Crossing:
     """Let a trial's model go on in its own framework and in `to`. Raises UserError where one of them cannot."""
-    path = _checked(folder, benchmark, found)
+    path = _checked(folder, found)
     own, other = (_handed(benchmark, found, path, backend, epochs) for backend in (found.plan.backend, to))
     return Crossing(
         trial=found,
@@ -62,24 +62,23 @@ def cross(folder: Path, benchmark: Benchmark, found: Trial, to: str, epochs: int
     )
 
 
-def read_weights(folder: Path, benchmark: Benchmark, found: Trial) -> dict[str, Array]:
+def read_weights(folder: Path, found: Trial) -> dict[str, Array]:
     """A trial's trained weights, canonical."""
-    return dict(snapshots.from_bytes(_checked(folder, benchmark, found).read_bytes()).weights)
+    return dict(snapshots.from_bytes(_checked(folder, found).read_bytes()).weights)
 
 
-def _checked(folder: Path, benchmark: Benchmark, found: Trial) -> Path:
+def _checked(folder: Path, found: Trial) -> Path:
     """The file of a trial's weights, once it is known to be what the record speaks of."""
     path = weights_path(folder, found.plan)
     if not path.is_file():
         raise UserError(f"{path} does not exist: the run kept no weights; run the benchmark again to have them")
     try:
-        weights = snapshots.from_bytes(path.read_bytes()).weights
+        content = path.read_bytes()
+        snapshots.from_bytes(content)
     except (OSError, ValueError) as error:
         raise RecordError(f"{path} is damaged: {error}; run the benchmark again.") from None
-    dtype = benchmark.cases[found.plan.case].training.dtype
-    digest = digests.of_weights({name: value.astype(dtype) for name, value in weights.items()})
-    if found.outcome is None or digest != found.outcome.final_digest:
-        raise RecordError(f"{path} does not hold the weights of its record; run the benchmark again.")
+    if digests.of_bytes(content) != found.trained_digest:
+        raise RecordError(f"{path} was changed and does not hold the weights of its record; run the benchmark again.")
     return path
 
 

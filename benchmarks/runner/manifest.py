@@ -55,6 +55,8 @@ def _require_fit(name: str, label: str, case: CaseSettings, windows: datasets.Wi
         shapes, outputs = model.shapes(features, window), model.outputs(features, window)
     except ModelError as problem:
         raise UserError(f"{name}: the model of '{label}': {problem}") from None
+    if not shapes:
+        raise UserError(f"{name}: the model of '{label}' has nothing to learn; a dense layer at its end would do")
     if outputs != train.y.shape[1]:
         raise UserError(
             f"{name}: the model of '{label}' has {outputs} outputs and its windows {train.y.shape[1]}; "

@@ -1,6 +1,7 @@
 """A training as it stands, as a file: what one framework learnt, for another to go on with."""
 
 import io
+import zlib
 from collections.abc import Mapping
 from zipfile import BadZipFile
 
@@ -23,8 +24,8 @@ def from_bytes(stored: bytes) -> Snapshot:
     """Raises ValueError for what `to_bytes` did not make."""
     try:
         return _read(stored)
-    except (BadZipFile, EOFError, KeyError) as error:
-        raise ValueError(str(error)) from None
+    except (BadZipFile, zlib.error, EOFError, KeyError, ValueError, TypeError, RuntimeError, AttributeError):
+        raise ValueError("it holds no training that a run has kept") from None
 
 
 def _read(stored: bytes) -> Snapshot:

@@ -6,7 +6,7 @@ import psutil
 from pydantic import Field
 
 from benchmarks.runner.records import Limits, Mode
-from benchmarks.settings.base import Amount, Settings
+from benchmarks.settings.base import Amount, Flag, Settings
 
 Seeds = Annotated[tuple[Annotated[int, Field(ge=0, lt=2**32, strict=True)], ...], Field(min_length=1)]
 
@@ -20,7 +20,7 @@ class Header(Settings):
     modes: Annotated[tuple[Mode, ...], Field(min_length=1)] = ("matched",)
     seeds: Seeds = (1,)
     native_seeds: Seeds | None = None  # None: the same as seeds
-    gradient_flow: bool = False  # measure how far back gradients reach, before and after training
+    gradient_flow: Flag = False  # measure how far back gradients reach, before and after training
     time_limit: Amount = 3600  # seconds that a trial may take
     memory_limit: Amount | None = None  # GiB that it may; None: nine tenths of the machine's
 

@@ -7,14 +7,14 @@ from pydantic import Field, model_validator
 from backends.layers import Activation, Conv1D, Dense, Dropout, Flatten, Layer, Repeat
 from backends.model import ModelSpec
 from backends.recurrent import Cell, Recurrent
-from benchmarks.settings.base import Count, Rate, Settings
+from benchmarks.settings.base import Count, Flag, Rate, Settings
 
 
 class DenseSettings(Settings):
     kind: Literal["dense"]
     units: Count | None = None  # None: as many as there are outputs
     activation: Activation = "linear"
-    each_step: bool = False
+    each_step: Flag = False
 
     def layer(self, outputs: int) -> Layer:
         return Dense(self.units or outputs, self.activation, self.each_step)
@@ -34,8 +34,8 @@ class RecurrentSettings(Settings):
     kind: Literal["recurrent"]
     cell: Cell
     units: Count | None = None  # None: as many as there are outputs
-    sequences: bool = False
-    bidirectional: bool = False
+    sequences: Flag = False
+    bidirectional: Flag = False
     dropout: Rate = 0.0
     recurrent_dropout: Rate = 0.0
     hidden: tuple[Count, ...] = (32, 8)  # cell "rmlp"
@@ -85,7 +85,7 @@ class ModelSettings(Settings):
     cell: Cell | None = None
     units: Count | None = None
     layers: Count = 1
-    bidirectional: bool = False
+    bidirectional: Flag = False
     dropout: Rate = 0.0  # after each recurrent layer
     input_dropout: Rate = 0.0  # of each recurrent layer, one mask a sequence
     recurrent_dropout: Rate = 0.0  # of each recurrent layer's state, one mask a sequence
@@ -102,6 +102,8 @@ class ModelSettings(Settings):
             raise ValueError(f"a stack names its layers itself; leave {', '.join(strange)} out, or the stack")
         if self.stack is not None and self.name is None:
             raise ValueError('a stack needs a name, as in name = "CNN"')
+        if self.name is not None and ("," in self.name or not self.name.isprintable()):
+            raise ValueError(f"name = {self.name!r} has a comma or unprintable characters, which no label can carry")
         if self.cell == "rmlp":
             raise ValueError('rmlp is its own head; write a stack, [{kind = "recurrent", cell = "rmlp"}]')
         return self

@@ -1,8 +1,8 @@
 """[training]: the objective, the optimizer and the course of a training."""
 
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import model_validator
+from pydantic import Field, model_validator
 
 from backends.contract import Adam, Dtype, Loss, Objective
 from benchmarks.runner.batches import Schedule
@@ -17,7 +17,7 @@ class TrainingSettings(Settings):
     learning_rate: Amount = 1e-3
     schedule: Literal["constant", "step", "cosine"] = "constant"  # of the learning rate
     step_epochs: Count | None = None  # schedule "step": every so many epochs ...
-    step_factor: Amount | None = None  # ... the rate is multiplied by this
+    step_factor: Annotated[Amount, Field(le=1)] | None = None  # ... the rate is multiplied by this
     loss: Loss = "mse"
     l2: Amount | None = None  # times the sum of squares of `l2_on`, added to the loss (Keras' regularizers)
     l2_on: tuple[str, ...] = ()  # parameters, as in "0.kernel"
@@ -36,6 +36,8 @@ class TrainingSettings(Settings):
             raise ValueError('step_epochs and step_factor belong to schedule = "step"; leave them out, or it in')
         if (self.l2 is None) == bool(self.l2_on):
             raise ValueError('l2 needs l2_on, and l2_on needs l2, as in l2 = 0.01, l2_on = ["0.kernel"]')
+        if len(set(self.l2_on)) < len(self.l2_on):
+            raise ValueError(f"l2_on = {list(self.l2_on)} names a parameter twice; each may stand once")
         return self
 
     def batch_of(self, rows: int) -> int:
@@ -55,6 +57,7 @@ class TrainingSettings(Settings):
     def course(self) -> tuple[str, ...]:
         """What is not plain Adam on the mean squared error, in words."""
         falls = f"learning rate times {self.step_factor:g} every {self.step_epochs} epochs" if self.step_factor else ""
+        epochs = "epoch" if self.patience == 1 else "epochs"
         told = {
             f"loss {self.loss}": self.loss != "mse",
             f"L2 {self.l2} on {', '.join(self.l2_on)}": self.l2,
@@ -62,7 +65,7 @@ class TrainingSettings(Settings):
             f"gradients clipped to norm {self.clip_norm}": self.clip_norm,
             "learning rate along a cosine": self.schedule == "cosine",
             falls: falls,
-            f"stops after {self.patience} epochs without a better validation loss": self.patience,
+            f"stops after {self.patience} {epochs} without a better validation loss": self.patience,
             "full batches": self.batch == "full",
         }
         return tuple(words for words, so in told.items() if so)

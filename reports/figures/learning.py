@@ -77,9 +77,9 @@ def _band(axes: Axes, group: Group, kind: str, style: dict[str, Any]) -> None:
     curves = _curves(group, kind)
     if not curves:
         return
-    shortest = min(map(len, curves))
-    values = np.array([one[:shortest] for one in curves])  # (seeds, epochs)
-    epochs = np.arange(1, shortest + 1)
+    longest = max(map(len, curves))  # a seed that patience ended early stays where it ended
+    values = np.array([[*one, *[one[-1]] * (longest - len(one))] for one in curves])  # (seeds, epochs)
+    epochs = np.arange(1, longest + 1)
     axes.plot(epochs, np.median(values, axis=0), **style)
     if len(curves) > 1:
         low, high = values.min(axis=0), values.max(axis=0)

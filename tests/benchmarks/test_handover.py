@@ -46,15 +46,20 @@ def test_a_pytorch_model_goes_on_in_flax_as_if_nothing_had_happened(run, tmp_pat
     assert 0 < max(crossed["forecast"], crossed["losses"], crossed["later"]) <= 1e-10
 
 
-def test_weights_that_were_changed_are_not_passed_on(copied):
+def test_weights_or_moments_that_were_changed_are_not_passed_on(copied):
     path = weights_path(copied, trial(copied).plan)
     with np.load(path) as stored:
         arrays = dict(stored)
-    arrays["weights/1.bias"] = arrays["weights/1.bias"] + 1e-9
+    arrays["first/1.bias"] = arrays["first/1.bias"] + 1e-9
     np.savez(path, **arrays)
     done = benchmarks("handover", copied, "--to", "reference", cwd=copied)
     assert done.returncode == 2
     assert "does not hold the weights of its record" in done.stderr
+
+
+def another_array(path):
+    with path.open("wb") as file:
+        np.save(file, np.zeros(3))
 
 
 @pytest.mark.parametrize(
@@ -62,8 +67,10 @@ def test_weights_that_were_changed_are_not_passed_on(copied):
     [
         (lambda path: path.unlink(), "the run kept no weights"),
         (lambda path: path.write_bytes(path.read_bytes()[:99]), "is damaged"),
+        (lambda path: path.write_text("weights"), "is damaged: it holds no training"),
+        (another_array, "is damaged: it holds no training"),
     ],
-    ids=["missing", "truncated"],
+    ids=["missing", "truncated", "text", "another array"],
 )
 def test_weights_that_cannot_be_read_are_named(copied, damage, message):
     damage(weights_path(copied, trial(copied).plan))

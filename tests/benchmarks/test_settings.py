@@ -79,6 +79,9 @@ stack = [{kind = "flatten"}, {kind = "dense"}]
     assert list(suite.read(path).cases) == [*recurrent, "dense"]
     assert list(suite.read(path, only={"model.units": ["4"]}).cases) == ["lstm, units 4", "gru, units 4", "dense"]
     assert list(suite.read(path, only={"model": ["dense"]}).cases) == ["dense"]
+    second = several.replace("units = [2, 4]", 'units = [2, 4]\n\n[[model]]\nname = "b"\ncell = "rnn"\nunits = [3, 5]')
+    narrowed = suite.read(str(written(second)), only={"model.units": ["3"]})
+    assert list(narrowed.cases) == ["b, units 3", "dense"]  # the first has no such value and is left out
     with pytest.raises(UserError, match=r"model=dens: .* did you mean 'dense'"):
         suite.read(path, only={"model": ["dens"]})
 
@@ -91,6 +94,9 @@ MODELS = {
     "an unknown kind": ('name = "x"\nstack = [{kind = "conv2d"}]', "conv1d"),
     "a setting of another kind": ('name = "x"\nstack = [{kind = "flatten", units = 3}]', "there is no setting .*units"),
     "a dropout of one": (f"{PRESET}\ndropout = 1.0", r"dropout = 1.0: it should be less than 1"),
+    "a comma in a name": (f'{PRESET}\nname = "a, b"', "has a comma"),
+    "a line break in a name": (f'{PRESET}\nname = "a\\nb"', "unprintable"),
+    "a word for a truth value": (f'{PRESET}\nbidirectional = "yes"', "bidirectional = .*boolean"),
     "an unknown cell": ('cell = "gruu"\nunits = 4', 'cell = "gruu"'),
     "the perceptron as a preset": ('cell = "rmlp"\nunits = 4', "write a stack"),
 }
@@ -114,6 +120,7 @@ UNFIT = {
         "",
         r"layer 0 \(dense 1\): it gets a sequence of .* each_step=True would do",
     ),
+    "nothing to learn": ('name = "x"\nstack = [{kind = "flatten"}]', "", "the model of 'x' has nothing to learn"),
     "another number of outputs": (
         'name = "x"\nstack = [{kind = "flatten"}, {kind = "dense", units = 5}]',
         "",
@@ -141,6 +148,8 @@ TRAININGS = {
     "a penalty without parameters": ("l2 = 0.1", "l2 needs l2_on"),
     "parameters without a penalty": ('l2_on = ["0.kernel"]', "l2_on needs l2"),
     "an unknown loss": ('loss = "rmse"', 'loss = "rmse"'),
+    "a rate that grows": ('schedule = "step"\nstep_epochs = 1\nstep_factor = 1e300', "less than or equal to 1"),
+    "a parameter twice": ('l2 = 0.1\nl2_on = ["0.kernel", "0.kernel"]', "names a parameter twice"),
     "no patience": ("patience = 0", "patience = 0"),
 }
 

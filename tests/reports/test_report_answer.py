@@ -127,7 +127,7 @@ def test_a_run_under_way_says_how_far_it_is(records):
 
 def test_nothing_finished_is_no_error(records):
     manifest, certificate, _ = records
-    assert told(manifest, certificate, ()).cases[0].lead == "No trial ended well."
+    assert told(manifest, certificate, ()).cases[0].lead == "No trial has finished yet."
 
 
 def test_failed_trials_are_counted(records):

@@ -77,5 +77,6 @@ class Trial(Record):
     log: str = ""  # the end of a failed worker's error output
     killed: bool = False  # from outside, which says nothing about the model: a resumed run tries again
     seconds: float | None = None  # wall time of the whole process
+    trained_digest: str | None = None  # of the file of its weights and moments; None: none was kept
     trained: bytes | None = Field(default=None, exclude=True, repr=False)  # see snapshots; stored beside the record
     environment: Environment | None = None  # of the host it ran on
