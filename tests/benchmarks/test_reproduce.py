@@ -77,6 +77,7 @@ def test_a_sample_is_spread_over_models(copied):
     assert [(plan.case, plan.seed) for plan in read_run(repetition(copied))[0].trials] == [("gru", 1), ("lstm", 1)]
 
 
+@pytest.mark.slow
 def test_a_cut_repetition_is_resumed_to_its_verdict(copied):
     assert reproduce(copied, "--seeds", "2").returncode == 0
     folder = repetition(copied)

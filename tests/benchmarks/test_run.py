@@ -51,6 +51,7 @@ def test_a_rounds_trials_used_the_same_numbers(finished):
     assert one.outcome.scores.mse == pytest.approx(other.outcome.scores.mse, rel=1e-3)
 
 
+@pytest.mark.slow
 def test_the_same_command_gives_the_same_bits(finished, written, tmp_path):
     """Another run of one of the trials: losses, weights and predictions, bit for bit."""
     done = benchmarks("run", written(), "--backends", "flax", "--results", tmp_path, cwd=tmp_path)
