@@ -46,7 +46,7 @@ def worker_variables(threads: int) -> dict[str, str]:
     """What every worker gets: the same number of threads whoever asks for it, and no private settings.
 
     What the user has set besides for a framework or its threads goes along and so into the records: a wait policy of
-    OpenMP can make PyTorch ten times slower.
+    OpenMP can make PyTorch several times slower.
     """
     pools = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "NPROC")
     return {

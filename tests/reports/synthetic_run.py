@@ -184,20 +184,9 @@ def check(backend, case, dtype, failure=None):
     )
 
 
-def records(
-    *,
-    backends=("pytorch", "keras", "flax"),
-    cells=("lstm", "gru"),
-    modes=("matched", "native"),
-    seeds=(1, 2, 3),
-    epochs=30,
-    horizon=1,
-    units=(50,),
-    weeks=338,
-    title="Weekly CO2 at Mauna Loa",
-):
-    """(manifest, certificate, trials) of a run in which everything went well."""
-    cases = tuple(
+def cases_of(cells, units, horizon, epochs):
+    """A case for each cell and width."""
+    return tuple(
         Case(
             label=cell if len(units) == 1 else f"{cell}, units {width}",
             cell=cell,
@@ -217,11 +206,32 @@ def records(
         for cell in cells
         for width in units
     )
+
+
+def plans_of(cases, seeds, modes, backends):
+    """Round by round, in the order of execution."""
     order = [(case.label, seed, mode, name) for case in cases for seed in seeds for mode in modes for name in backends]
-    plans = tuple(
+    return tuple(
         Plan(key=digest(*what)[:16], case=what[0], backend=what[3], mode=what[2], seed=what[1], place=place)
         for place, what in enumerate(order)
     )
+
+
+def records(
+    *,
+    backends=("pytorch", "keras", "flax"),
+    cells=("lstm", "gru"),
+    modes=("matched", "native"),
+    seeds=(1, 2, 3),
+    epochs=30,
+    horizon=1,
+    units=(50,),
+    weeks=338,
+    title="Weekly CO2 at Mauna Loa",
+):
+    """(manifest, certificate, trials) of a run in which everything went well."""
+    cases = cases_of(cells, units, horizon, epochs)
+    plans = plans_of(cases, seeds, modes, backends)
     manifest = Manifest(
         benchmark="co2",
         title=title,
