@@ -4,20 +4,18 @@ Matched trials of one case and seed share their digests and nearly their forecas
 `records` gives the records, `store` writes them; a test changes what it wants in between with `model_copy`.
 """
 
-import hashlib
 from datetime import date, timedelta
 from pathlib import Path
 
 import numpy as np
-from synthetic_machine import step_operations, trial_of
+from synthetic_certificate import check
+from synthetic_machine import PACE, digest, environment, step_operations, trial_of
 
 from benchmarks.runner.records import (
     Baseline,
     Case,
     Certificate,
-    Check,
     Data,
-    Environment,
     Manifest,
     Outcome,
     Plan,
@@ -27,22 +25,7 @@ from benchmarks.runner.records import (
 from benchmarks.runner.storage import write_json
 
 GATES = {"lstm": 4, "gru": 3, "rnn": 1}
-BOUNDS = {
-    "float64": {"outputs": 1e-12, "gradients": 1e-10, "losses": 1e-10, "weights": 1e-10},
-    "float32": {"outputs": 1e-3, "gradients": 1e-3, "losses": 1e-3, "weights": 1e-3},
-}
-PACE = {  # seconds: the first step, an epoch of an lstm, of a gru
-    "pytorch": (0.021, 0.070, 0.140, "mkldnn_rnn_layer"),
-    "keras": (1.90, 0.130, 0.157, "XLA while"),
-    "keras-jax": (1.10, 0.061, 0.049, "XLA while"),
-    "keras-torch": (0.050, 0.259, 0.251, "aten loop"),
-    "flax": (0.82, 0.055, 0.047, "XLA while"),
-}
 FIRST_TARGET = date(1995, 7, 8)
-
-
-def digest(*parts):
-    return hashlib.sha256(repr(parts).encode()).hexdigest()
 
 
 def truth(weeks, horizon):
@@ -144,43 +127,6 @@ def outcome(case, plan, series):
         initial_digest=digest("initial", plan.case, plan.seed, plan.backend if native else ""),
         final_digest=digest("final", plan.key),
         host="bench-1",
-    )
-
-
-def environment():
-    return Environment(
-        machine="x86_64",
-        processor="AMD EPYC 9R14",
-        cores=(0, 1),
-        memory_bytes=16 * 2**30,
-        gpu=None,
-        system="Linux 6.1.0",
-        python="3.11.2",
-        packages={"torch": "2.13.0", "keras": "3.15.1", "tensorflow-cpu": "2.21.0", "jax": "0.10.2", "flax": "0.12.8"},
-        variables={"OMP_NUM_THREADS": "2"},
-        commit="0d0320d1c5a54a0d6a55",
-    )
-
-
-def check(backend, case, dtype, failure=None):
-    rng = np.random.default_rng(int(digest(backend, case.label, dtype)[:8], 16))
-    scale = 1e-15 if dtype == "float64" else 1e-6
-    outputs, gradients, losses, weights = (scale * np.array([1, 3, 6, 20]) * rng.uniform(0.4, 2, 4)).tolist()
-    return Check(
-        backend=backend,
-        case=case.label,
-        dtype=dtype,
-        steps=200,
-        outputs=outputs,
-        gradients=gradients,
-        losses=losses,
-        weights=weights,
-        bounds=BOUNDS[dtype],
-        windows_digest=digest("windows", case.window, case.horizon),
-        order_digest=digest("order", 0),
-        parameter_count=case.shape_parameters,
-        kernel=PACE.get(backend, PACE["pytorch"])[3],
-        failure=failure,
     )
 
 
