@@ -8,7 +8,7 @@ import hashlib
 import json
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +43,7 @@ class Benchmark:
     definition: Table
     source: Path  # where the definition stands
     source_text: str
+    quick: bool = False
 
     def trials(self) -> tuple[Plan, ...]:
         """In the order of execution: round by round, each starting with the next backend."""
@@ -121,7 +122,21 @@ def read(
         _require_tables(path, holder, tuple(TABLES))
         _anchor(holder, path.parent)
     _narrow(definition, dict(only or {}))
-    return _validated(path, definition, text)
+    found = replace(_validated(path, definition, text), quick=quick)
+    if not (quick or changes or only):
+        _require_published(path, found)
+    return found
+
+
+def _require_published(path: Path, benchmark: Benchmark) -> None:
+    """Published values are of cases that there are; of a narrowed benchmark's some may be left out."""
+    for published in benchmark.header.published:
+        for figure in (published, published.right):
+            if figure is not None and figure.case not in benchmark.cases:
+                raise UserError(
+                    f"{path}: published '{published.what}': there is no case '{figure.case}'; "
+                    f"{one_of(benchmark.cases, figure.case)}"
+                )
 
 
 def _change(path: Path, definition: Table, holders: list[Table], changes: Table) -> None:

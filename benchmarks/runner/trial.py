@@ -63,11 +63,13 @@ def run(job: TrialJob) -> tuple[Outcome, bytes]:
         flow_before = _flow(job, training, model)
     outcome = Outcome(
         times=times,
-        scores=metrics.scores(predictions, truth, persistence=job.persistence, seasonal=job.seasonal),
+        scores=metrics.scores(
+            predictions, truth, persistence=job.persistence, seasonal=job.seasonal, scale=windows.scale
+        ),
         first_loss=training.first_loss,
         train_losses=tuple(training.losses),
         validation_losses=tuple(training.validation_losses),
-        predictions=tuple(tuple(row) for row in predictions.tolist()),
+        predictions=tuple(tuple(row) for row in predictions[:: metrics.kept(*truth.shape)].tolist()),
         parameter_count=model.parameter_count(),
         kernel=model.kernel(),
         peak_memory_bytes=memory[0],

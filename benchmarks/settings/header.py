@@ -5,7 +5,7 @@ from typing import Annotated
 import psutil
 from pydantic import Field
 
-from benchmarks.runner.records import Limits, Mode
+from benchmarks.runner.records import Limits, Mode, Published
 from benchmarks.settings.base import Amount, Flag, Settings
 
 Seeds = Annotated[tuple[Annotated[int, Field(ge=0, lt=2**32, strict=True)], ...], Field(min_length=1)]
@@ -29,6 +29,7 @@ class Header(Asked):
     title: Annotated[str, Field(min_length=1)]
     description: str = ""
     gradient_flow: Flag = False  # measure how far back gradients reach, before and after training
+    published: tuple[Published, ...] = ()  # values that somebody printed, to be held against this benchmark's
     time_limit: Amount = 3600  # seconds that a trial may take
     memory_limit: Amount | None = None  # GiB that it may; None: nine tenths of the machine's
 

@@ -8,6 +8,7 @@ from benchmarks.runner.records.base import SCHEMA, Mode, Number, Record
 from benchmarks.runner.records.certificate import Certificate, Check
 from benchmarks.runner.records.machine import Environment, Session
 from benchmarks.runner.records.manifest import Baseline, Case, Data, Limits, Manifest, Plan, Scores
+from benchmarks.runner.records.published import Figure, Published
 from benchmarks.runner.records.trial import Outcome, Product, Times, Trial
 
 __all__ = [
@@ -18,6 +19,7 @@ __all__ = [
     "Check",
     "Data",
     "Environment",
+    "Figure",
     "Limits",
     "Manifest",
     "Mode",
@@ -25,6 +27,7 @@ __all__ = [
     "Outcome",
     "Plan",
     "Product",
+    "Published",
     "Record",
     "Scores",
     "Session",
