@@ -1,7 +1,8 @@
 """Reads and validates a benchmark's TOML and lays out its trials.
 
 A list in [data], [window], [model] or [training] is an axis: the benchmark asks its question once for every
-combination, and of every `[[variant]]`. [quick] holds what `--quick` changes, by dotted name.
+combination, and of every `[[variant]]`. [quick] holds what `--quick` changes, by dotted name, and as `only` the axes
+that it narrows.
 """
 
 import hashlib
@@ -113,15 +114,17 @@ def read(
     except (tomllib.TOMLDecodeError, OSError) as error:
         raise UserError(f"{path} is not a readable TOML file: {error}") from None
     _require_tables(path, definition, ("quick", *TABLES))
-    quicker = dict(_dotted(definition.pop("quick")))
-    _change(path, definition, [definition], quicker if quick else {})
+    quicker = definition.pop("quick")
+    quicker = quicker if quick else {}
+    only = dict(quicker.pop("only", {})) | dict(only or {})
+    _change(path, definition, [definition], dict(_dotted(quicker)))
     variants.settle(path, definition, TABLES)
     variants.narrow_who(path, definition, changes or {})
     _change(path, definition, variants.holders(definition), changes or {})
     for holder in variants.holders(definition):
         _require_tables(path, holder, tuple(TABLES))
         _anchor(holder, path.parent)
-    _narrow(definition, dict(only or {}))
+    _narrow(definition, only)
     found = replace(_validated(path, definition, text), quick=quick)
     if not (quick or changes or only):
         _require_published(path, found)

@@ -53,7 +53,7 @@ def answer(run: Run, comparisons: Comparisons) -> Answer:
 
 
 def _case(run: Run, case: Case, comparison: CaseComparison) -> CaseAnswer:
-    groups = [group for group in run.select(case, run.mode) if group.outcomes]
+    groups = [group for group in run.select(case, run.mode_of(case)) if group.outcomes]
     if not groups:
         tried = any(trial.plan.case == case.label for trial in run.trials)
         return CaseAnswer(case_name(case), "No trial ended well." if tried else "No trial has finished yet.", "")

@@ -25,7 +25,8 @@ from reports.wording import (
 
 def main(run: Run, comparisons: Comparisons) -> Table:
     """The result at a glance: one row a backend and case, then the forecasts that need no network."""
-    groups = [group for group in run.groups if group.mode == run.mode]
+    groups = run.leading
+    modes = unique(group.mode for group in groups)
     unit = score_unit(run)
     total_factor, total_unit = time_unit(_all(groups, lambda o: o.times.training))
     epoch_factor, epoch_unit = time_unit(_all(groups, lambda o: steady_epoch(o.times.epochs)))
@@ -41,7 +42,7 @@ def main(run: Run, comparisons: Comparisons) -> Table:
     )
     rows = [
         row(
-            Cell(case_name(group.case)),
+            Cell(case_name(group.case), detail=group.mode if len(modes) > 1 else ""),
             backend_cell(group),
             measured(over_seeds(group, lambda o: o.scores.mse), four_digits),
             skill_cell(run, group, "persistence", lambda o: o.scores.skill_persistence),
@@ -58,8 +59,9 @@ def main(run: Run, comparisons: Comparisons) -> Table:
         mse, skill = number(baseline.scores.mse, four_digits), _skill(baseline.scores.skill_persistence, "persistence")
         rows.append(row(Cell(label), Cell(baseline.name), mse, skill, *[_blank()] * 4, kind="baseline"))
     caption = (
-        f"{run.mode.capitalize()} mode, {spread_words(run)}. Skill is the share of persistence's squared error that a "
-        "forecast removes: above 0 beats it. The speed ratio is of a steady epoch: 2 is twice as fast as the reference."
+        f"{' and '.join(modes).capitalize()} mode, {spread_words(run)}. Skill is the share of persistence's "
+        "squared error that a forecast removes: above 0 beats it. The speed ratio is of a steady epoch: 2 is twice as "
+        "fast as the reference."
     )
     return Table("result", "The result", caption, columns, tuple(rows))
 

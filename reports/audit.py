@@ -1,0 +1,142 @@
+"""Published values held against a run: what was printed, what comes out, what should have been printed, and why."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from statistics import median
+from typing import Literal
+
+import numpy as np
+
+from benchmarks.runner.records import Data, Figure, Outcome, Published
+from reports.grid import Cell, Row, Table, row, text
+from reports.run import Run
+from reports.wording import MINUS, backend_name, four_digits, plural, squared
+
+Verdict = Literal["reproduced", "not reproduced", "not run"]
+
+
+@dataclass(frozen=True)
+class Found:
+    """A figure as a run has it: one value a seed, or the one of a naive forecast."""
+
+    values: tuple[float, ...]
+    unit: str
+
+    @property
+    def median(self) -> float:
+        return median(self.values)
+
+
+@dataclass(frozen=True)
+class Audited:
+    """A published value and what became of it; `found` and `right` are None where the run lacks them."""
+
+    published: Published
+    found: Found | None
+    right: Found | None
+
+    @property
+    def verdict(self) -> Verdict:
+        """Of the median over seeds, as far as the printed digits go."""
+        if self.found is None:
+            return "not run"
+        near = abs(self.found.median - self.published.number) <= self.published.tolerance
+        return "reproduced" if near else "not reproduced"
+
+
+def audit(run: Run) -> tuple[Audited, ...]:
+    """Every published value of the run's benchmark."""
+    return tuple(
+        Audited(one, find(run, one), find(run, one.right) if one.right else None) for one in run.manifest.published
+    )
+
+
+def find(run: Run, figure: Figure) -> Found | None:
+    """The figure as the run's records have it; None where no trial of it ended well."""
+    case = next((case for case in run.manifest.cases if case.label == figure.case), None)
+    if case is None:
+        return None
+    data = run.data(case)
+    unit = {"mae": data.unit, "mse": squared(data.unit), "prediction": data.unit}.get(figure.figure, "")
+    naive = next((baseline for baseline in data.baselines if baseline.name == figure.backend), None)
+    if naive is not None:
+        score = getattr(naive.scores, figure.figure.replace(" ", "_"), None)
+        return None if score is None else Found((score,), unit)
+    groups = [g for g in run.select(case, figure.mode) if g.backend == figure.backend]
+    values = [_FIGURES[figure.figure](o, data, figure) for group in groups for o in group.outcomes.values()]
+    known = tuple(value for value in values if value is not None)
+    return Found(known, unit) if known else None
+
+
+def _mixed(outcome: Outcome, data: Data, figure: Figure) -> float | None:
+    """The mean square of scaled truth minus forecast in the unit: two scales in one difference."""
+    if not data.scale or data.kept > 1 or data.differenced:
+        return None
+    scales = np.tile([data.offset, data.scale], data.horizon)
+    truth = (np.array(data.test_truth) - scales[0]) / scales[1]
+    return float(np.mean((truth - np.array(outcome.predictions)) ** 2))
+
+
+def _at(values: tuple[float, ...], figure: Figure) -> float | None:
+    place = figure.at if figure.at is not None else -1
+    index = place - 1 if place > 0 else place
+    return values[index] if -len(values) <= index < len(values) else None
+
+
+_FIGURES: dict[str, Callable[[Outcome, Data, Figure], float | None]] = {
+    "mse": lambda outcome, data, figure: outcome.scores.mse,
+    "mae": lambda outcome, data, figure: outcome.scores.mae,
+    "scaled mse": lambda outcome, data, figure: outcome.scores.scaled_mse,
+    "scaled mae": lambda outcome, data, figure: outcome.scores.scaled_mae,
+    "mixed mse": _mixed,
+    "loss": lambda outcome, data, figure: _at(outcome.train_losses, figure),
+    "prediction": lambda outcome, data, figure: _at(tuple(row[0] for row in outcome.predictions), figure),
+}
+
+
+COLUMNS = tuple(map(text, ("what was published", "published", "reproduced", "verdict", "right value", "why")))
+
+
+def table(run: Run) -> Table | None:
+    """The audit of one run; None where nothing was published."""
+    found = audit(run)
+    if not found:
+        return None
+    return Table("audit", "Published values, audited", caption(run), COLUMNS, tuple(map(row_of, found)))
+
+
+def caption(run: Run) -> str:
+    """What the verdicts mean."""
+    small = " This was the small form, whose figures only show that everything works." if run.manifest.quick else ""
+    return (
+        "Reproduced means equal to the last printed digit, or as near as the definition says, in the median over "
+        f"seeds. The right value is what the number should have been: the same forecast in one unit, or an honest one.{small}"
+    )
+
+
+def row_of(audited: Audited) -> Row:
+    """As `COLUMNS` has it."""
+    published, found, right = audited.published, audited.found, audited.right
+    tone = {"reproduced": "good", "not reproduced": "bad", "not run": "muted"}[audited.verdict]
+    return row(
+        Cell(published.what, detail=published.source),
+        Cell(published.value.replace("-", MINUS)),
+        _shown(found, published, digits=len(published.value.lstrip("-").replace(".", "").lstrip("0"))),
+        Cell(audited.verdict, tone="good" if tone == "good" else "bad" if tone == "bad" else "muted"),
+        _shown(right, published.right) if published.right else Cell("the same"),
+        Cell(published.why),
+    )
+
+
+def _shown(found: Found | None, figure: Figure | None, digits: int = 4) -> Cell:
+    """The value to as many digits as it is held against, and whose it is."""
+    if found is None or figure is None:
+        return Cell("\N{EN DASH}", tone="muted")
+    value = f"{found.median:.{max(digits, 4)}g}".replace("-", MINUS) if digits > 4 else four_digits(found.median)
+    of = backend_name(figure.backend)
+    seeds = ""
+    if len(found.values) > 1:
+        low, high = (four_digits(limit) for limit in (min(found.values), max(found.values)))
+        seeds = f", {plural(len(found.values), 'seed')}, {low} to {high}"
+    told = f"{figure.figure}, {of}, '{figure.case}'{seeds}"
+    return Cell(f"{value} {found.unit}".strip(), found.median, detail=told)
