@@ -110,7 +110,8 @@ def caption(run: Run) -> str:
     small = " This was the small form, whose figures only show that everything works." if run.manifest.quick else ""
     return (
         "Reproduced means equal to the last printed digit, or as near as the definition says, in the median over "
-        f"seeds. The right value is what the number should have been: the same forecast in one unit, or an honest one.{small}"
+        "seeds. The right value is what the number should have been: the same forecast in one unit, or an honest "
+        f"one.{small}"
     )
 
 
