@@ -34,6 +34,7 @@ class Audited:
     published: Published
     found: Found | None
     right: Found | None
+    naive: tuple[str, ...] = ()  # what naive forecasts reach by the right figure: "persistence 6.873"
 
     @property
     def verdict(self) -> Verdict:
@@ -47,8 +48,21 @@ class Audited:
 def audit(run: Run) -> tuple[Audited, ...]:
     """Every published value of the run's benchmark."""
     return tuple(
-        Audited(one, find(run, one), find(run, one.right) if one.right else None) for one in run.manifest.published
+        Audited(one, find(run, one), find(run, one.right), _naive(run, one.right))
+        if one.right
+        else Audited(one, find(run, one), None)
+        for one in run.manifest.published
     )
+
+
+def _naive(run: Run, figure: Figure) -> tuple[str, ...]:
+    """None where the figure is one of a naive forecast itself, or one that those do not have."""
+    case = next((case for case in run.manifest.cases if case.label == figure.case), None)
+    names = [baseline.name for baseline in run.data(case).baselines] if case else []
+    if figure.backend in names:
+        return ()
+    found = [(name, find(run, figure.model_copy(update={"backend": name}))) for name in names]
+    return tuple(f"{name} {four_digits(value.median)}" for name, value in found if value)
 
 
 def find(run: Run, figure: Figure) -> Found | None:
@@ -124,13 +138,13 @@ def row_of(audited: Audited) -> Row:
         Cell(published.value.replace("-", MINUS)),
         _shown(found, published, digits=len(published.value.lstrip("-").replace(".", "").lstrip("0"))),
         Cell(audited.verdict, tone="good" if tone == "good" else "bad" if tone == "bad" else "muted"),
-        _shown(right, published.right) if published.right else Cell("the same"),
+        _shown(right, published.right, beside=audited.naive) if published.right else Cell("the same"),
         Cell(published.why),
     )
 
 
-def _shown(found: Found | None, figure: Figure | None, digits: int = 4) -> Cell:
-    """The value to as many digits as it is held against, and whose it is."""
+def _shown(found: Found | None, figure: Figure | None, digits: int = 4, beside: tuple[str, ...] = ()) -> Cell:
+    """The value to as many digits as it is held against, whose it is, and what naive forecasts reach."""
     if found is None or figure is None:
         return Cell("\N{EN DASH}", tone="muted")
     value = f"{found.median:.{max(digits, 4)}g}".replace("-", MINUS) if digits > 4 else four_digits(found.median)
@@ -140,4 +154,5 @@ def _shown(found: Found | None, figure: Figure | None, digits: int = 4) -> Cell:
         low, high = (four_digits(limit) for limit in (min(found.values), max(found.values)))
         seeds = f", {plural(len(found.values), 'seed')}, {low} to {high}"
     told = f"{figure.figure}, {of}, '{figure.case}'{seeds}"
-    return Cell(f"{value} {found.unit}".strip(), found.median, detail=told)
+    naive = f"; needing no network: {', '.join(beside)}" if beside else ""
+    return Cell(f"{value} {found.unit}".strip(), found.median, detail=told + naive)

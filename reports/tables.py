@@ -3,10 +3,11 @@
 from collections.abc import Callable
 from math import inf
 
-from benchmarks.runner.records import Baseline, Outcome, Trial
+from benchmarks.runner.records import Outcome, Trial
 from reports.comparison import Comparisons
 from reports.doubts import warnings
 from reports.grid import NONE, Cell, Column, Link, Row, Table, measured, number, row, text
+from reports.naive import baselines
 from reports.ratios import ratio_cell
 from reports.run import Group, Run, repeats, unique
 from reports.statistics import ENOUGH, Interval, interval, steady_epoch
@@ -201,16 +202,6 @@ def skill_cell(run: Run, group: Group, naive: str, figure: Callable[[Outcome], f
 def over_seeds(group: Group, figure: Callable[[Outcome], float | None]) -> Interval | None:
     """The median of one figure over a group's seeds; seeds that lack it are left out."""
     return interval(_all([group], figure))
-
-
-def baselines(run: Run) -> list[tuple[str, Baseline]]:
-    """Every naive forecast, labelled with its data where a run has several."""
-    several = len(run.manifest.data) > 1
-    return [
-        (f"baseline, {key}" if several else "baseline", b)
-        for key, data in run.manifest.data.items()
-        for b in data.baselines
-    ]
 
 
 def score_unit(run: Run) -> str:
