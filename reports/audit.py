@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 
 from benchmarks.runner.records import Data, Figure, Outcome, Published
-from reports.grid import Cell, Row, Table, row, text
+from reports.grid import Cell, Row, Table, Tone, row, text
 from reports.run import Run
 from reports.wording import MINUS, backend_name, four_digits, plural, squared
 
@@ -108,7 +108,8 @@ _FIGURES: dict[str, Callable[[Outcome, Data, Figure], float | None]] = {
 }
 
 
-COLUMNS = tuple(map(text, ("what was published", "published", "reproduced", "verdict", "right value", "why")))
+TONES: dict[Verdict, Tone] = {"reproduced": "good", "not reproduced": "bad", "not run": "muted"}
+COLUMNS = tuple(map(text, ("what was published", "published", "reproduced", "verdict", "right value")))
 
 
 def table(run: Run) -> Table | None:
@@ -125,21 +126,19 @@ def caption(run: Run) -> str:
     return (
         "Reproduced means equal to the last printed digit, or as near as the definition says, in the median over "
         "seeds. The right value is what the number should have been: the same forecast in one unit, or an honest "
-        f"one.{small}"
+        f"one; a note says why.{small}"
     )
 
 
 def row_of(audited: Audited) -> Row:
     """As `COLUMNS` has it."""
     published, found, right = audited.published, audited.found, audited.right
-    tone = {"reproduced": "good", "not reproduced": "bad", "not run": "muted"}[audited.verdict]
     return row(
         Cell(published.what, detail=published.source),
         Cell(published.value.replace("-", MINUS)),
         _shown(found, published, digits=len(published.value.lstrip("-").replace(".", "").lstrip("0"))),
-        Cell(audited.verdict, tone="good" if tone == "good" else "bad" if tone == "bad" else "muted"),
+        Cell(audited.verdict, tone=TONES[audited.verdict], notes=(published.why,)),
         _shown(right, published.right, beside=audited.naive) if published.right else Cell("the same"),
-        Cell(published.why),
     )
 
 

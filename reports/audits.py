@@ -89,8 +89,8 @@ def _overview(results: Path, runs: list[Past]) -> Table:
 def _row(results: Path, past: Past) -> Row:
     run = past.run
     name = Cell(
-        run.manifest.title,
-        links=tuple(Link(past.benchmark, one.target, one.meaning) for one in past.link(results).links),
+        "",
+        links=tuple(Link(run.manifest.title, one.target, one.meaning) for one in past.link(results).links),
         detail="small form" if run.manifest.quick else "",
     )
     groups = [group for group in run.leading if group.outcomes]
