@@ -1,6 +1,7 @@
 """Published values held against a run: what was printed, what comes out, what should have been printed, and why."""
 
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from statistics import median
 from typing import Literal
@@ -10,9 +11,12 @@ import numpy as np
 from benchmarks.runner.records import Data, Figure, Outcome, Published
 from reports.grid import Cell, Row, Table, Tone, row, text
 from reports.run import Run
-from reports.wording import MINUS, backend_name, four_digits, plural, squared
+from reports.wording import MINUS, backend_name, four_digits, listed, plural, sentence, squared
 
 Verdict = Literal["reproduced", "not reproduced", "not run"]
+
+
+TONES: dict[Verdict, Tone] = {"reproduced": "good", "not reproduced": "bad", "not run": "muted"}
 
 
 @dataclass(frozen=True)
@@ -82,6 +86,29 @@ def find(run: Run, figure: Figure) -> Found | None:
     return Found(known, unit) if known else None
 
 
+def lead(found: Sequence[Audited]) -> str:
+    """How many published values came out; empty of none."""
+    counts = Counter(one.verdict for one in found)
+    parts = [f"{counts[verdict]} {verdict}" for verdict in TONES if counts[verdict]]
+    return sentence(f"of {plural(len(found), 'published value')}, {listed(parts)}") if found else ""
+
+
+def told(run: Run) -> tuple[str, ...]:
+    """The audit in sentences: how many values came out, then those that should have been others."""
+    found = audit(run)
+    words = [lead(found)] if found else []
+    for one in found:
+        own, right = one.published, one.right
+        if right and own.right and (own.figure, own.case) != (own.right.figure, own.right.case):
+            naive = f"; without a network: {', '.join(one.naive)}" if one.naive else ""
+            words.append(sentence(f"the published {own.value}, {own.what}, should read {_value(right)}{naive}"))
+    return tuple(words)
+
+
+def _value(found: Found) -> str:
+    return f"{four_digits(found.median)} {found.unit}".strip()
+
+
 def _mixed(outcome: Outcome, data: Data, figure: Figure) -> float | None:
     """The mean square of scaled truth minus forecast in the unit: two scales in one difference."""
     if not data.scale or data.kept > 1 or data.differenced:
@@ -108,7 +135,6 @@ _FIGURES: dict[str, Callable[[Outcome, Data, Figure], float | None]] = {
 }
 
 
-TONES: dict[Verdict, Tone] = {"reproduced": "good", "not reproduced": "bad", "not run": "muted"}
 COLUMNS = tuple(map(text, ("what was published", "published", "reproduced", "verdict", "right value")))
 
 

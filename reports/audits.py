@@ -6,16 +6,17 @@ from statistics import median
 
 from benchmarks.runner.storage import write_text
 from reports import html
-from reports.audit import COLUMNS, Audited, audit, caption, row_of
+from reports.audit import COLUMNS, audit, caption, lead, row_of
 from reports.document import Document, markdown
 from reports.grid import Cell, Column, Link, Row, Table, measured, row, text
 from reports.past import Past, collect
 from reports.run import Group, Run, unique
 from reports.tables import over_seeds
-from reports.wording import backend_name, case_name, four_digits, listed, plural, sentence, squared
+from reports.wording import backend_name, case_name, four_digits, listed, plural, squared
 
 NAME = "audit.html"
 TITLE = "Every lesson, audited"
+NOTHING = "No run holds a published value yet; make bench-all runs every benchmark."
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,7 @@ def tell(results: Path) -> Audits:
     runs = [past for past in chosen if past is not None]
     found = [one for past in runs for one in audit(past.run)]
     tables = tuple(_table(results, past) for past in runs if past.run.manifest.published)
-    return Audits(_lead(found), kept.damaged, _overview(results, runs), tables)
+    return Audits(lead(found) or NOTHING, kept.damaged, _overview(results, runs), tables)
 
 
 def _names(runs: tuple[Past, ...]) -> tuple[str, ...]:
@@ -55,18 +56,6 @@ def _choose(runs: list[Past]) -> Past | None:
     """The newest whole run; one in the small form, or cut short, only where there is no other."""
     own = [past for past in runs if past.run.manifest.reproduces is None and past.run.trials]
     return min(own, key=lambda past: (past.run.manifest.quick, bool(past.run.missing)), default=None)
-
-
-def _lead(found: list[Audited]) -> str:
-    if not found:
-        return "No run holds a published value yet; make bench-all runs every benchmark."
-    verdicts = [one.verdict for one in found]
-    parts = [
-        f"{verdicts.count(verdict)} {verdict}"
-        for verdict in ("reproduced", "not reproduced", "not run")
-        if verdict in verdicts
-    ]
-    return sentence(f"of {plural(len(found), 'published value')}, {listed(parts)}")
 
 
 def _overview(results: Path, runs: list[Past]) -> Table:
