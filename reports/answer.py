@@ -8,6 +8,7 @@ from reports.doubts import doubt, warnings
 from reports.history import history
 from reports.overview import overview
 from reports.run import Group, Run, unique
+from reports.several import finding, rankings
 from reports.statistics import ENOUGH, Interval
 from reports.tables import over_seeds, score_unit
 from reports.wording import (
@@ -220,6 +221,7 @@ def _limits(run: Run, comparisons: Comparisons) -> tuple[str, ...]:
         for case in run.manifest.cases
         if (number := run.targets(case)) > 1
     ]
+    told += [finding(ranking) for ranking in rankings(run, comparisons) if not ranking.enough]
     if len(run.hosts()) > 1:
         told.append(f"Trials ran on {plural(len(run.hosts()), 'host')}: ratios are made within a host only.")
     rounds = [ratio for c in comparisons.values() for ratio in c.rivals if ratio.epoch and not ratio.epoch.single]

@@ -12,6 +12,7 @@ from reports.wording import (
     four_digits,
     listed,
     per_cent,
+    probability,
     scientific,
     squared,
     time_unit,
@@ -105,7 +106,7 @@ def _equivalence(rival: Comparison) -> Cell:
     p = equivalent(rival.error_differences, MARGIN)
     if p is None:
         return Cell("one round cannot tell", tone="muted")
-    level = "p < 0.001" if p < 0.001 else f"p = {p:.3f}"
+    level = probability(p)
     return Cell("yes", detail=level, tone="good") if p < 0.05 else Cell("not shown", detail=level, tone="muted")
 
 

@@ -8,6 +8,7 @@ from reports.comparison import compare
 from reports.figures import Figure, draw
 from reports.grid import Table
 from reports.run import Run
+from reports.several import rankings, table
 from reports.wording import backend_name, case_name, plural, sentence
 
 
@@ -27,6 +28,7 @@ class Story:
     answer: Answer
     progress: str
     result: Table
+    rankings: tuple[Table, ...]  # over several series
     figures: tuple[Figure, ...]
     glance: Table | None
     certificate: Table
@@ -49,6 +51,7 @@ class Story:
     def details(self) -> tuple[Table, ...]:
         """Every table but the first, in the order of the page."""
         found = (
+            *self.rankings,
             self.glance,
             self.certificate,
             self.agreement,
@@ -76,6 +79,7 @@ def tell(run: Run) -> Story:
         answer=answer(run, comparisons),
         progress=_progress(run),
         result=tables.main(run, comparisons),
+        rankings=tuple(map(table, rankings(run, comparisons))),
         figures=draw(run, comparisons),
         glance=equal if equal.rows else None,
         certificate=evidence.certificate(run),

@@ -81,6 +81,11 @@ def per_cent(share: float) -> str:
     return f"{share * 100:,.0f} %"
 
 
+def probability(p: float) -> str:
+    """ "p = 0.013", "p < 0.001"."""
+    return "p < 0.001" if p < 0.001 else f"p = {p:.3f}"
+
+
 def within(share: float) -> str:
     """A share as a bound in per cent, so it is rounded up: 0.00312 is "within 0.32 %"."""
     if share <= 1e-5:
