@@ -8,6 +8,7 @@ from reports.figures.ranks import ranks
 from reports.figures.scaling import scaling
 from reports.figures.speed import parts, ratios
 from reports.figures.style import Figure
+from reports.figures.winners import winners
 from reports.run import Run
 from reports.several import rankings
 
@@ -21,6 +22,7 @@ def draw(run: Run, comparisons: Comparisons) -> tuple[Figure, ...]:
         parts(run),
         progress(run, comparisons),
         *scaling(run, comparisons),
+        winners(run, comparisons),
         *forecasts(run),
         by_horizon(run),
         *(losses(run, mode) for mode in run.modes),

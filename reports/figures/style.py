@@ -9,6 +9,7 @@ from typing import Any
 
 import matplotlib
 from matplotlib.axes import Axes
+from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure as Canvas
 
 from reports.wording import backend_name
@@ -96,6 +97,13 @@ def to_svg(canvas: Canvas) -> str:
 
 def colour(backend: str) -> str:
     return COLOURS.get(backend, OTHER)
+
+
+def on(tone: str) -> str:
+    """Black or white, whichever stands out more from a framework's colour, by the contrast of WCAG 2."""
+    linear = [value / 12.92 if value <= 0.04045 else ((value + 0.055) / 1.055) ** 2.4 for value in to_rgb(tone)]
+    luminance = sum(share * value for share, value in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
+    return "#000000" if (luminance + 0.05) ** 2 > 0.05 * 1.05 else "#ffffff"
 
 
 def legend(canvas: Canvas, axes: Axes) -> None:
