@@ -4,6 +4,7 @@ from reports.comparison import Comparisons
 from reports.figures.flow import flow
 from reports.figures.forecast import by_horizon, forecasts
 from reports.figures.learning import losses, progress
+from reports.figures.peak import peak
 from reports.figures.ranks import ranks
 from reports.figures.scaling import scaling
 from reports.figures.speed import parts, ratios
@@ -20,6 +21,7 @@ def draw(run: Run, comparisons: Comparisons) -> tuple[Figure, ...]:
         *map(ranks, rankings(run, comparisons)),
         ratios(comparisons),
         parts(run),
+        peak(run),
         progress(run, comparisons),
         *scaling(run, comparisons),
         winners(run, comparisons),
