@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from reports import costs, evidence, glance, native, setting, tables
+from reports import costs, equivalence, evidence, glance, native, setting, tables
 from reports.answer import Answer, answer
 from reports.comparison import compare
 from reports.figures import Figure, draw
@@ -72,7 +72,7 @@ class Story:
 
 def tell(run: Run) -> Story:
     comparisons = compare(run)
-    agreement, beside, work = evidence.agreement(run, comparisons), evidence.native(run), costs.work(run)
+    agreement, beside, work = equivalence.agreement(run, comparisons), evidence.native(run), costs.work(run)
     counted, equal = native.parameters(run), glance.glance(run)
     return Story(
         run=run,
