@@ -1,5 +1,6 @@
 """Whether equal models forecast alike after training: differences within each round, and tests of equivalence."""
 
+from math import isfinite
 from statistics import median
 
 from reports.comparison import MARGIN, CaseComparison, Comparison, Comparisons
@@ -72,4 +73,4 @@ def _seeds(comparison: CaseComparison) -> float | None:
     """The relative spread of the reference's test MSE over its seeds."""
     found = comparison.backends.get(comparison.reference or "")
     scores = [outcome.scores.mse for outcome in found.mine] if found and comparison.rivals else []
-    return spread(scores) if len(scores) > 1 else None
+    return spread(scores) if len(scores) > 1 and all(map(isfinite, scores)) else None

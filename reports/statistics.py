@@ -178,6 +178,8 @@ def rounds_to_show(differences: Sequence[float], margin: float) -> int | None:
     """
     if len(differences) < 2:
         return 2
+    if not all(map(isfinite, differences)):
+        return None
     room = margin - abs(float(np.mean(differences)))
     scatter = float(np.std(differences, ddof=1))
     for count in range(2, MOST_RUNS + 1):

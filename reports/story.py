@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from reports import costs, equivalence, evidence, glance, native, setting, tables
 from reports.answer import Answer, answer
+from reports.around import NOTHING, Around
 from reports.comparison import compare
 from reports.figures import Figure, draw
 from reports.grid import Table
@@ -25,6 +26,7 @@ class Failure:
 @dataclass(frozen=True)
 class Story:
     run: Run
+    around: Around
     answer: Answer
     progress: str
     result: Table
@@ -70,12 +72,13 @@ class Story:
         return tuple(table for table in found if table)
 
 
-def tell(run: Run) -> Story:
+def tell(run: Run, around: Around = NOTHING) -> Story:
     comparisons = compare(run)
     agreement, beside, work = equivalence.agreement(run, comparisons), evidence.native(run), costs.work(run)
     counted, equal = native.parameters(run), glance.glance(run)
     return Story(
         run=run,
+        around=around,
         answer=answer(run, comparisons),
         progress=_progress(run),
         result=tables.main(run, comparisons),
