@@ -22,7 +22,10 @@ def render(story: Story) -> str:
         *_leads_on(story),
         *(f"> {escape(words)}" for words in story.answer.state),
         *(f"**{escape(words)}**" for words in story.answer.overview),
-        *(f"**{escape(case.name)}: {escape(case.lead)}** {escape(case.more)}".strip() for case in story.answer.cases),
+        *(
+            f"**{escape(case.name)} ({escape(case.layers)}): {escape(case.lead)}** {escape(case.more)}".strip()
+            for case in story.answer.cases
+        ),
         bullets(story.answer.limits),
         table_text(story.result),
         f"Repeat it: {code(manifest.command)}",

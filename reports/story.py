@@ -106,8 +106,10 @@ def tell(run: Run, around: Around = NOTHING) -> Story:
 def _progress(run: Run) -> str:
     """How much of the plan is done, in a few words."""
     planned = len(run.manifest.trials)
-    done = f"all {planned}" if len(run.trials) == planned else f"{len(run.trials)} of {planned}"
-    return sentence(f"{done} trials finished, {plural(len(run.seeds), 'seed')}")
+    done = f"{len(run.trials)} of {plural(planned, 'trial')}"
+    if len(run.trials) == planned:
+        done = "the only trial" if planned == 1 else f"all {planned} trials"
+    return sentence(f"{done} finished, {plural(len(run.seeds), 'seed')}")
 
 
 def _failures(run: Run) -> tuple[Failure, ...]:

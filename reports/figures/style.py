@@ -1,6 +1,7 @@
 """How figures look: one colour a framework, calm axes, and SVG that is the same for the same records."""
 
 import re
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -89,7 +90,11 @@ def styled(name: str) -> Iterator[None]:
 def to_svg(canvas: Canvas) -> str:
     """The drawing as SVG without date, and without the ids that nothing in it refers to."""
     buffer = StringIO()
-    canvas.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None}, bbox_inches="tight", pad_inches=0.06)
+    with warnings.catch_warnings():  # letters that this font lacks are drawn by the reader's own
+        warnings.filterwarnings("ignore", message="Glyph .* missing from font")
+        canvas.savefig(
+            buffer, format="svg", metadata={"Date": None, "Creator": None}, bbox_inches="tight", pad_inches=0.06
+        )
     svg = buffer.getvalue()
     used = set(re.findall(r'(?:url\(#|href="#)([^)"]+)', svg))
     return re.sub(r' id="([^"]+)"', lambda found: found[0] if found[1] in used else "", svg)
