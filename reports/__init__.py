@@ -6,6 +6,7 @@ from pathlib import Path
 from benchmarks.runner.records import Certificate, Manifest
 from benchmarks.runner.storage import RecordError, read_json, write_text
 from reports import audits, beside, document, glance, html, index, markdown, terminal, timeline, verdict
+from reports.around import among_others, around
 from reports.reproduction import reproduce
 from reports.run import Run
 from reports.side_by_side import side_by_side
@@ -59,7 +60,8 @@ def write(folder: Path) -> Report:
     Everything is rendered before anything is written, and each file is replaced whole: whatever goes wrong, an older
     report stays readable. Raises `RecordError` where the records cannot be read.
     """
-    story = tell(Run.read(folder))
+    run = Run.read(folder)
+    story = tell(run, around(run, folder))
     page, text, summary = html.render(story), markdown.render(story), terminal.render(story)
     drawings = {folder / "figures" / f"{figure.name}.svg": figure.standalone for figure in story.figures}
     for path, drawing in drawings.items():
@@ -78,7 +80,7 @@ def write_overviews(folder: Path) -> Path | None:
     Only where a run's folder lies among others: results/<benchmark>/<start>.
     None where it does not, as a copy elsewhere: nothing is written into folders that are not ours.
     """
-    if read_json(folder / "manifest.json", Manifest).benchmark != folder.parent.name:
+    if not among_others(read_json(folder / "manifest.json", Manifest).benchmark, folder):
         return None
     timeline.write(folder.parent)
     return index.write(folder.parent.parent)
@@ -92,6 +94,7 @@ def write_audits(results: Path) -> tuple[Path, str]:
 def write_reproduction(folder: Path) -> Verdict:
     """Hold a repetition against the run it repeats, and write `reproduction.md` into its folder.
 
+    The page of the repetition, where there is one, is written again, to lead there.
     Raises `RecordError` where one of the two cannot be read.
     """
     repeated = Run.read(folder)
@@ -104,6 +107,8 @@ def write_reproduction(folder: Path) -> Verdict:
     told = verdict.document(found, f"{found.stored.manifest.benchmark}/{original.name}")
     path = folder / "reproduction.md"
     write_text(path, document.markdown(told))
+    if (folder / "report.html").exists():
+        write(folder)
     return Verdict(path, document.plain(told), verdict.conclusion(found), verdict.facts(found), found.good)
 
 

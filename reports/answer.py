@@ -9,6 +9,8 @@ from reports.doubts import doubt, warnings
 from reports.history import history
 from reports.overview import overview
 from reports.run import Group, Run, unique
+from reports.setting import layers
+from reports.several import finding, rankings
 from reports.statistics import ENOUGH, Interval
 from reports.tables import over_seeds, score_unit
 from reports.wording import (
@@ -34,6 +36,7 @@ class CaseAnswer:
     """The answer for one model: on speed and on the forecast first, then what else must be known."""
 
     name: str
+    layers: str  # of what the model is made
     lead: str
     more: str
 
@@ -58,10 +61,11 @@ def _case(run: Run, case: Case, comparison: CaseComparison) -> CaseAnswer:
     groups = [group for group in run.select(case, run.mode_of(case)) if group.outcomes]
     if not groups:
         tried = any(trial.plan.case == case.label for trial in run.trials)
-        return CaseAnswer(case_name(case), "No trial ended well." if tried else "No trial has finished yet.", "")
+        none = "No trial ended well." if tried else "No trial has finished yet."
+        return CaseAnswer(case_name(case), layers(case), none, "")
     (speed, *slower), (forecast, *others) = _speed(case, comparison), _forecasts(run, groups, comparison)
     lead, more = ([sentence(part) for part in parts] for parts in ((speed, forecast), (*slower, *others)))
-    return CaseAnswer(case_name(case), " ".join(lead), " ".join(more))
+    return CaseAnswer(case_name(case), layers(case), " ".join(lead), " ".join(more))
 
 
 def _speed(case: Case, comparison: CaseComparison) -> list[str]:
@@ -197,10 +201,8 @@ def _state(run: Run) -> tuple[str, ...]:
     planned, finished = len(run.manifest.trials), len(run.trials)
     told = [*history(run)]
     if finished < planned:
-        told.append(
-            f"{finished} of {planned} trials have finished: the run is under way or was interrupted, "
-            "and this page shows what there is."
-        )
+        done = f"{finished} of {plural(planned, 'trial')} {'has' if planned == 1 else 'have'} finished"
+        told.append(f"{done}: the run is under way or was interrupted, and this page shows what there is.")
     if run.failed:
         told.append(f"{len(run.failed)} of {plural(planned, 'trial')} failed; their reasons are listed below.")
     if run.certificate is None and run.manifest.reproduces is None:
@@ -222,6 +224,7 @@ def _limits(run: Run, comparisons: Comparisons) -> tuple[str, ...]:
         for case in run.manifest.cases
         if (number := run.targets(case)) > 1
     ]
+    told += [finding(ranking) for ranking in rankings(run, comparisons) if not ranking.enough]
     if len(run.hosts()) > 1:
         told.append(f"Trials ran on {plural(len(run.hosts()), 'host')}: ratios are made within a host only.")
     rounds = [ratio for c in comparisons.values() for ratio in c.rivals if ratio.epoch and not ratio.epoch.single]

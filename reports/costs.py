@@ -8,7 +8,7 @@ import numpy as np
 from benchmarks.runner.records import Case, Outcome, Trial
 from reports.grid import Cell, Column, Format, Table, measured, number, row, text
 from reports.run import Group, Run
-from reports.statistics import interval, steady_epoch
+from reports.statistics import Interval, interval, steady_epoch
 from reports.wording import backend_name, case_name, per_cent, plural, significant, whole
 
 MIB = 2.0**-20
@@ -135,27 +135,20 @@ def _table(run: Run, name: str, title: str, caption: str, figures: tuple[Figure,
 
 def work(run: Run) -> Table:
     """The arithmetic that was done at least, a second, beside what the machine can do; empty where not recorded."""
-    best = _best(run)
-    rows = []
-    for group in run.groups:
-        pairs = [(rate, outcome) for outcome in group.outcomes.values() if (rate := _rate(run, group, outcome))]
-        if not pairs or group.case.step_operations is None:
-            continue
-        ceilings = [best.get(_place(group.case, outcome)) for _, outcome in pairs]
-        shares = [rate / top for (rate, _), top in zip(pairs, ceilings, strict=True) if top]
-        rows.append(
-            row(
-                Cell(case_name(group.case)),
-                Cell(backend_name(group.backend)),
-                Cell(group.mode),
-                number(group.case.threads, whole),
-                Cell(group.case.dtype),
-                number(group.case.step_operations * 1e-6),
-                measured(interval([rate for rate, _ in pairs]), factor=GIGA),
-                measured(interval([top for top in ceilings if top]), factor=GIGA),
-                measured(interval(shares), _percent),
-            )
+    rows = tuple(
+        row(
+            Cell(case_name(pace.group.case)),
+            Cell(backend_name(pace.group.backend)),
+            Cell(pace.group.mode),
+            number(pace.group.case.threads, whole),
+            Cell(pace.group.case.dtype),
+            number((pace.group.case.step_operations or 0) * 1e-6),
+            measured(interval(pace.rates), factor=GIGA),
+            measured(interval(pace.ceilings), factor=GIGA),
+            measured(pace.share, share_words),
         )
+        for pace in paces(run)
+    )
     columns = (
         *map(text, ("model", "backend", "mode")),
         Column("threads"),
@@ -173,10 +166,34 @@ def work(run: Run) -> Table:
         "threads: about what the machine can do. A small share is not waste by itself, since a recurrence multiplies "
         "small matrices, one after another; it says how much room a better way to compute would have at most."
     )
-    return Table("work", "How near to the machine's pace", caption, columns, tuple(rows))
+    return Table("work", "How near to the machine's pace", caption, columns, rows)
 
 
-def _percent(share: float) -> str:
+@dataclass(frozen=True)
+class Pace:
+    """Operations a second of a group's trials, and the best that any trial reached in the same place."""
+
+    group: Group
+    rates: tuple[float, ...]  # in a steady epoch, one a seed
+    ceilings: tuple[float, ...]  # of a large matrix product, of the seeds that have one
+    share: Interval | None  # of the ceiling
+
+
+def paces(run: Run) -> tuple[Pace, ...]:
+    """Of the groups whose operations and times are known."""
+    best = _best(run)
+    found = []
+    for group in run.groups:
+        pairs = [(rate, outcome) for outcome in group.outcomes.values() if (rate := _rate(run, group, outcome))]
+        tops = [best.get(_place(group.case, outcome)) for _, outcome in pairs]
+        shares = [rate / top for (rate, _), top in zip(pairs, tops, strict=True) if top]
+        if pairs:
+            rates, ceilings = tuple(rate for rate, _ in pairs), tuple(top for top in tops if top)
+            found.append(Pace(group, rates, ceilings, interval(shares)))
+    return tuple(found)
+
+
+def share_words(share: float) -> str:
     return f"{significant(share * 100, 2)} %"
 
 

@@ -1,22 +1,19 @@
 """The tables of evidence: the certificate, how forecasts agree, native beside matched, every trial."""
 
 from benchmarks.runner.records import Check, Outcome
-from reports.comparison import MARGIN, Comparison, Comparisons
 from reports.grid import NONE, Cell, Column, Link, Row, Table, measured, number, row, text
 from reports.run import Group, Run
-from reports.statistics import equivalent, steady_epoch
+from reports.statistics import steady_epoch
 from reports.tables import links, over_seeds, score_unit
 from reports.wording import (
     backend_name,
     case_name,
     four_digits,
     listed,
-    per_cent,
     scientific,
     squared,
     time_unit,
     whole,
-    within,
 )
 
 FIGURES = ("outputs", "gradients", "losses", "weights")
@@ -68,45 +65,6 @@ def _difference(check: Check, name: str) -> Cell:
         return number(value, scientific)
     limit = f"≤ {bound:.0e}".replace("e-0", "e-")
     return Cell(scientific(value), value, limit, tone="" if value <= bound else "bad")
-
-
-def agreement(run: Run, comparisons: Comparisons) -> Table:
-    """How closely the forecasts of equal models agree after training, each with the reference's."""
-    unit = score_unit(run)
-    columns = (
-        *map(text, ("model", "backend", "against")),
-        Column("rounds"),
-        Column("largest difference of a forecast", unit),
-        Column("largest difference of a test MSE"),
-        text(f"test MSE the same within {per_cent(MARGIN)}?"),
-    )
-    rows = tuple(
-        row(
-            Cell(case_name(comparison.case)),
-            Cell(backend_name(rival.backend)),
-            Cell(backend_name(rival.reference or "")),
-            number(len(rival.seeds), whole),
-            number(rival.forecast_difference),
-            Cell(within(largest), largest),
-            _equivalence(rival),
-        )
-        for comparison in comparisons.values()
-        for rival in comparison.rivals
-        for largest in [max(map(abs, rival.error_differences))]
-    )
-    caption = (
-        "In matched mode, within each round. The last column is a statement about other seeds too: two one-sided t "
-        f"tests of the mean difference against ± {per_cent(MARGIN)}, which need at least two rounds."
-    )
-    return Table("agreement", "How closely the forecasts agree", caption, columns, rows)
-
-
-def _equivalence(rival: Comparison) -> Cell:
-    p = equivalent(rival.error_differences, MARGIN)
-    if p is None:
-        return Cell("one round cannot tell", tone="muted")
-    level = "p < 0.001" if p < 0.001 else f"p = {p:.3f}"
-    return Cell("yes", detail=level, tone="good") if p < 0.05 else Cell("not shown", detail=level, tone="muted")
 
 
 def native(run: Run) -> Table:

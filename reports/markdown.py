@@ -19,9 +19,13 @@ def render(story: Story) -> str:
         f"# {escape(manifest.title)}",
         escape(manifest.description),
         escape(f"{manifest.started} on {environment_line(story.run)}. {story.progress}"),
+        *_leads_on(story),
         *(f"> {escape(words)}" for words in story.answer.state),
         *(f"**{escape(words)}**" for words in (*story.answer.audited, *story.answer.overview)),
-        *(f"**{escape(case.name)}: {escape(case.lead)}** {escape(case.more)}".strip() for case in story.answer.cases),
+        *(
+            f"**{escape(case.name)} ({escape(case.layers)}): {escape(case.lead)}** {escape(case.more)}".strip()
+            for case in story.answer.cases
+        ),
         bullets(story.answer.limits),
         table_text(story.result),
         f"Repeat it: {code(manifest.command)}",
@@ -35,6 +39,12 @@ def render(story: Story) -> str:
         "\n".join(f"- **{escape(word)}**: {escape(meaning)}" for word, meaning in WORDS.items()),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _leads_on(story: Story) -> Iterable[str]:
+    links = [f"[{escape(link.text)}]({link.target})" for link in story.around.overviews]
+    links += [f"[The verdict on this repetition]({story.around.verdict})"] if story.around.verdict else []
+    return [" · ".join(links)] if links else []
 
 
 def escape(text: str) -> str:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from benchmarks.runner.records import Case
 from reports.run import Run, unique
-from reports.wording import case_name, listed
+from reports.wording import as_written, case_name, listed
 
 # What makes a model and its training another one, so that neither scores nor times can be compared.
 SETTINGS = ("cell", "units", "layers", "window", "horizon", "epochs", "batch", "dtype", "architecture", "course")
@@ -46,7 +46,7 @@ class Match:
             for name in SETTINGS:
                 one, other = getattr(self.first, name), getattr(self.second, name)
                 if one != other and not (older and name in LATER):
-                    yield f"other {name}, {_shown(one)} and {_shown(other)}"
+                    yield f"other {name}, {as_written(one)} and {as_written(other)}"
 
 
 def match(first: Run, second: Run) -> tuple[Match, ...]:
@@ -81,7 +81,9 @@ def differences(first: Run, second: Run, matches: tuple[Match, ...]) -> tuple[st
     mine, theirs = (dict(_flat(run.manifest.definition)) for run in (first, second))
     for name in sorted(mine.keys() | theirs.keys()):
         if name not in UNSAID and mine.get(name) != theirs.get(name):
-            told.append(f"{name}: {_shown(mine.get(name))} in the first, {_shown(theirs.get(name))} in the second")
+            told.append(
+                f"{name}: {as_written(mine.get(name))} in the first, {as_written(theirs.get(name))} in the second"
+            )
     told += [f"{case_name(found.case)}: {found.threads}" for found in matches if found.threads]
     told += [
         f"'{found.first.label}' of the first is matched with '{found.second.label}' of the second"
@@ -132,9 +134,3 @@ def _flat(table: dict[str, object], prefix: str = "") -> Iterator[tuple[str, obj
                 yield from _flat(entry, f"{prefix}{name}.{entry.get('name', place)}.")
         else:
             yield f"{prefix}{name}", value
-
-
-def _shown(value: object) -> str:
-    if isinstance(value, list | tuple):
-        return "; ".join(map(str, value)) or "none"
-    return "not set" if value is None else str(value)

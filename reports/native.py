@@ -12,6 +12,7 @@ from reports.wording import MINUS, backend_name, case_name, significant, whole
 GATES = {"lstm": 4, "gru": 3, "rnn": 1}
 # From the sources of torch 2.13, keras 3.15, flax 0.12 and optax 0.2.
 PYTORCH = "draws every weight from U(±1/√units) and keeps two trained biases per gate, so their sum moves twice as far"
+PYTORCH_PLAIN = "draws every weight from U(±1/√inputs), biases too"
 KERAS = (
     "starts from Glorot uniform kernels, orthogonal recurrent kernels and, in an LSTM, a forget-gate bias of 1; "
     "its GRU has a second row of biases; its Adam uses an epsilon of 1e-7, added before the bias correction"
@@ -20,14 +21,29 @@ FLAX = (
     "starts from LeCun normal kernels, orthogonal recurrent kernels and zero biases; "
     "Optax's Adam uses an epsilon of 1e-8, as matched mode does"
 )
+KERAS_PLAIN = (
+    "starts from Glorot uniform kernels and zero biases; "
+    "its Adam uses an epsilon of 1e-7, added before the bias correction"
+)
+FLAX_PLAIN = (
+    "starts from LeCun normal kernels and zero biases; Optax's Adam uses an epsilon of 1e-8, as matched mode does"
+)
 DEFAULTS = {"pytorch": PYTORCH, "keras": KERAS, "keras-jax": KERAS, "keras-torch": KERAS, "flax": FLAX}
+PLAIN = dict.fromkeys(("keras", "keras-jax", "keras-torch"), KERAS_PLAIN) | {
+    "pytorch": PYTORCH_PLAIN,
+    "flax": FLAX_PLAIN,
+}
 
 
 def reasons(run: Run) -> tuple[str, ...]:
-    """One sentence on each backend's defaults, then one on each pair's figures."""
+    """One sentence on each backend's defaults, then one on each pair's figures.
+
+    Of gates only where a model has any, whatever it is called.
+    """
     found = pairs(run)
+    known = DEFAULTS if any(_gate_biases(group.case) for group, _ in found) else PLAIN
     backends = dict.fromkeys(group.backend for group, _ in found)
-    defaults = [f"{backend_name(name)} {DEFAULTS[name]}." for name in backends if name in DEFAULTS]
+    defaults = [f"{backend_name(name)} {known[name]}." for name in backends if name in known]
     return (*defaults, *(words for pair in found for words in _figures(*pair)))
 
 

@@ -3,6 +3,7 @@
 from reports.comparison import Comparisons
 from reports.doubts import doubt
 from reports.run import Run
+from reports.several import finding, rankings
 from reports.wording import backend_name, listed, plural, span
 
 MANY = 4  # with fewer models, each has its own sentence and needs no overview
@@ -13,7 +14,8 @@ def overview(run: Run, comparisons: Comparisons) -> tuple[str, ...]:
     cases = run.manifest.cases
     if len(cases) < MANY:
         return ()
-    return (*_fastest(comparisons), _beaten(run))
+    told = [finding(ranking) for ranking in rankings(run, comparisons) if ranking.enough]
+    return (*_fastest(comparisons), _beaten(run), *told)
 
 
 def _fastest(comparisons: Comparisons) -> tuple[str, ...]:

@@ -44,7 +44,7 @@ def models(run: Run) -> Table:
     rows = tuple(
         row(
             Cell(case_name(case)),
-            Cell(_layers(case)),
+            Cell(layers(case)),
             *(number(n, whole) for n in (case.window, case.horizon, case.epochs, case.batch)),
             number(case.learning_rate, plain),
             Cell("; ".join(case.course) or "Adam, mean squared error"),
@@ -60,8 +60,8 @@ def models(run: Run) -> Table:
     return Table("models", "The models", caption, columns, rows, SOURCE)
 
 
-def _layers(case: Case) -> str:
-    """Records of older schemas say only the cell and its sizes."""
+def layers(case: Case) -> str:
+    """Every layer in order, "gru 50 → dense 1"; records of older schemas say only the cell and its sizes."""
     return " → ".join(case.architecture) or f"{case.layers} × {case.cell} {case.units}"
 
 

@@ -169,3 +169,20 @@ def equivalent(differences: Sequence[float], margin: float) -> float | None:
     above = stats.ttest_1samp(differences, -margin, alternative="greater").pvalue
     below = stats.ttest_1samp(differences, margin, alternative="less").pvalue
     return float(max(above, below))
+
+
+def rounds_to_show(differences: Sequence[float], margin: float) -> int | None:
+    """How many pairs `equivalent` would take for p < 0.05, if they had the mean and the spread of those seen.
+
+    Two are the fewest it can test. None where no sane number would do: the mean lies at the margin or beyond it.
+    """
+    if len(differences) < 2:
+        return 2
+    if not all(map(isfinite, differences)):
+        return None
+    room = margin - abs(float(np.mean(differences)))
+    scatter = float(np.std(differences, ddof=1))
+    for count in range(2, MOST_RUNS + 1):
+        if room > scatter / np.sqrt(count) * float(stats.t.ppf(CONFIDENCE, count - 1)):
+            return count
+    return None

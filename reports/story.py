@@ -2,12 +2,14 @@
 
 from dataclasses import dataclass
 
-from reports import audit, costs, evidence, glance, native, setting, tables
+from reports import audit, costs, equivalence, evidence, glance, native, setting, tables
 from reports.answer import Answer, answer
+from reports.around import NOTHING, Around
 from reports.comparison import compare
 from reports.figures import Figure, draw
 from reports.grid import Table
 from reports.run import Run
+from reports.several import rankings, table
 from reports.wording import backend_name, case_name, plural, sentence
 
 
@@ -24,10 +26,12 @@ class Failure:
 @dataclass(frozen=True)
 class Story:
     run: Run
+    around: Around
     answer: Answer
     progress: str
     result: Table
     audit: Table | None
+    rankings: tuple[Table, ...]  # over several series
     figures: tuple[Figure, ...]
     glance: Table | None
     certificate: Table
@@ -51,6 +55,7 @@ class Story:
         """Every table but the first, in the order of the page."""
         found = (
             self.audit,
+            *self.rankings,
             self.glance,
             self.certificate,
             self.agreement,
@@ -69,16 +74,18 @@ class Story:
         return tuple(table for table in found if table)
 
 
-def tell(run: Run) -> Story:
+def tell(run: Run, around: Around = NOTHING) -> Story:
     comparisons = compare(run)
-    agreement, beside, work = evidence.agreement(run, comparisons), evidence.native(run), costs.work(run)
+    agreement, beside, work = equivalence.agreement(run, comparisons), evidence.native(run), costs.work(run)
     counted, equal = native.parameters(run), glance.glance(run)
     return Story(
         run=run,
+        around=around,
         answer=answer(run, comparisons),
         progress=_progress(run),
         result=tables.main(run, comparisons),
         audit=audit.table(run),
+        rankings=tuple(map(table, rankings(run, comparisons))),
         figures=draw(run, comparisons),
         glance=equal if equal.rows else None,
         certificate=evidence.certificate(run),
@@ -102,8 +109,10 @@ def tell(run: Run) -> Story:
 def _progress(run: Run) -> str:
     """How much of the plan is done, in a few words."""
     planned = len(run.manifest.trials)
-    done = f"all {planned}" if len(run.trials) == planned else f"{len(run.trials)} of {planned}"
-    return sentence(f"{done} trials finished, {plural(len(run.seeds), 'seed')}")
+    done = f"{len(run.trials)} of {plural(planned, 'trial')}"
+    if len(run.trials) == planned:
+        done = "the only trial" if planned == 1 else f"all {planned} trials"
+    return sentence(f"{done} finished, {plural(len(run.seeds), 'seed')}")
 
 
 def _failures(run: Run) -> tuple[Failure, ...]:

@@ -14,7 +14,7 @@ from reports.grid import NONE, Cell, Column, Table, measured, number, row, text
 from reports.moves import MEASURES, Change, Series, changes, comparable, expected_by_chance, series
 from reports.past import Past, collect, versions
 from reports.run import unique
-from reports.wording import MINUS, backend_name, case_name, four_digits, listed, plural, significant, whole
+from reports.wording import MINUS, as_written, backend_name, case_name, four_digits, listed, plural, significant, whole
 
 NAME = "history.html"
 
@@ -47,9 +47,9 @@ def tell(folder: Path) -> Timeline:
     tables = (_changes(moved, names), _runs(runs, folder), _values(found, names))
     return Timeline(
         title=runs[-1].run.manifest.title if runs else folder.name,
-        progress=f"{plural(len(runs), 'run')}" + (f", {runs[0].started} to {runs[-1].started} UTC" if runs else ""),
+        progress=", ".join((plural(len(runs), "run"), *_from_to(runs))),
         damaged=kept.damaged,
-        lead=_lead(found, moved),
+        lead=_lead(found, moved) if len(runs) > 1 else _alone(len(runs)),
         figure=moves(found, moved, names, units),
         tables=tuple(table for table in tables if table.rows),
     )
@@ -70,6 +70,15 @@ def _lead(found: Sequence[Series], moved: Sequence[Change]) -> str:
         return f"Nothing moved beyond noise: {compared} were compared{by_chance}."
     names = listed([backend_name(name) for name in unique(change.series.backend for change in moved)])
     return f"{len(moved)} of {compared} differ beyond noise, in {names}{by_chance}."
+
+
+def _from_to(runs: Sequence[Past]) -> tuple[str, ...]:
+    ends = unique(past.started for past in (*runs[:1], *runs[-1:]))
+    return (f"{' to '.join(ends)} UTC",) if ends else ()
+
+
+def _alone(runs: int) -> str:
+    return "There is only one run so far, so nothing to compare it with." if runs else "There is no run to show yet."
 
 
 def _changes(moved: Sequence[Change], names: Mapping[str, str]) -> Table:
@@ -117,7 +126,8 @@ def _runs(runs: Sequence[Past], folder: Path) -> Table:
         )
         for place, past in enumerate(runs, 1)
     ]
-    caption = "The newest first; the numbers are those of the figure. Each start leads to that run's report."
+    numbers = "The newest first; the numbers are those of the figure. " if len(runs) > 1 else ""
+    caption = f"{numbers}Each start leads to that run's report."
     return Table("runs", "The runs", caption, tuple(map(text, heads)), tuple(reversed(rows)))
 
 
@@ -143,7 +153,7 @@ def _flat(definition: Mapping[str, object], above: str = "") -> Iterator[tuple[s
         if isinstance(value, Mapping):
             yield from _flat(value, f"{above}{name}.")
         else:
-            yield f"{above}{name}", brief(str(value))
+            yield f"{above}{name}", brief(as_written(value))
 
 
 def _values(found: Sequence[Series], names: Mapping[str, str]) -> Table:

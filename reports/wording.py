@@ -51,6 +51,15 @@ def plain(value: float) -> str:
     return f"{value:g}"
 
 
+def as_written(value: object) -> str:
+    """A setting as its definition has it: "true", "16; 64", and "not set" where it has none."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, list | tuple):
+        return "; ".join(map(as_written, value)) or "none"
+    return "not set" if value is None else str(value)
+
+
 def whole(value: float) -> str:
     return f"{value:,.0f}"
 
@@ -79,6 +88,11 @@ def span(low: float, high: float) -> str:
 def per_cent(share: float) -> str:
     """A rough share: "12 %"."""
     return f"{share * 100:,.0f} %"
+
+
+def probability(p: float) -> str:
+    """ "p = 0.013", "p < 0.001"."""
+    return "p < 0.001" if p < 0.001 else f"p = {p:.3f}"
 
 
 def within(share: float) -> str:

@@ -4,20 +4,27 @@ from reports.comparison import Comparisons
 from reports.figures.flow import flow
 from reports.figures.forecast import by_horizon, forecasts
 from reports.figures.learning import losses, progress
+from reports.figures.peak import peak
+from reports.figures.ranks import ranks
 from reports.figures.scaling import scaling
 from reports.figures.speed import parts, ratios
 from reports.figures.style import Figure
+from reports.figures.winners import winners
 from reports.run import Run
+from reports.several import rankings
 
 __all__ = ["Figure", "draw"]
 
 
 def draw(run: Run, comparisons: Comparisons) -> tuple[Figure, ...]:
     found = (
+        *map(ranks, rankings(run, comparisons)),
         ratios(comparisons),
         parts(run),
+        peak(run),
         progress(run, comparisons),
         *scaling(run, comparisons),
+        winners(run, comparisons),
         *forecasts(run),
         by_horizon(run),
         *(losses(run, mode) for mode in run.modes),

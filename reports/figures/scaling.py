@@ -8,13 +8,12 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from benchmarks.runner.records import Case
 from reports.comparison import Comparisons
-from reports.figures.style import PANELS, WIDTH, Figure, legend, line_style, shown, styled, to_svg
+from reports.figures.style import PANELS, WIDTH, Figure, brief, legend, line_style, shown, styled, to_svg
 from reports.run import Run
 from reports.statistics import steady_epoch
 from reports.tables import over_seeds
+from reports.winners import AXES, family
 from reports.wording import backend_name, listed, significant
-
-AXES = ("units", "window", "batch", "layers", "horizon", "threads")
 
 
 def scaling(run: Run, comparisons: Comparisons) -> tuple[Figure, ...]:
@@ -27,8 +26,7 @@ def _along(run: Run, comparisons: Comparisons, axis: str) -> Figure | None:
     families: dict[tuple[object, ...], list[Case]] = {}
     for case in run.manifest.cases:
         if run.mode_of(case) == "matched" and comparisons[case.label].reference:
-            others = (case.cell, case.dtype, case.epochs, *(getattr(case, name) for name in AXES if name != axis))
-            families.setdefault(others, []).append(case)
+            families.setdefault(family(run, case, (axis,)), []).append(case)
     swept = [cases for cases in families.values() if len({getattr(case, axis) for case in cases}) >= 3]
     if not swept:
         return None
@@ -65,7 +63,9 @@ def _panel(axes: Axes, run: Run, comparisons: Comparisons, cases: Sequence[Case]
             axes.plot(*zip(*points, strict=True), marker="o", markersize=3.5, **line_style(backend))
     first = cases[0]
     fixed = [f"{name} {getattr(first, name)}" for name in AXES[:3] if name != axis]
-    axes.set_title(f"{first.cell.upper()}, {', '.join(fixed)}")
+    several = len({data.series for data in run.manifest.data.values()}) > 1
+    series = (run.data(first).series,) if several else ()
+    axes.set_title(brief(", ".join((first.cell.upper(), *series, *fixed)), 44))
     axes.set_xscale("log", base=2)
     axes.set_yscale("log")
     values = sorted({getattr(case, axis) for case in cases})

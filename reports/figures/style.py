@@ -1,6 +1,7 @@
 """How figures look: one colour a framework, calm axes, and SVG that is the same for the same records."""
 
 import re
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ from typing import Any
 
 import matplotlib
 from matplotlib.axes import Axes
+from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure as Canvas
 
 from reports.wording import backend_name
@@ -88,7 +90,11 @@ def styled(name: str) -> Iterator[None]:
 def to_svg(canvas: Canvas) -> str:
     """The drawing as SVG without date, and without the ids that nothing in it refers to."""
     buffer = StringIO()
-    canvas.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None}, bbox_inches="tight", pad_inches=0.06)
+    with warnings.catch_warnings():  # letters that this font lacks are drawn by the reader's own
+        warnings.filterwarnings("ignore", message="Glyph .* missing from font")
+        canvas.savefig(
+            buffer, format="svg", metadata={"Date": None, "Creator": None}, bbox_inches="tight", pad_inches=0.06
+        )
     svg = buffer.getvalue()
     used = set(re.findall(r'(?:url\(#|href="#)([^)"]+)', svg))
     return re.sub(r' id="([^"]+)"', lambda found: found[0] if found[1] in used else "", svg)
@@ -96,6 +102,13 @@ def to_svg(canvas: Canvas) -> str:
 
 def colour(backend: str) -> str:
     return COLOURS.get(backend, OTHER)
+
+
+def on(tone: str) -> str:
+    """Black or white, whichever stands out more from a framework's colour, by the contrast of WCAG 2."""
+    linear = [value / 12.92 if value <= 0.04045 else ((value + 0.055) / 1.055) ** 2.4 for value in to_rgb(tone)]
+    luminance = sum(share * value for share, value in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
+    return "#000000" if (luminance + 0.05) ** 2 > 0.05 * 1.05 else "#ffffff"
 
 
 def legend(canvas: Canvas, axes: Axes) -> None:

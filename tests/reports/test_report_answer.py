@@ -5,6 +5,7 @@ from synthetic_run import change, fail
 from reports.answer import answer
 from reports.comparison import compare
 from reports.run import Run
+from reports.story import tell
 from reports.wording import per_cent
 
 
@@ -38,7 +39,7 @@ def scored(trials, backends=("pytorch", "keras", "flax"), **skills):
 
 def test_the_answer_names_the_fastest_and_the_verdict_on_the_forecasts(records):
     (case,) = told(*records).cases
-    assert case.name == "GRU"
+    assert (case.name, case.layers) == ("GRU", "1 × gru 50")
     assert case.lead == (
         "On this machine Flax trains this GRU 2.9 to 3.0 times as fast as PyTorch; "
         "Keras takes 1.09 to 1.12 times as long. "
@@ -182,3 +183,19 @@ def test_many_models_have_an_overview():
 
 def test_few_models_have_none(records):
     assert told(*records).overview == ()
+
+
+def test_a_model_says_what_layers_it_has(records):
+    manifest, certificate, trials = records
+    cases = tuple(case.model_copy(update={"architecture": ("gru 50", "dense 1")}) for case in manifest.cases)
+    (case,) = told(manifest.model_copy(update={"cases": cases}), certificate, trials).cases
+    assert case.layers == "gru 50 → dense 1"
+
+
+def test_a_single_trial_is_one_trial():
+    manifest, certificate, trials = synthetic_run.records(
+        cells=("gru",), epochs=4, weeks=30, seeds=(1,), modes=("matched",), backends=("flax",)
+    )
+    assert tell(Run(manifest, certificate, trials)).progress == "The only trial finished, 1 seed."
+    assert tell(Run(manifest, certificate, ())).progress == "0 of 1 trial finished, 1 seed."
+    assert told(manifest, certificate, ()).state[0].startswith("0 of 1 trial has finished: ")

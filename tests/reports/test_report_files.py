@@ -50,6 +50,7 @@ def test_markdown_links_every_figure_and_record(run_of, records):
     assert drawn == {
         "ratios.svg",
         "time.svg",
+        "peak.svg",
         "progress.svg",
         "forecast-1.svg",
         "losses-matched.svg",

@@ -105,8 +105,22 @@ def test_a_damaged_run_and_a_repetition_are_left_out(tmp_path):
     assert "The run co2/2026-03-03T09-30-00Z cannot be shown" in told.damaged[0]
 
 
-def test_a_single_run_has_no_figure(tmp_path):
-    assert timeline.tell(past(tmp_path, (1.0,))).figure is None
+def test_a_single_run_has_no_figure_and_nothing_to_compare(tmp_path):
+    told = timeline.tell(past(tmp_path, (1.0,)))
+    assert told.figure is None
+    assert told.lead == "There is only one run so far, so nothing to compare it with."
+    assert told.progress == "1 run, 2026-03-01 09:30 UTC"
+    assert "figure" not in table(told, "runs").caption
+
+
+def test_settings_are_told_as_a_definition_writes_them(tmp_path):
+    def switched(manifest, day):
+        definition = {"data": {"difference": day == 1}, "backends": ["pytorch", "flax"][: day + 1]}
+        return manifest.model_copy(update={"definition": definition})
+
+    told = timeline.tell(past(tmp_path, (1.0, 1.0), alter=switched))
+    changed = table(told, "runs").rows[0].cells[2].text
+    assert changed == "data.difference was false and is true; backends was pytorch and is pytorch; flax"
 
 
 def test_the_figure_rings_what_moved(tmp_path):
@@ -116,7 +130,7 @@ def test_the_figure_rings_what_moved(tmp_path):
 
 def test_without_a_readable_run_there_is_a_page(tmp_path):
     (tmp_path / "co2").mkdir()
-    assert "No change can be told" in timeline.write(tmp_path / "co2").read_text("utf-8")
+    assert "There is no run to show yet." in timeline.write(tmp_path / "co2").read_text("utf-8")
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -135,6 +149,21 @@ def test_the_page_is_whole_in_a_browser(visit, tmp_path, width, scheme):
     assert seen.page.locator("[role=img] svg").count() == 1
     targets = seen.value("[...document.querySelectorAll('header a, main a')].map((a) => a.getAttribute('href'))")
     assert all((folder / target).is_file() for target in targets if not target.startswith("#"))
+
+
+def test_a_phone_shows_the_name_of_each_column(visit, tmp_path):
+    folder = past(tmp_path, alter=newer)
+    reports.write_overviews(folder / "2026-03-01T09-30-00Z")
+    for page in (folder / "history.html", tmp_path / "index.html"):
+        seen = visit(page, viewport={"width": 360, "height": 800})
+        labels = seen.value(
+            "[...document.querySelectorAll('.prose tr:first-child [data-label]')].map((cell) => "
+            "getComputedStyle(cell, '::before').content)"
+        )
+        assert '"versions"' in labels
+        assert '"where"' in labels
+        wide = visit(page, viewport={"width": 1280, "height": 800})
+        assert wide.value("getComputedStyle(document.querySelector('[data-label]'), '::before').content") == "none"
 
 
 def test_the_page_over_all_runs_leads_there(visit, tmp_path):

@@ -34,6 +34,14 @@ def test_native_mode_is_explained_by_the_runs_own_figures(records):
     assert any(words.startswith("Flax, GRU: its first loss is ") for words in reasons)
 
 
+def test_of_gates_is_spoken_only_where_a_model_has_some(records):
+    manifest, certificate, trials = counting(records, "pytorch", 0, 100, 100)  # a stack called "gru"
+    told = " ".join(native.reasons(Run(manifest, certificate, tuple(trials))))
+    assert "PyTorch draws every weight from U(±1/√inputs)" in told
+    assert "gate" not in told
+    assert "recurrent" not in told
+
+
 def test_records_without_the_biases_are_counted_by_their_cell(records):
     told = counts(*records)
     assert told["PyTorch"] == ["7,851", "8,001", "+150", "one more bias for each gate of each recurrent unit"]

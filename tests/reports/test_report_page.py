@@ -208,3 +208,7 @@ def test_markup_in_the_records_appears_as_text(visit, tmp_path):
     assert seen.page.locator("img").count() == 0
     assert seen.page.locator("#command").inner_text() == NASTY
     assert seen.page.locator("main script").count() == 0
+
+
+def test_the_layers_of_a_model_stand_beside_its_answer(visit, report):
+    assert visit(report).page.locator(".case .layers").all_inner_texts() == ["1 × lstm 50", "1 × gru 50"]

@@ -168,14 +168,6 @@ def test_without_a_certificate_the_table_says_so(records):
     assert "has been checked" in table.caption
 
 
-def test_agreement_is_measured_within_rounds(records):
-    run = run_of(*records)
-    (case,) = compare(run).values()
-    row = next(row for row in evidence.agreement(run, {"gru": case}).rows if row.cells[1].text == "Flax")
-    assert row.cells[4].value < 0.02
-    assert row.cells[6].text == "yes"
-
-
 def test_notes_are_numbered_once_each(records):
     run = run_of(*records)
     table = tables.times(run, compare(run))

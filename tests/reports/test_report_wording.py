@@ -1,6 +1,6 @@
 import pytest
 
-from reports.wording import duration, listed, signed, significant, span, squared, time_unit, within
+from reports.wording import as_written, duration, listed, signed, significant, span, squared, time_unit, within
 
 
 @pytest.mark.parametrize(
@@ -50,3 +50,11 @@ def test_times_choose_their_unit():
 def test_lists_and_units():
     assert listed(["a", "b", "c"]) == "a, b and c"
     assert [squared(unit) for unit in ("ppm", "m/s", "")] == ["ppm²", "(m/s)²", ""]
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(True, "true"), (None, "not set"), ([True, 16], "true; 16"), ([], "none"), (0.001, "0.001"), ("co2", "co2")],
+)
+def test_a_setting_is_written_as_a_definition_has_it(value, text):
+    assert as_written(value) == text

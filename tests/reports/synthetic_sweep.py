@@ -1,0 +1,38 @@
+"""A made-up run over a grid of units, windows and batches, in which the winner changes from corner to corner."""
+
+import synthetic_run
+from synthetic_machine import digest
+
+
+def swept(units=(16, 64, 256), windows=(20,), batches=(32,), *, pace=lambda case, backend: 1.0, **options):
+    """(manifest, certificate, trials); `pace` has a factor on the time of a case's epochs in a backend."""
+    options = {"cells": ("gru",), "epochs": 4, "weeks": 30, "modes": ("matched",), "seeds": (1, 2, 3)} | options
+    manifest, certificate, trials = synthetic_run.records(units=units, **options)
+    data, cases, checks, found = {}, [], [], []
+    for window in windows:
+        series = manifest.data["co2"].model_copy(update={"window": window, "digest": digest("window", window)})
+        data[f"window-{window}"] = series
+        for batch in batches:
+            for case in manifest.cases:
+                there = {"label": f"{case.label}, window {window}, batch {batch}", "data": f"window-{window}"}
+                moved = case.model_copy(update=there | {"window": window, "batch": batch})
+                cases.append(moved)
+                checks += _checks(certificate, case, moved, series.digest)
+                mine = [trial for trial in trials if trial.plan.case == case.label]
+                found += [_trial(trial, moved, series.digest, pace(moved, trial.plan.backend)) for trial in mine]
+    plans = tuple(trial.plan for trial in found)
+    told = manifest.model_copy(update={"data": data, "cases": tuple(cases), "trials": plans})
+    return told, certificate.model_copy(update={"checks": tuple(checks)}), tuple(found)
+
+
+def _checks(certificate, case, moved, windows):
+    mine = [check for check in certificate.checks if check.case == case.label]
+    return [check.model_copy(update={"case": moved.label, "windows_digest": windows}) for check in mine]
+
+
+def _trial(trial, case, windows, factor):
+    plan = trial.plan.model_copy(update={"case": case.label, "key": digest(trial.plan.key, case.label)[:16]})
+    times = trial.outcome.times
+    times = times.model_copy(update={"epochs": tuple(epoch * factor for epoch in times.epochs)})
+    outcome = trial.outcome.model_copy(update={"times": times, "windows_digest": windows})
+    return trial.model_copy(update={"plan": plan, "outcome": outcome})

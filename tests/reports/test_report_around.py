@@ -1,0 +1,67 @@
+"""What leads on from a run's page, and what rebuilding one takes."""
+
+import subprocess
+import sys
+
+import pytest
+import synthetic_run
+
+import reports
+from reports.around import around
+from reports.run import Run
+
+FRAMEWORKS = ("torch", "tensorflow", "keras", "jax", "flax", "optax")
+REBUILD = f"""
+import sys
+from pathlib import Path
+import reports
+folder = Path(sys.argv[1])
+reports.write(folder), reports.write_overviews(folder)
+print(*sorted(set({FRAMEWORKS!r}) & set(sys.modules)))
+"""
+
+
+@pytest.fixture(scope="module")
+def records():
+    return synthetic_run.records(backends=("pytorch", "flax"), cells=("gru",), seeds=(1, 2), epochs=4, weeks=30)
+
+
+def kept(home, records, day="2026-03-01", **changes):
+    manifest, certificate, trials = records
+    return synthetic_run.store(home / "co2" / day, manifest.model_copy(update=changes), certificate, trials)
+
+
+def test_a_page_leads_back_to_all_runs_and_to_its_history(visit, records, tmp_path):
+    folder = kept(tmp_path, records)
+    page = reports.write(folder)
+    reports.write_overviews(folder)
+    assert "[all runs](../../index.html) · [history of this benchmark](../history.html)" in page.markdown.read_text()
+    for words, title in (("all runs", "All runs"), ("history of this", "Weekly CO2 at Mauna Loa, history")):
+        seen = visit(page.html, viewport={"width": 360, "height": 800})
+        assert seen.overflowing() == []
+        seen.page.locator("header a", has_text=words).click()
+        assert seen.page.title().startswith(title)
+        assert seen.errors == []
+
+
+def test_a_copy_elsewhere_leads_nowhere(records, run_of):
+    folder = run_of(*records)
+    assert around(Run.read(folder), folder).overviews == ()
+    assert "index.html" not in reports.write(folder).html.read_text()
+
+
+def test_the_verdict_on_a_repetition_is_linked_once_it_is_there(visit, records, tmp_path):
+    stored = kept(tmp_path, records)
+    folder = kept(tmp_path, records, day="2026-03-02", reproduces=str(stored))
+    page = reports.write(folder).html
+    assert visit(page).page.locator("main a", has_text="verdict").count() == 0
+    reports.write_reproduction(folder)
+    link = visit(page).page.locator("main a", has_text="The verdict on this repetition")
+    assert (folder / link.get_attribute("href")).is_file()
+
+
+def test_pages_are_rebuilt_without_a_framework(records, tmp_path):
+    folder = kept(tmp_path, records)
+    loaded = subprocess.run([sys.executable, "-c", REBUILD, str(folder)], capture_output=True, text=True, check=True)
+    assert loaded.stdout.split() == []
+    assert (tmp_path / "index.html").exists()

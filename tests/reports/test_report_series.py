@@ -1,0 +1,143 @@
+"""A run over several series: what is ranked, what the test may say, and how many series it would take."""
+
+from math import factorial
+
+import numpy as np
+import pytest
+import synthetic_run
+from synthetic_run import fail
+from synthetic_several import over_series
+
+import reports
+from reports import several
+from reports.answer import answer
+from reports.comparison import compare
+from reports.figures import draw
+from reports.ranks import critical_difference, friedman, least_series
+from reports.run import Run
+
+
+def told(manifest, certificate, trials):
+    run = Run(manifest, certificate, tuple(trials))
+    return run, compare(run)
+
+
+def ranking(records, name="forecasts"):
+    return next((found for found in several.rankings(*told(*records)) if found.name == name), None)
+
+
+@pytest.mark.parametrize(("methods", "series"), [(2, 6), (3, 3), (4, 2), (7, 2)])
+def test_the_least_number_of_series_is_where_the_test_can_first_find_anything(methods, series):
+    assert least_series(methods) == series
+    alike = np.tile(np.arange(methods), (series, 1))
+    assert friedman(alike) < 0.05
+    if series > 2:
+        assert friedman(alike[:-1]) == pytest.approx(factorial(methods) ** (2.0 - series))
+        assert friedman(alike[:-1]) >= 0.05
+
+
+def test_the_test_agrees_with_scipy_where_there_are_many_series():
+    scores = np.random.default_rng(3).normal(size=(40, 5)) + 0.25 * np.arange(5)
+    stats = pytest.importorskip("scipy.stats")
+    assert friedman(scores) == pytest.approx(stats.friedmanchisquare(*scores.T).pvalue, abs=0.01)
+
+
+def test_methods_that_are_all_alike_do_not_differ():
+    assert friedman(np.ones((5, 3))) == 1
+
+
+def test_the_critical_difference_is_the_one_in_the_tables():
+    assert critical_difference(14, 4) == pytest.approx(1.25, abs=0.01)  # Demšar (2006), section 3.2.2
+    assert critical_difference(6, 3) == pytest.approx(2.343 * (12 / 36) ** 0.5, abs=0.001)
+
+
+def test_forecasts_are_ranked_within_each_series():
+    found = ranking(over_series(6))
+    assert found.methods == ("LSTM", "persistence", "GRU")
+    assert found.series == ("co2", "cet", "sunspots", "airline", "etth1", "housing")
+    assert dict(zip(found.methods, found.mean_ranks, strict=True)) == {"GRU": 1, "LSTM": 2, "persistence": 3}
+    table = several.table(found)
+    assert [column.label for column in table.columns] == ["series", "GRU", "LSTM", "persistence"]
+    assert [cell.text for cell in table.rows[-1].cells] == ["mean rank", "1.00", "2.00", "3.00"]
+    assert table.rows[0].cells[1].detail == "rank 1"
+
+
+def test_what_differs_is_said_in_the_answer_and_what_does_not_is_not_named():
+    run, comparisons = told(*over_series(6))
+    words = answer(run, comparisons).overview
+    assert (
+        "Over 6 series the forecasts differ by test MSE (Friedman's test, p < 0.001): GRU is better than persistence "
+        "beyond the critical difference."
+    ) in words
+    assert any("frameworks differ by the time of a steady epoch" in line and "Flax is better" in line for line in words)
+
+
+def test_where_nothing_differs_no_method_is_called_better():
+    words = several.finding(ranking(over_series(3, better=(1.0, 1.0), cells=("lstm", "gru"))))
+    assert words.startswith(
+        "Over 3 series none of 3 forecasts is shown to be better by test MSE (Friedman's test, p = "
+    )
+
+
+def test_too_few_series_say_how_many_would_do_and_draw_nothing():
+    run, comparisons = told(*over_series(2))
+    limits = answer(run, comparisons).limits
+    assert (
+        "2 series cannot show that one of 3 forecasts is better by test MSE: Friedman's test could reach p < 0.05 with "
+        "3, if all of them ranked alike."
+    ) in limits
+    assert not [figure for figure in draw(run, comparisons) if figure.name.startswith("ranks")]
+
+
+def test_one_series_has_no_ranking():
+    assert several.rankings(*told(*synthetic_run.records(epochs=4, weeks=30))) == ()
+
+
+def test_a_series_that_lacks_a_figure_is_left_out_and_named():
+    manifest, certificate, trials = over_series(4)
+    gone = [trial for trial in trials if trial.plan.case != "gru, series cet"]
+    found = ranking((manifest, certificate, gone))
+    assert found.series == ("co2", "sunspots", "airline")
+    assert several.table(found).caption.endswith("Left out, for want of a figure: cet.")
+
+
+def test_without_a_certificate_frameworks_are_not_ranked():
+    manifest, _, trials = over_series(4)
+    assert ranking((manifest, None, trials), "frameworks") is None
+    assert ranking((manifest, None, trials)) is not None
+
+
+def test_native_models_are_ranked_one_by_one():
+    found = ranking(over_series(3, modes=("native",)))
+    assert "GRU, Flax" in found.methods
+    assert len(found.methods) == 7
+
+
+def test_models_of_another_horizon_are_another_question():
+    manifest, certificate, trials = over_series(3)
+    cases = [case.model_copy(update={"horizon": 4}) if case.cell == "gru" else case for case in manifest.cases]
+    names = [
+        found.name
+        for found in several.rankings(*told(manifest.model_copy(update={"cases": cases}), certificate, trials))
+    ]
+    assert names == ["forecasts-1", "forecasts-4", "frameworks"]
+
+
+def test_trials_that_failed_everywhere_leave_no_ranking():
+    manifest, certificate, trials = over_series(3)
+    assert several.rankings(*told(manifest, certificate, map(fail, trials))) == ()
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory):
+    return reports.write(synthetic_run.store(tmp_path_factory.mktemp("series") / "run", *over_series(6))).html
+
+
+@pytest.mark.parametrize("width", [360, 1280])
+def test_the_page_shows_the_diagrams_and_the_ranks(visit, page, width):
+    seen = visit(page, viewport={"width": width, "height": 800})
+    assert seen.errors == []
+    assert seen.overflowing() == []
+    assert seen.page.locator("#figure-ranks-forecasts svg").is_visible()
+    assert seen.page.locator("#figure-ranks-frameworks svg").is_visible()
+    assert seen.page.locator("#ranks-forecasts tbody tr").count() == 7
