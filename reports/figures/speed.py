@@ -51,7 +51,7 @@ def _forest(axes: Axes, title: str, marks: Sequence[tuple[Comparison, Interval |
         if found is None:
             continue
         tone = colour(rival.backend)
-        axes.plot([found.low, found.high], [place, place], color=tone, linewidth=8, alpha=0.4, solid_capstyle="butt")
+        axes.plot([found.low, found.high], [place, place], color=tone, linewidth=8, alpha=0.55, solid_capstyle="butt")
         axes.plot(rounds, [place] * len(rounds), "o", color=tone, markersize=3.5, markeredgewidth=0)
         axes.plot(found.median, place, "|", color=INK, markersize=13, markeredgewidth=1.4)
         axes.text(0.99, place, significant(found.median), transform=axes.get_yaxis_transform(), ha="right", va="center")
