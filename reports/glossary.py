@@ -31,6 +31,11 @@ WORDS = {
     "persistence": "the naive forecast that repeats the last value",
     "seasonal naive": "the naive forecast that repeats the value of one season ago",
     "MSE, RMSE, MAE": "mean squared error, its root, mean absolute error, in the series' own unit",
+    "equivalent": "shown, by two one-sided tests, to differ by less than a stated margin; not the same as not shown to "
+    "differ",
+    "rank": "the place among all methods on one series, 1 for the best; the mean rank is taken over the series",
+    "Friedman's test": "asks whether the ranks over several series differ more than chance would have them",
+    "critical difference": "how far apart two mean ranks must lie to be told apart at 5 %",
     "operations": "multiplications and additions of floating-point numbers",
     "peak memory": "the most memory that a trial's process held, the framework itself included",
 }

@@ -5,6 +5,7 @@ from datetime import datetime
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
+from matplotlib.ticker import MaxNLocator
 
 from benchmarks.runner.records import Case, Data
 from reports.figures.style import (
@@ -112,15 +113,19 @@ def by_horizon(run: Run) -> Figure | None:
         grid = canvas.subplots(len(drawn), 1, squeeze=False)[:, 0]
         for axes, (case, target) in zip(grid, drawn, strict=True):
             steps = np.arange(1, case.horizon + 1)
-            for group in _any(run, case):
+            groups = _any(run, case)
+            for place, group in enumerate(groups):
+                alike = nested(place, len(groups)) if run.mode == "matched" else {}  # equal models err alike
                 values = step_errors(run, group)[:, :, target]
-                axes.plot(steps, np.median(values, axis=0), marker="o", markersize=3, **line_style(group.backend))
+                style = {**line_style(group.backend), **alike}
+                axes.plot(steps, np.median(values, axis=0), marker="o", markersize=3, **style)
                 low, high = values.min(axis=0), values.max(axis=0)
                 axes.fill_between(steps, low, high, color=colour(group.backend), alpha=0.12, linewidth=0)
             several = f", target {target + 1}" if run.targets(case) > 1 else ""
             axes.set_title(brief(case_name(case)) + several)
             axes.set_ylim(bottom=0)
             axes.set_ylabel(_axis("RMSE", run.data(case).unit))
+            axes.xaxis.set_major_locator(MaxNLocator(8, integer=True))
             axes.grid(axis="y")
         grid[-1].set_xlabel("steps ahead")
         legend(canvas, grid[0])

@@ -49,8 +49,8 @@ def losses(run: Run, mode: Mode) -> Figure | None:
                 for place, group in enumerate(groups):
                     style = nested(place, len(groups)) if mode == "matched" else {}
                     _band(axes, group, kind, {**line_style(group.backend), **style})
-                axes.set_title(brief(f"{case_name(case)}, {kind}", 36))
-                axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
+                axes.set_title(f"{brief(case_name(case), 24)}, {kind}")
+                axes.xaxis.set_major_locator(MaxNLocator(6, integer=True, min_n_ticks=1))
                 axes.grid(axis="y")
         for axes in grid[-1]:
             axes.set_xlabel("epoch")
@@ -80,7 +80,7 @@ def _band(axes: Axes, group: Group, kind: str, style: dict[str, Any]) -> None:
     longest = max(map(len, curves))  # a seed that patience ended early stays where it ended
     values = np.array([[*one, *[one[-1]] * (longest - len(one))] for one in curves])  # (seeds, epochs)
     epochs = np.arange(1, longest + 1)
-    axes.plot(epochs, np.median(values, axis=0), **style)
+    axes.plot(epochs, np.median(values, axis=0), marker="o" if longest == 1 else "", **style)  # one is no line
     if len(curves) > 1:
         low, high = values.min(axis=0), values.max(axis=0)
         axes.fill_between(epochs, low, high, color=colour(group.backend), alpha=0.12, linewidth=0)
@@ -108,7 +108,8 @@ def progress(run: Run, comparisons: Comparisons) -> Figure | None:
             for group in (group for group in groups if group.case.label == label):
                 for number, outcome in enumerate(group.outcomes.values()):
                     style = line_style(group.backend)
-                    axes.plot(_clock(outcome), _loss(outcome), **{**style, "label": None if number else style["label"]})
+                    style |= {"label": None if number else style["label"], "marker": _alone(outcome)}
+                    axes.plot(_clock(outcome), _loss(outcome), **style)
             axes.set_title(brief(case_name(next(group.case for group in groups if group.case.label == label)), 36))
             axes.set_xlim(left=0)
             axes.grid(axis="y")
@@ -134,6 +135,11 @@ def _clock(outcome: Outcome) -> list[float]:
 def _loss(outcome: Outcome) -> tuple[float, ...]:
     found = outcome.validation_losses or outcome.train_losses
     return found[: len(outcome.times.epochs)]
+
+
+def _alone(outcome: Outcome) -> str:
+    """A mark where there is one epoch, which is no line."""
+    return "o" if len(_loss(outcome)) == 1 else ""
 
 
 def _finished(run: Run, case: Case, mode: Mode) -> list[Group]:

@@ -49,7 +49,7 @@ def moves(
                 mine = [one for one in found if (one.case, one.measure) == (case, measure)]
                 marked = [change for change in changes if change.series in mine]
                 _draw(axes, mine, marked, max(0, last - LATEST), squared(units.get(case, "")))
-                axes.set_title(brief(f"{names[case]}, {measure.name}", 26))
+                axes.set_title(f"{brief(names[case], 24 - len(measure.name))}, {measure.name}")
         grid[0, 0].set_xlim(max(0, last - LATEST) + 0.6, last + 0.4)
         canvas.supxlabel("run, as numbered below", fontsize=9.5)
         legend(canvas, grid[0, 0])

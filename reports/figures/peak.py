@@ -4,7 +4,7 @@ from matplotlib.figure import Figure as Canvas
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from reports.costs import Pace, paces, share_words
-from reports.figures.style import INK, WIDTH, Figure, brief, colour, styled, to_svg
+from reports.figures.style import INK, WIDTH, Figure, bar_label, colour, styled, to_svg
 from reports.run import Run
 from reports.wording import backend_name, case_name
 
@@ -26,7 +26,7 @@ def peak(run: Run) -> Figure | None:
             axes.plot([share.low, share.high], [place, place], color=INK, linewidth=1.2, marker="|", markersize=5)
             words, end = share_words(share.median), max(share.median, share.high)
             axes.annotate(words, (end, place), (7, 0), textcoords="offset points", va="center", fontsize=9)
-        axes.set_yticks(range(len(drawn)), [brief(_name(pace), 40) for pace, _ in drawn])
+        axes.set_yticks(range(len(drawn)), [bar_label(case_name(p.group.case), p.group.backend) for p, _ in drawn])
         axes.set_ylim(len(drawn) - 0.4, -0.6)
         axes.set_xlim(0, highest * 1.15)
         axes.tick_params(axis="y", length=0)
@@ -47,4 +47,4 @@ def peak(run: Run) -> Figure | None:
 
 
 def _name(pace: Pace) -> str:
-    return f"{case_name(pace.group.case)}  {backend_name(pace.group.backend)}"
+    return f"{case_name(pace.group.case)}, {backend_name(pace.group.backend)},"

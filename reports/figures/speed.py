@@ -7,7 +7,7 @@ from matplotlib.figure import Figure as Canvas
 from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter, NullLocator
 
 from reports.comparison import CaseComparison, Comparison, Comparisons
-from reports.figures.style import FAINT, INK, WIDTH, Figure, brief, colour, styled, to_svg
+from reports.figures.style import FAINT, INK, WIDTH, Figure, bar_label, colour, styled, to_svg
 from reports.run import Group, Run
 from reports.statistics import Interval
 from reports.tables import over_seeds
@@ -15,6 +15,7 @@ from reports.wording import backend_name, case_name, duration, listed, significa
 
 PALE = "#ffffff"  # the hatching, on a framework's colour
 TICKS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 1, 1.5, 2, 3, 5, 7, 10, 20, 50, 100)
+SHARE = 0.78  # of a panel's width for the marks; the rest is room for the figures at its right
 Line = tuple[CaseComparison, Comparison]
 
 
@@ -29,9 +30,7 @@ def ratios(comparisons: Comparisons) -> Figure | None:
         left, right = canvas.subplots(1, 2, sharex=True, sharey=True)
         _forest(left, "a steady epoch", [(rival, rival.epoch, rival.epoch_ratios) for _, rival in lines])
         _forest(right, "the whole training", [(rival, rival.training, rival.training_ratios) for _, rival in lines])
-        left.set_yticks(
-            range(len(lines)), [brief(f"{case_name(c.case)}  {backend_name(r.backend)}", 40) for c, r in lines]
-        )
+        left.set_yticks(range(len(lines)), [bar_label(case_name(c.case), r.backend) for c, r in lines])
         left.set_ylim(len(lines) - 0.4, -0.7)
         _ratio_axis(left, [x for _, rival in lines for x in (*rival.epoch_ratios, *rival.training_ratios, 1.0)])
         canvas.supxlabel(f"times as fast as {names} (right of 1 is faster)", fontsize=9.5)
@@ -52,7 +51,7 @@ def _forest(axes: Axes, title: str, marks: Sequence[tuple[Comparison, Interval |
         if found is None:
             continue
         tone = colour(rival.backend)
-        axes.plot([found.low, found.high], [place, place], color=tone, linewidth=8, alpha=0.4, solid_capstyle="butt")
+        axes.plot([found.low, found.high], [place, place], color=tone, linewidth=8, alpha=0.55, solid_capstyle="butt")
         axes.plot(rounds, [place] * len(rounds), "o", color=tone, markersize=3.5, markeredgewidth=0)
         axes.plot(found.median, place, "|", color=INK, markersize=13, markeredgewidth=1.4)
         axes.text(0.99, place, significant(found.median), transform=axes.get_yaxis_transform(), ha="right", va="center")
@@ -60,11 +59,12 @@ def _forest(axes: Axes, title: str, marks: Sequence[tuple[Comparison, Interval |
 
 def _ratio_axis(axes: Axes, values: Sequence[float]) -> None:
     """Logarithmic, so that twice as fast and half as fast lie equally far from 1."""
-    low, high = min(values) / 1.25, max(values) * 2  # room for the figures at the right
+    low = min(values) / 1.25
+    high = low * (max(values) / low) ** (1 / SHARE)
     axes.set_xscale("log")
     axes.set_xlim(low, high)
     ticks = [tick for tick in TICKS if low <= tick <= high]
-    sparse = ticks if len(ticks) <= 8 else [tick for tick in ticks if f"{tick:g}".strip("0.") in ("1", "2", "5")]
+    sparse = ticks if len(ticks) <= 6 else [tick for tick in ticks if f"{tick:g}".strip("0.") in ("1", "2", "5")]
     axes.set_xticks(sparse, [f"{tick:g}" for tick in sparse])
     axes.xaxis.set_minor_locator(NullLocator())
     axes.xaxis.set_minor_formatter(NullFormatter())
@@ -93,9 +93,7 @@ def parts(run: Run) -> Figure | None:
             axes.barh(place, rest, 0.62, left=first, color=tone, alpha=0.75, linewidth=0)
             words = f"{duration(first)} + {duration(rest)}"
             axes.annotate(words, (first + rest, place), (6, 0), textcoords="offset points", va="center", fontsize=9)
-        axes.set_yticks(
-            range(len(split)), [brief(f"{case_name(g.case)}  {backend_name(g.backend)}", 40) for g, _, _ in split]
-        )
+        axes.set_yticks(range(len(split)), [bar_label(case_name(g.case), g.backend) for g, _, _ in split])
         axes.set_ylim(len(split) - 0.4, -0.6)
         axes.set_xlim(0, longest * 1.28)
         axes.tick_params(axis="y", length=0)

@@ -6,7 +6,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from io import StringIO
+from itertools import accumulate
 from typing import Any
+from unicodedata import east_asian_width
 
 import matplotlib
 from matplotlib.axes import Axes
@@ -118,9 +120,17 @@ def legend(canvas: Canvas, axes: Axes) -> None:
 
 
 def brief(text: str, most: int = 60) -> str:
-    """On one line and no longer than a drawing has room for."""
+    """On one line and no longer than a drawing has room for, in letters; one of East Asia is as wide as two."""
     line = " ".join(text.split())
-    return line if len(line) <= most else line[: most - 1].rstrip() + "\N{HORIZONTAL ELLIPSIS}"
+    ends = list(accumulate(2 if east_asian_width(letter) in "WF" else 1 for letter in line))
+    if not ends or ends[-1] <= most:
+        return line
+    return line[: sum(end < most for end in ends)].rstrip() + "\N{HORIZONTAL ELLIPSIS}"
+
+
+def bar_label(case: str, backend: str) -> str:
+    """Of a bar: a long name of a model must not cost the framework's."""
+    return f"{brief(case, 24)}  {backend_name(backend)}"
 
 
 def shown(cases: int) -> str:

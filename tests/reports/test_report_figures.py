@@ -6,6 +6,10 @@ import pytest
 import synthetic_run
 
 import reports
+from reports.comparison import compare
+from reports.figures import draw
+from reports.figures.style import COLOURS, bar_label, brief
+from reports.run import Run
 
 
 @pytest.fixture(scope="module")
@@ -21,3 +25,30 @@ def test_letters_that_the_font_lacks_are_left_to_the_reader_s_own(run_of, record
         folder = run_of(manifest.model_copy(update={"data": data}), certificate, trials)
         reports.write(folder)
     assert "気温, 度" in (folder / "figures" / "forecast-1.svg").read_text("utf-8")
+
+
+@pytest.mark.parametrize(
+    ("text", "most", "short"),
+    [
+        ("GRU", 3, "GRU"),
+        ("a longer name", 8, "a longe…"),
+        ("気温の予測", 10, "気温の予測"),
+        ("気温の予測", 7, "気温の…"),
+        ("", 4, ""),
+    ],
+)
+def test_what_is_too_long_for_a_drawing_is_cut(text, most, short):
+    assert brief(text, most) == short
+
+
+def test_a_long_name_does_not_cost_the_framework_s():
+    assert bar_label("a model with a name that has no end at all", "keras-torch").endswith("…  Keras on torch")
+
+
+def test_a_single_epoch_is_a_mark_and_no_empty_plot():
+    records = synthetic_run.records(cells=("gru",), epochs=1, weeks=30, seeds=(1,), backends=("flax",))
+    run = Run(*records)
+    drawn = {figure.name: figure.svg for figure in draw(run, compare(run))}
+    for name in ("losses-matched", "progress"):
+        marks = [line for line in drawn[name].splitlines() if "<use" in line and COLOURS["flax"].lower() in line]
+        assert len(marks) >= 2  # of the legend, and of the plot
