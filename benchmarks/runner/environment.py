@@ -19,6 +19,11 @@ PACKAGES = ("torch", "tensorflow", "tensorflow-cpu", "keras", "jax", "jaxlib", "
 PR_SET_PDEATHSIG = 1  # of linux/prctl.h
 PRIVATE = ("KERAS_BACKEND", "JAX_ENABLE_X64", "JAX_PLATFORMS", "XLA_FLAGS", "TF_XLA_FLAGS", "TF_ENABLE_ONEDNN_OPTS")
 TELLING = ("OMP_", "GOMP_", "KMP_", "MKL_", "OPENBLAS_", "TF_", "XLA_", "JAX_", "TORCH_", "PYTORCH_", "MALLOC_")
+TERRAFORM = ("TF_CLI_", "TF_VAR_", "TF_DATA_DIR")  # another program's, which begin like TensorFlow's
+
+
+def _telling(name: str) -> bool:
+    return name.startswith(TELLING) and name not in PRIVATE and not name.startswith(TERRAFORM)
 
 
 def available_cores() -> tuple[int, ...]:
@@ -50,7 +55,7 @@ def worker_variables(threads: int) -> dict[str, str]:
     """
     pools = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "NPROC")
     return {
-        **{name: value for name, value in os.environ.items() if name.startswith(TELLING) and name not in PRIVATE},
+        **{name: value for name, value in os.environ.items() if _telling(name)},
         **{name: str(threads) for name in pools},
         "TF_NUM_INTEROP_THREADS": "1",
         "TF_CPP_MIN_LOG_LEVEL": "3",

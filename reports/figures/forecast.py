@@ -115,7 +115,7 @@ def by_horizon(run: Run) -> Figure | None:
             steps = np.arange(1, case.horizon + 1)
             groups = _any(run, case)
             for place, group in enumerate(groups):
-                alike = nested(place, len(groups)) if run.mode == "matched" else {}  # equal models err alike
+                alike = nested(place, len(groups)) if run.mode_of(case) == "matched" else {}  # equal models err alike
                 values = step_errors(run, group)[:, :, target]
                 style = {**line_style(group.backend), **alike}
                 axes.plot(steps, np.median(values, axis=0), marker="o", markersize=3, **style)
