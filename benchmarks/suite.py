@@ -1,7 +1,8 @@
 """Reads and validates a benchmark's TOML and lays out its trials.
 
 A list in [data], [window], [model] or [training] is an axis: the benchmark asks its question once for every
-combination. [quick] holds what `--quick` changes, by dotted name.
+combination. [search], where there is one, has a sampler choose among the combinations. [quick] holds what `--quick`
+changes, by dotted name.
 """
 
 import hashlib
@@ -18,10 +19,11 @@ from pydantic_core import ErrorDetails
 import backends
 import datasets
 from benchmarks import grid
+from benchmarks import space as spaces
 from benchmarks.errors import UserError, one_of
 from benchmarks.grid import Table
 from benchmarks.runner.records import Mode, Plan
-from benchmarks.settings import CaseSettings, Header, ModelSettings, TrainingSettings
+from benchmarks.settings import CaseSettings, Header, ModelSettings, SearchSettings, TrainingSettings
 from benchmarks.settings.model import AnyLayer
 
 HERE = Path(__file__).parent
@@ -31,6 +33,7 @@ TABLES: dict[str, type[BaseModel]] = {
     "model": ModelSettings,
     "training": TrainingSettings,
 }
+SEARCH = "search"  # a table that few benchmarks have
 Checked = TypeVar("Checked", bound=BaseModel)
 
 
@@ -44,6 +47,11 @@ class Benchmark:
     definition: Table
     source: Path  # where the definition stands
     source_text: str
+    search: SearchSettings | None = None  # among the cases, whose validation losses decide
+
+    def space(self) -> spaces.Space:
+        """What a search searches."""
+        return spaces.space(self.definition, tuple(TABLES), tuple(self.cases))
 
     def trials(self) -> tuple[Plan, ...]:
         """In the order of execution: round by round, each starting with the next backend."""
@@ -104,8 +112,9 @@ def read(
     quicker = dict(_dotted(definition.pop("quick")))
     for dotted, value in ((quicker if quick else {}) | (changes or {})).items():
         table, _, setting = dotted.rpartition(".")
-        if table and table not in TABLES:
-            raise UserError(f"{path}: there is no table '{table}' to change {dotted} in; {one_of(TABLES, table)}")
+        known = [*TABLES, *([SEARCH] if SEARCH in definition else [])]
+        if table and table not in known:
+            raise UserError(f"{path}: there is no table '{table}' to change {dotted} in; {one_of(known, table)}")
         for settings in _settings_of(definition, table):
             settings[setting] = value
     _require_tables(path, definition, tuple(TABLES))
@@ -126,7 +135,7 @@ def _settings_of(definition: Table, table: str) -> list[Table]:
 
 
 def _require_tables(path: Path, definition: Table, tables: tuple[str, ...]) -> None:
-    for table in tables:
+    for table in (*tables, *([SEARCH] if SEARCH in definition else [])):
         found = definition.setdefault(table, {})
         several = table == "model" and isinstance(found, list) and found and all(isinstance(m, dict) for m in found)
         if not isinstance(found, dict) and not several:
@@ -149,7 +158,7 @@ def _dotted(table: Table, prefix: str = "") -> Iterator[tuple[str, Any]]:
 
 
 def _validated(path: Path, definition: Table, text: str) -> Benchmark:
-    top = {name: value for name, value in definition.items() if name not in TABLES}
+    top = {name: value for name, value in definition.items() if name not in (*TABLES, SEARCH)}
     header = _check(Header, top, f"{path}:", others=TABLES)
     for backend in header.backends:
         if backend not in backends.REGISTRY:
@@ -160,9 +169,12 @@ def _validated(path: Path, definition: Table, text: str) -> Benchmark:
         values = getattr(header, name) or ()
         if len(set(values)) < len(values):
             raise UserError(f"{path}: {name} names one of {list(values)} twice; each may stand once")
+    search = _check(SearchSettings, definition[SEARCH], f"{path}: [{SEARCH}]") if SEARCH in definition else None
+    if search is not None:
+        spaces.require(path, definition, tuple(TABLES), header, search)
     points = grid.points(path, {name: definition[name] for name in TABLES})
     cases = {label: _case(path, point) for label, point in points.items()}
-    return Benchmark(path.stem, header, cases, definition, path.resolve(), text)
+    return Benchmark(path.stem, header, cases, definition, path.resolve(), text, search)
 
 
 def _case(path: Path, point: dict[str, Table]) -> CaseSettings:

@@ -3,6 +3,7 @@
 from benchmarks.settings.case import CaseSettings
 from benchmarks.settings.header import Header
 from benchmarks.settings.model import ModelSettings
+from benchmarks.settings.search import SearchSettings
 from benchmarks.settings.training import TrainingSettings
 
-__all__ = ["CaseSettings", "Header", "ModelSettings", "TrainingSettings"]
+__all__ = ["CaseSettings", "Header", "ModelSettings", "SearchSettings", "TrainingSettings"]
