@@ -28,6 +28,14 @@ class Space:
             index = index * size + place
         return self.labels[index]
 
+    def places(self, label: str) -> tuple[int, ...]:
+        """Where a case lies on the axes."""
+        index, found = self.labels.index(label), []
+        for size in reversed(self.axes.values()):
+            index, place = divmod(index, size)
+            found.append(place)
+        return tuple(reversed(found))
+
 
 def space(definition: Mapping[str, Any], tables: Sequence[str], labels: Sequence[str]) -> Space:
     """Of a definition that `require` has found fit."""

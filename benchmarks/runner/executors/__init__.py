@@ -1,4 +1,4 @@
-"""Where trials run: `local`, on this machine and one after another where they are timed, or `ray`, on the nodes of a Ray cluster."""
+"""Where trials run: `local`, on this machine, or `ray`, on the nodes of a Ray cluster."""
 
 from collections.abc import Callable, Iterable, Iterator
 from importlib import import_module, util
@@ -26,7 +26,7 @@ class Executor(Protocol):
     def run(self, tasks: Iterable[Task], starting: Callable[[Plan], None], at_once: int = 1) -> Iterator[Trial]:
         """Each trial as it is finished. `starting` is told before each.
 
-        at_once: trials that may share a machine, each on cores of its own; more than one only where no time is compared.
+        at_once: how many may share a machine, each on cores of its own; several only where no time is compared.
         An interrupt ends what is under way; what had not been yielded by then is as if it had never run.
         """
 

@@ -8,6 +8,7 @@ from benchmarks.runner.records.base import SCHEMA, Mode, Number, Record
 from benchmarks.runner.records.certificate import Certificate, Check
 from benchmarks.runner.records.machine import Environment, Session
 from benchmarks.runner.records.manifest import Baseline, Case, Data, Limits, Manifest, Plan, Scores
+from benchmarks.runner.records.search import Configuration, Found, Published, Replay, Search
 from benchmarks.runner.records.trial import Outcome, Product, Times, Trial
 
 __all__ = [
@@ -16,8 +17,10 @@ __all__ = [
     "Case",
     "Certificate",
     "Check",
+    "Configuration",
     "Data",
     "Environment",
+    "Found",
     "Limits",
     "Manifest",
     "Mode",
@@ -25,8 +28,11 @@ __all__ = [
     "Outcome",
     "Plan",
     "Product",
+    "Published",
     "Record",
+    "Replay",
     "Scores",
+    "Search",
     "Session",
     "Times",
     "Trial",
