@@ -2,12 +2,13 @@
 
 from dataclasses import dataclass
 
-from reports import costs, evidence, glance, native, setting, tables
+from reports import costs, evidence, glance, native, search, search_answer, setting, tables
 from reports.answer import Answer, answer
 from reports.comparison import compare
 from reports.figures import Figure, draw
 from reports.grid import Table
 from reports.run import Run
+from reports.selection import focus, selection
 from reports.wording import backend_name, case_name, plural, sentence
 
 
@@ -37,7 +38,8 @@ class Story:
     native_reasons: tuple[str, ...]
     parameters: Table | None
     failures: tuple[Failure, ...]
-    trials: Table
+    trials: Table  # of a search, its configurations
+    samplers: Table | None
     split: Table
     use: Table
     work: Table | None
@@ -49,6 +51,7 @@ class Story:
     def details(self) -> tuple[Table, ...]:
         """Every table but the first, in the order of the page."""
         found = (
+            self.samplers,
             self.glance,
             self.certificate,
             self.agreement,
@@ -68,37 +71,45 @@ class Story:
 
 
 def tell(run: Run) -> Story:
+    """Of a search, scores and forecasts of the selected configuration alone: the others' belong to no answer."""
+    found, whole = selection(run), run
+    run = focus(whole)
     comparisons = compare(run)
     agreement, beside, work = evidence.agreement(run, comparisons), evidence.native(run), costs.work(run)
     counted, equal = native.parameters(run), glance.glance(run)
     return Story(
-        run=run,
-        answer=answer(run, comparisons),
-        progress=_progress(run),
-        result=tables.main(run, comparisons),
-        figures=draw(run, comparisons),
-        glance=equal if equal.rows else None,
+        run=whole,
+        answer=search_answer.answer(found) if found else answer(run, comparisons),
+        progress=_progress(whole),
+        result=search.result(found) if found else tables.main(run, comparisons),
+        figures=draw(run, comparisons, found),
+        samplers=_filled(search.samplers(found)) if found else None,
+        glance=_filled(equal),
         certificate=evidence.certificate(run),
-        agreement=agreement if agreement.rows else None,
+        agreement=_filled(agreement),
         scores=tables.scores(run),
         times=tables.times(run, comparisons),
-        native=beside if beside.rows else None,
+        native=_filled(beside),
         native_reasons=native.reasons(run),
-        parameters=counted if counted.rows else None,
-        failures=_failures(run),
-        trials=evidence.trials(run),
-        split=costs.split(run),
-        use=costs.use(run),
-        work=work if work.rows else None,
-        data=setting.data(run),
-        models=setting.models(run),
-        environment=setting.environment(run),
+        parameters=_filled(counted),
+        failures=_failures(whole),
+        trials=search.configurations(found) if found else evidence.trials(run),
+        split=costs.split(whole),
+        use=costs.use(whole),
+        work=None if found else _filled(work),
+        data=setting.data(whole),
+        models=setting.models(whole),
+        environment=setting.environment(whole),
     )
+
+
+def _filled(table: Table) -> Table | None:
+    return table if table.rows else None
 
 
 def _progress(run: Run) -> str:
     """How much of the plan is done, in a few words."""
-    planned = len(run.manifest.trials)
+    planned = run.manifest.wanted
     done = f"all {planned}" if len(run.trials) == planned else f"{len(run.trials)} of {planned}"
     return sentence(f"{done} trials finished, {plural(len(run.seeds), 'seed')}")
 

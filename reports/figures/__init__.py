@@ -5,17 +5,21 @@ from reports.figures.flow import flow
 from reports.figures.forecast import by_horizon, forecasts
 from reports.figures.learning import losses, progress
 from reports.figures.scaling import scaling
+from reports.figures.search import best_so_far
 from reports.figures.speed import parts, ratios
 from reports.figures.style import Figure
 from reports.run import Run
+from reports.selection import Selection
 
 __all__ = ["Figure", "draw"]
 
 
-def draw(run: Run, comparisons: Comparisons) -> tuple[Figure, ...]:
+def draw(run: Run, comparisons: Comparisons, searched: Selection | None = None) -> tuple[Figure, ...]:
+    """searched: where the run is a search in which nothing was timed."""
     found = (
+        best_so_far(searched) if searched else None,
         ratios(comparisons),
-        parts(run),
+        None if searched else parts(run),
         progress(run, comparisons),
         *scaling(run, comparisons),
         *forecasts(run),
