@@ -121,7 +121,8 @@ def samplers(found: Selection) -> Table:
     caption = (
         f"Trials until one is within {per_cent(found.search.near)} of the lowest validation loss, as "
         f"{plural(found.near, 'configuration is', 'configurations are')} of {len(found.ranking)}. The recorded losses "
-        "were played again to each sampler with each of its seeds; nothing was trained for it."
+        "were played again to each sampler with each of its seeds; nothing was trained for it. TPE learns "
+        "from what it finds after some first trials by chance."
     )
     return Table("samplers", "How many trials are enough", caption, columns, rows, "search.json")
 

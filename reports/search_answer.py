@@ -23,9 +23,8 @@ def _selected(found: Selection) -> Iterator[str]:
         yield f"nothing has been selected: {plural(len(found.ranking), 'configuration')} ended well so far"
         return
     many = plural(len(found.ranking), "configuration")
-    loss = f"the lowest validation loss of {many}, {four_digits(best.score)}"
-    tested = f"on the test part, which chose nothing, its MAE is {_mae(found, best)}"
-    yield f"{case_name(best.group.case)} has {loss}; {tested}"
+    loss = f"the lowest validation loss of {many}, {four_digits(best.score)}, is that of {case_name(best.group.case)}"
+    yield f"{loss}; on the test part, which chose nothing, its MAE is {_mae(found, best)}"
     naive = sorted((b.scores.mae, b.name) for d in found.run.manifest.data.values() for b in d.baselines)
     if naive:
         mae, name = naive[0]
@@ -77,7 +76,8 @@ def _limits(found: Selection) -> Iterator[str]:
             f"up to {plural(search.at_once, 'trial')} ran side by side, each on cores of its own: their times are "
             "compared with nothing, and no speed ratio is printed"
         )
-    yield "only the selected configuration is held against the oracle, and only its test scores are told"
+    also = " and the published one's" if found.published else ""
+    yield f"only the selected configuration is held against the oracle, and only its{also} test scores are told"
     if len(run.seeds) == 1:
         yield "each configuration had one seed, so a rank is luck as well as merit: --seeds 1,2,3 would tell how much"
     elif (luck := found.luck) is not None:

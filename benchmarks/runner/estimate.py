@@ -37,6 +37,8 @@ class Span:
     def __mul__(self, times: float) -> "Span":
         return Span(self.low * times, self.high * times)
 
+    __rmul__ = __mul__
+
 
 def total(spans: Iterable[Span]) -> Span:
     return sum(spans, start=Span())
@@ -172,11 +174,19 @@ def _probe(benchmark: Benchmark, plan: Manifest, asked: Plan, case: Case) -> Mea
 
 def _trials(plan: Manifest, backend: str, lines: dict[tuple[str, Kind], Line]) -> Span:
     cases = {case.label: case for case in plan.cases}
-    return total(
+    return _searched(plan) * total(
         _trial(plan, cases[trial.case], lines[backend, kind_of(cases[trial.case])])
         for trial in plan.trials
         if trial.backend == backend
     )
+
+
+def _searched(plan: Manifest) -> float:
+    """The share of all trials' seconds that a search takes: it runs some of them, several at once where they fit."""
+    if plan.search is None:
+        return 1.0
+    fit = min(len(Conditions.sets(case.threads or 1)) for case in plan.cases)
+    return plan.wanted / len(plan.trials) / max(1, min(plan.search.at_once, fit))
 
 
 def _trial(plan: Manifest, case: Case, line: Line) -> Span:
@@ -191,7 +201,7 @@ def _certificate(benchmark: Benchmark, plan: Manifest, lines: dict[tuple[str, Ki
     oracle, checks = _checks(benchmark, plan, ORACLE, lines), Span()
     for backend in benchmark.header.backends:
         opened: dict[str, float] = {}  # a process a precision
-        for case in plan.cases:
+        for case in _checked(plan):
             start = lines[backend, kind_of(case)].at(_operations(case), lambda m: m.start + m.probed.import_framework)
             opened |= dict.fromkeys(certify.dtypes(benchmark, case.label), start)
         checks += _checks(benchmark, plan, backend, lines) + Span(sum(opened.values()), sum(opened.values()))
@@ -201,13 +211,18 @@ def _certificate(benchmark: Benchmark, plan: Manifest, lines: dict[tuple[str, Ki
 def _checks(benchmark: Benchmark, plan: Manifest, backend: str, lines: dict[tuple[str, Kind], Line]) -> Span:
     """Every case in every precision, inside the processes."""
     spent = Span()
-    for case in plan.cases:
+    for case in _checked(plan):
         line = lines[backend, kind_of(case)]
         setup, steps = line.at(_operations(case), lambda m: m.setup), line.step(_operations(case)) * equivalence.STEPS
         for dtype in certify.dtypes(benchmark, case.label):
             slower = 1.0 if dtype == case.dtype or backend == ORACLE else SLOWER
             spent += Span(setup + steps.low, setup + steps.high * slower)
     return spent
+
+
+def _checked(plan: Manifest) -> tuple[Case, ...]:
+    """The cases that are held against the oracle; of a search the one that it selects, which is no larger than this."""
+    return plan.cases if plan.search is None else (max(plan.cases, key=_operations),)
 
 
 def _operations(case: Case) -> int:
