@@ -11,7 +11,7 @@ ARGS ?=
 EXTRAS ?= dev
 
 .DEFAULT_GOAL := help
-.PHONY: help install bench bench-quick certify certify-architectures report reproduce data speed cell-speed windowing test test-slow check format lock \
+.PHONY: help install bench bench-quick bench-all bench-all-quick audit certify certify-architectures report reproduce data speed cell-speed windowing test test-slow check format lock \
 	clean $(addprefix bench-,$(BENCHMARKS))
 
 help: ## print this table
@@ -27,6 +27,15 @@ bench: bench-co2 ## run the default benchmark, co2, and say where its report is
 
 bench-quick: $(INSTALLED) ## the default benchmark in its small form: does everything work here?
 	@$(RUN) run co2 --quick $(ARGS)
+
+bench-all: $(INSTALLED) ## every benchmark below, then one page with every published value audited
+	@$(RUN) all $(ARGS)
+
+bench-all-quick: $(INSTALLED) ## the same in their small forms: does everything work here?
+	@$(RUN) all --quick $(ARGS)
+
+audit: $(INSTALLED) ## rebuild that page from the newest runs' records
+	@$(RUN) audit $(ARGS)
 
 $(addprefix bench-,$(BENCHMARKS)): bench-%: $(INSTALLED)
 	@$(RUN) run $* $(ARGS)

@@ -12,12 +12,25 @@ from typing import NoReturn
 
 from backends.contract import BackendError
 from backends.layers import ModelError
-from benchmarks.commands import certify, compare, data, export, handover, listing, report, reproduce, resume, run
+from benchmarks.commands import (
+    audit,
+    certify,
+    compare,
+    data,
+    everything,
+    export,
+    handover,
+    listing,
+    report,
+    reproduce,
+    resume,
+    run,
+)
 from benchmarks.errors import UserError, one_of
 from benchmarks.runner.storage import RecordError
 from datasets import DataError
 
-COMMANDS = (listing, run, resume, certify, report, export, reproduce, compare, handover, data)
+COMMANDS = (listing, run, resume, certify, report, export, reproduce, compare, handover, audit, everything, data)
 
 
 class Parser(argparse.ArgumentParser):

@@ -28,7 +28,7 @@ LISTS = {  # settings that are lists by nature, not axes
 APART = "write each value of an axis in one way, and give each model a name of its own"
 
 
-def variants(tables: Tables) -> list[dict[str, Table]]:
+def of_each_model(tables: Tables) -> list[dict[str, Table]]:
     """The tables with one model each."""
     models = tables["model"] if isinstance(tables["model"], list) else [tables["model"]]
     return [dict(tables) | {"model": model} for model in models]
@@ -48,21 +48,26 @@ def _is_list_of_lists(value: list[Any]) -> bool:
     return bool(value) and all(isinstance(each, list) for each in value)
 
 
-def points(path: Path, tables: Tables) -> dict[str, dict[str, Table]]:
+def points(path: Path, tables: Tables, name: str | None = None) -> dict[str, dict[str, Table]]:
     """Every combination of the axes' values, by its label: the same tables with one value each.
 
-    Raises UserError, with the definition's path, for an axis without values and for values that are the same.
+    name: of the variant whose tables these are. Raises UserError, with the definition's path, for an axis without
+    values and for values that are the same.
     """
     found: dict[str, dict[str, Table]] = {}
-    for variant in variants(tables):
-        for label, point in _points(path, variant):
+    several = isinstance(tables["model"], list)
+    for one in of_each_model(tables):
+        for own, point in _points(path, one):
+            told = several or ("model", "cell") in axes(one) or name is None
+            label = ", ".join([*([name] if name else []), *([_called(point["model"])] if told else []), *own])
             if label in found:
                 raise UserError(f"{path}: two cases would both be called '{label}'; {APART}")
             found[label] = point
     return found
 
 
-def _points(path: Path, tables: Mapping[str, Table]) -> Iterator[tuple[str, dict[str, Table]]]:
+def _points(path: Path, tables: Mapping[str, Table]) -> Iterator[tuple[list[str], dict[str, Table]]]:
+    """Each point, after what its label tells of the axes."""
     places = axes(tables)
     for table, setting in places:
         values = tables[table][setting]
@@ -72,41 +77,48 @@ def _points(path: Path, tables: Mapping[str, Table]) -> Iterator[tuple[str, dict
         point = {name: dict(settings) for name, settings in tables.items()}
         for (table, setting), value in zip(places, values, strict=True):
             point[table][setting] = value
-        yield _label(point, places), point
+        yield _told(point, places), point
 
 
-def narrow(tables: Tables, only: Mapping[str, Sequence[str]]) -> None:
+def narrow(holders: Sequence[Tables], only: Mapping[str, Sequence[str]]) -> None:
     """Leave an axis only the values asked for, in its own order; it stays an axis, so labels stay what they were.
 
-    only: the values as typed, by the axis' dotted name (`"model.units"`: `["16", "64"]`), or models by theirs, where
-    there are several (`"model"`: `["CNN"]`). An axis of several models is narrowed in each that has it. Raises
-    UserError for what is no axis, or none of its values.
+    holders: the tables of each variant, or the benchmark's own. only: the values as typed, by the axis' dotted name
+    (`"model.units"`: `["16", "64"]`), or models by theirs, where there are several (`"model"`: `["CNN"]`). An axis
+    of several models or variants is narrowed in each that has it; one that is left without a value is empty then, see
+    `is_empty`. Raises UserError for what is no axis, or none of its values.
     """
+    lists = [tables["model"] for tables in holders if isinstance(tables["model"], list)]
     for name, words in only.items():
-        if name == "model" and isinstance(tables["model"], list):
-            models = tables["model"]
-            kept = _chosen(name, words, [_called(model) for model in models])
-            models[:] = [model for model in models if _called(model) in kept]
+        if name == "model" and lists:
+            kept = chosen(name, words, [_called(model) for models in lists for model in models])
+            for models in lists:
+                models[:] = [model for model in models if _called(model) in kept]
         else:
-            _narrow_axis(variants(tables), name, words)
-            if isinstance(tables["model"], list):  # a model that has the axis and none of these values
-                tables["model"][:] = [model for model in tables["model"] if [] not in model.values()]
+            _narrow_axis([one for tables in holders for one in of_each_model(tables)], name, words)
+            for models in lists:  # a model that has the axis and none of these values
+                models[:] = [model for model in models if [] not in model.values()]
+
+
+def is_empty(tables: Tables) -> bool:
+    """Whether narrowing has left no model, or nothing of an axis."""
+    return not any(not any(one[table][setting] == [] for table, setting in axes(one)) for one in of_each_model(tables))
 
 
 def _narrow_axis(models: list[dict[str, Table]], name: str, words: Sequence[str]) -> None:
-    known = {f"{table}.{setting}": (table, setting) for variant in models for table, setting in axes(variant)}
+    known = {f"{table}.{setting}": (table, setting) for one in models for table, setting in axes(one)}
     if name not in known:
         which = one_of(known, name) if known else "it has none, since no setting is a list"
         raise UserError(f"--only {name}: it is no axis of this benchmark; {which}")
     axis = table, setting = known[name]
-    having = [variant[table] for variant in models if axis in axes(variant)]
-    kept = _chosen(name, words, [value for settings in having for value in settings[setting]])
+    having = [one[table] for one in models if axis in axes(one)]
+    kept = chosen(name, words, [value for settings in having for value in settings[setting]])
     for settings in having:
         settings[setting] = [value for value in settings[setting] if value in kept]
 
 
-def _chosen(name: str, words: Sequence[str], values: Sequence[Any]) -> list[Any]:
-    """Those of the values that the words mean."""
+def chosen(name: str, words: Sequence[str], values: Sequence[Any]) -> list[Any]:
+    """Those of an axis' values that the words mean; a UserError for a word that means none."""
     for word in words:
         if not any(_means(word, value) for value in values):
             raise UserError(f"--only {name}={word}: it is none of the axis' values; {_nearest(values, word)}")
@@ -136,11 +148,10 @@ def _called(model: Table) -> str:
     return "/".join(map(str, called)) if isinstance(called, list) else str(called)
 
 
-def _label(point: dict[str, Table], places: Sequence[Axis]) -> str:
-    """The model's name or cell, and the values of the axes: "lstm", "gru, units 64", "CNN"."""
+def _told(point: dict[str, Table], places: Sequence[Axis]) -> list[str]:
+    """The values of the axes, but the cell where the model's label is its cell: "units 64", "batch 32"."""
     told = () if point["model"].get("name") else (("model", "cell"),)
-    rest = [f"{setting} {_worded(point[table][setting])}" for table, setting in places if (table, setting) not in told]
-    return ", ".join([_called(point["model"]), *rest])
+    return [f"{setting} {_worded(point[table][setting])}" for table, setting in places if (table, setting) not in told]
 
 
 def _worded(value: object) -> str:

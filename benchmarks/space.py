@@ -6,9 +6,12 @@ from math import prod
 from pathlib import Path
 from typing import Any
 
-from benchmarks import grid
+from benchmarks import grid, variants
 from benchmarks.errors import UserError
 from benchmarks.settings import Header, SearchSettings
+from benchmarks.settings.checked import checked
+
+SEARCH = "search"  # a table that few benchmarks have
 
 # Along these the validation loss itself would mean something else.
 INCOMPARABLE = {"window.horizon", "window.rollout", "window.stride", "window.min_history", "training.loss"}
@@ -38,17 +41,28 @@ class Space:
 
 
 def space(definition: Mapping[str, Any], tables: Sequence[str], labels: Sequence[str]) -> Space:
-    """Of a definition that `require` has found fit."""
+    """Of a definition that `settings` has found fit."""
     found = {name: definition[name] for name in tables}
     axes = {f"{table}.{setting}": len(found[table][setting]) for table, setting in grid.axes(found)}
     assert prod(axes.values()) == len(labels)
     return Space(axes, tuple(labels))
 
 
-def require(
+def settings(path: Path, definition: Mapping[str, Any], tables: Sequence[str], header: Header) -> SearchSettings | None:
+    """A definition's [search]; None where it has none. Raises UserError, with the path, for what makes no sense."""
+    if SEARCH not in definition:
+        return None
+    search = checked(SearchSettings, definition[SEARCH], f"{path}: [{SEARCH}]")
+    if variants.NAME in definition:
+        raise UserError(f"{path}: [search] searches one question, and [[variant]] asks several; keep one")
+    _require(path, definition, tables, header, search)
+    return search
+
+
+def _require(
     path: Path, definition: Mapping[str, Any], tables: Sequence[str], header: Header, search: SearchSettings
 ) -> None:
-    """Raise UserError where a search makes no sense: nothing to choose from, or scores that cannot be compared."""
+    """There must be something to choose from, and the scores must be comparable."""
     found = {name: definition[name] for name in tables}
     if isinstance(found["model"], list):
         raise UserError(f"{path}: [search] searches along the axes of one [model], and there are several; keep one")

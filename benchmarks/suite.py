@@ -1,30 +1,29 @@
 """Reads and validates a benchmark's TOML and lays out its trials.
 
 A list in [data], [window], [model] or [training] is an axis: the benchmark asks its question once for every
-combination. [search], where there is one, has a sampler choose among the combinations. [quick] holds what `--quick`
-changes, by dotted name.
+combination, and of every `[[variant]]`. [search], where there is one, has a sampler choose among the combinations.
+[quick] holds what `--quick` changes, by dotted name, and as `only` the axes that it narrows.
 """
 
 import hashlib
 import json
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, TypeVar, get_args
+from typing import Any
 
-from pydantic import BaseModel, ValidationError
-from pydantic_core import ErrorDetails
+from pydantic import BaseModel
 
 import backends
 import datasets
-from benchmarks import grid
+from benchmarks import grid, variants
 from benchmarks import space as spaces
 from benchmarks.errors import UserError, one_of
 from benchmarks.grid import Table
 from benchmarks.runner.records import Mode, Plan
-from benchmarks.settings import CaseSettings, Header, ModelSettings, SearchSettings, TrainingSettings
-from benchmarks.settings.model import AnyLayer
+from benchmarks.settings import Asked, CaseSettings, Header, ModelSettings, SearchSettings, TrainingSettings
+from benchmarks.settings.checked import checked
 
 HERE = Path(__file__).parent
 TABLES: dict[str, type[BaseModel]] = {
@@ -33,20 +32,20 @@ TABLES: dict[str, type[BaseModel]] = {
     "model": ModelSettings,
     "training": TrainingSettings,
 }
-SEARCH = "search"  # a table that few benchmarks have
-Checked = TypeVar("Checked", bound=BaseModel)
 
 
 @dataclass(frozen=True)
 class Benchmark:
-    """A validated definition: who is asked (`header`) and what (`cases`, by label)."""
+    """A validated definition: what is asked (`cases`, by label) and of whom (`asked`, likewise)."""
 
     name: str
     header: Header
     cases: dict[str, CaseSettings]
+    asked: dict[str, Asked]
     definition: Table
     source: Path  # where the definition stands
     source_text: str
+    quick: bool = False
     search: SearchSettings | None = None  # among the cases, whose validation losses decide
 
     def space(self) -> spaces.Space:
@@ -56,13 +55,25 @@ class Benchmark:
     def trials(self) -> tuple[Plan, ...]:
         """In the order of execution: round by round, each starting with the next backend."""
         plans: list[Plan] = []
-        names = self.header.backends
-        rounds = [(m, s, c) for m in self.header.modes for s in self.header.seeds_of(m) for c in self.cases]
-        for number, (mode, seed, case) in enumerate(rounds):
+        for number, (mode, seed, case) in enumerate(self._rounds()):
+            names = self.asked[case].backends
             first = number % len(names)
             for backend in names[first:] + names[:first]:
                 plans.append(self._plan(case, backend, mode, seed, place=len(plans)))
         return tuple(plans)
+
+    def _rounds(self) -> Iterator[tuple[Mode, int, str]]:
+        """Mode by mode, seed by seed, so that a run cut short has something of every case."""
+        every = list(self.asked.values())
+        for mode in dict.fromkeys(mode for asked in every for mode in asked.modes):
+            for seed in dict.fromkeys(seed for asked in every for seed in asked.seeds_of(mode)):
+                for case, asked in self.asked.items():
+                    if mode in asked.modes and seed in asked.seeds_of(mode):
+                        yield mode, seed, case
+
+    def matched(self, backend: str) -> tuple[str, ...]:
+        """The cases that a backend is asked in matched mode: those it must be proven equal in."""
+        return tuple(c for c, asked in self.asked.items() if backend in asked.backends and "matched" in asked.modes)
 
     def _plan(self, case: str, backend: str, mode: Mode, seed: int, place: int) -> Plan:
         defines = [self.cases[case].model_dump(mode="json"), backend, mode, seed]
@@ -109,18 +120,55 @@ def read(
     except (tomllib.TOMLDecodeError, OSError) as error:
         raise UserError(f"{path} is not a readable TOML file: {error}") from None
     _require_tables(path, definition, ("quick", *TABLES))
-    quicker = dict(_dotted(definition.pop("quick")))
-    for dotted, value in ((quicker if quick else {}) | (changes or {})).items():
+    quicker = definition.pop("quick")
+    quicker = quicker if quick else {}
+    only = dict(quicker.pop("only", {})) | dict(only or {})
+    _change(path, definition, [definition], dict(_dotted(quicker)))
+    variants.settle(path, definition, TABLES)
+    variants.narrow_who(path, definition, changes or {})
+    _change(path, definition, variants.holders(definition), changes or {})
+    for holder in variants.holders(definition):
+        _require_tables(path, holder, tuple(TABLES))
+        _anchor(holder, path.parent)
+    _narrow(definition, only)
+    found = replace(_validated(path, definition, text), quick=quick)
+    if not (quick or changes or only):
+        _require_published(path, found)
+    return found
+
+
+def _require_published(path: Path, benchmark: Benchmark) -> None:
+    """Published values are of cases that there are; of a narrowed benchmark's some may be left out."""
+    for published in benchmark.header.published:
+        for figure in (published, published.right):
+            if figure is not None and figure.case not in benchmark.cases:
+                raise UserError(
+                    f"{path}: published '{published.what}': there is no case '{figure.case}'; "
+                    f"{one_of(benchmark.cases, figure.case)}"
+                )
+
+
+def _change(path: Path, definition: Table, holders: list[Table], changes: Table) -> None:
+    """Change settings by dotted name, or whole tables: those of cases in each of `holders`."""
+    for dotted, value in changes.items():
         table, _, setting = dotted.rpartition(".")
-        known = [*TABLES, *([SEARCH] if SEARCH in definition else [])]
+        known = [*TABLES, *([spaces.SEARCH] if spaces.SEARCH in definition else [])]
         if table and table not in known:
             raise UserError(f"{path}: there is no table '{table}' to change {dotted} in; {one_of(known, table)}")
-        for settings in _settings_of(definition, table):
-            settings[setting] = value
-    _require_tables(path, definition, tuple(TABLES))
-    _anchor(definition, path.parent)
-    grid.narrow({name: definition[name] for name in TABLES}, only or {})
-    return _validated(path, definition, text)
+        for holder in holders if table in TABLES or setting in TABLES else [definition]:
+            for settings in _settings_of(holder, table):
+                settings[setting] = value
+
+
+def _narrow(definition: Table, only: dict[str, Sequence[str]]) -> None:
+    """Leave of the variants and of the axes what is asked for."""
+    if variants.NAME in definition and variants.NAME in only:
+        words, every = only.pop(variants.NAME), definition[variants.NAME]
+        kept = grid.chosen(variants.NAME, words, [variant["name"] for variant in every])
+        definition[variants.NAME] = [variant for variant in every if variant["name"] in kept]
+    grid.narrow([_tables(holder) for holder in variants.holders(definition)], only)
+    if variants.NAME in definition:
+        definition[variants.NAME] = [one for one in definition[variants.NAME] if not grid.is_empty(_tables(one))]
 
 
 def restore(path: Path, definition: Table) -> Benchmark:
@@ -135,7 +183,7 @@ def _settings_of(definition: Table, table: str) -> list[Table]:
 
 
 def _require_tables(path: Path, definition: Table, tables: tuple[str, ...]) -> None:
-    for table in (*tables, *([SEARCH] if SEARCH in definition else [])):
+    for table in (*tables, *([spaces.SEARCH] if spaces.SEARCH in definition else [])):
         found = definition.setdefault(table, {})
         several = table == "model" and isinstance(found, list) and found and all(isinstance(m, dict) for m in found)
         if not isinstance(found, dict) and not several:
@@ -158,63 +206,50 @@ def _dotted(table: Table, prefix: str = "") -> Iterator[tuple[str, Any]]:
 
 
 def _validated(path: Path, definition: Table, text: str) -> Benchmark:
-    top = {name: value for name, value in definition.items() if name not in (*TABLES, SEARCH)}
-    header = _check(Header, top, f"{path}:", others=TABLES)
-    for backend in header.backends:
+    top = {name: value for name, value in definition.items() if name not in (*TABLES, variants.NAME, spaces.SEARCH)}
+    header = checked(Header, top, f"{path}:", others=(*TABLES, variants.NAME))
+    _require_asked(f"{path}:", header)
+    search = spaces.settings(path, definition, tuple(TABLES), header)
+    cases, asked = {}, {}
+    for holder in variants.holders(definition):
+        who = _asked(path, header, holder) if holder is not definition else header
+        points = grid.points(path, _tables(holder), holder.get("name"))
+        for label, point in points.items():
+            cases[label], asked[label] = _case(path, point), who
+    return Benchmark(path.stem, header, cases, asked, definition, path.resolve(), text, search=search)
+
+
+def _tables(holder: Table) -> dict[str, Any]:
+    return {name: holder[name] for name in TABLES}
+
+
+def _asked(path: Path, header: Header, variant: Table) -> Asked:
+    """Whom a variant asks: of the benchmark's own backends and modes, with its seeds or with its own."""
+    where = f"{path}: variant '{variant['name']}':"
+    own = {name: variant[name] for name in variants.WHO if name in variant}
+    if "seeds" in own:
+        own.setdefault("native_seeds", own["seeds"])
+    who = checked(Asked, header.model_dump(include=set(variants.WHO)) | own, where)
+    for name in ("backends", "modes"):
+        for one in getattr(who, name):
+            if one not in getattr(header, name):
+                raise UserError(f"{where} {name}: '{one}' is not among the benchmark's; name it at the top too")
+    _require_asked(where, who)
+    return who
+
+
+def _require_asked(where: str, who: Asked) -> None:
+    for backend in who.backends:
         if backend not in backends.REGISTRY:
-            raise UserError(f"{path}: backends: there is no backend '{backend}'; {one_of(backends.REGISTRY, backend)}")
-        if "native" in header.modes and not backends.REGISTRY[backend].native:
-            raise UserError(f"{path}: backend '{backend}' has no native mode; leave native out of modes, or it out")
-    for name in ("backends", "modes", "seeds", "native_seeds"):
-        values = getattr(header, name) or ()
+            raise UserError(f"{where} backends: there is no backend '{backend}'; {one_of(backends.REGISTRY, backend)}")
+        if "native" in who.modes and not backends.REGISTRY[backend].native:
+            raise UserError(f"{where} backend '{backend}' has no native mode; leave native out of modes, or it out")
+    for name in variants.WHO:
+        values = getattr(who, name) or ()
         if len(set(values)) < len(values):
-            raise UserError(f"{path}: {name} names one of {list(values)} twice; each may stand once")
-    search = _check(SearchSettings, definition[SEARCH], f"{path}: [{SEARCH}]") if SEARCH in definition else None
-    if search is not None:
-        spaces.require(path, definition, tuple(TABLES), header, search)
-    points = grid.points(path, {name: definition[name] for name in TABLES})
-    cases = {label: _case(path, point) for label, point in points.items()}
-    return Benchmark(path.stem, header, cases, definition, path.resolve(), text, search)
+            raise UserError(f"{where} {name} names one of {list(values)} twice; each may stand once")
 
 
 def _case(path: Path, point: dict[str, Table]) -> CaseSettings:
-    checked = {name: _check(TABLES[name], settings, f"{path}: [{name}]") for name, settings in point.items()}
-    return CaseSettings.model_validate(checked)
-
-
-def _check(kind: type[Checked], settings: Table, where: str, others: dict[str, Any] | None = None) -> Checked:
-    """Validate, or say in one sentence what is wrong with the first wrong setting."""
-    try:
-        return kind.model_validate(settings)
-    except ValidationError as problem:
-        # a misspelt setting is also a missing one: its near match is the better sentence
-        error = min(problem.errors(), key=lambda error: error["type"] != "extra_forbidden")
-        raise UserError(f"{where} {_sentence(error, [*kind.model_fields, *(others or {})])}") from None
-
-
-def _sentence(error: ErrorDetails, known: list[str]) -> str:
-    """A validation error in our words; a validator's own message is a clause already."""
-    setting = ".".join(str(part) for part in error["loc"] if part not in ("int", "float", "str", "constrained-int"))
-    if error["type"] == "missing":
-        return f"{setting} is missing; {', '.join(known)} can stand here"
-    if error["type"] in ("union_tag_invalid", "union_tag_not_found"):
-        kinds = get_args(get_args(AnyLayer)[0])
-        tags = [str(get_args(kind.model_fields["kind"].annotation)[0]) for kind in kinds]
-        return f"{setting} = {_shown(error['input'])}: it needs a kind; {one_of(tags, str(error['input'].get('kind')))}"
-    if error["type"] == "extra_forbidden" and len(error["loc"]) > 1:
-        return f"there is no setting '{setting}'; a layer of that kind has none of this name"
-    if error["type"] == "extra_forbidden":
-        return f"there is no setting '{setting}'; {one_of(known, setting)}"
-    given = f"{setting} = {_shown(error['input'])}: " if setting else ""
-    if error["type"] == "value_error":
-        return given + error["msg"].removeprefix("Value error, ")
-    if error["type"] in ("too_short", "string_too_short"):
-        return f"{given}it may not be empty"
-    if error["type"] == "tuple_type":
-        return f"{given}it must be a list, as in {setting} = [{_shown(error['input'])}]"
-    return f"{given}it {error['msg'].removeprefix('Input ')}"
-
-
-def _shown(value: object) -> str:
-    """A value as TOML has it."""
-    return repr(value) if isinstance(value, float) else json.dumps(value, default=str, ensure_ascii=False)
+    tables = {name: checked(TABLES[name], settings, f"{path}: [{name}]") for name, settings in point.items()}
+    return CaseSettings.model_validate(tables)

@@ -83,6 +83,11 @@ class Windows:
         """Positions of the target columns."""
         return self.series.index(self.series.targets)
 
+    @property
+    def scale(self) -> np.ndarray | None:
+        """(targets,): what a target's errors are divided by where its values are scaled; None if its changes are."""
+        return None if self.data.difference else self.scaler.scale[self.targets]
+
     def truth(self, part: Part) -> np.ndarray:
         """(N, H * targets) in the series' own unit."""
         return targets_from(self.series.values, self.targets, at(part.rows), self.window.horizon)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from benchmarks.runner.records import Certificate, Manifest
 from benchmarks.runner.storage import RecordError, read_json, write_text
-from reports import beside, document, glance, html, index, markdown, terminal, timeline, verdict
+from reports import audits, beside, document, glance, html, index, markdown, terminal, timeline, verdict
 from reports.reproduction import reproduce
 from reports.run import Run
 from reports.side_by_side import side_by_side
@@ -18,6 +18,7 @@ __all__ = [
     "certificate_overview",
     "compare",
     "write",
+    "write_audits",
     "write_overviews",
     "write_reproduction",
 ]
@@ -81,6 +82,11 @@ def write_overviews(folder: Path) -> Path | None:
         return None
     timeline.write(folder.parent)
     return index.write(folder.parent.parent)
+
+
+def write_audits(results: Path) -> tuple[Path, str]:
+    """Write the page that ties all benchmarks together into the folder of all runs; its path, and it as Markdown."""
+    return audits.write(results)
 
 
 def write_reproduction(folder: Path) -> Verdict:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from benchmarks.runner.records import Case
+from reports import audit
 from reports.comparison import CaseComparison, Comparisons
 from reports.doubts import doubt, warnings
 from reports.history import history
@@ -41,6 +42,7 @@ class CaseAnswer:
 class Answer:
     """`state` says what is missing, `limits` what cannot be said."""
 
+    audited: tuple[str, ...]  # of published values
     overview: tuple[str, ...]  # of many models
     cases: tuple[CaseAnswer, ...]
     state: tuple[str, ...]
@@ -49,11 +51,11 @@ class Answer:
 
 def answer(run: Run, comparisons: Comparisons) -> Answer:
     cases = tuple(_case(run, case, comparisons[case.label]) for case in run.manifest.cases)
-    return Answer(overview(run, comparisons), cases, state(run), _limits(run, comparisons))
+    return Answer(audit.told(run), overview(run, comparisons), cases, state(run), _limits(run, comparisons))
 
 
 def _case(run: Run, case: Case, comparison: CaseComparison) -> CaseAnswer:
-    groups = [group for group in run.select(case, run.mode) if group.outcomes]
+    groups = [group for group in run.select(case, run.mode_of(case)) if group.outcomes]
     if not groups:
         tried = any(trial.plan.case == case.label for trial in run.trials)
         return CaseAnswer(case_name(case), "No trial ended well." if tried else "No trial has finished yet.", "")

@@ -45,7 +45,7 @@ def _in_manifest(manifest: Manifest) -> str:
 
 def _in_data(case: Case, data: Data) -> str:
     truth = data.test_truth
-    if not truth or len(truth) != data.test_windows or len(data.test_times) != data.test_windows:
+    if not truth or len(truth) != data.kept_windows or len(data.test_times) != data.kept_windows:
         return (
             f"has {len(truth)} rows of test_truth and {len(data.test_times)} of test_times "
             f"for {data.test_windows} test windows"

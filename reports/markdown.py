@@ -20,7 +20,7 @@ def render(story: Story) -> str:
         escape(manifest.description),
         escape(f"{manifest.started} on {environment_line(story.run)}. {story.progress}"),
         *(f"> {escape(words)}" for words in story.answer.state),
-        *(f"**{escape(words)}**" for words in story.answer.overview),
+        *(f"**{escape(words)}**" for words in (*story.answer.audited, *story.answer.overview)),
         *(f"**{escape(case.name)}: {escape(case.lead)}** {escape(case.more)}".strip() for case in story.answer.cases),
         bullets(story.answer.limits),
         table_text(story.result),

@@ -98,7 +98,7 @@ class Run:
     @cached_property
     def repeats(self) -> tuple[int, int]:
         """Of the mode that the answer is about; other modes may have fewer seeds and say nothing about it."""
-        return repeats(group for group in self.groups if group.mode == self.mode)
+        return repeats(self.leading)
 
     @cached_property
     def failed(self) -> tuple[Trial, ...]:
@@ -117,10 +117,15 @@ class Run:
         """Whether trials ran at the same time on one machine, so that no time of theirs is comparable."""
         return self.manifest.search is not None and self.manifest.search.at_once > 1
 
-    @property
-    def mode(self) -> Mode:
-        """The mode that the answer is about: matched, where the run has it."""
-        return self.modes[0] if self.modes else "matched"
+    def mode_of(self, case: Case) -> Mode:
+        """The mode that the answer on a case is about: matched, where it was asked."""
+        return min((plan.mode for plan in self.manifest.trials if plan.case == case.label), default="matched")
+
+    @cached_property
+    def leading(self) -> tuple[Group, ...]:
+        """Of each case the groups that the answer is about."""
+        modes = {case.label: self.mode_of(case) for case in self.manifest.cases}
+        return tuple(group for group in self.groups if group.mode == modes[group.case.label])
 
     def data(self, case: Case) -> Data:
         return self.manifest.data[case.data]

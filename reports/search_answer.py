@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from benchmarks.runner.records import Replay
+from reports import audit
 from reports.answer import Answer, state
 from reports.search import SAMPLERS
 from reports.selection import Ranked, Selection
@@ -13,8 +14,8 @@ from reports.wording import case_name, four_digits, listed, per_cent, plural, se
 
 
 def answer(found: Selection) -> Answer:
-    told = (*_selected(found), *_published(found), *_samplers(found))
-    return Answer(tuple(map(sentence, told)), (), state(found.run), tuple(map(sentence, _limits(found))))
+    told = tuple(map(sentence, (*_selected(found), *_published(found), *_samplers(found))))
+    return Answer(audit.told(found.run), told, (), state(found.run), tuple(map(sentence, _limits(found))))
 
 
 def _selected(found: Selection) -> Iterator[str]:

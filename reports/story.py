@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from reports import costs, evidence, glance, native, search, search_answer, setting, tables
+from reports import audit, costs, evidence, glance, native, search, search_answer, setting, tables
 from reports.answer import Answer, answer
 from reports.comparison import compare
 from reports.figures import Figure, draw
@@ -28,6 +28,7 @@ class Story:
     answer: Answer
     progress: str
     result: Table
+    audit: Table | None
     figures: tuple[Figure, ...]
     glance: Table | None
     certificate: Table
@@ -51,6 +52,7 @@ class Story:
     def details(self) -> tuple[Table, ...]:
         """Every table but the first, in the order of the page."""
         found = (
+            self.audit,
             self.samplers,
             self.glance,
             self.certificate,
@@ -82,6 +84,7 @@ def tell(run: Run) -> Story:
         answer=search_answer.answer(found) if found else answer(run, comparisons),
         progress=_progress(whole),
         result=search.result(found) if found else tables.main(run, comparisons),
+        audit=audit.table(whole),
         figures=draw(run, comparisons, found),
         samplers=_filled(search.samplers(found)) if found else None,
         glance=_filled(equal),

@@ -3,10 +3,11 @@
 from collections.abc import Callable
 from math import inf
 
-from benchmarks.runner.records import Baseline, Outcome, Trial
+from benchmarks.runner.records import Outcome, Trial
 from reports.comparison import Comparisons
 from reports.doubts import warnings
 from reports.grid import NONE, Cell, Column, Link, Row, Table, measured, number, row, text
+from reports.naive import baselines
 from reports.ratios import ratio_cell
 from reports.run import Group, Run, repeats, unique
 from reports.statistics import ENOUGH, Interval, interval, steady_epoch
@@ -25,7 +26,8 @@ from reports.wording import (
 
 def main(run: Run, comparisons: Comparisons) -> Table:
     """The result at a glance: one row a backend and case, then the forecasts that need no network."""
-    groups = [group for group in run.groups if group.mode == run.mode]
+    groups = run.leading
+    modes = unique(group.mode for group in groups)
     unit = score_unit(run)
     total_factor, total_unit = time_unit(_all(groups, lambda o: o.times.training))
     epoch_factor, epoch_unit = time_unit(_all(groups, lambda o: steady_epoch(o.times.epochs)))
@@ -41,7 +43,7 @@ def main(run: Run, comparisons: Comparisons) -> Table:
     )
     rows = [
         row(
-            Cell(case_name(group.case)),
+            Cell(case_name(group.case), detail=group.mode if len(modes) > 1 else ""),
             backend_cell(group),
             measured(over_seeds(group, lambda o: o.scores.mse), four_digits),
             skill_cell(run, group, "persistence", lambda o: o.scores.skill_persistence),
@@ -58,8 +60,9 @@ def main(run: Run, comparisons: Comparisons) -> Table:
         mse, skill = number(baseline.scores.mse, four_digits), _skill(baseline.scores.skill_persistence, "persistence")
         rows.append(row(Cell(label), Cell(baseline.name), mse, skill, *[_blank()] * 4, kind="baseline"))
     caption = (
-        f"{run.mode.capitalize()} mode, {spread_words(run)}. Skill is the share of persistence's squared error that a "
-        "forecast removes: above 0 beats it. The speed ratio is of a steady epoch: 2 is twice as fast as the reference."
+        f"{' and '.join(modes).capitalize()} mode, {spread_words(run)}. Skill is the share of persistence's "
+        "squared error that a forecast removes: above 0 beats it. The speed ratio is of a steady epoch: 2 is twice as "
+        "fast as the reference."
     )
     return Table("result", "The result", caption, columns, tuple(rows))
 
@@ -199,16 +202,6 @@ def skill_cell(run: Run, group: Group, naive: str, figure: Callable[[Outcome], f
 def over_seeds(group: Group, figure: Callable[[Outcome], float | None]) -> Interval | None:
     """The median of one figure over a group's seeds; seeds that lack it are left out."""
     return interval(_all([group], figure))
-
-
-def baselines(run: Run) -> list[tuple[str, Baseline]]:
-    """Every naive forecast, labelled with its data where a run has several."""
-    several = len(run.manifest.data) > 1
-    return [
-        (f"baseline, {key}" if several else "baseline", b)
-        for key, data in run.manifest.data.items()
-        for b in data.baselines
-    ]
 
 
 def score_unit(run: Run) -> str:

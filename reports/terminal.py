@@ -17,9 +17,9 @@ def render(story: Story) -> str:
         lines += wrap(line, WIDTH)
     lines += ["", *table_lines(story.result), ""]
     notes = [f"{raised(number)} {note}" for number, note in enumerate(story.result.notes, 1)]
-    notes += [note for group in story.run.groups if group.mode != story.run.mode for note in failure_notes(group)]
+    notes += [note for group in story.run.groups if group not in story.run.leading for note in failure_notes(group)]
     answers = story.answer.overview or [f"{case.name}: {case.lead}" for case in story.answer.cases]
-    for line in (*notes, *answers, *story.answer.limits):
+    for line in (*notes, *story.answer.audited, *answers, *story.answer.limits):
         lines += wrap(line, WIDTH, subsequent_indent="   ")
     return "\n".join(lines)
 

@@ -42,8 +42,10 @@ def certify(benchmark: Benchmark, backends: Iterable[str], report: Callable[[Che
 
 def count(benchmark: Benchmark) -> int:
     """How many jobs `certify` will report for the benchmark's own backends."""
-    every = {dtype for label in benchmark.cases for dtype in dtypes(benchmark, label)}
-    return len(benchmark.header.backends) * len(every)
+    return sum(
+        len({dtype for label in benchmark.matched(backend) for dtype in dtypes(benchmark, label)})
+        for backend in benchmark.header.backends
+    )
 
 
 def dtypes(benchmark: Benchmark, label: str) -> tuple[Dtype, ...]:
@@ -54,7 +56,10 @@ def dtypes(benchmark: Benchmark, label: str) -> tuple[Dtype, ...]:
 
 def _oracles(benchmark: Benchmark, folder: Path) -> dict[tuple[str, Dtype], Path]:
     paths: dict[tuple[str, Dtype], Path] = {}
+    needed = {label for backend in benchmark.header.backends for label in benchmark.matched(backend)}
     for number, (label, case) in enumerate(benchmark.cases.items()):
+        if label not in needed:
+            continue
         for dtype in dtypes(benchmark, label):
             paths[label, dtype] = folder / f"{number}-{dtype}.npz"
             equivalence.store_oracle(case, dtype, benchmark.header.seeds[0], paths[label, dtype])
@@ -65,7 +70,9 @@ def _jobs(
     benchmark: Benchmark, backend: str, paths: dict[tuple[str, Dtype], Path], conditions: Conditions
 ) -> Iterable[CheckJob]:
     for dtype in dict.fromkeys(dtype for _, dtype in paths):
-        labels = [label for label, of in paths if of == dtype]
+        labels = [label for label, of in paths if of == dtype and label in benchmark.matched(backend)]
+        if not labels:
+            continue
         yield CheckJob(
             backend=backend,
             dtype=dtype,

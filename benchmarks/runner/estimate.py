@@ -114,8 +114,9 @@ def estimate(benchmark: Benchmark, plan: Manifest, starting: Callable[[Plan], No
     lines: dict[tuple[str, Kind], Line] = {}
     failures: list[str] = []
     probes = 0
-    for backend in dict.fromkeys((*benchmark.header.backends, ORACLE)):
-        for kind, cases in _ends(plan.cases).items():
+    asking = {backend: _cases(benchmark, plan, backend) for backend in (*benchmark.header.backends, ORACLE)}
+    for backend, wanted in asking.items():
+        for kind, cases in _ends(wanted).items():
             found = []
             for case in cases:
                 probes += 1
@@ -130,10 +131,19 @@ def estimate(benchmark: Benchmark, plan: Manifest, starting: Callable[[Plan], No
                 lines[backend, kind] = Line(tuple(found))
     trials = {}
     for backend in benchmark.header.backends:
-        if all((backend, kind_of(case)) in lines for case in plan.cases):
+        if all((backend, kind_of(case)) in lines for case in asking[backend]):
             trials[backend] = _trials(plan, backend, lines)
-    whole = all((name, kind_of(c)) in lines for name in (*benchmark.header.backends, ORACLE) for c in plan.cases)
+    whole = all((name, kind_of(case)) in lines for name, cases in asking.items() for case in cases)
     return Estimate(trials, _certificate(benchmark, plan, lines) if whole else None, probes, tuple(failures))
+
+
+def _cases(benchmark: Benchmark, plan: Manifest, backend: str) -> tuple[Case, ...]:
+    """Those that a backend is asked; the oracle those that anybody must be proven equal in."""
+    if backend == ORACLE:
+        wanted = {label for name in benchmark.header.backends for label in benchmark.matched(name)}
+    else:
+        wanted = {label for label, asked in benchmark.asked.items() if backend in asked.backends}
+    return tuple(case for case in plan.cases if case.label in wanted)
 
 
 def kind_of(case: Case) -> Kind:
@@ -152,7 +162,7 @@ def _ends(cases: Iterable[Case]) -> dict[Kind, tuple[Case, ...]]:
 
 
 def _plan(benchmark: Benchmark, backend: str, case: Case) -> Plan:
-    modes = benchmark.header.modes
+    modes = benchmark.asked[case.label].modes
     mode: Mode = "matched" if "matched" in modes or backend == ORACLE else modes[0]
     return Plan(key="probe", case=case.label, backend=backend, mode=mode, seed=benchmark.header.seeds[0], place=0)
 
@@ -201,7 +211,7 @@ def _certificate(benchmark: Benchmark, plan: Manifest, lines: dict[tuple[str, Ki
     oracle, checks = _checks(benchmark, plan, ORACLE, lines), Span()
     for backend in benchmark.header.backends:
         opened: dict[str, float] = {}  # a process a precision
-        for case in _checked(plan):
+        for case in _proven(benchmark, plan, backend):
             start = lines[backend, kind_of(case)].at(_operations(case), lambda m: m.start + m.probed.import_framework)
             opened |= dict.fromkeys(certify.dtypes(benchmark, case.label), start)
         checks += _checks(benchmark, plan, backend, lines) + Span(sum(opened.values()), sum(opened.values()))
@@ -211,7 +221,7 @@ def _certificate(benchmark: Benchmark, plan: Manifest, lines: dict[tuple[str, Ki
 def _checks(benchmark: Benchmark, plan: Manifest, backend: str, lines: dict[tuple[str, Kind], Line]) -> Span:
     """Every case in every precision, inside the processes."""
     spent = Span()
-    for case in _checked(plan):
+    for case in _proven(benchmark, plan, backend):
         line = lines[backend, kind_of(case)]
         setup, steps = line.at(_operations(case), lambda m: m.setup), line.step(_operations(case)) * equivalence.STEPS
         for dtype in certify.dtypes(benchmark, case.label):
@@ -220,9 +230,16 @@ def _checks(benchmark: Benchmark, plan: Manifest, backend: str, lines: dict[tupl
     return spent
 
 
-def _checked(plan: Manifest) -> tuple[Case, ...]:
-    """The cases that are held against the oracle; of a search the one that it selects, which is no larger than this."""
-    return plan.cases if plan.search is None else (max(plan.cases, key=_operations),)
+def _proven(benchmark: Benchmark, plan: Manifest, backend: str) -> tuple[Case, ...]:
+    """The cases that the certificate holds a backend against the oracle in; the oracle computes them all.
+
+    Of a search it is the one that it selects, which is no larger than this.
+    """
+    if plan.search is not None:
+        return (max(plan.cases, key=_operations),)
+    if backend == ORACLE:
+        return _cases(benchmark, plan, ORACLE)
+    return tuple(case for case in plan.cases if case.label in benchmark.matched(backend))
 
 
 def _operations(case: Case) -> int:

@@ -12,7 +12,7 @@ from backends.model import ModelSpec
 from backends.recurrent import Recurrent
 from benchmarks.errors import UserError, one_of
 from benchmarks.runner import metrics
-from benchmarks.runner.records import Baseline, Case, Data, Manifest, Published, Search, Session
+from benchmarks.runner.records import Baseline, Case, Data, Manifest, PublishedBest, Search, Session
 from benchmarks.runner.work import step_operations
 from benchmarks.settings import CaseSettings, SearchSettings
 from benchmarks.suite import Benchmark
@@ -91,6 +91,8 @@ def describe(benchmark: Benchmark, prepared: dict[str, Prepared], session: Sessi
         source=str(benchmark.source),
         source_text=benchmark.source_text,
         limits=benchmark.header.limits(),
+        published=benchmark.header.published,
+        quick=benchmark.quick,
         sessions=(session,),
         search=None if benchmark.search is None else _search(benchmark.search, len(benchmark.cases)),
     )
@@ -107,7 +109,7 @@ def _search(settings: SearchSettings, configurations: int) -> Search:
         near=settings.near,
         optuna=metadata.version("optuna"),
         least_mae=settings.least_mae,
-        published=None if published is None else Published(case=published.case, mae=published.mae),
+        published=None if published is None else PublishedBest(case=published.case, mae=published.mae),
     )
 
 
@@ -150,6 +152,8 @@ def gate_biases(model: ModelSpec, features: int, window: int) -> int:
 def _data(windows: datasets.Windows) -> Data:
     series, test = windows.series, windows.test
     truth = windows.truth(test)
+    kept = metrics.kept(*truth.shape)
+    targets = windows.targets
     return Data(
         series=series.name,
         title=series.title,
@@ -158,7 +162,7 @@ def _data(windows: datasets.Windows) -> Data:
         licence=series.licence,
         source=series.source,
         season=windows.season,
-        notes=windows.notes,
+        notes=(*windows.notes, *_sampled(kept)),
         rows=series.rows,
         features=series.columns,
         window=windows.window.length,
@@ -168,9 +172,19 @@ def _data(windows: datasets.Windows) -> Data:
         test_windows=len(test),
         digest=windows.digest,
         baselines=_baselines(windows, truth),
-        test_times=tuple(_label(time) for time in test.times),
-        test_truth=tuple(tuple(row) for row in truth.tolist()),
+        test_times=tuple(_label(time) for time in test.times[::kept]),
+        test_truth=tuple(tuple(row) for row in truth[::kept].tolist()),
+        kept=kept,
+        offset=tuple(windows.scaler.offset[targets].tolist()),
+        scale=tuple(windows.scaler.scale[targets].tolist()),
+        differenced=windows.data.difference,
     )
+
+
+def _sampled(kept: int) -> tuple[str, ...]:
+    if kept == 1:
+        return ()
+    return (f"The records keep the forecast of one test window in {kept}; scores are of all of them.",)
 
 
 def _baselines(windows: datasets.Windows, truth: np.ndarray) -> tuple[Baseline, ...]:
@@ -181,7 +195,9 @@ def _baselines(windows: datasets.Windows, truth: np.ndarray) -> tuple[Baseline, 
         Baseline(
             name=forecast.name,
             explanation=forecast.explanation,
-            scores=metrics.scores(forecast.values, truth, persistence=persistence, seasonal=seasonal),
+            scores=metrics.scores(
+                forecast.values, truth, persistence=persistence, seasonal=seasonal, scale=windows.scale
+            ),
         )
         for forecast in forecasts
     )

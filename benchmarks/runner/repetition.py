@@ -1,10 +1,11 @@
 """What of a stored run is to be repeated, and under which definition."""
 
+import copy
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from benchmarks import suite
+from benchmarks import suite, variants
 from benchmarks.errors import UserError
 from benchmarks.runner import resumption
 from benchmarks.runner.executors import Executor
@@ -81,8 +82,10 @@ def _with_threads(benchmark: Benchmark, folder: Path, plan: Manifest, executor: 
     """
     found = {case.threads for case in plan.cases}
     threads = found.pop() if len(found) == 1 else None
-    training = benchmark.definition["training"]
-    if threads is None or training.get("threads") is not None or threads > executor.threads():
+    definition = copy.deepcopy(benchmark.definition)
+    tables = [holder["training"] for holder in variants.holders(definition)]
+    if threads is None or threads > executor.threads() or any(table.get("threads") is not None for table in tables):
         return benchmark
-    definition = benchmark.definition | {"training": training | {"threads": threads}}
+    for table in tables:
+        table["threads"] = threads
     return replace(suite.restore(folder / "manifest.json", definition), name=benchmark.name)

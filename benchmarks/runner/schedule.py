@@ -114,7 +114,8 @@ def run(
     at_once: int = 1,
 ) -> None:
     """Run some of a run's trials, whose folder the caller holds; at_once: as the executor has it."""
-    tasks = [_task(benchmark, plan, trial, executor) for trial in trials]
+    timed = at_once == 1
+    tasks = [_task(benchmark, plan, trial, executor).model_copy(update={"timed": timed}) for trial in trials]
     for finished in executor.run(tasks, progress.starting, at_once):
         if finished.trained is not None:
             write_bytes(weights_path(folder, finished.plan), finished.trained)

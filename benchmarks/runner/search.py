@@ -32,10 +32,15 @@ def execute(benchmark: Benchmark, folder: Path, executor: Executor, progress: Pr
             found = _found(benchmark, tried)
             write_json(folder / "search.json", found)
         if certificate is None and found.selected is not None:
-            alone = replace(benchmark, cases={found.selected: benchmark.cases[found.selected]})
+            alone = _alone(benchmark, found.selected)
             with reserved(Conditions.of().cores, alone=False):
                 certificate = certify.certify(alone, alone.header.backends, progress.checked)
             write_json(folder / "certificate.json", certificate)
+
+
+def _alone(benchmark: Benchmark, label: str) -> Benchmark:
+    """The benchmark with a single case."""
+    return replace(benchmark, cases={label: benchmark.cases[label]}, asked={label: benchmark.asked[label]})
 
 
 def _tried(

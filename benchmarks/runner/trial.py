@@ -50,7 +50,7 @@ def run(job: TrialJob) -> tuple[Outcome, bytes]:
     windows, model = material.windows, built.model
     before = model.snapshot()
     training, watch = _train(job, model, material)
-    pass_gate(training, windows.train)
+    pass_gate(training, windows.train, timed=job.timed)
     scaled = datasets.forecast(model.predict, windows, windows.test.x)
     predictions, truth = windows.to_unit(windows.test, scaled), windows.truth(windows.test)
     if not np.isfinite(predictions).all():
@@ -63,11 +63,13 @@ def run(job: TrialJob) -> tuple[Outcome, bytes]:
         flow_before = _flow(job, training, model)
     outcome = Outcome(
         times=times,
-        scores=metrics.scores(predictions, truth, persistence=job.persistence, seasonal=job.seasonal),
+        scores=metrics.scores(
+            predictions, truth, persistence=job.persistence, seasonal=job.seasonal, scale=windows.scale
+        ),
         first_loss=training.first_loss,
         train_losses=tuple(training.losses),
         validation_losses=tuple(training.validation_losses),
-        predictions=tuple(tuple(row) for row in predictions.tolist()),
+        predictions=tuple(tuple(row) for row in predictions[:: metrics.kept(*truth.shape)].tolist()),
         parameter_count=model.parameter_count(),
         kernel=model.kernel(),
         peak_memory_bytes=memory[0],

@@ -5,27 +5,33 @@ from typing import Annotated
 import psutil
 from pydantic import Field
 
-from benchmarks.runner.records import Limits, Mode
+from benchmarks.runner.records import Limits, Mode, Published
 from benchmarks.settings.base import Amount, Flag, Settings
 
 Seeds = Annotated[tuple[Annotated[int, Field(ge=0, lt=2**32, strict=True)], ...], Field(min_length=1)]
 
 
-class Header(Settings):
-    """What is asked of whom."""
+class Asked(Settings):
+    """Who is asked: every backend, in every mode, with every seed."""
 
-    title: Annotated[str, Field(min_length=1)]
-    description: str = ""
     backends: Annotated[tuple[str, ...], Field(min_length=1)]
     modes: Annotated[tuple[Mode, ...], Field(min_length=1)] = ("matched",)
     seeds: Seeds = (1,)
     native_seeds: Seeds | None = None  # None: the same as seeds
-    gradient_flow: Flag = False  # measure how far back gradients reach, before and after training
-    time_limit: Amount = 3600  # seconds that a trial may take
-    memory_limit: Amount | None = None  # GiB that it may; None: nine tenths of the machine's
 
     def seeds_of(self, mode: Mode) -> tuple[int, ...]:
         return self.native_seeds or self.seeds if mode == "native" else self.seeds
+
+
+class Header(Asked):
+    """What a benchmark is about, and who is asked unless a variant says otherwise."""
+
+    title: Annotated[str, Field(min_length=1)]
+    description: str = ""
+    gradient_flow: Flag = False  # measure how far back gradients reach, before and after training
+    published: tuple[Published, ...] = ()  # values that somebody printed, to be held against this benchmark's
+    time_limit: Amount = 3600  # seconds that a trial may take
+    memory_limit: Amount | None = None  # GiB that it may; None: nine tenths of the machine's
 
     def limits(self) -> Limits:
         """What a trial may take before it is ended."""

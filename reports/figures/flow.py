@@ -40,7 +40,7 @@ class Panel:
 
 def flow(run: Run) -> Figure | None:
     """Norms against the lag on a log scale: a line a model where backends agree, else a panel a model."""
-    groups = [group for group in run.groups if group.mode == run.mode and _measured(group)]
+    groups = [group for group in run.leading if _measured(group)]
     if not groups:
         return None
     apart = _apart(groups)
@@ -61,7 +61,7 @@ def flow(run: Run) -> Figure | None:
     lines = [line for panel in drawn for line in panel.lines]
     left_out = f" Of {len(panels)} panels, the first {PANELS} are drawn." if len(panels) > PANELS else ""
     caption = (
-        f"Over batch and units, on the first batch, {run.mode} mode, dashed before training and solid after it. "
+        f"Over batch and units, on the first batch, {groups[0].mode} mode, dashed before training and solid after it. "
         f"{_backends(groups, apart)} {_finding(lines, 'after')}{left_out}"
     )
     alt = f"Norm of the gradient against the lag. {_finding(lines, 'before')} {_finding(lines, 'after')}"

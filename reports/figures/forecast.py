@@ -35,7 +35,7 @@ def forecasts(run: Run) -> tuple[Figure, ...]:
 
 
 def _one(run: Run, case: Case) -> Figure | None:
-    groups = [group for group in run.select(case, run.mode) if group.outcomes]
+    groups = [group for group in run.select(case, run.mode_of(case)) if group.outcomes]
     if not groups:
         return None
     data = run.data(case)
@@ -64,8 +64,8 @@ def _one(run: Run, case: Case) -> Figure | None:
     step = "" if data.horizon == 1 else f" one {data.step} ahead"
     band = "; the grey band is ± the RMSE of persistence" if run.targets(case) == 1 else ", for the first target"
     caption = (
-        f"{case_name(case)}, {run.mode} mode, seed {seed}: the last {plural(len(times), data.step)} of the test part, "
-        f"forecast{step}. Below, what is left over{band}."
+        f"{case_name(case)}, {run.mode_of(case)} mode, seed {seed}: the last {plural(len(times), data.step)} of the "
+        f"test part, forecast{step}. Below, what is left over{band}."
         f"{shown(len(run.manifest.cases))}"
     )
     errors = "; ".join(f"{backend_name(g.backend)} RMSE {four_digits(o.scores.rmse)} {data.unit}" for g, o in drawn)
@@ -138,4 +138,4 @@ def step_errors(run: Run, group: Group) -> np.ndarray:
 
 
 def _any(run: Run, case: Case) -> list[Group]:
-    return [group for group in run.select(case, run.mode) if group.outcomes]
+    return [group for group in run.select(case, run.mode_of(case)) if group.outcomes]

@@ -26,7 +26,7 @@ def scaling(run: Run, comparisons: Comparisons) -> tuple[Figure, ...]:
 def _along(run: Run, comparisons: Comparisons, axis: str) -> Figure | None:
     families: dict[tuple[object, ...], list[Case]] = {}
     for case in run.manifest.cases:
-        if run.mode == "matched" and comparisons[case.label].reference:
+        if run.mode_of(case) == "matched" and comparisons[case.label].reference:
             others = (case.cell, case.dtype, case.epochs, *(getattr(case, name) for name in AXES if name != axis))
             families.setdefault(others, []).append(case)
     swept = [cases for cases in families.values() if len({getattr(case, axis) for case in cases}) >= 3]

@@ -79,7 +79,7 @@ def _said(case: CaseComparison, rival: Comparison) -> str:
 
 def parts(run: Run) -> Figure | None:
     """Stacked bars: the first step, in which a framework traces and compiles, then all other steps."""
-    groups = [group for group in run.groups if group.mode == run.mode and group.outcomes]
+    groups = [group for group in run.leading if group.outcomes]
     if not groups:
         return None
     split = [(group, *_split(group)) for group in groups]

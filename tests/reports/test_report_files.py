@@ -4,7 +4,6 @@ import os
 import shutil
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -38,11 +37,8 @@ def test_the_golden_run_gives_exactly_the_expected_report(tmp_path):
     assert report.summary == (GOLDEN / "summary.txt").read_text("utf-8")
 
 
-def test_the_default_benchmark_is_written_in_seconds_and_stays_small(run_of):
-    folder = run_of(*synthetic_run.records())
-    started = time.perf_counter()
-    report = reports.write(folder)
-    assert time.perf_counter() - started < 10
+def test_the_default_benchmarks_page_stays_small(run_of):
+    report = reports.write(run_of(*synthetic_run.records()))
     assert report.html.stat().st_size < 2_000_000
     assert max(map(len, report.summary.splitlines())) <= 110
 

@@ -4,7 +4,7 @@ import pytest
 import synthetic_run
 
 import reports
-from benchmarks.runner.records import Configuration, Found, Published, Replay, Search
+from benchmarks.runner.records import Configuration, Found, PublishedBest, Replay, Search
 from benchmarks.runner.storage import RecordError, write_json
 from reports import index, search
 from reports.run import Run
@@ -21,7 +21,7 @@ SEARCH = Search(
     near=0.05,
     optuna="5.0.0",
     least_mae=0.2,
-    published=Published(case="gru, units 8", mae=0.31),
+    published=PublishedBest(case="gru, units 8", mae=0.31),
 )
 
 

@@ -8,7 +8,8 @@ from benchmarks.runner.records.base import SCHEMA, Mode, Number, Record
 from benchmarks.runner.records.certificate import Certificate, Check
 from benchmarks.runner.records.machine import Environment, Session
 from benchmarks.runner.records.manifest import Baseline, Case, Data, Limits, Manifest, Plan, Scores
-from benchmarks.runner.records.search import Configuration, Found, Published, Replay, Search
+from benchmarks.runner.records.published import Figure, Published
+from benchmarks.runner.records.search import Configuration, Found, PublishedBest, Replay, Search
 from benchmarks.runner.records.trial import Outcome, Product, Times, Trial
 
 __all__ = [
@@ -20,6 +21,7 @@ __all__ = [
     "Configuration",
     "Data",
     "Environment",
+    "Figure",
     "Found",
     "Limits",
     "Manifest",
@@ -29,6 +31,7 @@ __all__ = [
     "Plan",
     "Product",
     "Published",
+    "PublishedBest",
     "Record",
     "Replay",
     "Scores",

@@ -2,17 +2,24 @@
 
 from benchmarks.runner.records.base import SCHEMA, Mode, Number, Record
 from benchmarks.runner.records.machine import Environment, Session
+from benchmarks.runner.records.published import Published
 from benchmarks.runner.records.search import Search
 
 
 class Scores(Record):
-    """Of one forecast on the test part. Skill is 1 - MSE / MSE of the naive forecast: above 0 beats it."""
+    """Of one forecast on the test part. Skill is 1 - MSE / MSE of the naive forecast: above 0 beats it.
+
+    scaled: of the numbers that the model sees, as benchmarks of several variables are published; None where models see
+    differences, whose scale says nothing about levels, and in records that lack it.
+    """
 
     mse: Number
     rmse: Number
     mae: Number
     skill_persistence: Number
     skill_seasonal: Number | None  # None: the series has no season
+    scaled_mse: Number | None = None
+    scaled_mae: Number | None = None
 
 
 class Baseline(Record):
@@ -43,8 +50,16 @@ class Data(Record):
     test_windows: int
     digest: str  # SHA-256 of the windows as handed out
     baselines: tuple[Baseline, ...]
-    test_times: tuple[str, ...]  # of each test window's first target, ISO 8601 or a row number
-    test_truth: tuple[tuple[Number, ...], ...]  # (N, H), own unit
+    test_times: tuple[str, ...]  # of each kept test window's first target, ISO 8601 or a row number
+    test_truth: tuple[tuple[Number, ...], ...]  # (kept windows, H * targets), own unit
+    kept: int = 1  # records hold every so many-th test window; scores are of all
+    offset: tuple[Number, ...] = ()  # scaled = (value - offset) / scale, a number a target; empty: not recorded
+    scale: tuple[Number, ...] = ()
+    differenced: bool = False  # what is scaled is the change from row to row
+
+    @property
+    def kept_windows(self) -> int:
+        return -(-self.test_windows // self.kept)
 
 
 class Case(Record):
@@ -104,6 +119,8 @@ class Manifest(Record):
     source: str | None = None  # the path of the definition's TOML
     source_text: str | None = None  # and what was in it
     limits: Limits | None = None
+    published: tuple[Published, ...] = ()
+    quick: bool = False  # the small form, whose figures say that all works and no more
     sessions: tuple[Session, ...] = ()  # the start, then each time that the run was resumed
     reproduces: str | None = None  # the folder of the run that this one repeats
     search: Search | None = None  # where a sampler chooses which of the trials are run

@@ -3,7 +3,7 @@
 from benchmarks.runner.records.base import SCHEMA, Number, Record
 
 
-class Published(Record):
+class PublishedBest(Record):
     """What somebody else found among the same configurations."""
 
     case: str  # a Case's label, if it is among them
@@ -21,7 +21,7 @@ class Search(Record):
     near: float  # a score within this share of the lowest one is as good
     optuna: str  # version
     least_mae: float | None = None  # of the noise itself
-    published: Published | None = None
+    published: PublishedBest | None = None
 
 
 class Configuration(Record):

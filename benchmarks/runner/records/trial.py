@@ -47,7 +47,7 @@ class Outcome(Record):
     first_loss: Number  # of the first batch, before any update, scaled units
     train_losses: tuple[Number, ...]  # mean over the steps of each epoch, scaled units
     validation_losses: tuple[Number, ...]  # after each epoch, scaled units; empty without a validation part
-    predictions: tuple[tuple[Number, ...], ...]  # (N, H) on the test part, own unit
+    predictions: tuple[tuple[Number, ...], ...]  # (kept windows, H * targets) on the test part, own unit
     parameter_count: int
     kernel: str
     peak_memory_bytes: int  # resident, of the worker's process

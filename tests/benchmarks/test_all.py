@@ -1,0 +1,38 @@
+"""`all`: every benchmark in turn, whatever becomes of one, then the page that ties them together."""
+
+import pytest
+
+from benchmarks import __main__ as command_line
+from benchmarks import suite
+from tests.benchmarks.command_line import ORACLE
+
+ABSENT = ORACLE.replace('series = "airline"\ndifference = true', 'series = "temperatures"')
+
+
+@pytest.fixture
+def absent(monkeypatch, tmp_path):
+    """A checkout of two benchmarks that work and one whose series is not here; nothing can be downloaded."""
+    (tmp_path / "checkout").mkdir()
+    for name, text in (("a", ORACLE), ("b", ABSENT), ("c", ORACLE)):
+        (tmp_path / "checkout" / f"{name}.toml").write_text(text)
+    monkeypatch.setattr(suite, "HERE", tmp_path / "checkout")
+    monkeypatch.setenv("BENCH_DATA", str(tmp_path / "empty"))
+    monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
+    return tmp_path / "empty"
+
+
+def test_a_missing_series_does_not_keep_the_rest(absent, tmp_path, capfd):
+    status = command_line.main(["all", "--quick", "--results", str(tmp_path / "results")])
+    told, errors = capfd.readouterr()
+    assert status == 1
+    assert "daily-min-temperatures.csv" in errors
+    assert str(absent) in errors
+    assert "Traceback" not in errors
+    assert "2 of 3 benchmarks went well" in told
+    assert {path.parent.parent.name for path in (tmp_path / "results").glob("*/*/report.html")} >= {"a", "c"}
+    assert (tmp_path / "results" / "audit.html").is_file()
+
+
+def test_the_audit_needs_runs(tmp_path, capfd):
+    assert command_line.main(["audit", "--results", str(tmp_path / "none")]) == 2
+    assert "make bench-all" in capfd.readouterr().err

@@ -1,0 +1,35 @@
+"""The numbers that document 001 prints come out of its own settings."""
+
+import os
+
+import pytest
+
+from datasets import sources
+from reports.audit import audit
+from reports.run import Run
+from tests.benchmarks.command_line import benchmarks
+
+
+@pytest.mark.slow
+def test_the_lesson_is_reproduced_to_1e_4(tmp_path):
+    """Its predictions and its mean squared error, which is one between two scales; its loss trace is of other code."""
+    if not (os.environ.get("BENCH_DATA") and sources.describe("temperatures").origin.is_cached()):
+        pytest.skip("temperatures is downloaded: set BENCH_DATA to a folder that holds it")
+    only = "variant=PyTorch as written"
+    done = benchmarks("run", "lesson", "--only", only, "--results", tmp_path, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    held = {one.published.what: one for one in audit(Run.read(tmp_path / "lesson" / "latest"))}
+    error = held.pop("mean squared error of the LSTM")
+    assert abs(error.found.median - 104.29889310930383) < 1e-4
+    assert error.right.median == pytest.approx(15.87, abs=0.005)
+    printed = {
+        "prediction 1 of 1,198": 10.604856,
+        "prediction 2 of 1,198": 10.598566,
+        "prediction 3 of 1,198": 10.559222,
+        "prediction 1,196 of 1,198": 10.725738,
+        "prediction 1,197 of 1,198": 10.727158,
+        "prediction 1,198 of 1,198": 10.744257,
+    }
+    for what, value in printed.items():
+        assert held.pop(what).found.median == pytest.approx(value, abs=1e-4)
+    assert [one.verdict for one in held.values()] == ["not reproduced"] * 2

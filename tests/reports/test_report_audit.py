@@ -1,0 +1,117 @@
+"""Published values held against a run, on its own page and on the one that ties all benchmarks together."""
+
+import numpy as np
+import pytest
+import synthetic_run
+from pydantic import ValidationError
+from synthetic_run import change
+
+import reports
+from benchmarks.runner.records import Figure, Published
+from reports import audits
+from reports.audit import audit, find
+from reports.run import Run
+
+NASTY = "<script>alert(1)</script>"
+
+
+def run(*published, quick=False):
+    manifest, certificate, trials = synthetic_run.records(cells=("gru",), epochs=4, weeks=30)
+    data = manifest.data["co2"].model_copy(update={"offset": (310.0,), "scale": (50.0,)})
+    manifest = manifest.model_copy(update={"published": published, "quick": quick, "data": {"co2": data}})
+    return Run(manifest, certificate, trials)
+
+
+def published(value, **fields):
+    return Published(value=value, what="an error", source="001", why="Because.", case="gru", **fields)
+
+
+def outcomes(found, backend="pytorch", mode="matched"):
+    return [t.outcome for t in found.trials if (t.plan.backend, t.plan.mode) == (backend, mode)]
+
+
+def test_a_value_is_reproduced_to_its_last_printed_digit_and_no_further():
+    """The median over seeds counts."""
+    score = float(np.median([outcome.scores.mae for outcome in outcomes(run())]))
+    near, far = f"{score:.3f}", f"{score + 0.002:.3f}"
+    held = audit(run(published(near, figure="mae"), published(far, figure="mae")))
+    assert [one.verdict for one in held] == ["reproduced", "not reproduced"]
+    assert held[0].found.values == tuple(outcome.scores.mae for outcome in outcomes(run()))
+
+
+@pytest.mark.parametrize(
+    ("value", "tolerance"), [("5.33", 0.005), ("104.29889310930383", 5e-15), ("12", 0.5), ("1e-3", 5e-4)]
+)
+def test_printed_digits_say_how_near_is_the_same(value, tolerance):
+    assert published(value).tolerance == pytest.approx(tolerance)
+    assert published(value, within=1e-4).tolerance == 1e-4
+
+
+def test_an_error_between_two_scales_is_computed_from_the_records():
+    """Scaled truth minus forecasts in the unit, as a document printed it."""
+    found = run()
+    truth = (np.array(found.manifest.data["co2"].test_truth) - 310) / 50
+    expected = [np.mean((truth - np.array(outcome.predictions)) ** 2) for outcome in outcomes(found)]
+    assert find(found, Figure(case="gru", figure="mixed mse")).values == pytest.approx(tuple(expected))
+
+
+def test_losses_and_predictions_are_counted_from_one_and_from_the_end():
+    found = run()
+    (first, *_), (last, *_) = (find(found, Figure(case="gru", figure="loss", at=place)).values for place in (1, -1))
+    outcome = outcomes(found)[0]
+    assert (first, last) == (outcome.train_losses[0], outcome.train_losses[-1])
+    assert find(found, Figure(case="gru", figure="prediction", at=3)).values[0] == outcome.predictions[2][0]
+    assert find(found, Figure(case="gru", figure="loss", at=99)) is None
+    with pytest.raises(ValidationError, match="counted from 1"):
+        Figure(case="gru", figure="loss", at=0)
+
+
+def test_a_naive_forecast_may_be_the_figure():
+    found = run()
+    naive = found.manifest.data["co2"].baselines[0].scores
+    assert find(found, Figure(case="gru", backend="persistence", figure="mse")).values == (naive.mse,)
+
+
+@pytest.mark.parametrize("fields", [{"case": "lstm"}, {"backend": "keras-jax"}, {"figure": "scaled mse"}])
+def test_what_a_run_lacks_is_not_run(fields):
+    one = published("1").model_copy(update=fields)
+    assert [held.verdict for held in audit(run(one))] == ["not run"]
+
+
+def test_the_page_of_a_run_says_what_why_and_beside_what(tmp_path):
+    right = Figure(case="gru", figure="mse")
+    one = published("5.33", right=right).model_copy(update={"what": NASTY})
+    found = run(one, quick=True)
+    folder = synthetic_run.store(tmp_path / "co2" / "a", found.manifest, found.certificate, found.trials)
+    page, text = (path.read_text() for path in (lambda r: (r.html, r.markdown))(reports.write(folder)))
+    assert NASTY not in page
+    for told in (page, text):
+        assert "small form" in told
+        assert "Because." in told
+        assert "linear autoregression" in told[told.index("needing no network") :]
+
+
+def test_the_page_over_all_prefers_a_whole_run_to_a_newer_small_one(tmp_path):
+    """And one that holds nothing, or repeats another, is no run of its benchmark."""
+    whole, small = run(published("1", figure="mae")), run(published("1", figure="mae"), quick=True)
+    for name, found, at in (("a", whole, "2026-01-01"), ("b", small, "2026-02-01"), ("c", whole, "2026-03-01")):
+        manifest = found.manifest.model_copy(update={"started": f"{at}T00:00:00Z"})
+        synthetic_run.store(tmp_path / "co2" / name, manifest, found.certificate, found.trials if name != "c" else ())
+    told = audits.tell(tmp_path)
+    assert told.overview.rows[0].cells[0].detail == ""
+    assert told.overview.rows[0].cells[0].links[0].target.startswith("co2/a/")
+    assert told.lead == "Of 1 published value, 1 not reproduced."
+    page, text = reports.write_audits(tmp_path)
+    assert page.read_text().count("<table") == 2
+    assert text == page.with_suffix(".md").read_text()
+
+
+def test_a_disagreement_of_seeds_is_shown():
+    found = run(published("5.33", figure="mae"))
+    trials = tuple(
+        change(trial, scores=trial.outcome.scores.model_copy(update={"mae": 5.33 + trial.plan.seed - 2}))
+        for trial in found.trials
+    )
+    (held,) = audit(Run(found.manifest, found.certificate, trials))
+    assert held.verdict == "reproduced"  # by the median, with the range beside it
+    assert held.found.values == (4.33, 5.33, 6.33)
