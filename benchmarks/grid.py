@@ -1,6 +1,7 @@
 """The grid of a benchmark: a list in [data], [window], [model] or [training] is an axis, its points are the cases.
 
-Several models, `[[model]]` each, are an axis too, and each has axes of its own.
+A setting that is a list by nature is an axis where it is a list of lists. Several models, `[[model]]` each, are an axis
+too, and each has axes of its own.
 """
 
 import itertools
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.errors import UserError, one_of
+from benchmarks.settings.model import CONVOLUTIONAL
 
 Table = dict[str, Any]
 Axis = tuple[str, str]  # table and setting
@@ -18,7 +20,7 @@ Tables = Mapping[str, Any]  # a table each; of several models, a list of tables
 
 LISTS = {  # settings that are lists by nature, not axes
     *(("data", "features"), ("data", "target")),
-    *(("model", "dense"), ("model", "stack")),
+    *(("model", "dense"), ("model", "filters"), ("model", "stack")),
     ("training", "l2_on"),
 }
 
@@ -38,8 +40,12 @@ def axes(tables: Mapping[str, Table]) -> list[Axis]:
         (table, setting)
         for table, settings in tables.items()
         for setting, value in settings.items()
-        if isinstance(value, list) and (table, setting) not in LISTS
+        if isinstance(value, list) and ((table, setting) not in LISTS or _is_list_of_lists(value))
     ]
+
+
+def _is_list_of_lists(value: list[Any]) -> bool:
+    return bool(value) and all(isinstance(each, list) for each in value)
 
 
 def points(path: Path, tables: Tables, name: str | None = None) -> dict[str, dict[str, Table]]:
@@ -121,7 +127,7 @@ def chosen(name: str, words: Sequence[str], values: Sequence[Any]) -> list[Any]:
 
 def _means(word: str, value: object) -> bool:
     """Whether a word of the command line is this value: as text, or as TOML has it (1e-3 is 0.001)."""
-    if word == str(value):
+    if word in (str(value), _worded(value)):
         return True
     try:
         parsed: object = tomllib.loads(f"value = {word}")["value"]
@@ -134,15 +140,20 @@ def _nearest(values: Sequence[object], word: str) -> str:
     """Numbers in the axis' order, where no spelling is near another; names with the near match."""
     if any(isinstance(value, str) for value in values):
         return one_of(map(str, values), word)
-    return f"known: {', '.join(map(str, values))}"
+    return f"known: {', '.join(map(_worded, values))}"
 
 
 def _called(model: Table) -> str:
-    called = model.get("name") or model.get("cell", "")
+    called = model.get("name") or model.get("cell") or (CONVOLUTIONAL if "filters" in model else "")
     return "/".join(map(str, called)) if isinstance(called, list) else str(called)
 
 
 def _told(point: dict[str, Table], places: Sequence[Axis]) -> list[str]:
     """The values of the axes, but the cell where the model's label is its cell: "units 64", "batch 32"."""
     told = () if point["model"].get("name") else (("model", "cell"),)
-    return [f"{setting} {point[table][setting]}" for table, setting in places if (table, setting) not in told]
+    return [f"{setting} {_worded(point[table][setting])}" for table, setting in places if (table, setting) not in told]
+
+
+def _worded(value: object) -> str:
+    """A value in a label, where commas part the settings: a list's with spaces between them, [64, 32] is "64 32"."""
+    return (" ".join(map(str, value)) or "none") if isinstance(value, list) else str(value)

@@ -1,8 +1,8 @@
 """Reads and validates a benchmark's TOML and lays out its trials.
 
 A list in [data], [window], [model] or [training] is an axis: the benchmark asks its question once for every
-combination, and of every `[[variant]]`. [quick] holds what `--quick` changes, by dotted name, and as `only` the axes
-that it narrows.
+combination, and of every `[[variant]]`. [search], where there is one, has a sampler choose among the combinations.
+[quick] holds what `--quick` changes, by dotted name, and as `only` the axes that it narrows.
 """
 
 import hashlib
@@ -18,10 +18,11 @@ from pydantic import BaseModel
 import backends
 import datasets
 from benchmarks import grid, variants
+from benchmarks import space as spaces
 from benchmarks.errors import UserError, one_of
 from benchmarks.grid import Table
 from benchmarks.runner.records import Mode, Plan
-from benchmarks.settings import Asked, CaseSettings, Header, ModelSettings, TrainingSettings
+from benchmarks.settings import Asked, CaseSettings, Header, ModelSettings, SearchSettings, TrainingSettings
 from benchmarks.settings.checked import checked
 
 HERE = Path(__file__).parent
@@ -45,6 +46,11 @@ class Benchmark:
     source: Path  # where the definition stands
     source_text: str
     quick: bool = False
+    search: SearchSettings | None = None  # among the cases, whose validation losses decide
+
+    def space(self) -> spaces.Space:
+        """What a search searches."""
+        return spaces.space(self.definition, tuple(TABLES), tuple(self.cases))
 
     def trials(self) -> tuple[Plan, ...]:
         """In the order of execution: round by round, each starting with the next backend."""
@@ -146,9 +152,10 @@ def _change(path: Path, definition: Table, holders: list[Table], changes: Table)
     """Change settings by dotted name, or whole tables: those of cases in each of `holders`."""
     for dotted, value in changes.items():
         table, _, setting = dotted.rpartition(".")
-        if table and table not in TABLES:
-            raise UserError(f"{path}: there is no table '{table}' to change {dotted} in; {one_of(TABLES, table)}")
-        for holder in holders if table or setting in TABLES else [definition]:
+        known = [*TABLES, *([spaces.SEARCH] if spaces.SEARCH in definition else [])]
+        if table and table not in known:
+            raise UserError(f"{path}: there is no table '{table}' to change {dotted} in; {one_of(known, table)}")
+        for holder in holders if table in TABLES or setting in TABLES else [definition]:
             for settings in _settings_of(holder, table):
                 settings[setting] = value
 
@@ -176,7 +183,7 @@ def _settings_of(definition: Table, table: str) -> list[Table]:
 
 
 def _require_tables(path: Path, definition: Table, tables: tuple[str, ...]) -> None:
-    for table in tables:
+    for table in (*tables, *([spaces.SEARCH] if spaces.SEARCH in definition else [])):
         found = definition.setdefault(table, {})
         several = table == "model" and isinstance(found, list) and found and all(isinstance(m, dict) for m in found)
         if not isinstance(found, dict) and not several:
@@ -199,16 +206,17 @@ def _dotted(table: Table, prefix: str = "") -> Iterator[tuple[str, Any]]:
 
 
 def _validated(path: Path, definition: Table, text: str) -> Benchmark:
-    top = {name: value for name, value in definition.items() if name not in (*TABLES, variants.NAME)}
+    top = {name: value for name, value in definition.items() if name not in (*TABLES, variants.NAME, spaces.SEARCH)}
     header = checked(Header, top, f"{path}:", others=(*TABLES, variants.NAME))
     _require_asked(f"{path}:", header)
+    search = spaces.settings(path, definition, tuple(TABLES), header)
     cases, asked = {}, {}
     for holder in variants.holders(definition):
         who = _asked(path, header, holder) if holder is not definition else header
         points = grid.points(path, _tables(holder), holder.get("name"))
         for label, point in points.items():
             cases[label], asked[label] = _case(path, point), who
-    return Benchmark(path.stem, header, cases, asked, definition, path.resolve(), text)
+    return Benchmark(path.stem, header, cases, asked, definition, path.resolve(), text, search=search)
 
 
 def _tables(holder: Table) -> dict[str, Any]:

@@ -54,7 +54,7 @@ class Answer:
 
 def answer(run: Run, comparisons: Comparisons) -> Answer:
     cases = tuple(_case(run, case, comparisons[case.label]) for case in run.manifest.cases)
-    return Answer(audit.told(run), overview(run, comparisons), cases, _state(run), _limits(run, comparisons))
+    return Answer(audit.told(run), overview(run, comparisons), cases, state(run), _limits(run, comparisons))
 
 
 def _case(run: Run, case: Case, comparison: CaseComparison) -> CaseAnswer:
@@ -196,9 +196,9 @@ def _better_baseline(run: Run, groups: list[Group]) -> list[str]:
     return [f"{best.name}, which needs no network, does as well or better ({figures})"]
 
 
-def _state(run: Run) -> tuple[str, ...]:
+def state(run: Run) -> tuple[str, ...]:
     """What stands between this report and a complete one."""
-    planned, finished = len(run.manifest.trials), len(run.trials)
+    planned, finished = run.manifest.wanted, len(run.trials)
     told = [*history(run)]
     if finished < planned:
         done = f"{finished} of {plural(planned, 'trial')} {'has' if planned == 1 else 'have'} finished"

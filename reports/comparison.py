@@ -110,7 +110,7 @@ def compare(run: Run) -> Comparisons:
 
 def _compare_case(run: Run, case: Case) -> CaseComparison:
     groups = run.select(case, "matched")
-    reasons = {group.backend: unproven(run.certificate, group) for group in groups}
+    reasons = {group.backend: untimed(run) or unproven(run.certificate, group) for group in groups}
     reference = next((group for group in groups if not reasons[group.backend] and group.outcomes), None)
     name = reference.backend if reference else None
     found = {}
@@ -120,6 +120,11 @@ def _compare_case(run: Run, case: Case) -> CaseComparison:
         else:
             found[group.backend] = _against(group, reference)
     return CaseComparison(case, name, found)
+
+
+def untimed(run: Run) -> tuple[str, ...]:
+    """Why no time of a run may stand in a ratio, whatever was proven."""
+    return ("trials ran side by side, so its times may have been another's",) if run.side_by_side else ()
 
 
 def unproven(certificate: Certificate | None, group: Group) -> tuple[str, ...]:

@@ -3,7 +3,7 @@
 from math import isfinite
 from pathlib import Path
 
-from benchmarks.runner.records import Case, Data, Manifest, Outcome, Plan, Trial
+from benchmarks.runner.records import Case, Data, Found, Manifest, Outcome, Plan, Trial
 from benchmarks.runner.storage import RecordError
 
 
@@ -18,6 +18,16 @@ def refuse_contradictions(folder: Path, manifest: Manifest, trials: tuple[Trial,
         if wrong := _in_trial(trial, plans, cases, manifest):
             path = folder / "trials" / f"{trial.plan.key}.json"
             raise RecordError(f"{path} is damaged: {wrong}; run the benchmark again.")
+
+
+def refuse_other_scores(folder: Path, found: Found, trials: tuple[Trial, ...]) -> None:
+    """Raise a `RecordError` where a search was decided by other scores than its trials have."""
+    for one in found.tried:
+        outcomes = [trial.outcome for trial in trials if trial.plan.case == one.case]
+        losses = [outcome.kept_loss for outcome in outcomes if outcome and outcome.validation_losses]
+        mean = sum(losses) / len(losses) if losses and len(losses) == len(outcomes) else None
+        if mean != one.score:
+            raise RecordError(f"{folder / 'search.json'} is damaged: the trials of '{one.case}' have another score.")
 
 
 def _in_manifest(manifest: Manifest) -> str:

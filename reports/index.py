@@ -5,12 +5,13 @@ from pathlib import Path
 from urllib.parse import quote
 
 from benchmarks.runner.storage import write_text
-from reports import html, timeline
+from reports import html, search_answer, timeline
 from reports.answer import answer, environment_line
 from reports.comparison import compare
 from reports.grid import Cell, Column, Table, row, text
 from reports.past import Past, collect, versions
 from reports.run import Run, unique
+from reports.selection import selection
 from reports.wording import listed, plural
 
 NAME = "index.html"
@@ -79,5 +80,6 @@ def headline(run: Run) -> str:
         return f"Repeats trials of {Path(run.manifest.reproduces).name}."
     if not run.trials:
         return "No trial has finished."
-    found = answer(run, compare(run))
+    searched = selection(run)
+    found = search_answer.answer(searched) if searched else answer(run, compare(run))
     return " ".join(found.overview or [f"{case.name}: {case.lead}" for case in found.cases])

@@ -76,7 +76,7 @@ def series(runs: Sequence[Past]) -> tuple[Series, ...]:
 def _points(members: Sequence[tuple[int, Past, Group]], measure: Measure) -> Iterable[Point]:
     for place, past, group in members:
         found = over_seeds(group, measure.figure)
-        if found:
+        if found and not (measure.timed and past.run.side_by_side):
             yield Point(place, past, group, found)
 
 

@@ -91,7 +91,7 @@ def reproduce(stored: Run, repeated: Run) -> Reproduction:
         stored,
         repeated,
         rows,
-        _paces(repeated, pairs),
+        () if stored.side_by_side else _paces(repeated, pairs),
         unique(clause for then, now in places for clause in then.differences(now)),
         unique(clause for then, now in places for clause in then.differences_in_bits(now)),
         (

@@ -10,14 +10,15 @@ from benchmarks.runner.records import (
     Certificate,
     Data,
     Environment,
+    Found,
     Manifest,
     Mode,
     Outcome,
     Plan,
     Trial,
 )
-from benchmarks.runner.storage import read_run
-from reports.contradictions import refuse_contradictions
+from benchmarks.runner.storage import read_run, read_search
+from reports.contradictions import refuse_contradictions, refuse_other_scores
 
 
 @dataclass(frozen=True)
@@ -52,13 +53,16 @@ class Run:
     manifest: Manifest
     certificate: Certificate | None
     trials: tuple[Trial, ...]
+    found: Found | None = None  # by a search that is finished
 
     @classmethod
     def read(cls, folder: Path) -> "Run":
         """Read a run's folder; raises `RecordError` where the records are damaged or contradict each other."""
         manifest, certificate, trials = read_run(folder)
         refuse_contradictions(folder, manifest, trials)
-        return cls(manifest, certificate, trials)
+        if (found := read_search(folder)) is not None:
+            refuse_other_scores(folder, found, trials)
+        return cls(manifest, certificate, trials, found)
 
     @cached_property
     def groups(self) -> tuple[Group, ...]:
@@ -102,8 +106,16 @@ class Run:
 
     @cached_property
     def missing(self) -> tuple[Plan, ...]:
+        """Of a search that is not finished these are all that its sampler could yet ask for."""
         finished = {trial.plan.key for trial in self.trials}
+        if len(finished) >= self.manifest.wanted:
+            return ()
         return tuple(plan for plan in self.manifest.trials if plan.key not in finished)
+
+    @property
+    def side_by_side(self) -> bool:
+        """Whether trials ran at the same time on one machine, so that no time of theirs is comparable."""
+        return self.manifest.search is not None and self.manifest.search.at_once > 1
 
     def mode_of(self, case: Case) -> Mode:
         """The mode that the answer on a case is about: matched, where it was asked."""

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from benchmarks.runner.records import Case, Mode, Outcome
-from reports.comparison import MARGIN, unproven
+from reports.comparison import MARGIN, unproven, untimed
 from reports.matching import Match, match
 from reports.run import Group, Run
 from reports.shift import Shift, of_differences, of_ratios
@@ -147,6 +147,9 @@ def _times(first: Run, second: Run, found: Match, one: Group, other: Group) -> s
     counts = [run.data(group.case).train_windows for run, group in ((first, one), (second, other))]
     if counts[0] != counts[1]:
         return f"other amount of work, {counts[0]:,} and {counts[1]:,} windows to train on"
+    for which, run in (("first", first), ("second", second)):
+        if reasons := untimed(run):
+            return f"not timed alone in the {which}: {reasons[0]}"
     if one.mode == "native":  # the certificate is about matched models; a native one is held against itself
         return ""
     for which, run, group in (("first", first, one), ("second", second, other)):

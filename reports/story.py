@@ -2,13 +2,14 @@
 
 from dataclasses import dataclass
 
-from reports import audit, costs, equivalence, evidence, glance, native, setting, tables
+from reports import audit, costs, equivalence, evidence, glance, native, search, search_answer, setting, tables
 from reports.answer import Answer, answer
 from reports.around import NOTHING, Around
 from reports.comparison import compare
 from reports.figures import Figure, draw
 from reports.grid import Table
 from reports.run import Run
+from reports.selection import focus, selection
 from reports.several import rankings, table
 from reports.wording import backend_name, case_name, plural, sentence
 
@@ -42,7 +43,8 @@ class Story:
     native_reasons: tuple[str, ...]
     parameters: Table | None
     failures: tuple[Failure, ...]
-    trials: Table
+    trials: Table  # of a search, its configurations
+    samplers: Table | None
     split: Table
     use: Table
     work: Table | None
@@ -56,6 +58,7 @@ class Story:
         found = (
             self.audit,
             *self.rankings,
+            self.samplers,
             self.glance,
             self.certificate,
             self.agreement,
@@ -75,40 +78,48 @@ class Story:
 
 
 def tell(run: Run, around: Around = NOTHING) -> Story:
+    """Of a search, scores and forecasts of the selected configuration alone: the others' belong to no answer."""
+    found, whole = selection(run), run
+    run = focus(whole)
     comparisons = compare(run)
     agreement, beside, work = equivalence.agreement(run, comparisons), evidence.native(run), costs.work(run)
     counted, equal = native.parameters(run), glance.glance(run)
     return Story(
-        run=run,
+        run=whole,
         around=around,
-        answer=answer(run, comparisons),
-        progress=_progress(run),
-        result=tables.main(run, comparisons),
-        audit=audit.table(run),
-        rankings=tuple(map(table, rankings(run, comparisons))),
-        figures=draw(run, comparisons),
-        glance=equal if equal.rows else None,
+        answer=search_answer.answer(found) if found else answer(run, comparisons),
+        progress=_progress(whole),
+        result=search.result(found) if found else tables.main(run, comparisons),
+        audit=audit.table(whole),
+        rankings=() if found else tuple(map(table, rankings(run, comparisons))),
+        figures=draw(run, comparisons, found),
+        samplers=_filled(search.samplers(found)) if found else None,
+        glance=_filled(equal),
         certificate=evidence.certificate(run),
-        agreement=agreement if agreement.rows else None,
+        agreement=_filled(agreement),
         scores=tables.scores(run),
         times=tables.times(run, comparisons),
-        native=beside if beside.rows else None,
+        native=_filled(beside),
         native_reasons=native.reasons(run),
-        parameters=counted if counted.rows else None,
-        failures=_failures(run),
-        trials=evidence.trials(run),
-        split=costs.split(run),
-        use=costs.use(run),
-        work=work if work.rows else None,
-        data=setting.data(run),
-        models=setting.models(run),
-        environment=setting.environment(run),
+        parameters=_filled(counted),
+        failures=_failures(whole),
+        trials=search.configurations(found) if found else evidence.trials(run),
+        split=costs.split(whole),
+        use=costs.use(whole),
+        work=None if found else _filled(work),
+        data=setting.data(whole),
+        models=setting.models(whole),
+        environment=setting.environment(whole),
     )
+
+
+def _filled(table: Table) -> Table | None:
+    return table if table.rows else None
 
 
 def _progress(run: Run) -> str:
     """How much of the plan is done, in a few words."""
-    planned = len(run.manifest.trials)
+    planned = run.manifest.wanted
     done = f"{len(run.trials)} of {plural(planned, 'trial')}"
     if len(run.trials) == planned:
         done = "the only trial" if planned == 1 else f"all {planned} trials"

@@ -1,7 +1,7 @@
 """The history of a benchmark: how its times and scores moved between runs, versions and machines."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from benchmarks.runner.storage import write_text
@@ -14,6 +14,7 @@ from reports.grid import NONE, Cell, Column, Table, measured, number, row, text
 from reports.moves import MEASURES, Change, Series, changes, comparable, expected_by_chance, series
 from reports.past import Past, collect, versions
 from reports.run import unique
+from reports.selection import focus
 from reports.wording import MINUS, as_written, backend_name, case_name, four_digits, listed, plural, significant, whole
 
 NAME = "history.html"
@@ -40,7 +41,7 @@ def tell(folder: Path) -> Timeline:
     """Repetitions are left out: they are parts of runs, held against these on pages of their own."""
     kept = collect(folder.parent, folder.name)
     runs = [past for past in reversed(kept.runs) if past.run.manifest.reproduces is None]
-    found = series(runs)
+    found = series([replace(past, run=focus(past.run)) for past in runs])
     moved = changes(found)
     names = {case.label: case_name(case) for past in runs for case in past.run.manifest.cases}
     units = {case.label: past.run.data(case).unit for past in runs for case in past.run.manifest.cases}

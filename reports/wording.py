@@ -132,9 +132,9 @@ def count(number: int) -> str:
     return COUNTS[number] if number < len(COUNTS) else f"{number:,}"
 
 
-def plural(number: int, noun: str) -> str:
-    """ "1 seed", "3 seeds"."""
-    return f"{number:,} {noun}" + ("" if number == 1 else "s")
+def plural(number: int, noun: str, several: str = "") -> str:
+    """ "1 seed", "3 seeds"; `several` is for a noun that takes more than an s."""
+    return f"{number:,} {noun if number == 1 else several or f'{noun}s'}"
 
 
 def sentence(words: str) -> str:

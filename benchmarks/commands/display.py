@@ -41,9 +41,9 @@ class Display:
 
     def begins(self, folder: str) -> None:
         """Before the first check and trial of this session."""
-        done = len(self._plan.trials) - self._trials
+        done = self._plan.wanted - self._trials
         resumed = f", {done} of them finished before" if done else ""
-        print(f"{self._plan.title}: {len(self._plan.trials)} trials{resumed}; records go to {folder}", flush=True)
+        print(f"{self._plan.title}: {self._plan.wanted} trials{resumed}; records go to {folder}", flush=True)
 
     def _check_done(self, job: CheckJob) -> None:
         self._checked += 1
@@ -65,6 +65,10 @@ class Display:
         count = f"trial {self._finished}/{self._trials}  {_name(trial.plan)}"
         if trial.outcome is None:
             self._console.print(f"{count}: failed, {trial.failure}")
+            return
+        if self._plan.search is not None:  # whose trials are chosen by this, and nobody looks at their test scores
+            epochs = len(trial.outcome.train_losses)
+            self._console.print(f"{count}: validation loss {trial.outcome.kept_loss:.4g} after {epochs} epochs")
             return
         case = next(case for case in self._plan.cases if case.label == trial.plan.case)
         unit = self._plan.data[case.data].unit

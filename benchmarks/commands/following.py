@@ -3,11 +3,13 @@
 import argparse
 import shlex
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from benchmarks.commands.display import Display
 from benchmarks.commands.json_lines import JsonLines, emit
 from benchmarks.runner import certify, environment, executors, schedule
+from benchmarks.runner.executors import Executor
 from benchmarks.runner.folders import point_latest
 from benchmarks.runner.records import Manifest
 from benchmarks.runner.schedule import Asked
@@ -36,18 +38,26 @@ def asked(arguments: argparse.Namespace) -> Asked:
 
 def follow(arguments: argparse.Namespace, benchmark: Benchmark, folder: Path, plan: Manifest, asked: Asked) -> bool:
     """Execute what is missing, showing progress. False when interrupted: what is finished is kept, and said to be."""
-    left = schedule.missing(folder)
-    display = (JsonLines if arguments.json else Display)(plan, len(left), certify.count(benchmark))
+    display = (JsonLines if arguments.json else Display)(plan, schedule.left(folder), certify.count(benchmark))
     display.begins(short(folder))
     try:
         with display:
-            schedule.execute(benchmark, folder, asked.executor, display.progress)
+            _executing(plan)(benchmark, folder, asked.executor, display.progress)
     except KeyboardInterrupt:
-        kept = len(plan.trials) - len(schedule.missing(folder))
+        kept = plan.wanted - schedule.left(folder)
         again = shlex.join([environment.python(), "-m", "benchmarks", "resume", short(folder)])
-        print(f"interrupted: {kept} of {len(plan.trials)} trials are kept; go on with {again}", file=sys.stderr)
+        print(f"interrupted: {kept} of {plan.wanted} trials are kept; go on with {again}", file=sys.stderr)
         return False
     return True
+
+
+def _executing(plan: Manifest) -> Callable[[Benchmark, Path, Executor, schedule.Progress], None]:
+    """Every trial in turn, or those that a search asks for."""
+    if plan.search is None:
+        return schedule.execute
+    from benchmarks.runner import search
+
+    return search.execute
 
 
 def conclude(arguments: argparse.Namespace, folder: Path) -> int:

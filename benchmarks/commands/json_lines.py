@@ -42,7 +42,11 @@ class JsonLines:
     def _trial_ends(self, trial: Trial) -> None:
         facts: dict[str, object] = {"failure": trial.failure, "seconds": trial.seconds}
         if (outcome := trial.outcome) is not None:
-            facts |= {"training": outcome.times.training, **outcome.scores.model_dump(mode="json")}
+            facts["training"] = outcome.times.training
+            if self._plan.search is None:
+                facts |= outcome.scores.model_dump(mode="json")
+            else:  # its trials are chosen by this, and nobody looks at their test scores
+                facts["validation_loss"] = outcome.kept_loss
         emit("finished", **trial.plan.model_dump(), **facts)
 
 

@@ -17,6 +17,7 @@ class Task(Record):
     seasonal: float | None
     limits: Limits
     gradient_flow: bool = False
+    timed: bool = True
 
 
 def attempt(task: Task, conditions: Conditions) -> Trial:
@@ -28,6 +29,7 @@ def attempt(task: Task, conditions: Conditions) -> Trial:
         persistence=task.persistence,
         seasonal=task.seasonal,
         gradient_flow=task.gradient_flow,
+        timed=task.timed,
     )
     found = environment.describe(conditions.cores, conditions.variables)
     ended = process.work(Job(trial=job), conditions.variables, task.limits)

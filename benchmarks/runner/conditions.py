@@ -53,6 +53,16 @@ def reserved(cores: Sequence[int], *, alone: bool) -> Iterator[None]:
 @contextmanager
 def first_free(choices: Sequence[Conditions]) -> Iterator[Conditions]:
     """Hold alone the first of these disjoint sets of cores that nobody holds; wait for the first if all are held."""
+    with ExitStack() as stack:
+        if (free := take_free(choices, stack)) is not None:
+            yield free
+            return
+    with reserved(choices[0].cores, alone=True):
+        yield choices[0]
+
+
+def take_free(choices: Sequence[Conditions], until: ExitStack) -> Conditions | None:
+    """Hold alone, until the stack is closed, the first of these sets that nobody holds; None, at once, if all are."""
     for choice in choices:
         with ExitStack() as stack:
             try:
@@ -60,10 +70,9 @@ def first_free(choices: Sequence[Conditions]) -> Iterator[Conditions]:
                     stack.callback(os.close, _held(core, fcntl.LOCK_EX | fcntl.LOCK_NB))
             except BlockingIOError:
                 continue
-            yield choice
-            return
-    with reserved(choices[0].cores, alone=True):
-        yield choices[0]
+            until.push(stack.pop_all())
+            return choice
+    return None
 
 
 def _held(core: int, operation: int) -> int:

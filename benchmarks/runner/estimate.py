@@ -37,6 +37,8 @@ class Span:
     def __mul__(self, times: float) -> "Span":
         return Span(self.low * times, self.high * times)
 
+    __rmul__ = __mul__
+
 
 def total(spans: Iterable[Span]) -> Span:
     return sum(spans, start=Span())
@@ -182,11 +184,19 @@ def _probe(benchmark: Benchmark, plan: Manifest, asked: Plan, case: Case) -> Mea
 
 def _trials(plan: Manifest, backend: str, lines: dict[tuple[str, Kind], Line]) -> Span:
     cases = {case.label: case for case in plan.cases}
-    return total(
+    return _searched(plan) * total(
         _trial(plan, cases[trial.case], lines[backend, kind_of(cases[trial.case])])
         for trial in plan.trials
         if trial.backend == backend
     )
+
+
+def _searched(plan: Manifest) -> float:
+    """The share of all trials' seconds that a search takes: it runs some of them, several at once where they fit."""
+    if plan.search is None:
+        return 1.0
+    fit = min(len(Conditions.sets(case.threads or 1)) for case in plan.cases)
+    return plan.wanted / len(plan.trials) / max(1, min(plan.search.at_once, fit))
 
 
 def _trial(plan: Manifest, case: Case, line: Line) -> Span:
@@ -221,7 +231,12 @@ def _checks(benchmark: Benchmark, plan: Manifest, backend: str, lines: dict[tupl
 
 
 def _proven(benchmark: Benchmark, plan: Manifest, backend: str) -> tuple[Case, ...]:
-    """The cases that the certificate holds a backend against the oracle in; the oracle computes them all."""
+    """The cases that the certificate holds a backend against the oracle in; the oracle computes them all.
+
+    Of a search it is the one that it selects, which is no larger than this.
+    """
+    if plan.search is not None:
+        return (max(plan.cases, key=_operations),)
     if backend == ORACLE:
         return _cases(benchmark, plan, ORACLE)
     return tuple(case for case in plan.cases if case.label in benchmark.matched(backend))

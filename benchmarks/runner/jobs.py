@@ -16,6 +16,7 @@ class TrialJob(Record):
     persistence: float  # the naive forecasts' mean squared errors on the same windows
     seasonal: float | None
     gradient_flow: bool = False  # measure it before and after training
+    timed: bool = True  # its clocks must account for its time; not beside other trials, where no time is compared
 
 
 class CheckJob(Record):

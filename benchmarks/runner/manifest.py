@@ -1,6 +1,7 @@
 """What a run writes down before its first trial: the question, the data, the machine, the plan."""
 
 from dataclasses import dataclass
+from importlib import metadata
 from math import prod
 
 import numpy as np
@@ -11,9 +12,9 @@ from backends.model import ModelSpec
 from backends.recurrent import Recurrent
 from benchmarks.errors import UserError, one_of
 from benchmarks.runner import metrics
-from benchmarks.runner.records import Baseline, Case, Data, Manifest, Session
+from benchmarks.runner.records import Baseline, Case, Data, Manifest, PublishedBest, Search, Session
 from benchmarks.runner.work import step_operations
-from benchmarks.settings import CaseSettings
+from benchmarks.settings import CaseSettings, SearchSettings
 from benchmarks.suite import Benchmark
 
 
@@ -35,6 +36,8 @@ def prepare(benchmark: Benchmark) -> dict[str, Prepared]:
             cut[repr(settings)] = Prepared(f"data-{len(cut) + 1}", datasets.prepare(*settings))
         prepared = found[label] = cut[repr(settings)]
         _require_fit(benchmark.name, label, case, prepared.windows)
+        if benchmark.search is not None and not len(prepared.windows.validation):
+            raise UserError(f"{benchmark.name}: a search needs a validation part; give data.validation a share")
     return found
 
 
@@ -91,6 +94,22 @@ def describe(benchmark: Benchmark, prepared: dict[str, Prepared], session: Sessi
         published=benchmark.header.published,
         quick=benchmark.quick,
         sessions=(session,),
+        search=None if benchmark.search is None else _search(benchmark.search, len(benchmark.cases)),
+    )
+
+
+def _search(settings: SearchSettings, configurations: int) -> Search:
+    published = settings.published
+    return Search(
+        sampler=settings.sampler,
+        sampler_seed=settings.sampler_seed,
+        trials=settings.trials or configurations,
+        configurations=configurations,
+        at_once=settings.at_once,
+        near=settings.near,
+        optuna=metadata.version("optuna"),
+        least_mae=settings.least_mae,
+        published=None if published is None else PublishedBest(case=published.case, mae=published.mae),
     )
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from importlib import metadata
 from pathlib import Path
 
 from benchmarks import suite
@@ -54,4 +55,6 @@ def differences(benchmark: Benchmark, plan: Manifest, now: Environment) -> Itera
         case = next(case for case in plan.cases if case.label == label)
         if plan.data[case.data].digest != prepared.windows.digest:
             yield f"the data of {label} are others"
+    if plan.search is not None and plan.search.optuna != (installed := metadata.version("optuna")):
+        yield f"optuna was {plan.search.optuna} and is {installed}"
     yield from plan.environment.differences(now)

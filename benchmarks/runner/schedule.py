@@ -39,11 +39,13 @@ class Asked:
         wanted = max(case.training.threads or self.executor.threads() for case in benchmark.cases.values())
         self.executor.require(wanted)
         conditions = Conditions.of(wanted) if self.executor.name == "local" else Conditions.of()
+        beside = benchmark.search.at_once if benchmark.search else 1
+        cores = max(conditions.cores, Conditions.of().cores[: wanted * beside], key=len)
         return Session(
             started=datetime.now(UTC).isoformat(timespec="seconds"),
             command=self.command,
             executor=self.executor.name,
-            environment=environment.describe(conditions.cores, conditions.variables),
+            environment=environment.describe(cores, conditions.variables),
             differences=differences,
         )
 
@@ -63,7 +65,8 @@ def begin(
     """
     plan = lay_out(benchmark, asked)
     plan = plan.model_copy(
-        update={"trials": trials or plan.trials, "reproduces": str(reproduces) if reproduces else None}
+        update={"trials": trials or plan.trials}
+        | ({"reproduces": str(reproduces), "search": None} if reproduces else {})  # which repeats what was chosen
     )
     folder = new_folder(results / benchmark.name, datetime.fromisoformat(plan.started))
     write_json(folder / "manifest.json", plan)
@@ -84,6 +87,12 @@ def missing(folder: Path) -> tuple[Plan, ...]:
     return tuple(trial for trial in plan.trials if trial.key not in done)
 
 
+def left(folder: Path) -> int:
+    """How many trials are still to be run; a search runs some of its manifest's."""
+    plan, _, _ = read_run(folder)
+    return plan.wanted - (len(plan.trials) - len(missing(folder)))
+
+
 def execute(benchmark: Benchmark, folder: Path, executor: Executor, progress: Progress) -> None:
     """Certify, then run every trial that is missing. A KeyboardInterrupt passes through once all workers are ended."""
     with held(folder):
@@ -92,12 +101,26 @@ def execute(benchmark: Benchmark, folder: Path, executor: Executor, progress: Pr
             with reserved(Conditions.of().cores, alone=False):
                 certificate = certify.certify(benchmark, benchmark.header.backends, progress.checked)
             write_json(folder / "certificate.json", certificate)
-        tasks = [_task(benchmark, plan, trial, executor) for trial in missing(folder)]
-        for finished in executor.run(tasks, progress.starting):
-            if finished.trained is not None:
-                write_bytes(weights_path(folder, finished.plan), finished.trained)
-            write_json(trial_path(folder, finished.plan), finished)
-            progress.finished(finished)
+        run(benchmark, folder, plan, missing(folder), executor, progress)
+
+
+def run(
+    benchmark: Benchmark,
+    folder: Path,
+    plan: Manifest,
+    trials: Iterable[Plan],
+    executor: Executor,
+    progress: Progress,
+    at_once: int = 1,
+) -> None:
+    """Run some of a run's trials, whose folder the caller holds; at_once: as the executor has it."""
+    timed = at_once == 1
+    tasks = [_task(benchmark, plan, trial, executor).model_copy(update={"timed": timed}) for trial in trials]
+    for finished in executor.run(tasks, progress.starting, at_once):
+        if finished.trained is not None:
+            write_bytes(weights_path(folder, finished.plan), finished.trained)
+        write_json(trial_path(folder, finished.plan), finished)
+        progress.finished(finished)
 
 
 def certified(certificate: Certificate) -> bool:

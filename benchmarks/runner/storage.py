@@ -16,7 +16,7 @@ from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from benchmarks.runner.records import SCHEMA, Certificate, Manifest, Plan, Trial
+from benchmarks.runner.records import SCHEMA, Certificate, Found, Manifest, Plan, Trial
 
 SEAL = re.compile(r',\n "sha256": "([0-9a-f]{64})"\n}\n?$')
 
@@ -25,7 +25,7 @@ class RecordError(ValueError):
     """A stored file cannot be used; the message is one sentence for the user."""
 
 
-Stored = TypeVar("Stored", Manifest, Certificate, Trial)
+Stored = TypeVar("Stored", Manifest, Certificate, Trial, Found)
 
 
 def write_json(path: Path, record: BaseModel) -> None:
@@ -125,6 +125,12 @@ def read_run(folder: Path) -> tuple[Manifest, Certificate | None, tuple[Trial, .
     certificate = read_json(path, Certificate) if path.exists() else None
     finished = (trial_path(folder, plan) for plan in manifest.trials)
     return manifest, certificate, tuple(read_json(path, Trial) for path in finished if path.exists())
+
+
+def read_search(folder: Path) -> Found | None:
+    """What a run that is a search has found, once it has."""
+    path = folder / "search.json"
+    return read_json(path, Found) if path.exists() else None
 
 
 @contextmanager

@@ -117,15 +117,15 @@ class Training:
         return epoch - self.best.epoch >= (self.patience or 0)
 
 
-def pass_gate(training: Training, train: datasets.Part) -> None:
-    """Raise TrialError unless the clocks account for the loop's time, and the model learnt at all.
+def pass_gate(training: Training, train: datasets.Part, *, timed: bool = True) -> None:
+    """Raise TrialError unless the clocks account for the loop's time, where it is timed, and the model learnt at all.
 
     The objective is taken once more on the first epoch's windows, on others it could have risen or fallen by chance,
     and held against the mean over that epoch's steps.
     """
     parts = training.first_step + sum(training.epochs) + sum(training.validation_seconds) + training.harness
     lost = training.loop - parts
-    if lost > max(UNACCOUNTED * training.loop, QUANTUM):
+    if timed and lost > max(UNACCOUNTED * training.loop, QUANTUM):
         raise TrialError(
             f"its steps took {parts:.3f} s, but the loop over them {training.loop:.3f} s: "
             f"{lost / training.loop:.0%} of the time is unaccounted for, more than {UNACCOUNTED:.0%}"

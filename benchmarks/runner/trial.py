@@ -50,7 +50,7 @@ def run(job: TrialJob) -> tuple[Outcome, bytes]:
     windows, model = material.windows, built.model
     before = model.snapshot()
     training, watch = _train(job, model, material)
-    pass_gate(training, windows.train)
+    pass_gate(training, windows.train, timed=job.timed)
     scaled = datasets.forecast(model.predict, windows, windows.test.x)
     predictions, truth = windows.to_unit(windows.test, scaled), windows.truth(windows.test)
     if not np.isfinite(predictions).all():

@@ -3,6 +3,7 @@
 from benchmarks.settings.case import CaseSettings
 from benchmarks.settings.header import Asked, Header
 from benchmarks.settings.model import ModelSettings
+from benchmarks.settings.search import SearchSettings
 from benchmarks.settings.training import TrainingSettings
 
-__all__ = ["Asked", "CaseSettings", "Header", "ModelSettings", "TrainingSettings"]
+__all__ = ["Asked", "CaseSettings", "Header", "ModelSettings", "SearchSettings", "TrainingSettings"]

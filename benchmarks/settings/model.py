@@ -1,4 +1,4 @@
-"""[model]: a preset of recurrent layers, or a list of layers."""
+"""[model]: a preset of recurrent or of convolutional layers, or a list of layers."""
 
 from typing import Annotated, Literal, Self
 
@@ -8,6 +8,8 @@ from backends.layers import Activation, Conv1D, Dense, Dropout, Flatten, Layer, 
 from backends.model import ModelSpec
 from backends.recurrent import Cell, Recurrent
 from benchmarks.settings.base import Count, Flag, Rate, Settings
+
+CONVOLUTIONAL = "cnn"  # what a convolutional model without a name is called
 
 
 class DenseSettings(Settings):
@@ -78,7 +80,8 @@ AnyLayer = Annotated[
 class ModelSettings(Settings):
     """A preset: `layers` recurrent layers of `cell`, dense layers with ReLU, a dense head. Or its own `stack`.
 
-    In a stack, the units of a layer that does not say are the outputs (horizon times targets).
+    Or a preset of convolutions: one with ReLU for each of `filters`, then all steps as one vector into the same dense
+    layers and head. In a stack, the units of a layer that does not say are the outputs (horizon times targets).
     """
 
     name: Annotated[str, Field(min_length=1)] | None = None  # in labels and tables; None: the cell's
@@ -89,17 +92,29 @@ class ModelSettings(Settings):
     dropout: Rate = 0.0  # after each recurrent layer
     input_dropout: Rate = 0.0  # of each recurrent layer, one mask a sequence
     recurrent_dropout: Rate = 0.0  # of each recurrent layer's state, one mask a sequence
+    filters: Annotated[tuple[Count, ...], Field(min_length=1)] | None = None  # of each convolution
+    width: Count | None = None  # of every convolution
     dense: tuple[Count, ...] = ()  # hidden dense layers before the head
     stack: Annotated[tuple[AnyLayer, ...], Field(min_length=1)] | None = None
 
     @model_validator(mode="after")
     def _one_or_the_other(self) -> Self:
         fields = {name: field for name, field in type(self).model_fields.items() if name not in ("name", "stack")}
-        strange = [name for name, field in fields.items() if getattr(self, name) != field.default]
-        if self.stack is None and (self.cell is None or self.units is None):
-            raise ValueError('a model is a cell and its units, as in cell = "gru", units = 50, or a stack of layers')
-        if self.stack is not None and strange:
-            raise ValueError(f"a stack names its layers itself; leave {', '.join(strange)} out, or the stack")
+        given = [name for name, field in fields.items() if getattr(self, name) != field.default]
+        strange = [name for name in given if name not in ("filters", "width", "dense")]
+        recurrent, convolutional = (
+            self.cell is not None and self.units is not None,
+            None not in (self.filters, self.width),
+        )
+        if self.stack is None and not recurrent and not convolutional:
+            raise ValueError(
+                'a model is a cell and its units, as in cell = "gru", units = 50, or a stack of layers, or filters and '
+                "their width, as in filters = [64, 32], width = 5"
+            )
+        if self.stack is not None and given:
+            raise ValueError(f"a stack names its layers itself; leave {', '.join(given)} out, or the stack")
+        if self.filters is not None and strange:
+            raise ValueError(f"a model with filters is convolutional; leave {', '.join(strange)} out, or filters")
         if self.stack is not None and self.name is None:
             raise ValueError('a stack needs a name, as in name = "CNN"')
         if self.name is not None and ("," in self.name or not self.name.isprintable()):
@@ -111,17 +126,26 @@ class ModelSettings(Settings):
     @property
     def called(self) -> str:
         """Its name, or its cell's."""
-        return self.name or str(self.cell)
+        return self.name or self.cell or CONVOLUTIONAL
 
     def architecture(self, outputs: int) -> ModelSpec:
         """The model for `outputs` values a window. A ModelError names the layer that is wrong in itself."""
         if self.stack is not None:
             return ModelSpec(tuple(layer.layer(outputs) for layer in self.stack))
+        layers = self._convolutions() if self.filters is not None else self._recurrences()
+        return ModelSpec((*layers, *(Dense(units, "relu") for units in self.dense), Dense(outputs)))
+
+    def _convolutions(self) -> list[Layer]:
+        assert self.filters is not None
+        assert self.width is not None
+        return [*(Conv1D(filters, self.width, "relu") for filters in self.filters), Flatten()]
+
+    def _recurrences(self) -> list[Layer]:
         layers: list[Layer] = []
         for depth in range(self.layers):
             layers.append(self._recurrent(sequences=depth < self.layers - 1))
             layers += [Dropout(self.dropout)] if self.dropout else []
-        return ModelSpec((*layers, *(Dense(units, "relu") for units in self.dense), Dense(outputs)))
+        return layers
 
     def _recurrent(self, *, sequences: bool) -> Layer:
         assert self.cell is not None

@@ -7,21 +7,25 @@ from reports.figures.learning import losses, progress
 from reports.figures.peak import peak
 from reports.figures.ranks import ranks
 from reports.figures.scaling import scaling
+from reports.figures.search import best_so_far
 from reports.figures.speed import parts, ratios
 from reports.figures.style import Figure
 from reports.figures.winners import winners
 from reports.run import Run
+from reports.selection import Selection
 from reports.several import rankings
 
 __all__ = ["Figure", "draw"]
 
 
-def draw(run: Run, comparisons: Comparisons) -> tuple[Figure, ...]:
+def draw(run: Run, comparisons: Comparisons, searched: Selection | None = None) -> tuple[Figure, ...]:
+    """searched: where the run is a search in which nothing was timed."""
     found = (
+        best_so_far(searched) if searched else None,
         *map(ranks, rankings(run, comparisons)),
         ratios(comparisons),
-        parts(run),
-        peak(run),
+        None if searched else parts(run),
+        None if searched else peak(run),
         progress(run, comparisons),
         *scaling(run, comparisons),
         winners(run, comparisons),

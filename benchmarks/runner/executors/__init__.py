@@ -1,4 +1,4 @@
-"""Where trials run: `local`, one after another on this machine, or `ray`, on the nodes of a Ray cluster."""
+"""Where trials run: `local`, on this machine, or `ray`, on the nodes of a Ray cluster."""
 
 from collections.abc import Callable, Iterable, Iterator
 from importlib import import_module, util
@@ -23,9 +23,10 @@ class Executor(Protocol):
     def require(self, threads: int) -> None:
         """Raises UserError where no trial with so many can ever run."""
 
-    def run(self, tasks: Iterable[Task], starting: Callable[[Plan], None]) -> Iterator[Trial]:
+    def run(self, tasks: Iterable[Task], starting: Callable[[Plan], None], at_once: int = 1) -> Iterator[Trial]:
         """Each trial as it is finished. `starting` is told before each.
 
+        at_once: how many may share a machine, each on cores of its own; several only where no time is compared.
         An interrupt ends what is under way; what had not been yielded by then is as if it had never run.
         """
 

@@ -61,7 +61,8 @@ class Cluster:
         if threads > (most := max(cpus for cpus, _ in nodes())):
             raise UserError(f"training.threads = {threads}, but the largest node of the Ray cluster has {most} CPUs")
 
-    def run(self, tasks: Iterable[Task], starting: Callable[[Plan], None]) -> Iterator[Trial]:
+    def run(self, tasks: Iterable[Task], starting: Callable[[Plan], None], at_once: int = 1) -> Iterator[Trial]:
+        """As many at once as the nodes have room for, whatever `at_once` says."""
         waiting = rounds(tasks)
         self._hoped = time.monotonic()
         try:

@@ -9,6 +9,7 @@ from benchmarks.runner.records.certificate import Certificate, Check
 from benchmarks.runner.records.machine import Environment, Session
 from benchmarks.runner.records.manifest import Baseline, Case, Data, Limits, Manifest, Plan, Scores
 from benchmarks.runner.records.published import Figure, Published
+from benchmarks.runner.records.search import Configuration, Found, PublishedBest, Replay, Search
 from benchmarks.runner.records.trial import Outcome, Product, Times, Trial
 
 __all__ = [
@@ -17,9 +18,11 @@ __all__ = [
     "Case",
     "Certificate",
     "Check",
+    "Configuration",
     "Data",
     "Environment",
     "Figure",
+    "Found",
     "Limits",
     "Manifest",
     "Mode",
@@ -28,8 +31,11 @@ __all__ = [
     "Plan",
     "Product",
     "Published",
+    "PublishedBest",
     "Record",
+    "Replay",
     "Scores",
+    "Search",
     "Session",
     "Times",
     "Trial",

@@ -3,6 +3,7 @@
 from benchmarks.runner.records.base import SCHEMA, Mode, Number, Record
 from benchmarks.runner.records.machine import Environment, Session
 from benchmarks.runner.records.published import Published
+from benchmarks.runner.records.search import Search
 
 
 class Scores(Record):
@@ -122,3 +123,11 @@ class Manifest(Record):
     quick: bool = False  # the small form, whose figures say that all works and no more
     sessions: tuple[Session, ...] = ()  # the start, then each time that the run was resumed
     reproduces: str | None = None  # the folder of the run that this one repeats
+    search: Search | None = None  # where a sampler chooses which of the trials are run
+
+    @property
+    def wanted(self) -> int:
+        """How many of the trials are to be run; a search trains each configuration that it tries with every seed."""
+        if self.search is None:
+            return len(self.trials)
+        return len(self.trials) // self.search.configurations * self.search.trials

@@ -66,6 +66,11 @@ class Outcome(Record):
     device_memory_bytes: int | None = None  # the most allocated on the GPU; None: there is none
     product: Product | None = None  # None: not measured
 
+    @property
+    def kept_loss(self) -> float:
+        """The validation loss of the weights that were kept; there must be a validation part."""
+        return self.validation_losses[(self.best_epoch or len(self.validation_losses)) - 1]
+
 
 class Trial(Record):
     """A finished trial: an outcome, or the reason why there is none."""

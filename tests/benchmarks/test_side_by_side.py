@@ -1,0 +1,87 @@
+"""Trials of the local executor that run at the same time: each on cores of its own, and ended together."""
+
+import itertools
+import threading
+import time
+from types import SimpleNamespace
+
+import pytest
+
+from benchmarks.runner.conditions import Conditions, reserved
+from benchmarks.runner.environment import available_cores
+from benchmarks.runner.executors import local
+
+pytestmark = pytest.mark.skipif(len(available_cores()) < 2, reason="two trials at once take two cores")
+
+
+@pytest.fixture(autouse=True)
+def own_locks(monkeypatch, tmp_path):
+    """Nobody else's runs hold these tests' cores, nor these tests theirs."""
+    monkeypatch.setattr("benchmarks.runner.conditions.tempfile.gettempdir", lambda: str(tmp_path))
+
+
+def tasks(count, threads=1):
+    return [SimpleNamespace(plan=number, threads=threads) for number in range(count)]
+
+
+def attempts(monkeypatch, seconds=0.1):
+    """Stands in for trials: who ran when, on which cores."""
+    seen = []
+
+    def attempt(task, conditions):
+        begun = time.monotonic()
+        time.sleep(seconds)
+        seen.append((task.plan, conditions.cores, begun, time.monotonic()))
+        return task.plan
+
+    monkeypatch.setattr(local, "attempt", attempt)
+    return seen
+
+
+def test_two_at_once_never_share_a_core(monkeypatch):
+    seen, started = attempts(monkeypatch), []
+    done = list(local.Local().run(tasks(6), started.append, at_once=2))
+    assert sorted(done) == list(range(6))
+    assert started == list(range(6))
+    assert all(len(cores) == 1 for _, cores, _, _ in seen)
+    overlaps = [
+        (one[1], other[1])
+        for place, one in enumerate(seen)
+        for other in seen[place + 1 :]
+        if one[2] < other[3] and other[2] < one[3]
+    ]
+    assert overlaps
+    assert all(mine != theirs for mine, theirs in overlaps)
+
+
+def test_a_trial_of_all_cores_has_them_alone(monkeypatch):
+    seen = attempts(monkeypatch, seconds=0.02)
+    every = len(available_cores())
+    list(local.Local().run(tasks(3, threads=every), lambda plan: None, at_once=2))
+    assert all(one[3] <= other[2] for one, other in itertools.pairwise(seen))
+
+
+def test_a_core_that_another_run_holds_is_left_to_it(monkeypatch):
+    seen = attempts(monkeypatch, seconds=0.02)
+    held = Conditions.sets(1)[0].cores
+    with reserved(held, alone=True):
+        list(local.Local().run(tasks(3), lambda plan: None, at_once=len(available_cores())))
+    assert not {cores for _, cores, _, _ in seen} & {held}
+
+
+def test_an_interrupt_ends_what_is_under_way_and_lets_go_of_the_cores(monkeypatch):
+    ended = threading.Event()
+
+    def attempt(task, conditions):
+        if task.plan:  # the other one goes on until its worker is ended
+            ended.wait(30)
+        return task.plan
+
+    monkeypatch.setattr(local, "attempt", attempt)
+    monkeypatch.setattr(local.process, "end_all", ended.set)
+    running = local.Local().run(tasks(4), lambda plan: None, at_once=2)
+    assert next(running) == 0
+    running.close()
+    assert ended.is_set()
+    with reserved(available_cores(), alone=True):
+        pass

@@ -1,0 +1,100 @@
+"""A search's definition: its axes, its configurations, and what makes no sense."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from benchmarks import suite
+from benchmarks.errors import UserError
+from benchmarks.space import Space
+from tests.benchmarks.command_line import ORACLE, benchmarks
+
+SEARCH = (
+    ORACLE.replace('cell = "gru"\nunits = 4', "filters = [[2], [3, 2]]\nwidth = 3\ndense = [[2], []]").replace(
+        "batch = 16", "batch = 16\nlearning_rate = [0.01, 0.001]"
+    )
+    + '\n[search]\nsampler = "grid"\n'
+)
+
+
+def test_lists_of_lists_are_axes_with_readable_labels(written):
+    found = suite.read(str(written(SEARCH)))
+    assert list(found.cases)[:3] == [
+        "cnn, filters 2, dense 2, learning_rate 0.01",
+        "cnn, filters 2, dense 2, learning_rate 0.001",
+        "cnn, filters 2, dense none, learning_rate 0.01",
+    ]
+    assert found.space().axes == {"model.filters": 2, "model.dense": 2, "training.learning_rate": 2}
+    assert found.cases["cnn, filters 3 2, dense none, learning_rate 0.01"].model.filters == (3, 2)
+
+
+def test_a_convolutional_preset_is_the_stack_it_stands_for(written):
+    preset = suite.read(str(written(SEARCH))).cases["cnn, filters 3 2, dense 2, learning_rate 0.01"]
+    layers = [str(layer) for layer in preset.architecture(1).layers]
+    assert layers == ["convolution 3 × 3 relu", "convolution 2 × 3 relu", "flatten", "dense 2 relu", "dense 1"]
+
+
+def test_the_48_configurations_of_the_document():
+    found = suite.read("search")
+    assert len(found.cases) == 48
+    assert found.search.published.case in found.cases
+    assert found.search.published.case in suite.read("search", quick=True).cases
+
+
+def test_an_axis_of_lists_is_narrowed_by_its_labels_words(written):
+    found = suite.read(str(written(SEARCH)), only={"model.filters": ["3 2"], "model.dense": ["none"]})
+    assert len(found.cases) == 2
+    with pytest.raises(UserError, match="none of the axis' values; known: 2, 3 2"):
+        suite.read(str(written(SEARCH)), only={"model.filters": ["5"]})
+
+
+@given(st.lists(st.integers(1, 4), min_size=1, max_size=4), st.data())
+def test_a_case_and_its_places_are_one(sizes, data):
+    places = tuple(data.draw(st.integers(0, size - 1)) for size in sizes)
+    count = 1
+    for size in sizes:
+        count *= size
+    space = Space({f"axis{n}": size for n, size in enumerate(sizes)}, tuple(map(str, range(count))))
+    assert space.places(space.label(places)) == places
+
+
+MISTAKES = {
+    "an unknown sampler": ('"grid"', '"gird"', r"""\[search\] sampler = "gird": .*'grid', 'random' or 'tpe'"""),
+    "more trials than there are": ('"grid"', '"grid"\ntrials = 9', "trials = 9, but there are 8 configurations"),
+    "no trial": ('"grid"', '"grid"\ntrials = 0', r"\[search\] trials = 0"),
+    "an unknown setting": ('"grid"', '"grid"\ntrails = 3', "did you mean 'trials'"),
+    "an axis along which losses differ in kind": ("batch = 16", 'batch = 16\nloss = ["mse", "mae"]', "training.loss"),
+    "data as an axis": ("difference = true", "difference = [true, false]", "along data.difference"),
+    "several backends": ('["reference"]', '["pytorch", "flax"]', "trains one of backends, and there are pytorch, flax"),
+    "filters beside a cell": ("width = 3", 'width = 3\ncell = "gru"\nunits = 3', "leave cell, units out, or filters"),
+    "filters without a width": ("width = 3\n", "", "filters and their width"),
+    "an empty convolution": ("[[2], [3, 2]]", "[[], [3]]", "it may not be empty"),
+}
+
+
+@pytest.mark.parametrize(("old", "new", "message"), MISTAKES.values(), ids=MISTAKES)
+def test_a_mistake_is_one_sentence(written, old, new, message):
+    assert old in SEARCH
+    with pytest.raises(UserError, match=message) as mistake:
+        suite.read(str(written(SEARCH.replace(old, new))))
+    assert "\n" not in str(mistake.value)
+
+
+def test_a_search_without_an_axis(written):
+    with pytest.raises(UserError, match=r"\[search\] has nothing to choose from"):
+        suite.read(str(written(f"{ORACLE}\n[search]\n")))
+
+
+def test_a_setting_of_a_search_that_is_none(written):
+    with pytest.raises(UserError, match=r"there is no table 'search' to change search\.trials in"):
+        suite.read(str(written(ORACLE)), changes={"search.trials": 2})
+    assert suite.read(str(written(SEARCH)), changes={"search.trials": 2}).search.trials == 2
+
+
+def test_a_search_needs_a_validation_part(written, tmp_path):
+    text = SEARCH.replace("difference = true", "difference = true\nvalidation = 0")
+    done = benchmarks("run", written(text), "--results", tmp_path / "results", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "a search needs a validation part" in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+    assert list(tmp_path.iterdir()) == []

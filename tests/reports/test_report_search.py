@@ -1,0 +1,154 @@
+"""The report of a search: one configuration selected by validation, its test scores alone, and never a ratio."""
+
+import pytest
+import synthetic_run
+
+import reports
+from benchmarks.runner.records import Configuration, Found, PublishedBest, Replay, Search
+from benchmarks.runner.storage import RecordError, write_json
+from reports import index, search
+from reports.run import Run
+from reports.selection import focus, selection
+from reports.story import tell
+
+UNITS = (4, 8, 16, 32)
+SEARCH = Search(
+    sampler="tpe",
+    sampler_seed=1,
+    trials=4,
+    configurations=4,
+    at_once=2,
+    near=0.05,
+    optuna="5.0.0",
+    least_mae=0.2,
+    published=PublishedBest(case="gru, units 8", mae=0.31),
+)
+
+
+def loss(trial, value):
+    """A trial whose best of 30 epochs has this validation loss."""
+    losses = [value + 0.01 * abs(epoch - 20) for epoch in range(1, 31)]
+    return synthetic_run.change(trial, validation_losses=tuple(losses), best_epoch=20)
+
+
+def records(seeds=(1,), scores=(0.4, 0.3, 0.2, 0.5)):
+    manifest, certificate, trials = synthetic_run.records(
+        backends=("pytorch",), cells=("gru",), modes=("matched",), seeds=seeds, units=UNITS
+    )
+    order = {case.label: value for case, value in zip(manifest.cases, scores, strict=True)}
+    trials = tuple(loss(trial, order[trial.plan.case] + 0.001 * trial.plan.seed) for trial in trials)
+    mean = sum(0.001 * seed for seed in seeds) / len(seeds)
+    curve = (0.5, 0.4, 0.2, 0.2)
+    found = Found(
+        tried=tuple(Configuration(case=case, score=_score(trials, case)) for case in order),
+        selected=min(order, key=order.get),
+        replays=tuple(
+            Replay(sampler=name, seeds=runs, needed=(3,) * len(runs), lower=curve, median=curve, upper=curve)
+            for name, runs in (("grid", (0,)), ("random", (0, 1)), ("tpe", (0, 1)))
+        ),
+    )
+    assert mean > 0
+    return manifest.model_copy(update={"search": SEARCH}), certificate, trials, found
+
+
+def _score(trials, case):
+    kept = [trial.outcome.kept_loss for trial in trials if trial.plan.case == case]
+    return sum(kept) / len(kept)
+
+
+@pytest.fixture
+def folder(run_of):
+    def make(manifest, certificate, trials, found):
+        path = run_of(manifest, certificate, trials)
+        if found is not None:
+            write_json(path / "search.json", found)
+        return path
+
+    return make
+
+
+def test_validation_selects_and_the_test_part_tells_of_that_one_alone(folder):
+    run = Run.read(folder(*records()))
+    story = tell(run)
+    assert story.answer.overview[0].startswith(
+        "The lowest validation loss of 4 configurations, 0.2010, is that of GRU, units 16; on the test part"
+    )
+    ranks = [[cell.text for cell in row.cells] for row in story.result.rows if row.kind == "model"]
+    assert [row[1] for row in ranks] == ["GRU, units 16", "GRU, units 8", "GRU, units 4", "GRU, units 32"]
+    assert [row[4] == "–" for row in ranks] == [False, False, True, True]  # the selected and the published one
+    assert [row.cells[0].text for row in story.scores.rows if row.kind == "model"] == ["GRU, units 16"]
+    assert [case.label for case in focus(run).manifest.cases] == ["gru, units 16"]
+    assert [row.cells[0].text for row in story.trials.rows] == ["1", "2", "3", "4"]
+
+
+def test_no_ratio_and_the_reason(folder):
+    story = tell(Run.read(folder(*records())))
+    shown = [cell.text for table in (story.result, *story.details) for row in table.rows for cell in row.cells]
+    assert "not comparable" in shown
+    assert not [row for row in story.times.rows for cell in row.cells if cell.detail == "reference"]
+    assert any("trials ran side by side" in note for note in story.times.notes)
+    assert any("their times are compared with nothing" in words for words in story.answer.limits)
+
+
+def test_the_published_best_the_noise_and_the_samplers_are_told(folder):
+    told = " ".join(tell(Run.read(folder(*records()))).answer.overview)
+    assert "The published best, gru, units 8 (MAE 0.31), ranks 2 of 4 here, its validation loss 50 % above" in told
+    assert "The noise alone leaves an MAE of 0.2 there." in told
+    assert "the definition's order needs 3 trials, random search 3 (the middle half of its 2 seeds 3 to 3)" in told
+
+
+def test_pages_figures_and_overviews_are_written(folder):
+    path = folder(*records())
+    written = reports.write(path)
+    assert (path / "figures" / "search.svg").exists()
+    assert "How many trials are enough" in written.markdown.read_text()
+    page = written.html.read_text()
+    assert "What is found after how many trials" in page
+    assert "Each model" not in page
+    assert index.headline(Run.read(path)).startswith("The lowest validation loss of 4")
+
+
+def test_several_seeds_tell_how_much_a_rank_is_luck(folder):
+    found = selection(Run.read(folder(*records(seeds=(1, 2, 3)))))
+    assert found.luck == pytest.approx(0.5 * (0.002 / 0.402 + 0.002 / 0.302), rel=0.01)
+    story = tell(found.run)
+    assert any("apart in the median: nearer ranks are luck" in words for words in story.answer.limits)
+
+
+def test_a_search_under_way_selects_nothing(folder):
+    manifest, _, trials, _ = records()
+    run = Run.read(folder(manifest, None, trials[:2], None))
+    story = tell(run)
+    assert len(run.missing) == 2
+    assert "2 of 4 trials have finished" in story.answer.state[0]
+    assert story.answer.overview == ("Nothing has been selected: 2 configurations ended well so far.",)
+    assert [row.cells[4].text for row in story.result.rows if row.kind == "model"] == ["–", "–"]
+    assert story.figures == ()
+    reports.write(folder(manifest, None, trials[:2], None))
+
+
+def test_a_search_of_some_of_its_configurations_is_complete(folder):
+    manifest, certificate, trials, found = records()
+    manifest = manifest.model_copy(update={"search": SEARCH.model_copy(update={"trials": 3})})
+    some = found.model_copy(update={"tried": found.tried[:3], "replays": ()})
+    run = Run.read(folder(manifest, certificate, trials[:3], some))
+    assert run.missing == ()
+    assert tell(run).progress == "All 3 trials finished, 1 seed."
+    assert any("known only where every configuration was trained" in words for words in tell(run).answer.limits)
+
+
+def test_a_configuration_that_failed_has_no_rank(folder):
+    manifest, certificate, trials, found = records()
+    trials = (synthetic_run.fail(trials[0]), *trials[1:])
+    tried = (found.tried[0].model_copy(update={"score": None}), *found.tried[1:])
+    story = tell(Run.read(folder(manifest, certificate, trials, found.model_copy(update={"tried": tried}))))
+    failed = story.trials.rows[-1]
+    assert [cell.text for cell in failed.cells[:4]] == ["–", "GRU, units 4", "1", "–"]
+    assert len(search.result(selection(story.run)).rows) == 3 + 4
+
+
+def test_scores_that_the_trials_do_not_have_are_refused(folder):
+    manifest, certificate, trials, found = records()
+    tried = (found.tried[0].model_copy(update={"score": 0.1}), *found.tried[1:])
+    with pytest.raises(RecordError, match=r"search.json is damaged: the trials of 'gru, units 4' have another score"):
+        Run.read(folder(manifest, certificate, trials, found.model_copy(update={"tried": tried})))
