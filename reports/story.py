@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from reports import audit, costs, evidence, glance, native, setting, tables
+from reports import audit, costs, evidence, glance, native, questions, setting, tables
 from reports.answer import Answer, answer
 from reports.comparison import compare
 from reports.figures import Figure, draw
@@ -27,6 +27,7 @@ class Story:
     answer: Answer
     progress: str
     result: Table
+    questions: Table | None
     audit: Table | None
     figures: tuple[Figure, ...]
     glance: Table | None
@@ -50,6 +51,7 @@ class Story:
     def details(self) -> tuple[Table, ...]:
         """Every table but the first, in the order of the page."""
         found = (
+            self.questions,
             self.audit,
             self.glance,
             self.certificate,
@@ -78,6 +80,7 @@ def tell(run: Run) -> Story:
         answer=answer(run, comparisons),
         progress=_progress(run),
         result=tables.main(run, comparisons),
+        questions=questions.table(run),
         audit=audit.table(run),
         figures=draw(run, comparisons),
         glance=equal if equal.rows else None,

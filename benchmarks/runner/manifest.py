@@ -89,6 +89,7 @@ def describe(benchmark: Benchmark, prepared: dict[str, Prepared], session: Sessi
         source_text=benchmark.source_text,
         limits=benchmark.header.limits(),
         published=benchmark.header.published,
+        questions=benchmark.header.questions,
         quick=benchmark.quick,
         sessions=(session,),
     )

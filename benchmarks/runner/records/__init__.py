@@ -9,6 +9,7 @@ from benchmarks.runner.records.certificate import Certificate, Check
 from benchmarks.runner.records.machine import Environment, Session
 from benchmarks.runner.records.manifest import Baseline, Case, Data, Limits, Manifest, Plan, Scores
 from benchmarks.runner.records.published import Figure, Published
+from benchmarks.runner.records.question import Contender, Question
 from benchmarks.runner.records.trial import Outcome, Product, Times, Trial
 
 __all__ = [
@@ -17,6 +18,7 @@ __all__ = [
     "Case",
     "Certificate",
     "Check",
+    "Contender",
     "Data",
     "Environment",
     "Figure",
@@ -28,6 +30,7 @@ __all__ = [
     "Plan",
     "Product",
     "Published",
+    "Question",
     "Record",
     "Scores",
     "Session",
