@@ -133,19 +133,19 @@ def read(
     _narrow(definition, only)
     found = replace(_validated(path, definition, text), quick=quick)
     if not (quick or changes or only):
-        _require_published(path, found)
+        _require_figures(path, found)
     return found
 
 
-def _require_published(path: Path, benchmark: Benchmark) -> None:
-    """Published values are of cases that there are; of a narrowed benchmark's some may be left out."""
-    for published in benchmark.header.published:
-        for figure in (published, published.right):
-            if figure is not None and figure.case not in benchmark.cases:
-                raise UserError(
-                    f"{path}: published '{published.what}': there is no case '{figure.case}'; "
-                    f"{one_of(benchmark.cases, figure.case)}"
-                )
+def _require_figures(path: Path, benchmark: Benchmark) -> None:
+    """Published values and questions are of cases that there are; of a narrowed benchmark's some may be left out."""
+    header = benchmark.header
+    figures = [(f"published '{one.what}'", figure) for one in header.published for figure in (one, one.right) if figure]
+    figures += [(f"question '{one.asks}'", figure) for one in header.questions for figure in (one.better, one.than)]
+    for where, figure in figures:
+        if figure.case not in benchmark.cases:
+            known = one_of(benchmark.cases, figure.case)
+            raise UserError(f"{path}: {where}: there is no case '{figure.case}'; {known}")
 
 
 def _change(path: Path, definition: Table, holders: list[Table], changes: Table) -> None:

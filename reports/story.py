@@ -2,7 +2,19 @@
 
 from dataclasses import dataclass
 
-from reports import audit, costs, equivalence, evidence, glance, native, search, search_answer, setting, tables
+from reports import (
+    audit,
+    costs,
+    equivalence,
+    evidence,
+    glance,
+    native,
+    questions,
+    search,
+    search_answer,
+    setting,
+    tables,
+)
 from reports.answer import Answer, answer
 from reports.around import NOTHING, Around
 from reports.comparison import compare
@@ -31,6 +43,7 @@ class Story:
     answer: Answer
     progress: str
     result: Table
+    questions: Table | None
     audit: Table | None
     rankings: tuple[Table, ...]  # over several series
     figures: tuple[Figure, ...]
@@ -56,6 +69,7 @@ class Story:
     def details(self) -> tuple[Table, ...]:
         """Every table but the first, in the order of the page."""
         found = (
+            self.questions,
             self.audit,
             *self.rankings,
             self.samplers,
@@ -90,6 +104,7 @@ def tell(run: Run, around: Around = NOTHING) -> Story:
         answer=search_answer.answer(found) if found else answer(run, comparisons),
         progress=_progress(whole),
         result=search.result(found) if found else tables.main(run, comparisons),
+        questions=questions.table(whole),
         audit=audit.table(whole),
         rankings=() if found else tuple(map(table, rankings(run, comparisons))),
         figures=draw(run, comparisons, found),

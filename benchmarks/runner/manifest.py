@@ -92,6 +92,7 @@ def describe(benchmark: Benchmark, prepared: dict[str, Prepared], session: Sessi
         source_text=benchmark.source_text,
         limits=benchmark.header.limits(),
         published=benchmark.header.published,
+        questions=benchmark.header.questions,
         quick=benchmark.quick,
         sessions=(session,),
         search=None if benchmark.search is None else _search(benchmark.search, len(benchmark.cases)),

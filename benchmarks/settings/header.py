@@ -5,7 +5,7 @@ from typing import Annotated
 import psutil
 from pydantic import Field
 
-from benchmarks.runner.records import Limits, Mode, Published
+from benchmarks.runner.records import Limits, Mode, Published, Question
 from benchmarks.settings.base import Amount, Flag, Settings
 
 Seeds = Annotated[tuple[Annotated[int, Field(ge=0, lt=2**32, strict=True)], ...], Field(min_length=1)]
@@ -30,6 +30,7 @@ class Header(Asked):
     description: str = ""
     gradient_flow: Flag = False  # measure how far back gradients reach, before and after training
     published: tuple[Published, ...] = ()  # values that somebody printed, to be held against this benchmark's
+    questions: Annotated[tuple[Question, ...], Field(alias="question")] = ()  # that its run answers
     time_limit: Amount = 3600  # seconds that a trial may take
     memory_limit: Amount | None = None  # GiB that it may; None: nine tenths of the machine's
 

@@ -155,3 +155,30 @@ def test_a_folder_is_no_definition(tmp_path):
     (tmp_path / "mine.toml").mkdir()
     with pytest.raises(UserError, match=r"mine\.toml is no file"):
         suite.read(str(tmp_path / "mine.toml"))
+
+
+QUESTION = """
+[[question]]
+asks = "Is the GRU better?"
+better = { case = "gru" }
+than = { case = "lstm" }
+"""
+
+
+def test_a_question_is_kept_for_the_report(written):
+    (question,) = suite.read(written(GOOD + QUESTION)).header.questions
+    assert (question.better.case, question.than.case, question.than.figure) == ("gru", "lstm", "mse")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ('"gru" }', '"gur" }', "question 'Is the GRU better\\?': there is no case 'gur'; did you mean 'gru'"),
+        ('"gru" }', '"gru", figure = "loss" }', 'question.0.better.figure = "loss"'),
+        ('"gru" }', '"gru", figure = "mae" }', "better is a question of mae and than of mse"),
+        ("asks =", "ask =", "question.0.*ask"),
+    ],
+)
+def test_a_question_that_cannot_be_answered(written, old, new, message):
+    with pytest.raises(UserError, match=message):
+        suite.read(written(GOOD + QUESTION.replace(old, new)))

@@ -9,6 +9,7 @@ from benchmarks.runner.records.certificate import Certificate, Check
 from benchmarks.runner.records.machine import Environment, Session
 from benchmarks.runner.records.manifest import Baseline, Case, Data, Limits, Manifest, Plan, Scores
 from benchmarks.runner.records.published import Figure, Published
+from benchmarks.runner.records.question import Contender, Question
 from benchmarks.runner.records.search import Configuration, Found, PublishedBest, Replay, Search
 from benchmarks.runner.records.trial import Outcome, Product, Times, Trial
 
@@ -19,6 +20,7 @@ __all__ = [
     "Certificate",
     "Check",
     "Configuration",
+    "Contender",
     "Data",
     "Environment",
     "Figure",
@@ -32,6 +34,7 @@ __all__ = [
     "Product",
     "Published",
     "PublishedBest",
+    "Question",
     "Record",
     "Replay",
     "Scores",

@@ -3,6 +3,7 @@
 from benchmarks.runner.records.base import SCHEMA, Mode, Number, Record
 from benchmarks.runner.records.machine import Environment, Session
 from benchmarks.runner.records.published import Published
+from benchmarks.runner.records.question import Question
 from benchmarks.runner.records.search import Search
 
 
@@ -120,6 +121,7 @@ class Manifest(Record):
     source_text: str | None = None  # and what was in it
     limits: Limits | None = None
     published: tuple[Published, ...] = ()
+    questions: tuple[Question, ...] = ()
     quick: bool = False  # the small form, whose figures say that all works and no more
     sessions: tuple[Session, ...] = ()  # the start, then each time that the run was resumed
     reproduces: str | None = None  # the folder of the run that this one repeats
