@@ -13,10 +13,15 @@ from reports.grid import Cell, Row, Table, Tone, row, text
 from reports.run import Run
 from reports.wording import MINUS, backend_name, four_digits, listed, plural, sentence, squared
 
-Verdict = Literal["reproduced", "not reproduced", "not run"]
+Verdict = Literal["reproduced", "in the seeds' range", "not reproduced", "not run"]
 
 
-TONES: dict[Verdict, Tone] = {"reproduced": "good", "not reproduced": "bad", "not run": "muted"}
+TONES: dict[Verdict, Tone] = {
+    "reproduced": "good",
+    "in the seeds' range": "good",
+    "not reproduced": "bad",
+    "not run": "muted",
+}
 
 
 @dataclass(frozen=True)
@@ -42,11 +47,13 @@ class Audited:
 
     @property
     def verdict(self) -> Verdict:
-        """Of the median over seeds, as far as the printed digits go."""
+        """Of the median over seeds, as far as the printed digits go; a value without a seed may be any seed's."""
         if self.found is None:
             return "not run"
-        near = abs(self.found.median - self.published.number) <= self.published.tolerance
-        return "reproduced" if near else "not reproduced"
+        own, values = self.published, self.found.values
+        if abs(self.found.median - own.number) <= own.tolerance:
+            return "reproduced"
+        return "in the seeds' range" if min(values) <= own.number <= max(values) else "not reproduced"
 
 
 def audit(run: Run) -> tuple[Audited, ...]:
@@ -151,8 +158,9 @@ def caption(run: Run) -> str:
     small = " This was the small form, whose figures only show that everything works." if run.manifest.quick else ""
     return (
         "Reproduced means equal to the last printed digit, or as near as the definition says, in the median over "
-        "seeds. The right value is what the number should have been: the same forecast in one unit, or an honest "
-        f"one; a note says why.{small}"
+        "seeds; a document that states no seed may have had any, so its value may lie anywhere in their range. The "
+        "right value is what the number should have been: the same forecast in one unit, or an honest one; a note says "
+        f"why.{small}"
     )
 
 
@@ -164,7 +172,9 @@ def row_of(audited: Audited) -> Row:
         Cell(published.value.replace("-", MINUS)),
         _shown(found, published, digits=len(published.value.lstrip("-").replace(".", "").lstrip("0"))),
         Cell(audited.verdict, tone=TONES[audited.verdict], notes=(published.why,)),
-        _shown(right, published.right, beside=audited.naive) if published.right else Cell("the same"),
+        _shown(right, published.right, beside=audited.naive)
+        if published.right
+        else Cell("as reproduced", tone="muted"),
     )
 
 
