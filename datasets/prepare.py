@@ -31,4 +31,6 @@ def _choose(series: Series, data: DataSpec) -> Series:
     columns = tuple(name for name in series.columns if name in {*targets, *features})
     if (columns, targets) == (series.columns, series.targets):
         return series
-    return replace(series, values=series.values[:, series.index(columns)], columns=columns, targets=targets)
+    unit = series.unit if targets == series.targets else ""  # of its own target; others are measured otherwise
+    values = series.values[:, series.index(columns)]
+    return replace(series, values=values, columns=columns, targets=targets, unit=unit)

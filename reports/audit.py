@@ -137,6 +137,7 @@ _FIGURES: dict[str, Callable[[Outcome, Data, Figure], float | None]] = {
     "scaled mse": lambda outcome, data, figure: outcome.scores.scaled_mse,
     "scaled mae": lambda outcome, data, figure: outcome.scores.scaled_mae,
     "mixed mse": _mixed,
+    "test windows": lambda outcome, data, figure: float(data.test_windows),
     "loss": lambda outcome, data, figure: _at(outcome.train_losses, figure),
     "prediction": lambda outcome, data, figure: _at(tuple(row[0] for row in outcome.predictions), figure),
 }

@@ -15,6 +15,7 @@ Name = Literal[
     "mixed mse",  # scaled truth against forecasts in the unit: no error of anything, but it has been printed
     "loss",  # of training, the mean over the steps of an epoch
     "prediction",  # the first value of a test window's forecast
+    "test windows",  # how many there are
 ]
 
 
