@@ -4,6 +4,7 @@ from reports.comparison import Comparisons
 from reports.figures.flow import flow
 from reports.figures.forecast import by_horizon, forecasts
 from reports.figures.learning import losses, progress
+from reports.figures.parameters import parameters
 from reports.figures.peak import peak
 from reports.figures.ranks import ranks
 from reports.figures.scaling import scaling
@@ -33,5 +34,6 @@ def draw(run: Run, comparisons: Comparisons, searched: Selection | None = None) 
         by_horizon(run),
         *(losses(run, mode) for mode in run.modes),
         flow(run),
+        None if searched else parameters(run),
     )
     return tuple(figure for figure in found if figure)
