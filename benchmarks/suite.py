@@ -19,6 +19,7 @@ import backends
 import datasets
 from benchmarks import grid, variants
 from benchmarks import space as spaces
+from benchmarks.claims import require
 from benchmarks.errors import UserError, one_of
 from benchmarks.grid import Table
 from benchmarks.runner.records import Mode, Plan
@@ -46,6 +47,7 @@ class Benchmark:
     source: Path  # where the definition stands
     source_text: str
     quick: bool = False
+    narrowed: bool = False  # by the command line
     search: SearchSettings | None = None  # among the cases, whose validation losses decide
 
     def space(self) -> spaces.Space:
@@ -73,7 +75,8 @@ class Benchmark:
 
     def matched(self, backend: str) -> tuple[str, ...]:
         """The cases that a backend is asked in matched mode: those it must be proven equal in."""
-        return tuple(c for c, asked in self.asked.items() if backend in asked.backends and "matched" in asked.modes)
+        every = ((case, asked) for case, asked in self.asked.items() if asked.proven and backend in asked.backends)
+        return tuple(case for case, asked in every if "matched" in asked.modes)
 
     def _plan(self, case: str, backend: str, mode: Mode, seed: int, place: int) -> Plan:
         defines = [self.cases[case].model_dump(mode="json"), backend, mode, seed]
@@ -120,6 +123,7 @@ def read(
     except (tomllib.TOMLDecodeError, OSError) as error:
         raise UserError(f"{path} is not a readable TOML file: {error}") from None
     _require_tables(path, definition, ("quick", *TABLES))
+    narrowed = bool(changes or only)
     quicker = definition.pop("quick")
     quicker = quicker if quick else {}
     only = dict(quicker.pop("only", {})) | dict(only or {})
@@ -131,21 +135,10 @@ def read(
         _require_tables(path, holder, tuple(TABLES))
         _anchor(holder, path.parent)
     _narrow(definition, only)
-    found = replace(_validated(path, definition, text), quick=quick)
-    if not (quick or changes or only):
-        _require_figures(path, found)
+    found = replace(_validated(path, definition, text), quick=quick, narrowed=narrowed)
+    if not (quick or narrowed):
+        require(path, found.header, found.asked)
     return found
-
-
-def _require_figures(path: Path, benchmark: Benchmark) -> None:
-    """Published values and questions are of cases that there are; of a narrowed benchmark's some may be left out."""
-    header = benchmark.header
-    figures = [(f"published '{one.what}'", figure) for one in header.published for figure in (one, one.right) if figure]
-    figures += [(f"question '{one.asks}'", figure) for one in header.questions for figure in (one.better, one.than)]
-    for where, figure in figures:
-        if figure.case not in benchmark.cases:
-            known = one_of(benchmark.cases, figure.case)
-            raise UserError(f"{path}: {where}: there is no case '{figure.case}'; {known}")
 
 
 def _change(path: Path, definition: Table, holders: list[Table], changes: Table) -> None:
@@ -207,7 +200,7 @@ def _dotted(table: Table, prefix: str = "") -> Iterator[tuple[str, Any]]:
 
 def _validated(path: Path, definition: Table, text: str) -> Benchmark:
     top = {name: value for name, value in definition.items() if name not in (*TABLES, variants.NAME, spaces.SEARCH)}
-    header = checked(Header, top, f"{path}:", others=(*TABLES, variants.NAME))
+    header = checked(Header, top, f"{path}:", others=(*TABLES, variants.NAME, "search"))
     _require_asked(f"{path}:", header)
     search = spaces.settings(path, definition, tuple(TABLES), header)
     cases, asked = {}, {}
@@ -226,10 +219,10 @@ def _tables(holder: Table) -> dict[str, Any]:
 def _asked(path: Path, header: Header, variant: Table) -> Asked:
     """Whom a variant asks: of the benchmark's own backends and modes, with its seeds or with its own."""
     where = f"{path}: variant '{variant['name']}':"
-    own = {name: variant[name] for name in variants.WHO if name in variant}
+    own = {name: variant[name] for name in (*variants.WHO, variants.PROVEN) if name in variant}
     if "seeds" in own:
         own.setdefault("native_seeds", own["seeds"])
-    who = checked(Asked, header.model_dump(include=set(variants.WHO)) | own, where)
+    who = checked(Asked, header.model_dump(include={*variants.WHO, variants.PROVEN}) | own, where)
     for name in ("backends", "modes"):
         for one in getattr(who, name):
             if one not in getattr(header, name):

@@ -16,6 +16,7 @@ from benchmarks.errors import UserError, one_of
 Table = dict[str, Any]
 
 NAME = "variant"  # of the tables; and of the axis for `--only`
+PROVEN = "proven"  # whether the certificate is asked for
 WHO = ("backends", "modes", "seeds", "native_seeds")
 
 
@@ -43,13 +44,14 @@ def _require_variants(path: Path, variants: object, tables: Mapping[str, object]
     for number, variant in enumerate(variants, start=1):
         name = variant.get("name")
         if not isinstance(name, str) or not name.isprintable() or not name.strip() or "," in name:
-            raise UserError(f"{path}: variant {number} needs a name in words without a comma, not {name!r}")
+            example = 'name = "as written"'
+            raise UserError(f"{path}: variant {number} needs a name in words without a comma, as in {example}")
         if [other.get("name") for other in variants].count(name) > 1:
             raise UserError(f"{path}: two variants are called '{name}'; give each a name of its own")
         for setting, value in variant.items():
-            if setting not in ("name", *WHO, *tables):
+            if setting not in ("name", PROVEN, *WHO, *tables):
                 where = f"{path}: variant '{name}'"
-                raise UserError(f"{where}: there is no setting '{setting}'; {one_of((*WHO, *tables), setting)}")
+                raise UserError(f"{where}: there is no setting '{setting}'; {one_of((PROVEN, *WHO, *tables), setting)}")
             several = setting == "model" and isinstance(value, list)
             if setting in tables and not isinstance(value, dict) and not several:
                 raise UserError(f"{path}: variant '{name}': {setting} is {value!r}; it must be a table")

@@ -1,5 +1,6 @@
 """Numbers in, windows out: every series by name, the user's own files, splits, scaling, windows and baselines."""
 
+from datasets.baselines import NAMES as BASELINES
 from datasets.baselines import Forecast, baselines
 from datasets.cutting import cut
 from datasets.prepare import prepare, read
@@ -11,6 +12,7 @@ from datasets.split import Split
 from datasets.windows import Part, Windows
 
 __all__ = [
+    "BASELINES",
     "DataError",
     "DataSpec",
     "Dtype",

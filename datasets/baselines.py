@@ -12,6 +12,7 @@ from datasets.windows import Part, Windows
 if TYPE_CHECKING:  # scikit-learn takes longer to import than all the rest
     from sklearn.linear_model import LinearRegression
 
+NAMES = ("persistence", "seasonal naive", "training mean", "linear autoregression")
 MOST_FITTED = 200_000  # training windows; more change nothing but the time it takes
 
 

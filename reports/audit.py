@@ -30,6 +30,7 @@ class Found:
 
     values: tuple[float, ...]
     unit: str
+    whose: str  # a backend, or a naive forecast
 
     @property
     def median(self) -> float:
@@ -86,17 +87,18 @@ def find(run: Run, figure: Figure) -> Found | None:
     naive = next((baseline for baseline in data.baselines if baseline.name == figure.backend), None)
     if naive is not None:
         score = getattr(naive.scores, figure.figure.replace(" ", "_"), None)
-        return None if score is None else Found((score,), unit)
-    groups = [g for g in run.select(case, figure.mode) if g.backend == figure.backend]
-    values = [_FIGURES[figure.figure](o, data, figure) for group in groups for o in group.outcomes.values()]
+        return None if score is None else Found((score,), unit, naive.name)
+    group = run.of(case, figure.mode, figure.backend)
+    values = [_FIGURES[figure.figure](o, data, figure) for o in group.outcomes.values()] if group else []
     known = tuple(value for value in values if value is not None)
-    return Found(known, unit) if known else None
+    return Found(known, unit, group.backend) if group and known else None
 
 
 def lead(found: Sequence[Audited]) -> str:
     """How many published values came out; empty of none."""
     counts = Counter(one.verdict for one in found)
-    parts = [f"{counts[verdict]} {verdict}" for verdict in TONES if counts[verdict]]
+    words = {"reproduced": "came out", "in the seeds' range": "lay in the seeds' range", "not reproduced": "did not"}
+    parts = [f"{counts[verdict]} {words.get(verdict, 'had no trial')}" for verdict in TONES if counts[verdict]]
     return sentence(f"of {plural(len(found), 'published value')}, {listed(parts)}") if found else ""
 
 
@@ -156,12 +158,11 @@ def table(run: Run) -> Table | None:
 
 def caption(run: Run) -> str:
     """What the verdicts mean."""
-    small = " This was the small form, whose figures only show that everything works." if run.manifest.quick else ""
     return (
         "Reproduced means equal to the last printed digit, or as near as the definition says, in the median over "
         "seeds; a document that states no seed may have had any, so its value may lie anywhere in their range. The "
         "right value is what the number should have been: the same forecast in one unit, or an honest one; a note says "
-        f"why.{small}"
+        "why."
     )
 
 
@@ -184,7 +185,7 @@ def _shown(found: Found | None, figure: Figure | None, digits: int = 4, beside: 
     if found is None or figure is None:
         return Cell("\N{EN DASH}", tone="muted")
     value = f"{found.median:.{max(digits, 4)}g}".replace("-", MINUS) if digits > 4 else four_digits(found.median)
-    of = backend_name(figure.backend)
+    of = backend_name(found.whose)
     seeds = ""
     if len(found.values) > 1:
         low, high = (four_digits(limit) for limit in (min(found.values), max(found.values)))

@@ -11,6 +11,7 @@ from reports.document import Document, markdown
 from reports.grid import Cell, Column, Link, Row, Table, measured, row, text
 from reports.past import Past, collect
 from reports.run import Group, Run, unique
+from reports.selection import focus
 from reports.tables import over_seeds
 from reports.wording import backend_name, case_name, four_digits, listed, plural, squared
 
@@ -53,9 +54,14 @@ def _names(runs: tuple[Past, ...]) -> tuple[str, ...]:
 
 
 def _choose(runs: list[Past]) -> Past | None:
-    """The newest whole run; one in the small form, or cut short, only where there is no other."""
+    """The newest whole run; one in the small form, narrowed or cut short only where there is no other."""
     own = [past for past in runs if past.run.manifest.reproduces is None and past.run.trials]
-    return min(own, key=lambda past: (past.run.manifest.quick, bool(past.run.missing)), default=None)
+    return min(own, key=_lesser, default=None)
+
+
+def _lesser(past: Past) -> tuple[bool, bool, bool]:
+    manifest = past.run.manifest
+    return manifest.quick, manifest.narrowed, bool(past.run.missing)
 
 
 def _overview(results: Path, runs: list[Past]) -> Table:
@@ -76,7 +82,7 @@ def _overview(results: Path, runs: list[Past]) -> Table:
 
 
 def _row(results: Path, past: Past) -> Row:
-    run = past.run
+    run = focus(past.run)  # of a search what was selected: the others' test errors belong to no answer
     name = Cell(
         "",
         links=tuple(Link(run.manifest.title, one.target, one.meaning) for one in past.link(results).links),

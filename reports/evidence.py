@@ -50,6 +50,8 @@ def certificate(run: Run) -> Table:
         f"{listed([str(step) for step in steps])} steps of Adam, from random weights."
         if checks
         else "No backend has been checked against the oracle yet, so no speed ratio is printed."
+        if "matched" in run.modes
+        else "Native models are not held against the oracle: each framework's is another, so no speed ratio is printed."
     )
     source = "certificate.json" if run.certificate else ""
     return Table("certificate", "The certificate", caption, columns, rows, source)

@@ -37,7 +37,8 @@ class Past:
             return Cell(told, detail=f"{failed} failed" if failed else "", tone="bad")
         if failed:
             return Cell(f"{failed} of {plural(planned, 'trial')} failed", tone="bad")
-        return Cell(f"finished, {plural(planned, 'trial')}")
+        small = "small form" if self.run.manifest.quick else ""
+        return Cell(f"finished, {plural(planned, 'trial')}", detail=small)
 
     def link(self, within: Path) -> Cell:
         """The start, leading to the report, or to the manifest where no report has been written yet."""

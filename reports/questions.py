@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Literal
 
-from benchmarks.runner.records import Contender, Question
+from benchmarks.runner.records import Case, Contender, Question
 from reports.grid import NONE, Cell, Column, Row, Table, Tone, row, text
 from reports.run import Run
 from reports.statistics import Interval, mean_interval
@@ -59,8 +59,8 @@ def _errors(run: Run, asked: Contender) -> dict[int, float]:
     if naive is not None:
         scores = dict.fromkeys(run.seeds, naive.scores)
     else:
-        groups = [group for group in run.select(case, asked.mode) if group.backend == asked.backend]
-        scores = {seed: outcome.scores for group in groups for seed, outcome in group.outcomes.items()}
+        group = run.of(case, asked.mode, asked.backend)
+        scores = {seed: outcome.scores for seed, outcome in group.outcomes.items()} if group else {}
     known = {seed: getattr(found, name) for seed, found in scores.items()}
     return {seed: value for seed, value in known.items() if value is not None}
 
@@ -75,11 +75,10 @@ def table(run: Run) -> Table | None:
 
 def caption(run: Run) -> str:
     """What the answers mean."""
-    small = " This was the small form, whose figures only show that everything works." if run.manifest.quick else ""
     return (
         "Errors on the test part, the median over seeds with their range; the difference is the mean over pairs of the "
         "same seed with its 95 % t interval. Yes and no need an interval that leaves zero out; otherwise it cannot be "
-        f"told from so few seeds.{small}"
+        "told from so few seeds."
     )
 
 
@@ -104,10 +103,15 @@ def _error(run: Run, asked: Contender, errors: dict[int, float]) -> Cell:
         return Cell(NONE, tone="muted")
     unit = {"mse": squared(run.data(case).unit), "mae": run.data(case).unit}.get(asked.figure, "")
     low, high = four_digits(min(values)), four_digits(max(values))
-    told = [asked.figure.upper().replace("SCALED", "scaled"), case_name(case), backend_name(asked.backend)]
+    told = [asked.figure.upper().replace("SCALED", "scaled"), case_name(case), *_whose(run, case, asked)]
     told += [asked.mode] if asked.mode == "native" else []
     ranged = "" if low == high else f", {low} to {high}"
     return Cell(f"{four_digits(median(values))} {unit}".strip(), median(values), detail=", ".join(told) + ranged)
+
+
+def _whose(run: Run, case: Case, asked: Contender) -> list[str]:
+    group = run.of(case, asked.mode, asked.backend)
+    return [backend_name(group.backend if group else asked.backend or "")]
 
 
 def _difference(found: Interval) -> Cell:

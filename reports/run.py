@@ -146,6 +146,11 @@ class Run:
     def select(self, case: Case, mode: Mode) -> tuple[Group, ...]:
         return tuple(group for group in self.groups if group.case == case and group.mode == mode)
 
+    def of(self, case: Case, mode: Mode, backend: str | None) -> Group | None:
+        """The group of a backend, or of the first that has finished, where all are equal; None where there is none."""
+        groups = [group for group in self.select(case, mode) if group.outcomes and backend in (None, group.backend)]
+        return groups[0] if groups else None
+
     def hosts(self) -> tuple[str, ...]:
         return unique(trial.outcome.host for trial in self.trials if trial.outcome is not None)
 

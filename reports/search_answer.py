@@ -6,7 +6,7 @@ import numpy as np
 
 from benchmarks.runner.records import Replay
 from reports import audit
-from reports.answer import Answer, state
+from reports.answer import Answer, state, unequal
 from reports.search import SAMPLERS
 from reports.selection import Ranked, Selection
 from reports.tables import over_seeds, score_unit
@@ -15,7 +15,9 @@ from reports.wording import case_name, four_digits, listed, per_cent, plural, se
 
 def answer(found: Selection) -> Answer:
     told = tuple(map(sentence, (*_selected(found), *_published(found), *_samplers(found))))
-    return Answer(audit.told(found.run), told, (), state(found.run), tuple(map(sentence, _limits(found))))
+    return Answer(
+        audit.told(found.run), told, (), (*state(found.run), *unequal(found.run)), tuple(map(sentence, _limits(found)))
+    )
 
 
 def _selected(found: Selection) -> Iterator[str]:

@@ -155,7 +155,7 @@ def times(run: Run, comparisons: Comparisons) -> Table:
 
     over = _words(repeats(run.groups))
     caption = (
-        f"Wall time, {over}. Training runs from the first step, where a framework traces and compiles, to "
+        f"Wall time, {over}. Training runs from the first step, in which Keras and Flax trace and compile, to "
         "the last; an epoch is the median one after the first. Inference is for one window and for the whole test part."
     )
     return Table("times", "Times", caption, columns, tuple(map(timed, run.groups)))

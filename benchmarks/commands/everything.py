@@ -3,10 +3,11 @@
 import argparse
 import sys
 
+from backends import REGISTRY
 from benchmarks import suite
 from benchmarks.commands import Subparsers, options, run
 from benchmarks.commands.following import INTERRUPTED, add_execution, short
-from benchmarks.errors import UserError
+from benchmarks.errors import UserError, one_of
 from datasets import DataError
 
 NAME = "all"
@@ -25,6 +26,9 @@ def execute(arguments: argparse.Namespace) -> int:
     """0 where all went well, 1 where one could not be run or a trial or check of it failed."""
     import reports
 
+    for backend in (arguments.backends or "").split(",") if arguments.backends is not None else ():
+        if backend.strip() not in REGISTRY:
+            raise UserError(f"--backends: there is no backend '{backend.strip()}'; {one_of(REGISTRY, backend.strip())}")
     names, failed = suite.names(), []
     for place, name in enumerate(names, 1):
         _say(arguments, f"\nbenchmark {place}/{len(names)}: {name}")
@@ -34,6 +38,9 @@ def execute(arguments: argparse.Namespace) -> int:
             print(f"error: {name}: {mistake}", file=sys.stderr)
             status = 2
         if status == INTERRUPTED:
+            left = ", ".join(names[place:]) or "none"
+            print(f"interrupted: not run at all: {left}; run NAME runs one of them", file=sys.stderr)
+            reports.write_audits(arguments.results)
             return INTERRUPTED
         if status:
             failed.append(name)

@@ -94,6 +94,7 @@ def describe(benchmark: Benchmark, prepared: dict[str, Prepared], session: Sessi
         published=benchmark.header.published,
         questions=benchmark.header.questions,
         quick=benchmark.quick,
+        narrowed=benchmark.narrowed,
         sessions=(session,),
         search=None if benchmark.search is None else _search(benchmark.search, len(benchmark.cases)),
     )

@@ -18,6 +18,7 @@ class Asked(Settings):
     modes: Annotated[tuple[Mode, ...], Field(min_length=1)] = ("matched",)
     seeds: Seeds = (1,)
     native_seeds: Seeds | None = None  # None: the same as seeds
+    proven: Flag = True  # held against the oracle; without it no ratio is printed
 
     def seeds_of(self, mode: Mode) -> tuple[int, ...]:
         return self.native_seeds or self.seeds if mode == "native" else self.seeds

@@ -78,7 +78,7 @@ def _said(case: CaseComparison, rival: Comparison) -> str:
 
 
 def parts(run: Run) -> Figure | None:
-    """Stacked bars: the first step, in which a framework traces and compiles, then all other steps."""
+    """Stacked bars: the first step, in which some frameworks trace and compile, then all other steps."""
     groups = [group for group in run.leading if group.outcomes]
     if not groups:
         return None
@@ -102,7 +102,10 @@ def parts(run: Run) -> Figure | None:
         axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
         axes.set_xlabel("training, seconds: first step (hatched) + the rest")
         svg = to_svg(canvas)
-    caption = "Medians over the seeds. The hatched part is the first step: it traces and compiles, and is paid once."
+    caption = (
+        "Medians over the seeds. The hatched part is the first step, in which Keras and Flax trace and compile: it is "
+        "paid once."
+    )
     said = "; ".join(
         f"{backend_name(g.backend)}, {case_name(g.case)}: first step {duration(first)}, the rest {duration(rest)}"
         for g, first, rest in split

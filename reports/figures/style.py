@@ -130,7 +130,7 @@ def brief(text: str, most: int = 60) -> str:
 
 def bar_label(case: str, backend: str) -> str:
     """Of a bar: a long name of a model must not cost the framework's."""
-    return f"{brief(case, 24)}  {backend_name(backend)}"
+    return f"{brief(case, 34)}  {backend_name(backend)}"
 
 
 def shown(cases: int) -> str:

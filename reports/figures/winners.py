@@ -33,11 +33,11 @@ def winners(run: Run, comparisons: Comparisons) -> Figure | None:
             axes.set_visible(False)
         svg = to_svg(canvas)
     single = any(won.lead.single for one in drawn for won in one.winners.values())
-    rounds = " Where a single round was run, nothing tells a tie from a lead." if single else ""
+    rounds = " With a question mark: a single round was run, which cannot tell a lead from a tie." if single else ""
     caption = (
         "The fastest by the steady epoch, and how many times as fast as the next: the median over the rounds. Hatched "
-        "is a tie: against at least one other the interval of the ratio holds 1. Only backends that may be compared."
-        f"{rounds}{shown(len(found))}"
+        "without a question mark is a tie: against at least one other the interval of the ratio holds 1. Only backends "
+        f"that may be compared.{rounds}{shown(len(found))}"
     )
     told = "; ".join(
         f"{one.title}, {_point(one, *place)}: {won.words}" for one in drawn for place, won in one.winners.items()
@@ -74,12 +74,14 @@ def _cell(axes: Axes, column: int, row: int, won: Winner | None) -> None:
         axes.text(column, row, "\N{EN DASH}", ha="center", va="center")
         return
     corner, tone = (column - 0.47, row - 0.46), colour(won.backend)
-    if won.sure:
+    told = won.sure and not won.lead.single
+    if told:
         axes.add_patch(Rectangle(corner, 0.94, 0.92, facecolor=tone, linewidth=0))
     else:
         axes.add_patch(
             Rectangle(corner, 0.94, 0.92, facecolor="none", edgecolor=FAINT, hatch="//", linewidth=0.5, alpha=0.6)
         )
     name = backend_name(won.backend).replace(" on ", "\non ") if won.sure else "tie"
+    name += "?" if won.lead.single else ""
     words = f"{name}\n{significant(won.lead.median)}\N{MULTIPLICATION SIGN}"
-    axes.text(column, row, words, ha="center", va="center", fontsize=8.5, color=on(tone) if won.sure else INK)
+    axes.text(column, row, words, ha="center", va="center", fontsize=8.5, color=on(tone) if told else INK)

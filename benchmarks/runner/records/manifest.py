@@ -123,6 +123,7 @@ class Manifest(Record):
     published: tuple[Published, ...] = ()
     questions: tuple[Question, ...] = ()
     quick: bool = False  # the small form, whose figures say that all works and no more
+    narrowed: bool = False  # the command line left out or changed some of what the definition asks
     sessions: tuple[Session, ...] = ()  # the start, then each time that the run was resumed
     reproduces: str | None = None  # the folder of the run that this one repeats
     search: Search | None = None  # where a sampler chooses which of the trials are run

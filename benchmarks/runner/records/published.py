@@ -1,9 +1,9 @@
 """Values that somebody else printed, and what of a run should come out the same."""
 
 from decimal import Decimal
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from benchmarks.runner.records.base import Mode, Record
 
@@ -23,10 +23,16 @@ class Figure(Record):
     """One number of a run: of a case in a backend and a mode, the median over its seeds; or of a naive forecast."""
 
     case: str  # its label
-    backend: str = "pytorch"  # or the name of a naive forecast: "persistence", ...
+    backend: str | None = None  # or the name of a naive forecast, "persistence"; None: any, where all are equal
     mode: Mode = "matched"
     figure: Name = "mse"
     at: Annotated[int, Field(strict=True)] | None = None  # which epoch's loss, from 1; which prediction; -1: the last
+
+    @model_validator(mode="after")
+    def _somebody(self) -> Self:
+        if self.mode == "native" and self.backend is None:
+            raise ValueError('native models differ, so a figure of one names its backend, as in backend = "pytorch"')
+        return self
 
     @field_validator("at")
     @classmethod
