@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from benchmarks.runner.records import Case, Check
-from reports import audit
+from reports import audit, reach
 from reports.comparison import CaseComparison, Comparisons
 from reports.doubts import doubt, warnings
 from reports.history import history
@@ -46,7 +46,7 @@ class CaseAnswer:
 class Answer:
     """`state` says what is missing, `limits` what cannot be said."""
 
-    audited: tuple[str, ...]  # of published values
+    audited: tuple[str, ...]  # of published values, and of how far gradients reach
     overview: tuple[str, ...]  # of many models
     cases: tuple[CaseAnswer, ...]
     state: tuple[str, ...]
@@ -55,7 +55,9 @@ class Answer:
 
 def answer(run: Run, comparisons: Comparisons) -> Answer:
     cases = tuple(_case(run, case, comparisons[case.label]) for case in run.manifest.cases)
-    return Answer(audit.told(run), overview(run, comparisons), cases, state(run), _limits(run, comparisons))
+    return Answer(
+        (*audit.told(run), *reach.told(run)), overview(run, comparisons), cases, state(run), _limits(run, comparisons)
+    )
 
 
 def _case(run: Run, case: Case, comparison: CaseComparison) -> CaseAnswer:

@@ -144,8 +144,16 @@ def _differences(before: Past, after: Past) -> Iterator[str]:
     yield from short[0].differences(short[1])
     asked, now = dict(_flat(old.definition)), dict(_flat(new.definition))
     for name in dict.fromkeys((*asked, *now)):
-        if asked.get(name) != now.get(name):
+        if asked.get(name) == now.get(name):
+            continue
+        if any(_is_tables(found.get(name)) for found in (old.definition, new.definition)):
+            yield f"the [[{name}]] tables changed"
+        else:
             yield f"{name} was {asked.get(name, 'not given')} and is {now.get(name, 'not given')}"
+
+
+def _is_tables(value: object) -> bool:
+    return isinstance(value, list) and any(isinstance(one, Mapping) for one in value)
 
 
 def _flat(definition: Mapping[str, object], above: str = "") -> Iterator[tuple[str, str]]:
@@ -154,7 +162,7 @@ def _flat(definition: Mapping[str, object], above: str = "") -> Iterator[tuple[s
         if isinstance(value, Mapping):
             yield from _flat(value, f"{above}{name}.")
         else:
-            yield f"{above}{name}", brief(as_written(value))
+            yield f"{above}{name}", str(value) if _is_tables(value) else brief(as_written(value))
 
 
 def _values(found: Sequence[Series], names: Mapping[str, str]) -> Table:

@@ -10,13 +10,13 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from benchmarks.runner.records import Outcome
 from reports.figures.style import INK, PANELS, WIDTH, Figure, brief, colour, styled, to_svg
+from reports.reach import FALLEN, vanished
 from reports.run import Group, Run
 from reports.wording import backend_name, case_name, listed, within
 
 # Tol (2021), "bright": told apart by colour-blind readers. Models are no frameworks, so they have hues of their own.
 HUES = ("#4477AA", "#EE6677", "#228833", "#AA3377", "#CCBB44", "#66CCEE")
 MARKS = ("o", "s", "^", "D", "v", "P")
-FALLEN = 0.01  # of the norm at lag 0: what is left of a gradient that has as good as vanished
 ALIKE = 0.05  # relative difference below which two lines lie on one another, whichever scale is drawn
 Norms = np.ndarray
 
@@ -194,7 +194,7 @@ def _reach(norms: Norms) -> str:
         return "unknown, not finite"
     if norms[0] == 0:
         return "unknown, it is 0 at lag 0"
-    left = norms > FALLEN * norms[0]
-    if left.all():
+    if (norms > FALLEN * norms[0]).all():
         return f"at none of the {len(norms)} lags"
-    return f"from lag {int(np.flatnonzero(left)[-1]) + 1} on" if not left[-1] else "only in between"
+    lag = vanished(norms)
+    return "only in between" if lag is None else f"from lag {lag} on"
