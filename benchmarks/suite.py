@@ -126,15 +126,17 @@ def read(
     narrowed = bool(changes or only)
     quicker = definition.pop("quick")
     quicker = quicker if quick else {}
-    only = dict(quicker.pop("only", {})) | dict(only or {})
+    asked = dict(only or {})
+    smaller = {axis: values for axis, values in quicker.pop("only", {}).items() if axis not in asked}
     _change(path, definition, [definition], dict(_dotted(quicker)))
     variants.settle(path, definition, TABLES)
+    _narrow(definition, smaller)  # before the command line leaves out variants that it names
     variants.narrow_who(path, definition, changes or {})
     _change(path, definition, variants.holders(definition), changes or {})
     for holder in variants.holders(definition):
         _require_tables(path, holder, tuple(TABLES))
         _anchor(holder, path.parent)
-    _narrow(definition, only)
+    _narrow(definition, asked)
     found = replace(_validated(path, definition, text), quick=quick, narrowed=narrowed)
     if not (quick or narrowed):
         require(path, found.header, found.asked)

@@ -140,3 +140,11 @@ def test_a_variant_may_do_without_the_certificate(written):
     unproven = TEXT.replace("window.length = [3, 5]", "window.length = 3\nproven = false")
     assert read(written, unproven).matched("flax") == ()
     assert len(read(written).matched("flax")) == 4
+
+
+def test_the_small_form_and_the_command_line_may_leave_out_the_same_variant(written):
+    """`--quick --backends flax`: a variant of PyTorch's that the small form names is simply not there."""
+    text = TEXT.replace("training.epochs = 1\n", 'training.epochs = 1\nonly.variant = ["as written", "made equal"]\n')
+    benchmark = read(written, text, quick=True, changes={"backends": ["flax"]}, only={"window.length": ["3"]})
+    assert list(benchmark.cases) == ["made equal, lstm, length 3", "made equal, gru, length 3"]
+    assert list(read(written, text, quick=True, only={"variant": ["as written"]}).cases) == ["as written"]
