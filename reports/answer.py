@@ -1,17 +1,16 @@
 """The answer in words, derived from the numbers: who is fastest, whose forecasts hold, what is not known."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
-from benchmarks.runner.records import Case, Check
+from benchmarks.runner.records import Case
 from reports import audit, reach
 from reports.comparison import CaseComparison, Comparisons
 from reports.doubts import doubt, warnings
-from reports.history import history
 from reports.overview import overview
 from reports.run import Group, Run, unique
 from reports.setting import layers
 from reports.several import finding, rankings
+from reports.state import state
 from reports.statistics import ENOUGH, Interval
 from reports.tables import over_seeds, score_unit
 from reports.wording import (
@@ -197,34 +196,6 @@ def _better_baseline(run: Run, groups: list[Group]) -> list[str]:
     unit = squared(score_unit(run))
     figures = f"test MSE {four_digits(best.scores.mse)} against {four_digits(min(medians))} {unit}".rstrip()
     return [f"{best.name}, which needs no network, does as well or better ({figures})"]
-
-
-def state(run: Run) -> tuple[str, ...]:
-    """What stands between this report and a complete one."""
-    planned, finished = run.manifest.wanted, len(run.trials)
-    told = [*history(run)]
-    if run.manifest.quick:
-        told.append("This is the small form: it shows that everything works, and its figures say little about models.")
-    if finished < planned:
-        done = f"{finished} of {plural(planned, 'trial')} {'has' if planned == 1 else 'have'} finished"
-        told.append(f"{done}: the run is under way or was interrupted, and this page shows what there is.")
-    if run.failed:
-        told.append(f"{len(run.failed)} of {plural(planned, 'trial')} failed; their reasons are listed below.")
-    if run.certificate is None and run.manifest.reproduces is None:
-        told.append("There is no certificate yet: no speed ratio is printed before the models are proven equal.")
-    return tuple(told)
-
-
-def unequal(run: Run) -> Iterator[str]:
-    """A sentence on each backend that is not the oracle's equal."""
-    found: dict[str, list[Check]] = {}
-    for check in run.certificate.checks if run.certificate else ():
-        if check.failure is not None:
-            found.setdefault(check.backend, []).append(check)
-    for backend, checks in found.items():
-        first = checks[0]
-        where = f"'{first.case}' in {first.dtype}" + (f" and {len(checks) - 1} more" if len(checks) > 1 else "")
-        yield f"{backend_name(backend)} is not equal to the oracle, {where}: {first.failure}."
 
 
 def _limits(run: Run, comparisons: Comparisons) -> tuple[str, ...]:
