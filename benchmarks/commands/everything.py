@@ -26,9 +26,9 @@ def execute(arguments: argparse.Namespace) -> int:
     """0 where all went well, 1 where one could not be run or a trial or check of it failed."""
     import reports
 
-    for backend in (arguments.backends or "").split(",") if arguments.backends is not None else ():
-        if backend.strip() not in REGISTRY:
-            raise UserError(f"--backends: there is no backend '{backend.strip()}'; {one_of(REGISTRY, backend.strip())}")
+    for backend in [] if arguments.backends is None else options.words(arguments.backends, "--backends"):
+        if backend not in REGISTRY:
+            raise UserError(f"--backends: there is no backend '{backend}'; {one_of(REGISTRY, backend)}")
     names, failed = suite.names(), []
     for place, name in enumerate(names, 1):
         _say(arguments, f"\nbenchmark {place}/{len(names)}: {name}")

@@ -78,7 +78,7 @@ def conclude(arguments: argparse.Namespace, folder: Path) -> int:
     if not good:
         failed = sum(trial.outcome is None for trial in trials)
         unequal = sorted({check.backend for check in certificate.checks if check.failure}) if certificate else []
-        words = [f"{failed} of {len(plan.trials)} trials failed"] if failed else []
+        words = [f"{failed} of {plan.wanted} trials failed"] if failed else []
         words += [f"{', '.join(unequal)} did not equal the oracle"] if unequal else []
         print(f"error: {'; '.join(words) or 'there is no certificate'}; the report says why", file=sys.stderr)
     return 0 if good else 1

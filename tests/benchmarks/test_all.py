@@ -33,6 +33,12 @@ def test_a_missing_series_does_not_keep_the_rest(absent, tmp_path, capfd):
     assert (tmp_path / "results" / "audit.html").is_file()
 
 
+def test_a_backend_that_nobody_has_is_refused_before_the_first_run(tmp_path, capfd):
+    assert command_line.main(["all", "--backends", "flx", "--results", str(tmp_path / "results")]) == 2
+    assert "there is no backend 'flx'; did you mean 'flax'" in capfd.readouterr().err
+    assert not (tmp_path / "results").exists()
+
+
 def test_the_audit_needs_runs(tmp_path, capfd):
     assert command_line.main(["audit", "--results", str(tmp_path / "none")]) == 2
     assert "make bench-all" in capfd.readouterr().err
