@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from matplotlib.figure import Figure as Canvas
-from matplotlib.ticker import FuncFormatter, MaxNLocator
+from matplotlib.ticker import FuncFormatter
 
-from reports.figures.style import INK, WIDTH, Figure, brief, colour, styled, to_svg
+from reports.figures.style import INK, WIDTH, Figure, bar_axes, brief, colour, styled, to_svg
 from reports.run import Run
 from reports.wording import backend_name, case_name, whole
 
@@ -37,12 +37,11 @@ def parameters(run: Run) -> Figure | None:
             axes.barh(place, count.parameters, 0.62, color=own, alpha=1 if count.backend else 0.45, linewidth=0)
             end = (count.parameters, place)
             axes.annotate(whole(count.parameters), end, (7, 0), textcoords="offset points", va="center", fontsize=9)
-        axes.set_yticks(range(len(drawn)), [f"{brief(c.model, 26)}  {brief(c.whose, 22)}" for c in drawn])
-        axes.set_ylim(len(drawn) - 0.4, -0.6)
-        axes.set_xlim(0, max(count.parameters for count in drawn) * 1.15)
-        axes.tick_params(axis="y", length=0)
-        axes.spines["left"].set_visible(False)
-        axes.xaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 5, 10]))
+        bar_axes(
+            axes,
+            [f"{brief(c.model, 26)}  {brief(c.whose, 22)}" for c in drawn],
+            max(count.parameters for count in drawn) * 1.15,
+        )
         axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: whole(value)))
         axes.set_xlabel("trained parameters")
         svg = to_svg(canvas)

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
-from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter, NullLocator
+from matplotlib.ticker import FuncFormatter, NullFormatter, NullLocator
 
 from reports.comparison import CaseComparison, Comparison, Comparisons
-from reports.figures.style import FAINT, INK, WIDTH, Figure, bar_label, colour, styled, to_svg
+from reports.figures.style import FAINT, INK, WIDTH, Figure, bar_axes, bar_label, colour, styled, to_svg
 from reports.run import Group, Run
 from reports.statistics import Interval
 from reports.tables import over_seeds
@@ -93,12 +93,7 @@ def parts(run: Run) -> Figure | None:
             axes.barh(place, rest, 0.62, left=first, color=tone, alpha=0.75, linewidth=0)
             words = f"{duration(first)} + {duration(rest)}"
             axes.annotate(words, (first + rest, place), (6, 0), textcoords="offset points", va="center", fontsize=9)
-        axes.set_yticks(range(len(split)), [bar_label(case_name(g.case), g.backend) for g, _, _ in split])
-        axes.set_ylim(len(split) - 0.4, -0.6)
-        axes.set_xlim(0, longest * 1.28)
-        axes.tick_params(axis="y", length=0)
-        axes.spines["left"].set_visible(False)
-        axes.xaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 5, 10]))
+        bar_axes(axes, [bar_label(case_name(g.case), g.backend) for g, _, _ in split], longest * 1.28)
         axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
         axes.set_xlabel("training, seconds: first step (hatched) + the rest")
         svg = to_svg(canvas)

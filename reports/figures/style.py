@@ -2,7 +2,7 @@
 
 import re
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from io import StringIO
@@ -14,6 +14,7 @@ import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure as Canvas
+from matplotlib.ticker import MaxNLocator
 
 from reports.wording import backend_name
 
@@ -126,6 +127,16 @@ def brief(text: str, most: int = 60) -> str:
     if not ends or ends[-1] <= most:
         return line
     return line[: sum(end < most for end in ends)].rstrip() + "\N{HORIZONTAL ELLIPSIS}"
+
+
+def bar_axes(axes: Axes, labels: Sequence[str], end: float) -> None:
+    """Of horizontal bars from 0 to `end`, the first on top, each with its label and no axis beside it."""
+    axes.set_yticks(range(len(labels)), labels)
+    axes.set_ylim(len(labels) - 0.4, -0.6)
+    axes.set_xlim(0, end)
+    axes.tick_params(axis="y", length=0)
+    axes.spines["left"].set_visible(False)
+    axes.xaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 5, 10]))
 
 
 def bar_label(case: str, backend: str) -> str:
