@@ -15,7 +15,7 @@ from datasets import notes
 from datasets.scaling import Scaler, Span, blocks, fit
 from datasets.series import Series
 from datasets.spec import LARGEST, DataError, DataSpec, Dtype, WindowSpec, counted, to_set
-from datasets.split import split
+from datasets.split import Split, split
 from datasets.windows import Part, Rows, Windows, at, targets_from
 
 
@@ -33,15 +33,22 @@ def cut(series: Series, data: DataSpec, window: WindowSpec, dtype: Dtype = "floa
         )
     parts = split(series, data)
     usable = _runs(series, lag=int(data.difference))
-    fitted = usable if data.scale_on == "all" else _clip(usable, parts.train)
-    if not fitted:
-        raise DataError(f"train = {data.train!r} leaves no row of {series.name} to fit the scaler on.")
-    scaler = fit(series.values, fitted, data.scaling, data.difference)
-    _refuse_tiny_scale(series, data, scaler)
+    scaler = _fitted(series, data, parts, usable)
+    of_values = _fitted(series, data.model_copy(update={"difference": False}), parts, _runs(series, lag=0))
+    scale = of_values.scale[series.index(series.targets)]
     layout = _lay_out(series, usable, scaler, data, window, dtype)
     train, validation, test = (_part(series, layout, window, name, span) for name, span in parts.spans.items())
     said = notes.about(series, data, window, parts, scaler)
-    return Windows(series, data, window, parts, scaler, train, validation, test, said)
+    return Windows(series, data, window, parts, scaler, scale, train, validation, test, said)
+
+
+def _fitted(series: Series, data: DataSpec, parts: Split, usable: list[Span]) -> Scaler:
+    rows = usable if data.scale_on == "all" else _clip(usable, parts.train)
+    if not rows:
+        raise DataError(f"train = {data.train!r} leaves no row of {series.name} to fit the scaler on.")
+    scaler = fit(series.values, rows, data.scaling, data.difference)
+    _refuse_tiny_scale(series, data, scaler)
+    return scaler
 
 
 def _refuse_tiny_scale(series: Series, data: DataSpec, scaler: Scaler) -> None:

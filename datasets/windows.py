@@ -67,7 +67,8 @@ class Windows:
     data: DataSpec
     window: WindowSpec
     split: Split
-    scaler: Scaler
+    scaler: Scaler  # of what the model sees: the values, or their changes
+    scale: np.ndarray  # (targets,): what a target's errors are divided by to be in scaled units, those of its values
     train: Part
     validation: Part
     test: Part
@@ -82,11 +83,6 @@ class Windows:
     def targets(self) -> list[int]:
         """Positions of the target columns."""
         return self.series.index(self.series.targets)
-
-    @property
-    def scale(self) -> np.ndarray | None:
-        """(targets,): what a target's errors are divided by where its values are scaled; None if its changes are."""
-        return None if self.data.difference else self.scaler.scale[self.targets]
 
     def truth(self, part: Part) -> np.ndarray:
         """(N, H * targets) in the series' own unit."""

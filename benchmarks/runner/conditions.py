@@ -1,11 +1,13 @@
 """What all workers of a run have in common: how many cores, and their environment variables."""
 
 import fcntl
+import logging
 import os
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from benchmarks.errors import UserError
@@ -83,8 +85,22 @@ def _held(core: int, operation: int) -> int:
     except FileNotFoundError:
         handle = os.open(path, os.O_RDONLY | os.O_CREAT, 0o644)
     try:
-        fcntl.flock(handle, operation)
+        try:
+            fcntl.flock(handle, operation | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if operation & fcntl.LOCK_NB:
+                raise
+            _say_waiting()
+            fcntl.flock(handle, operation)
     except BaseException:
         os.close(handle)
         raise
     return handle
+
+
+@cache
+def _say_waiting() -> None:
+    """Once a process: whoever starts a second run would otherwise look at nothing."""
+    logging.getLogger(__name__).warning(
+        "waiting: another run holds this machine's cores; the two take turns, trial by trial"
+    )

@@ -30,25 +30,23 @@ def loss(kind: Loss, forecast: Array, truth: Array) -> float:
     return float(np.mean(np.where(error <= 1, error**2 / 2, error - 0.5)))
 
 
-def scores(
-    forecast: Array, truth: Array, *, persistence: float, seasonal: float | None, scale: Array | None = None
-) -> Scores:
+def scores(forecast: Array, truth: Array, *, persistence: float, seasonal: float | None, scale: Array) -> Scores:
     """All scores of a forecast (N, H * targets), the targets of one step side by side.
 
     persistence, seasonal: the mean squared errors of the naive forecasts on the same windows; seasonal is None for
     a series without a season. Skill is 1 - MSE / MSE of the naive forecast (Murphy 1988): 0 equals it, above beats it.
-    scale: (targets,), what the scaler divides by; None where it is not the values that are scaled.
+    scale: (targets,), what a scaler of the values divides by.
     """
     error = mse(forecast, truth)
-    apart = None if scale is None else (forecast - truth) / np.tile(scale, truth.shape[1] // len(scale))
+    apart = (forecast - truth) / np.tile(scale, truth.shape[1] // len(scale))
     return Scores(
         mse=error,
         rmse=float(np.sqrt(error)),
         mae=float(np.mean(np.abs(forecast - truth))),
         skill_persistence=skill(error, persistence),
         skill_seasonal=None if seasonal is None else skill(error, seasonal),
-        scaled_mse=None if apart is None else float(np.mean(apart**2)),
-        scaled_mae=None if apart is None else float(np.mean(np.abs(apart))),
+        scaled_mse=float(np.mean(apart**2)),
+        scaled_mae=float(np.mean(np.abs(apart))),
     )
 
 

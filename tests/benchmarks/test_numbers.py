@@ -44,8 +44,9 @@ def test_the_certificate_follows_the_trainings_own_batches():
 
 def test_scores_by_hand():
     forecast, truth = np.array([[1.0, 2.0], [3.0, 6.0]]), np.array([[1.0, 2.0], [3.0, 2.0]])
-    found = metrics.scores(forecast, truth, persistence=8.0, seasonal=None)
+    found = metrics.scores(forecast, truth, persistence=8.0, seasonal=None, scale=np.array([1.0, 4.0]))
     assert (found.mse, found.rmse, found.mae) == (4.0, 2.0, 1.0)
+    assert (found.scaled_mse, found.scaled_mae) == (0.25, 0.25)
     assert found.skill_persistence == 0.5
     assert found.skill_seasonal is None
 

@@ -3,10 +3,12 @@
 import itertools
 import threading
 import time
+from contextlib import ExitStack
 from types import SimpleNamespace
 
 import pytest
 
+from benchmarks.runner import conditions
 from benchmarks.runner.conditions import Conditions, reserved
 from benchmarks.runner.environment import available_cores
 from benchmarks.runner.executors import local
@@ -59,6 +61,18 @@ def test_a_trial_of_all_cores_has_them_alone(monkeypatch):
     every = len(available_cores())
     list(local.Local().run(tasks(3, threads=every), lambda plan: None, at_once=2))
     assert all(one[3] <= other[2] for one, other in itertools.pairwise(seen))
+
+
+def test_waiting_for_another_run_is_said_once(monkeypatch, caplog):
+    """Whoever starts a second run learns why nothing happens, and is not told it at every trial."""
+    conditions._say_waiting.cache_clear()
+    attempts(monkeypatch, seconds=0.02)
+    for _ in range(2):
+        with ExitStack() as other:
+            other.enter_context(reserved(Conditions.of().cores, alone=True))
+            threading.Timer(0.1, other.pop_all().close).start()
+            list(local.Local().run(tasks(1, threads=len(available_cores())), lambda plan: None))
+    assert [record.message[:7] for record in caplog.records] == ["waiting"]
 
 
 def test_a_core_that_another_run_holds_is_left_to_it(monkeypatch):

@@ -228,6 +228,15 @@ def test_a_differenced_forecast_starts_from_the_last_observed_value():
     np.testing.assert_array_equal(forecast, np.repeat(before, 3, axis=1))
 
 
+def test_errors_are_scaled_by_the_values_spread_whether_or_not_their_changes_are_learnt():
+    """A standardised error is published of values: learning changes must not turn it into another figure."""
+    series, window = walk(200, columns=3, targets=2, runs=(0, 90)), WindowSpec(length=5, horizon=3)
+    spread = series.values[:140, 1:].std(axis=0)
+    for difference in (False, True):
+        windows = cut(series, DataSpec(series="walk", difference=difference, train=140), window)
+        np.testing.assert_allclose(windows.scale, spread, rtol=1e-11)
+
+
 def test_fitting_on_all_rows_is_said_plainly():
     """A reader must learn that the model knew the range of the test part."""
     spec = DataSpec(series="walk", scale_on="all", scaling="minmax")

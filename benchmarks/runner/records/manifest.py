@@ -10,8 +10,8 @@ from benchmarks.runner.records.search import Search
 class Scores(Record):
     """Of one forecast on the test part. Skill is 1 - MSE / MSE of the naive forecast: above 0 beats it.
 
-    scaled: of the numbers that the model sees, as benchmarks of several variables are published; None where models see
-    differences, whose scale says nothing about levels, and in records that lack it.
+    scaled: of the values scaled as `[data]` says, also where the model sees their changes; benchmarks of several
+    variables are published so. None in records that lack it.
     """
 
     mse: Number

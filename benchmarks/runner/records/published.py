@@ -10,7 +10,7 @@ from benchmarks.runner.records.base import Mode, Record
 Name = Literal[
     "mse",  # on the test part, unit²
     "mae",  # unit
-    "scaled mse",  # of the numbers that the model sees
+    "scaled mse",  # of scaled values
     "scaled mae",
     "mixed mse",  # scaled truth against forecasts in the unit: no error of anything, but it has been printed
     "loss",  # of training, the mean over the steps of an epoch
