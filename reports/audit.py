@@ -1,17 +1,15 @@
 """Published values held against a run: what was printed, what comes out, what should have been printed, and why."""
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from statistics import median
 from typing import Literal
 
-import numpy as np
-
-from benchmarks.runner.records import Data, Figure, Outcome, Published
+from benchmarks.runner.records import Figure, Published
 from reports.grid import Cell, Row, Table, Tone, row, text
+from reports.measured import Measured, find
 from reports.run import Run
-from reports.wording import MINUS, backend_name, four_digits, listed, plural, sentence, squared
+from reports.wording import MINUS, backend_name, four_digits, listed, plural, sentence
 
 Verdict = Literal["reproduced", "in the seeds' range", "not reproduced", "not run"]
 
@@ -25,25 +23,12 @@ TONES: dict[Verdict, Tone] = {
 
 
 @dataclass(frozen=True)
-class Found:
-    """A figure as a run has it: one value a seed, or the one of a naive forecast."""
-
-    values: tuple[float, ...]
-    unit: str
-    whose: str  # a backend, or a naive forecast
-
-    @property
-    def median(self) -> float:
-        return median(self.values)
-
-
-@dataclass(frozen=True)
 class Audited:
     """A published value and what became of it; `found` and `right` are None where the run lacks them."""
 
     published: Published
-    found: Found | None
-    right: Found | None
+    found: Measured | None
+    right: Measured | None
     naive: tuple[str, ...] = ()  # what naive forecasts reach by the right figure: "persistence 6.873"
 
     @property
@@ -77,23 +62,6 @@ def _naive(run: Run, figure: Figure) -> tuple[str, ...]:
     return tuple(f"{name} {four_digits(value.median)}" for name, value in found if value)
 
 
-def find(run: Run, figure: Figure) -> Found | None:
-    """The figure as the run's records have it; None where no trial of it ended well."""
-    case = next((case for case in run.manifest.cases if case.label == figure.case), None)
-    if case is None:
-        return None
-    data = run.data(case)
-    unit = {"mae": data.unit, "mse": squared(data.unit), "prediction": data.unit}.get(figure.figure, "")
-    naive = next((baseline for baseline in data.baselines if baseline.name == figure.backend), None)
-    if naive is not None:
-        score = getattr(naive.scores, figure.figure.replace(" ", "_"), None)
-        return None if score is None else Found((score,), unit, naive.name)
-    group = run.of(case, figure.mode, figure.backend)
-    values = [_FIGURES[figure.figure](o, data, figure) for o in group.outcomes.values()] if group else []
-    known = tuple(value for value in values if value is not None)
-    return Found(known, unit, group.backend) if group and known else None
-
-
 def lead(found: Sequence[Audited]) -> str:
     """How many published values came out; empty of none."""
     counts = Counter(one.verdict for one in found)
@@ -114,35 +82,8 @@ def told(run: Run) -> tuple[str, ...]:
     return tuple(words)
 
 
-def _value(found: Found) -> str:
+def _value(found: Measured) -> str:
     return f"{four_digits(found.median)} {found.unit}".strip()
-
-
-def _mixed(outcome: Outcome, data: Data, figure: Figure) -> float | None:
-    """The mean square of scaled truth minus forecast in the unit: two scales in one difference."""
-    if not data.scale or data.kept > 1 or data.differenced:
-        return None
-    scales = np.tile([data.offset, data.scale], data.horizon)
-    truth = (np.array(data.test_truth) - scales[0]) / scales[1]
-    return float(np.mean((truth - np.array(outcome.predictions)) ** 2))
-
-
-def _at(values: tuple[float, ...], figure: Figure) -> float | None:
-    place = figure.at if figure.at is not None else -1
-    index = place - 1 if place > 0 else place
-    return values[index] if -len(values) <= index < len(values) else None
-
-
-_FIGURES: dict[str, Callable[[Outcome, Data, Figure], float | None]] = {
-    "mse": lambda outcome, data, figure: outcome.scores.mse,
-    "mae": lambda outcome, data, figure: outcome.scores.mae,
-    "scaled mse": lambda outcome, data, figure: outcome.scores.scaled_mse,
-    "scaled mae": lambda outcome, data, figure: outcome.scores.scaled_mae,
-    "mixed mse": _mixed,
-    "test windows": lambda outcome, data, figure: float(data.test_windows),
-    "loss": lambda outcome, data, figure: _at(outcome.train_losses, figure),
-    "prediction": lambda outcome, data, figure: _at(tuple(row[0] for row in outcome.predictions), figure),
-}
 
 
 COLUMNS = tuple(map(text, ("what was published", "published", "reproduced", "verdict", "right value")))
@@ -180,14 +121,14 @@ def row_of(audited: Audited) -> Row:
     )
 
 
-def _shown(found: Found | None, figure: Figure | None, digits: int = 4, beside: tuple[str, ...] = ()) -> Cell:
+def _shown(found: Measured | None, figure: Figure | None, digits: int = 4, beside: tuple[str, ...] = ()) -> Cell:
     """The value to as many digits as it is held against, whose it is, and what naive forecasts reach."""
     if found is None or figure is None:
         return Cell("\N{EN DASH}", tone="muted")
     value = f"{found.median:.{max(digits, 4)}g}".replace("-", MINUS) if digits > 4 else four_digits(found.median)
     of = backend_name(found.whose)
     seeds = ""
-    if len(found.values) > 1:
+    if len(set(found.values)) > 1:  # a naive forecast has one, whatever the seed
         low, high = (four_digits(limit) for limit in (min(found.values), max(found.values)))
         seeds = f", {plural(len(found.values), 'seed')}, {low} to {high}"
     told = f"{figure.figure}, {of}, '{figure.case}'{seeds}"

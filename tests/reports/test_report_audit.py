@@ -69,7 +69,7 @@ def test_losses_and_predictions_are_counted_from_one_and_from_the_end():
 def test_a_naive_forecast_may_be_the_figure():
     found = run()
     naive = found.manifest.data["co2"].baselines[0].scores
-    assert find(found, Figure(case="gru", backend="persistence", figure="mse")).values == (naive.mse,)
+    assert set(find(found, Figure(case="gru", backend="persistence", figure="mse")).values) == {naive.mse}
 
 
 @pytest.mark.parametrize("fields", [{"case": "lstm"}, {"backend": "keras-jax"}, {"figure": "scaled mse"}])
