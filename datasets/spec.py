@@ -27,9 +27,9 @@ class DataError(ValueError):
     """The data cannot be used as asked; the message is one sentence: what is wrong, where, and what would be right."""
 
 
-def counted(rows: int) -> str:
+def counted(number: int, noun: str = "row") -> str:
     """1 row, 1,598 rows."""
-    return f"{rows:,} row" if rows == 1 else f"{rows:,} rows"
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
 def to_set(**settings: str) -> str:

@@ -10,6 +10,7 @@ from backends import REGISTRY
 from benchmarks.runner import schedule
 from benchmarks.runner.jobs import CheckJob
 from benchmarks.runner.records import Manifest, Plan, Trial
+from datasets.spec import counted
 
 
 class Display:
@@ -43,7 +44,7 @@ class Display:
         """Before the first check and trial of this session."""
         done = self._plan.wanted - self._trials
         resumed = f", {done} of them finished before" if done else ""
-        print(f"{self._plan.title}: {self._plan.wanted} trials{resumed}; records go to {folder}", flush=True)
+        print(f"{self._plan.title}: {counted(self._plan.wanted, 'trial')}{resumed}; records go to {folder}", flush=True)
 
     def _check_done(self, job: CheckJob) -> None:
         self._checked += 1

@@ -11,6 +11,7 @@ from benchmarks.runner.estimate import Estimate, Span, estimate
 from benchmarks.runner.probe import REPEATS
 from benchmarks.runner.records import Manifest, Plan
 from benchmarks.suite import Benchmark
+from datasets.spec import counted
 
 MANY = 60  # trials, from which on they are counted instead of listed
 
@@ -24,7 +25,7 @@ def show(benchmark: Benchmark, asked: schedule.Asked, *, as_json: bool) -> int:
         _emit(estimate(benchmark, plan, lambda _: None))
         return 0
     chosen = f" of {len(plan.trials)}, as the search asks for them" if plan.wanted < len(plan.trials) else ""
-    print(f"{plan.title}: {plan.wanted} trials{chosen}\n")
+    print(f"{plan.title}: {counted(plan.wanted, 'trial')}{chosen}\n")
     print("\n".join(_listed(plan) if len(plan.trials) <= MANY else _folded(plan)), flush=True)
     found = estimate(benchmark, plan, _probing)
     print("\n" + "\n".join(_told(found)))

@@ -1,13 +1,18 @@
 """`all`: every benchmark of this checkout, one after another; one that cannot be run does not keep the rest."""
 
 import argparse
+import json
 import sys
+from pathlib import Path
+from types import ModuleType
 
 from backends import REGISTRY
 from benchmarks import suite
-from benchmarks.commands import Subparsers, options, run
+from benchmarks.commands import Subparsers, options, resume, run
 from benchmarks.commands.following import INTERRUPTED, add_execution, short
 from benchmarks.errors import UserError, one_of
+from benchmarks.runner.records import Manifest
+from benchmarks.runner.storage import RecordError, read_json
 from datasets import DataError
 
 NAME = "all"
@@ -17,6 +22,7 @@ def add(subparsers: Subparsers) -> None:
     parser = subparsers.add_parser(NAME, help="run every benchmark, then the audit", allow_abbrev=False)
     parser.add_argument("--quick", action="store_true", help="each in its small form")
     parser.add_argument("--backends", metavar="A,B", help="these backends instead of each benchmark's")
+    parser.add_argument("--resume", action="store_true", help="what an interrupted one has not finished, and no more")
     options.add_results(parser)
     add_execution(parser)
     parser.set_defaults(execute=execute)
@@ -33,13 +39,12 @@ def execute(arguments: argparse.Namespace) -> int:
     for place, name in enumerate(names, 1):
         _say(arguments, f"\nbenchmark {place}/{len(names)}: {name}")
         try:
-            status = run.execute(_asked(arguments, name))
-        except (UserError, DataError) as mistake:
+            status = _one(arguments, name)
+        except (UserError, DataError, RecordError) as mistake:
             print(f"error: {name}: {mistake}", file=sys.stderr)
             status = 2
         if status == INTERRUPTED:
-            left = ", ".join(names[place:]) or "none"
-            print(f"interrupted: not run at all: {left}; run NAME runs one of them", file=sys.stderr)
+            print("interrupted: all --resume goes on from here, make bench-all ARGS=--resume likewise", file=sys.stderr)
             reports.write_audits(arguments.results)
             return INTERRUPTED
         if status:
@@ -51,12 +56,29 @@ def execute(arguments: argparse.Namespace) -> int:
     return 1 if failed else 0
 
 
-def _asked(arguments: argparse.Namespace, name: str) -> argparse.Namespace:
-    """What `run NAME` would have been called with."""
+def _one(arguments: argparse.Namespace, name: str) -> int:
+    """Run a benchmark, or go on with it; a run that is finished is told of again."""
     words = ["run", name, *(["--quick"] if arguments.quick else [])]
     words += ["--backends", arguments.backends] if arguments.backends else []
+    asked = _asked(arguments, run, words)
+    begun = _begun(arguments.results / name, run.definition(asked)) if arguments.resume else None
+    return run.execute(asked) if begun is None else resume.execute(_asked(arguments, resume, ["resume", str(begun)]))
+
+
+def _begun(folder: Path, benchmark: suite.Benchmark) -> Path | None:
+    """The newest run of exactly this definition."""
+    wanted = json.loads(json.dumps(benchmark.definition))
+    for path in sorted(folder.glob("*/manifest.json"), reverse=True):
+        plan = read_json(path, Manifest)
+        if plan.definition == wanted and plan.reproduces is None and path.parent.name != "latest":
+            return path.parent
+    return None
+
+
+def _asked(arguments: argparse.Namespace, command: ModuleType, words: list[str]) -> argparse.Namespace:
+    """What a command would have been called with."""
     parser = argparse.ArgumentParser()
-    run.add(parser.add_subparsers())
+    command.add(parser.add_subparsers())
     asked = parser.parse_args(words, argparse.Namespace(words=words))
     for option in ("results", "executor", "cluster", "json"):
         setattr(asked, option, getattr(arguments, option))

@@ -15,6 +15,7 @@ from benchmarks.runner.records import Manifest
 from benchmarks.runner.schedule import Asked
 from benchmarks.runner.storage import read_run
 from benchmarks.suite import Benchmark
+from datasets.spec import counted
 
 INTERRUPTED = 130  # exit status, as shells have it
 
@@ -46,7 +47,7 @@ def follow(arguments: argparse.Namespace, benchmark: Benchmark, folder: Path, pl
     except KeyboardInterrupt:
         kept = plan.wanted - schedule.left(folder)
         again = shlex.join([environment.python(), "-m", "benchmarks", "resume", short(folder)])
-        print(f"interrupted: {kept} of {plan.wanted} trials are kept; go on with {again}", file=sys.stderr)
+        print(f"interrupted: {kept} of {counted(plan.wanted, 'trial')} are kept; go on with {again}", file=sys.stderr)
         return False
     return True
 
@@ -78,7 +79,7 @@ def conclude(arguments: argparse.Namespace, folder: Path) -> int:
     if not good:
         failed = sum(trial.outcome is None for trial in trials)
         unequal = sorted({check.backend for check in certificate.checks if check.failure}) if certificate else []
-        words = [f"{failed} of {plan.wanted} trials failed"] if failed else []
+        words = [f"{failed} of {counted(plan.wanted, 'trial')} failed"] if failed else []
         words += [f"{', '.join(unequal)} did not equal the oracle"] if unequal else []
         print(f"error: {'; '.join(words) or 'there is no certificate'}; the report says why", file=sys.stderr)
     return 0 if good else 1

@@ -5,6 +5,7 @@ import argparse
 from benchmarks import suite
 from benchmarks.commands import Subparsers
 from benchmarks.commands.json_lines import emit
+from datasets.spec import counted
 
 NAME = "list"
 
@@ -23,5 +24,5 @@ def execute(arguments: argparse.Namespace) -> int:
             emit("benchmark", name=name, **header, cases=list(benchmark.cases), trials=len(benchmark.trials()))
             continue
         print(f"{name:<12} {benchmark.header.title}: {benchmark.header.description}")
-        print(f"{'':<12} {len(benchmark.trials())} trials; make bench-{name}")
+        print(f"{'':<12} {counted(len(benchmark.trials()), 'trial')}; make bench-{name}")
     return 0

@@ -4,6 +4,7 @@ import pytest
 
 from benchmarks import __main__ as command_line
 from benchmarks import suite
+from benchmarks.runner.storage import read_run, trial_path
 from tests.benchmarks.command_line import ORACLE
 
 ABSENT = ORACLE.replace('series = "airline"\ndifference = true', 'series = "temperatures"')
@@ -31,6 +32,25 @@ def test_a_missing_series_does_not_keep_the_rest(absent, tmp_path, capfd):
     assert "2 of 3 benchmarks went well" in told
     assert {path.parent.parent.name for path in (tmp_path / "results").glob("*/*/report.html")} >= {"a", "c"}
     assert (tmp_path / "results" / "audit.html").is_file()
+
+
+def test_an_interrupted_one_goes_on_where_it_was(absent, tmp_path, capfd):
+    """What is finished is not run again; a benchmark that was changed since is another and begins afresh."""
+    results = tmp_path / "results"
+    again = ["all", "--quick", "--results", str(results)]
+    command_line.main(again)
+    begun = {name: next((results / name).glob("2*")) for name in "ac"}
+    lost, whole = (trial_path(begun[name], read_run(begun[name])[0].trials[0]) for name in "ca")
+    lost.unlink()
+    kept = whole.stat().st_mtime_ns
+    capfd.readouterr()
+    assert command_line.main([*again, "--resume"]) == 1  # b's series is still not here
+    assert "1 trial, 1 of them finished before" in capfd.readouterr().out
+    assert lost.exists()
+    assert whole.stat().st_mtime_ns == kept
+    (tmp_path / "checkout" / "a.toml").write_text(ORACLE.replace("epochs = 3", "epochs = 4"))
+    command_line.main([*again, "--resume"])
+    assert {name: len(list((results / name).glob("2*"))) for name in "ac"} == {"a": 2, "c": 1}
 
 
 def test_a_backend_that_nobody_has_is_refused_before_the_first_run(tmp_path, capfd):
