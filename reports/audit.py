@@ -86,6 +86,13 @@ def _value(found: Measured) -> str:
     return f"{four_digits(found.median)} {found.unit}".strip()
 
 
+MEANING = (  # of the verdicts
+    "Reproduced means equal to the last printed digit, or as near as the definition says, in the median over "
+    "seeds; a document that states no seed may have had any, so its value may lie anywhere in their range. The "
+    "right value is what the number should have been: the same forecast in one unit, or an honest one; a note says "
+    "why."
+)
+
 COLUMNS = tuple(map(text, ("what was published", "published", "reproduced", "verdict", "right value")))
 
 
@@ -94,17 +101,7 @@ def table(run: Run) -> Table | None:
     found = audit(run)
     if not found:
         return None
-    return Table("audit", "Published values, audited", caption(run), COLUMNS, tuple(map(row_of, found)))
-
-
-def caption(run: Run) -> str:
-    """What the verdicts mean."""
-    return (
-        "Reproduced means equal to the last printed digit, or as near as the definition says, in the median over "
-        "seeds; a document that states no seed may have had any, so its value may lie anywhere in their range. The "
-        "right value is what the number should have been: the same forecast in one unit, or an honest one; a note says "
-        "why."
-    )
+    return Table("audit", "Published values, audited", MEANING, COLUMNS, tuple(map(row_of, found)))
 
 
 def row_of(audited: Audited) -> Row:

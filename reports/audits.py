@@ -6,7 +6,7 @@ from statistics import median
 
 from benchmarks.runner.storage import write_text
 from reports import html
-from reports.audit import COLUMNS, audit, caption, lead, row_of
+from reports.audit import COLUMNS, MEANING, audit, lead, row_of
 from reports.document import Document, markdown
 from reports.grid import Cell, Column, Link, Row, Table, measured, row, text
 from reports.past import Past, collect
@@ -25,6 +25,7 @@ class Audits:
     """`overview` has a row a benchmark, `tables` the published values of those that have any."""
 
     lead: str
+    meaning: str
     damaged: tuple[str, ...]
     overview: Table
     tables: tuple[Table, ...]
@@ -34,7 +35,7 @@ def write(results: Path) -> tuple[Path, str]:
     """Write `audit.html` and `audit.md` into the folder of all runs; the first's path and the second's text."""
     told = tell(results)
     path = results / NAME
-    said = markdown(Document(TITLE, (told.lead, *told.damaged), (), (told.overview, *told.tables), ()))
+    said = markdown(Document(TITLE, (told.lead, told.meaning, *told.damaged), (), (told.overview, *told.tables), ()))
     write_text(path, html.fill("audit.html.j2", audits=told, title=TITLE))
     write_text(path.with_suffix(".md"), said)
     return path, said
@@ -46,7 +47,7 @@ def tell(results: Path) -> Audits:
     runs = [past for past in chosen if past is not None]
     found = [one for past in runs for one in audit(past.run)]
     tables = tuple(_table(results, past) for past in runs if past.run.manifest.published)
-    return Audits(lead(found) or NOTHING, kept.damaged, _overview(results, runs), tables)
+    return Audits(lead(found) or NOTHING, MEANING if tables else "", kept.damaged, _overview(results, runs), tables)
 
 
 def _names(runs: tuple[Past, ...]) -> tuple[str, ...]:
@@ -134,4 +135,4 @@ def _table(results: Path, past: Past) -> Table:
     rows = tuple(map(row_of, audit(past.run)))
     title = f"{past.run.manifest.title}: published values"
     (link,) = past.link(results).links
-    return Table(f"audit-{past.benchmark}", title, caption(past.run), COLUMNS, rows, source=link.target)
+    return Table(f"audit-{past.benchmark}", title, "From the records of", COLUMNS, rows, source=link.target)

@@ -88,10 +88,10 @@ def _with_reasons(story: Story, table: Table) -> str:
 
 
 def _cell(table: Table, cell: Cell) -> str:
-    text = escape(cell.text) + (f" ({escape(cell.detail)})" if cell.detail else "")
     marks = ",".join(map(str, table.marks(cell)))
     links = ", ".join(f"[{escape(link.text)}]({link.target})" for link in cell.links)
-    return " ".join(part for part in (text + (f" <sup>{marks}</sup>" if marks else ""), links) if part)
+    detail = f"({escape(cell.detail)})" if cell.detail else ""
+    return " ".join(filter(None, (escape(cell.text), links, detail, f"<sup>{marks}</sup>" if marks else "")))
 
 
 def _figures(story: Story) -> Iterable[str]:
