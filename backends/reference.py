@@ -6,6 +6,7 @@ reference_layers.py, objective, clipping and Adam here. Its layout is the canoni
 """
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from backends.contract import Adam, Array, BackendError, Dtype, Objective, Snapshot, Steps, Weights, of_layer
 from backends.model import ModelSpec
@@ -13,7 +14,7 @@ from backends.reference_layers import backward, forward
 
 
 def create(name: str, *, dtype: Dtype, threads: int) -> "ReferenceBackend":
-    """The oracle computes in float64 whatever is asked; NumPy's threads follow the environment."""
+    """The oracle computes in float64 and with one thread, whatever is asked."""
     return ReferenceBackend()
 
 
@@ -47,6 +48,9 @@ def loss(kind: str, error: Array) -> tuple[float, Array]:
     if kind == "mae":
         return float(np.mean(size)), np.sign(error) / error.size
     return float(np.mean(np.where(size <= 1, error**2 / 2, size - 0.5))), np.clip(error, -1, 1) / error.size
+
+
+THREADS = 1  # its products are small: more would mostly wait for each other
 
 
 class ReferenceModel:
@@ -100,19 +104,24 @@ class ReferenceModel:
 
     def train(self, steps: Steps) -> Array:
         values = np.empty(len(steps))
-        for step, (rows, rate) in enumerate(zip(steps.order, steps.rates, strict=True)):
-            values[step], gradients, _ = self._backward(rows, {name: mask[step] for name, mask in steps.masks.items()})
-            self._adam_step(gradients, rate)
+        with threadpool_limits(THREADS):
+            for step, (rows, rate) in enumerate(zip(steps.order, steps.rates, strict=True)):
+                masks = {name: mask[step] for name, mask in steps.masks.items()}
+                values[step], gradients, _ = self._backward(rows, masks)
+                self._adam_step(gradients, rate)
         return values
 
     def gradients(self, rows: Array, masks: Weights | None = None) -> dict[str, Array]:
-        return self._backward(rows, masks or {})[1]
+        with threadpool_limits(THREADS):
+            return self._backward(rows, masks or {})[1]
 
     def flow(self, rows: Array) -> dict[str, Array]:
-        return self._backward(rows, {})[2]
+        with threadpool_limits(THREADS):
+            return self._backward(rows, {})[2]
 
     def predict(self, x: Array) -> Array:
-        return self._forward(x, {})[0]
+        with threadpool_limits(THREADS):
+            return self._forward(x, {})[0]
 
     def weights(self) -> dict[str, Array]:
         return copied(self._weights)
