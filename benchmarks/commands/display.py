@@ -49,7 +49,7 @@ class Display:
     def _check_done(self, job: CheckJob) -> None:
         self._checked += 1
         self._bar.advance(self._task)
-        cases = " and ".join(job.cases)
+        cases = " and ".join(job.cases) if len(job.cases) <= 2 else counted(len(job.cases), "model")
         name = REGISTRY[job.backend].framework
         self._console.print(
             f"check {self._checked}/{self._checks}  {name}, {job.dtype}: {cases} held against the oracle"
