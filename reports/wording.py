@@ -28,6 +28,14 @@ def case_name(case: Case) -> str:
     return case.cell.upper() + case.label[len(case.cell) :]
 
 
+def names_apart(cases: Iterable[Case]) -> dict[str, str]:
+    """By label, what tells each case from the others: "units 16" and "units 64" of "LSTM, units 16" and the other."""
+    parts = {case.label: case_name(case).split(", ") for case in cases}
+    common = set.intersection(*map(set, parts.values())) if len(parts) > 1 else set()
+    own = {label: [part for part in found if part not in common] for label, found in parts.items()}
+    return {label: ", ".join(own[label] or parts[label]) for label in parts}
+
+
 def significant(value: float, digits: int = 3) -> str:
     """`value` rounded to significant digits, never in scientific notation above 1e-4."""
     if not isfinite(value):

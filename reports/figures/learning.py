@@ -25,7 +25,7 @@ from reports.figures.style import (
 )
 from reports.run import Group, Run
 from reports.tables import over_seeds
-from reports.wording import backend_name, case_name, significant
+from reports.wording import backend_name, case_name, names_apart, significant
 
 CURVES: dict[str, Callable[[Outcome], tuple[float, ...]]] = {
     "training": lambda outcome: outcome.train_losses,
@@ -38,7 +38,7 @@ def losses(run: Run, mode: Mode) -> Figure | None:
     cases = [case for case in run.manifest.cases if _finished(run, case, mode)]
     if not cases:
         return None
-    drawn = cases[:PANELS]
+    drawn, names = cases[:PANELS], names_apart(cases)
     kinds = [kind for kind in CURVES if any(_curves(g, kind) for case in drawn for g in run.select(case, mode))]
     with styled(f"losses-{mode}"):
         canvas = Canvas(figsize=(WIDTH, 0.6 + 2.1 * len(drawn)), layout="constrained")
@@ -49,7 +49,7 @@ def losses(run: Run, mode: Mode) -> Figure | None:
                 for place, group in enumerate(groups):
                     style = nested(place, len(groups)) if mode == "matched" else {}
                     _band(axes, group, kind, {**line_style(group.backend), **style})
-                axes.set_title(f"{brief(case_name(case), 24)}, {kind}")
+                axes.set_title(f"{brief(names[case.label], 24)}, {kind}")
                 axes.xaxis.set_major_locator(MaxNLocator(6, integer=True, min_n_ticks=1))
                 axes.grid(axis="y")
         for axes in grid[-1]:
@@ -98,7 +98,7 @@ def progress(run: Run, comparisons: Comparisons) -> Figure | None:
     cases = list(dict.fromkeys(group.case.label for group in groups))
     if not groups:
         return None
-    drawn = cases[:PANELS]
+    drawn, names = cases[:PANELS], names_apart(group.case for group in groups)
     columns = min(2, len(drawn))
     rows = -(-len(drawn) // columns)
     with styled("progress"):
@@ -110,7 +110,7 @@ def progress(run: Run, comparisons: Comparisons) -> Figure | None:
                     style = line_style(group.backend)
                     style |= {"label": None if number else style["label"], "marker": _alone(outcome)}
                     axes.plot(_clock(outcome), _loss(outcome), **style)
-            axes.set_title(brief(case_name(next(group.case for group in groups if group.case.label == label)), 36))
+            axes.set_title(brief(names[label], 36))
             axes.set_xlim(left=0)
             axes.grid(axis="y")
         for axes in grid.flat[len(drawn) :]:

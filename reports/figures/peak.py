@@ -4,7 +4,7 @@ from matplotlib.figure import Figure as Canvas
 from matplotlib.ticker import FuncFormatter
 
 from reports.costs import Pace, paces, share_words
-from reports.figures.style import INK, WIDTH, Figure, bar_axes, bar_label, colour, styled, to_svg
+from reports.figures.style import INK, WIDTH, Figure, bar_axes, bar_labels, colour, styled, to_svg
 from reports.run import Run
 from reports.wording import backend_name, case_name
 
@@ -26,7 +26,7 @@ def peak(run: Run) -> Figure | None:
             axes.plot([share.low, share.high], [place, place], color=INK, linewidth=1.2, marker="|", markersize=5)
             words, end = share_words(share.median), max(share.median, share.high)
             axes.annotate(words, (end, place), (7, 0), textcoords="offset points", va="center", fontsize=9)
-        bar_axes(axes, [bar_label(case_name(p.group.case), p.group.backend) for p, _ in drawn], highest * 1.15)
+        bar_axes(axes, bar_labels((p.group.case, p.group.backend) for p, _ in drawn), highest * 1.15)
         axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value * 100:g} %"))
         axes.set_xlabel("share of the best matrix product's operations a second, at least")
         svg = to_svg(canvas)

@@ -7,7 +7,7 @@ from matplotlib.figure import Figure as Canvas
 from matplotlib.ticker import FuncFormatter, NullFormatter, NullLocator
 
 from reports.comparison import CaseComparison, Comparison, Comparisons
-from reports.figures.style import FAINT, INK, WIDTH, Figure, bar_axes, bar_label, colour, styled, to_svg
+from reports.figures.style import FAINT, INK, WIDTH, Figure, bar_axes, bar_labels, colour, styled, to_svg
 from reports.run import Group, Run
 from reports.statistics import Interval
 from reports.tables import over_seeds
@@ -15,6 +15,7 @@ from reports.wording import backend_name, case_name, duration, listed, significa
 
 PALE = "#ffffff"  # the hatching, on a framework's colour
 TICKS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 1, 1.5, 2, 3, 5, 7, 10, 20, 50, 100)
+MOST_TICKS = 6  # that half a drawing has room for
 SHARE = 0.78  # of a panel's width for the marks; the rest is room for the figures at its right
 Line = tuple[CaseComparison, Comparison]
 
@@ -30,7 +31,7 @@ def ratios(comparisons: Comparisons) -> Figure | None:
         left, right = canvas.subplots(1, 2, sharex=True, sharey=True)
         _forest(left, "a steady epoch", [(rival, rival.epoch, rival.epoch_ratios) for _, rival in lines])
         _forest(right, "the whole training", [(rival, rival.training, rival.training_ratios) for _, rival in lines])
-        left.set_yticks(range(len(lines)), [bar_label(case_name(c.case), r.backend) for c, r in lines])
+        left.set_yticks(range(len(lines)), bar_labels((c.case, r.backend) for c, r in lines))
         left.set_ylim(len(lines) - 0.4, -0.7)
         _ratio_axis(left, [x for _, rival in lines for x in (*rival.epoch_ratios, *rival.training_ratios, 1.0)])
         canvas.supxlabel(f"times as fast as {names} (right of 1 is faster)", fontsize=9.5)
@@ -64,8 +65,10 @@ def _ratio_axis(axes: Axes, values: Sequence[float]) -> None:
     axes.set_xscale("log")
     axes.set_xlim(low, high)
     ticks = [tick for tick in TICKS if low <= tick <= high]
-    sparse = ticks if len(ticks) <= 6 else [tick for tick in ticks if f"{tick:g}".strip("0.") in ("1", "2", "5")]
-    axes.set_xticks(sparse, [f"{tick:g}" for tick in sparse])
+    for digits in ("125", "1"):
+        if len(ticks) > MOST_TICKS:
+            ticks = [tick for tick in ticks if f"{tick:g}".strip("0.") in digits]
+    axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
     axes.xaxis.set_minor_locator(NullLocator())
     axes.xaxis.set_minor_formatter(NullFormatter())
 
@@ -93,7 +96,7 @@ def parts(run: Run) -> Figure | None:
             axes.barh(place, rest, 0.62, left=first, color=tone, alpha=0.75, linewidth=0)
             words = f"{duration(first)} + {duration(rest)}"
             axes.annotate(words, (first + rest, place), (6, 0), textcoords="offset points", va="center", fontsize=9)
-        bar_axes(axes, [bar_label(case_name(g.case), g.backend) for g, _, _ in split], longest * 1.28)
+        bar_axes(axes, bar_labels((g.case, g.backend) for g, _, _ in split), longest * 1.28)
         axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
         axes.set_xlabel("training, seconds: first step (hatched) + the rest")
         svg = to_svg(canvas)

@@ -2,7 +2,7 @@
 
 import re
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from io import StringIO
@@ -16,7 +16,8 @@ from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure as Canvas
 from matplotlib.ticker import MaxNLocator
 
-from reports.wording import backend_name
+from benchmarks.runner.records import Case
+from reports.wording import backend_name, names_apart
 
 # Okabe & Ito (2008): told apart by colour-blind readers, and clear on white and on near-black alike.
 COLOURS = {
@@ -139,9 +140,11 @@ def bar_axes(axes: Axes, labels: Sequence[str], end: float) -> None:
     axes.xaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 5, 10]))
 
 
-def bar_label(case: str, backend: str) -> str:
-    """Of a bar: a long name of a model must not cost the framework's."""
-    return f"{brief(case, 34)}  {backend_name(backend)}"
+def bar_labels(bars: Iterable[tuple[Case, str]]) -> list[str]:
+    """Of bars of a case in a backend: a long name of a model must not cost the framework's."""
+    bars = list(bars)
+    names = names_apart(case for case, _ in bars)
+    return [f"{brief(names[case.label], 40)}  {backend_name(backend)}" for case, backend in bars]
 
 
 def shown(cases: int) -> str:

@@ -4,11 +4,13 @@ import warnings
 
 import pytest
 import synthetic_run
+from matplotlib.figure import Figure as Canvas
 
 import reports
 from reports.comparison import compare
 from reports.figures import draw
-from reports.figures.style import COLOURS, bar_label, brief
+from reports.figures.speed import MOST_TICKS, _ratio_axis
+from reports.figures.style import COLOURS, bar_labels, brief
 from reports.run import Run
 
 
@@ -41,8 +43,26 @@ def test_what_is_too_long_for_a_drawing_is_cut(text, most, short):
     assert brief(text, most) == short
 
 
-def test_a_long_name_does_not_cost_the_framework_s():
-    assert bar_label("a model with a name that has no end at all", "keras-torch").endswith("…  Keras on torch")
+def test_a_long_name_does_not_cost_the_framework_s(records):
+    case = records[0].cases[0].model_copy(update={"label": "a model with a name that has no end at all"})
+    assert bar_labels([(case, "keras-torch")])[0].endswith("…  Keras on torch")
+
+
+def test_bars_of_a_grid_say_what_tells_them_apart(records):
+    """Cut at the end, `batch 32` and `batch 256` would read the same."""
+    labels = [f"gru, length 10, units 16, batch {batch}" for batch in (32, 256)]
+    cases = [records[0].cases[0].model_copy(update={"label": label}) for label in labels]
+    assert bar_labels((case, "flax") for case in cases) == ["batch 32  Flax", "batch 256  Flax"]
+    assert bar_labels((case, "flax") for case in cases[:1]) == ["GRU, length 10, units 16, batch 32  Flax"]
+
+
+@pytest.mark.parametrize("slowest", [0.9, 0.3, 0.05, 0.011])
+def test_ticks_of_a_ratio_do_not_run_into_each_other(slowest):
+    axes = Canvas().subplots()
+    _ratio_axis(axes, [slowest, 1.0, 12.0])
+    ticks = axes.get_xticks()
+    assert 2 <= len(ticks) <= MOST_TICKS
+    assert 1 in ticks
 
 
 def test_a_single_epoch_is_a_mark_and_no_empty_plot():
