@@ -6,13 +6,13 @@ from benchmarks.runner.records import Case
 from reports import audit, reach
 from reports.comparison import CaseComparison, Comparisons
 from reports.doubts import doubt, warnings
+from reports.group_cells import over_seeds, score_unit
 from reports.overview import overview
 from reports.run import Group, Run, unique
 from reports.setting import layers
 from reports.several import finding, rankings
 from reports.state import state
 from reports.statistics import ENOUGH, Interval
-from reports.tables import over_seeds, score_unit
 from reports.wording import (
     backend_name,
     case_name,
@@ -206,12 +206,7 @@ def _limits(run: Run, comparisons: Comparisons) -> tuple[str, ...]:
         shown = "no range is shown" if most == 1 else "the ranges shown are what was seen, no more"
         seeds = plural(most, "seed") if fewest == most else f"{fewest} to {most} seeds"
         told.append(f"{seeds} cannot carry a 95 % interval of a median, {ENOUGH} can: {shown}.")
-    told += [
-        f"{case_name(case)}: MSE, RMSE, MAE and skill are pooled over {number} targets, each in its own unit, "
-        "so the target with the largest scale dominates them."
-        for case in run.manifest.cases
-        if (number := run.targets(case)) > 1
-    ]
+    told += _pooled(run)
     told += [finding(ranking) for ranking in rankings(run, comparisons) if not ranking.enough]
     if len(run.hosts()) > 1:
         told.append(f"Trials ran on {plural(len(run.hosts()), 'host')}: ratios are made within a host only.")
@@ -224,6 +219,20 @@ def _limits(run: Run, comparisons: Comparisons) -> tuple[str, ...]:
     if noisy:
         told.append(f"The machine was noisy: times of {listed(noisy)} are unstable, as noted beside them.")
     return tuple(told)
+
+
+def _pooled(run: Run) -> list[str]:
+    """A sentence for each number of targets; whose it is, where not all cases have as many."""
+    numbers = {case_name(case): run.targets(case) for case in run.manifest.cases}
+    told = []
+    for number in sorted(set(numbers.values()) - {1}):
+        names = [name for name, targets in numbers.items() if targets == number]
+        whose = "" if len(names) == len(numbers) else f"{listed(names)}: "
+        told.append(
+            f"{whose}MSE, RMSE, MAE and skill are pooled over {number} targets, each in its own unit, so the target "
+            f"with the largest scale dominates them{', but not the scaled errors' if run.scaled else ''}."
+        )
+    return told
 
 
 def environment_line(run: Run) -> str:

@@ -7,7 +7,7 @@ from typing import Literal
 
 from benchmarks.runner.records import Figure, Published
 from reports.grid import Cell, Row, Table, Tone, row, text
-from reports.measured import Measured, find
+from reports.lookup import Measured, find
 from reports.run import Run
 from reports.wording import MINUS, backend_name, four_digits, listed, plural, sentence
 

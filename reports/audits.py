@@ -9,10 +9,10 @@ from reports import html
 from reports.audit import COLUMNS, MEANING, audit, lead, row_of
 from reports.document import Document, markdown
 from reports.grid import Cell, Column, Link, Row, Table, measured, row, text
+from reports.group_cells import over_seeds
 from reports.past import Past, collect
 from reports.run import Group, Run, unique
 from reports.selection import focus
-from reports.tables import over_seeds
 from reports.wording import backend_name, case_name, four_digits, listed, plural, squared
 
 NAME = "audit.html"

@@ -4,11 +4,11 @@ from math import isfinite
 
 from reports.document import Document
 from reports.grid import Cell, Column, Format, Table, Tone, measured, row, text
+from reports.group_cells import score_unit
 from reports.matching import differences, machine
 from reports.run import Run
 from reports.side_by_side import Figure, Pair, SideBySide, seeds_shown
 from reports.statistics import interval
-from reports.tables import score_unit
 from reports.verdict import shift_facts
 from reports.wording import (
     backend_name,

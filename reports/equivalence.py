@@ -5,9 +5,9 @@ from statistics import median
 
 from reports.comparison import MARGIN, CaseComparison, Comparison, Comparisons
 from reports.grid import Cell, Column, Table, number, row, text
+from reports.group_cells import score_unit
 from reports.run import Run
 from reports.statistics import equivalent, rounds_to_show, spread
-from reports.tables import score_unit
 from reports.wording import backend_name, case_name, per_cent, probability, significant, squared, whole, within
 
 

@@ -2,9 +2,9 @@
 
 from benchmarks.runner.records import Check, Outcome
 from reports.grid import NONE, Cell, Column, Link, Row, Table, measured, number, row, text
+from reports.group_cells import links, over_seeds, score_unit
 from reports.run import Group, Run
 from reports.statistics import steady_epoch
-from reports.tables import links, over_seeds, score_unit
 from reports.wording import (
     backend_name,
     case_name,

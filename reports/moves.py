@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from math import comb
 
 from benchmarks.runner.records import Outcome
+from reports.group_cells import over_seeds
 from reports.past import Past
 from reports.run import Group
 from reports.statistics import Interval, steady_epoch
-from reports.tables import over_seeds
 
 
 @dataclass(frozen=True)

@@ -4,16 +4,33 @@ from collections.abc import Callable
 
 from benchmarks.runner.records import Baseline, Data
 from reports.run import Run
+from reports.wording import four_digits, significant
+
+TOLD: dict[str, Callable[[Data], str]] = {
+    "series": lambda data: data.series,
+    "window": lambda data: f"window {data.window}",
+    "horizon": lambda data: f"horizon {data.horizon}",
+    "test": lambda data: f"{data.test_windows:,} test windows",
+    "train": lambda data: f"{data.train_windows:,} training windows",
+}
 
 
-def baselines(run: Run) -> list[tuple[str, Baseline]]:
-    """Every naive forecast, labelled with what tells a run's windows apart; the same ones, scaled otherwise, once."""
-    every = list({(d.series, d.window, d.horizon, d.baselines): d for d in run.manifest.data.values()}.values())
-    told: dict[str, Callable[[Data], str]] = {
-        "series": lambda data: data.series,
-        "window": lambda data: f"window {data.window}",
-        "horizon": lambda data: f"horizon {data.horizon}",
-        "test": lambda data: f"{data.test_windows:,} test windows",
-    }
-    apart = [word for word in told.values() if len({word(data) for data in every}) > 1]
+def baselines(run: Run, *, scaled: bool = False) -> list[tuple[str, Baseline]]:
+    """Every naive forecast, labelled with what tells a run's windows apart; the same one once.
+
+    scaled: their scaled errors are looked at too, so that one of differently scaled values is another.
+    """
+    every = list({_identity(data, scaled): data for data in reversed(run.manifest.data.values())}.values())[::-1]
+    told = [*TOLD.values(), *([_scale] if scaled else [])]
+    apart = [word for word in told if len({word(data) for data in every}) > 1]
     return [(", ".join(["baseline", *(word(data) for word in apart)]), b) for data in every for b in data.baselines]
+
+
+def _identity(data: Data, scaled: bool) -> tuple[object, ...]:
+    """Errors as they are shown: a linear autoregression of values scaled otherwise has others in the last digits."""
+    errors = tuple((b.name, four_digits(b.scores.mse), four_digits(b.scores.mae)) for b in data.baselines)
+    return (data.series, data.window, data.horizon, errors, data.scale if scaled else ())
+
+
+def _scale(data: Data) -> str:
+    return f"scale {', '.join(map(significant, data.scale))}"

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from benchmarks.runner.records import Case
 from reports.evidence import pairs
 from reports.grid import NONE, Cell, Column, Row, Table, number, row, text
+from reports.group_cells import links, over_seeds
 from reports.run import Group, Run
-from reports.tables import links, over_seeds
 from reports.wording import MINUS, backend_name, case_name, significant, whole
 
 GATES = {"lstm": 4, "gru": 3, "rnn": 1}

@@ -5,7 +5,7 @@ from typing import Literal
 
 from benchmarks.runner.records import Question
 from reports.grid import NONE, Cell, Column, Row, Table, Tone, row, text
-from reports.measured import Measured, find
+from reports.lookup import Measured, find
 from reports.run import Run
 from reports.statistics import Interval, mean_interval
 from reports.wording import backend_name, case_name, four_digits, plural, significant

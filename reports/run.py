@@ -138,6 +138,12 @@ class Run:
         """Whether a naive forecast makes no error at all, so that skill against it has no finite value."""
         return any(b.name == naive and b.scores.mse == 0 for b in self.data(case).baselines)
 
+    @cached_property
+    def scaled(self) -> bool:
+        """Whether errors of scaled values are known, and others than those in the unit."""
+        found = (outcome.scores for group in self.groups for outcome in group.outcomes.values())
+        return any(scores.scaled_mse not in (None, scores.mse) for scores in found)
+
     def targets(self, case: Case) -> int:
         """How many series are forecast at once: a row of truth holds all of them for every step ahead."""
         truth = self.data(case).test_truth

@@ -4,9 +4,9 @@ import numpy as np
 
 from benchmarks.runner.records import Replay
 from reports.grid import NONE, Cell, Column, Row, Table, measured, number, row, text
+from reports.group_cells import failure_notes, over_seeds, records_cell, score_unit
 from reports.run import Group
 from reports.selection import Ranked, Selection
-from reports.tables import failure_notes, over_seeds, records_cell, score_unit
 from reports.wording import case_name, four_digits, per_cent, plural, whole
 
 SHOWN = 10  # configurations in the result

@@ -7,10 +7,10 @@ import numpy as np
 from benchmarks.runner.records import Replay
 from reports import audit
 from reports.answer import Answer
+from reports.group_cells import over_seeds, score_unit
 from reports.search import SAMPLERS
 from reports.selection import Ranked, Selection
 from reports.state import state, unequal
-from reports.tables import over_seeds, score_unit
 from reports.wording import case_name, four_digits, listed, per_cent, plural, sentence
 
 

@@ -9,9 +9,9 @@ import numpy as np
 from benchmarks.runner.records import Case
 from reports.comparison import Comparisons
 from reports.grid import Cell, Column, Table, number, row, text
+from reports.group_cells import over_seeds
 from reports.ranks import LEVEL, critical_difference, friedman, least_series, ranks
 from reports.run import Run, unique
-from reports.tables import over_seeds
 from reports.wording import backend_name, case_name, four_digits, listed, probability, significant
 
 NAIVE = "persistence"

@@ -1,27 +1,28 @@
 """The tables of results: what each backend scored and how long it took, baselines and speed ratios included."""
 
 from collections.abc import Callable
-from math import inf
+from operator import attrgetter
 
-from benchmarks.runner.records import Outcome, Trial
+from benchmarks.runner.records import Outcome
 from reports.comparison import Comparisons
 from reports.doubts import warnings
-from reports.grid import NONE, Cell, Column, Link, Row, Table, measured, number, row, text
+from reports.grid import NONE, Cell, Column, Row, Table, measured, number, row, text
+from reports.group_cells import (
+    backend_cell,
+    over_seeds,
+    records_cell,
+    score_unit,
+    skill_cell,
+    skill_of,
+    spread_words,
+    values,
+    words_of,
+)
 from reports.naive import baselines
 from reports.ratios import ratio_cell
 from reports.run import Group, Run, repeats, unique
-from reports.statistics import ENOUGH, Interval, interval, steady_epoch
-from reports.wording import (
-    backend_name,
-    case_name,
-    four_digits,
-    plural,
-    sentence,
-    signed,
-    squared,
-    time_unit,
-    whole,
-)
+from reports.statistics import steady_epoch
+from reports.wording import case_name, four_digits, squared, time_unit, whole
 
 
 def main(run: Run, comparisons: Comparisons) -> Table:
@@ -29,8 +30,8 @@ def main(run: Run, comparisons: Comparisons) -> Table:
     groups = run.leading
     modes = unique(group.mode for group in groups)
     unit = score_unit(run)
-    total_factor, total_unit = time_unit(_all(groups, lambda o: o.times.training))
-    epoch_factor, epoch_unit = time_unit(_all(groups, lambda o: steady_epoch(o.times.epochs)))
+    total_factor, total_unit = time_unit(values(groups, lambda o: o.times.training))
+    epoch_factor, epoch_unit = time_unit(values(groups, lambda o: steady_epoch(o.times.epochs)))
     columns = (
         text("model"),
         Column("backend", numeric=False, vital=True),
@@ -57,7 +58,10 @@ def main(run: Run, comparisons: Comparisons) -> Table:
         for group in groups
     ]
     for label, baseline in baselines(run):
-        mse, skill = number(baseline.scores.mse, four_digits), _skill(baseline.scores.skill_persistence, "persistence")
+        mse, skill = (
+            number(baseline.scores.mse, four_digits),
+            skill_of(baseline.scores.skill_persistence, "persistence"),
+        )
         rows.append(row(Cell(label), Cell(baseline.name), mse, skill, *[_blank()] * 4, kind="baseline"))
     caption = (
         f"{' and '.join(modes).capitalize()} mode, {spread_words(run)}. Skill is the share of persistence's "
@@ -70,13 +74,14 @@ def main(run: Run, comparisons: Comparisons) -> Table:
 def scores(run: Run) -> Table:
     """Every score of both modes, and of the baselines."""
     unit = score_unit(run)
+    errors = {"mse": Column("test MSE", squared(unit)), "rmse": Column("RMSE", unit), "mae": Column("MAE", unit)}
+    if run.scaled:
+        errors |= {"scaled_mse": Column("scaled MSE"), "scaled_mae": Column("scaled MAE")}
     columns = (
         text("model"),
         text("backend"),
         text("mode"),
-        Column("test MSE", squared(unit)),
-        Column("RMSE", unit),
-        Column("MAE", unit),
+        *errors.values(),
         Column("skill against persistence"),
         Column("skill against seasonal naive"),
         Column("parameters"),
@@ -87,9 +92,7 @@ def scores(run: Run) -> Table:
             Cell(case_name(group.case)),
             backend_cell(group),
             Cell(group.mode),
-            measured(over_seeds(group, lambda o: o.scores.mse), four_digits),
-            measured(over_seeds(group, lambda o: o.scores.rmse), four_digits),
-            measured(over_seeds(group, lambda o: o.scores.mae), four_digits),
+            *(measured(over_seeds(group, attrgetter(f"scores.{error}")), four_digits) for error in errors),
             skill_cell(run, group, "persistence", lambda o: o.scores.skill_persistence),
             skill_cell(run, group, "seasonal naive", lambda o: o.scores.skill_seasonal),
             measured(over_seeds(group, lambda o: float(o.parameter_count)), whole),
@@ -97,25 +100,27 @@ def scores(run: Run) -> Table:
         )
         for group in run.groups
     ]
-    for label, baseline in baselines(run):
+    for label, baseline in baselines(run, scaled=run.scaled):
         found = baseline.scores
-        figures = (number(value, four_digits) for value in (found.mse, found.rmse, found.mae))
-        skills = (_skill(found.skill_persistence, "persistence"), _skill(found.skill_seasonal, "seasonal naive"))
+        figures = (number(getattr(found, error), four_digits) for error in errors)
+        skills = (skill_of(found.skill_persistence, "persistence"), skill_of(found.skill_seasonal, "seasonal naive"))
         name = Cell(baseline.name, notes=(f"{baseline.name}: {baseline.explanation}",))
         rows.append(row(Cell(label), name, _blank(), *figures, *skills, _blank(), _blank(), kind="baseline"))
-    over = _words(repeats(run.groups))
+    over = words_of(repeats(run.groups))
     caption = f"On the test part, {over}. Skill is 1 less the MSE over the naive forecast's MSE."
+    if run.scaled:
+        caption += " Scaled errors are those of the values scaled as the definition says."
     return Table("scores", "Scores", caption, columns, tuple(rows))
 
 
 def times(run: Run, comparisons: Comparisons) -> Table:
     """Where the time went, with both ratios. An uncertified backend has times but no ratio."""
     scale = {
-        "total": time_unit(_all(run.groups, lambda o: o.times.training)),
-        "first": time_unit(_all(run.groups, lambda o: o.times.first_step)),
-        "epoch": time_unit(_all(run.groups, lambda o: steady_epoch(o.times.epochs))),
-        "one": time_unit(_all(run.groups, lambda o: _median(o.times.predict_one))),
-        "test": time_unit(_all(run.groups, lambda o: _median(o.times.predict_test))),
+        "total": time_unit(values(run.groups, lambda o: o.times.training)),
+        "first": time_unit(values(run.groups, lambda o: o.times.first_step)),
+        "epoch": time_unit(values(run.groups, lambda o: steady_epoch(o.times.epochs))),
+        "one": time_unit(values(run.groups, lambda o: _median(o.times.predict_one))),
+        "test": time_unit(values(run.groups, lambda o: _median(o.times.predict_test))),
     }
     columns = (
         text("model"),
@@ -153,7 +158,7 @@ def times(run: Run, comparisons: Comparisons) -> Table:
             records_cell(group),
         )
 
-    over = _words(repeats(run.groups))
+    over = words_of(repeats(run.groups))
     caption = (
         f"Wall time, {over}. Training runs from the first step, in which Keras and Flax trace and compile, to "
         "the last; an epoch is the median one after the first. Inference is for one window and for the whole test part."
@@ -161,89 +166,8 @@ def times(run: Run, comparisons: Comparisons) -> Table:
     return Table("times", "Times", caption, columns, tuple(map(timed, run.groups)))
 
 
-def backend_cell(group: Group) -> Cell:
-    """The backend's name, with how many of its seeds there are to show where not all ended well."""
-    name = backend_name(group.backend)
-    ended = len(group.outcomes)
-    detail = f"{ended} of {plural(len(group.plans), 'seed')}" if ended < len(group.plans) else ""
-    return Cell(name, detail=detail, notes=failure_notes(group))
-
-
-def failure_notes(group: Group) -> tuple[str, ...]:
-    """How many of a group's trials failed, with each reason once."""
-    failed = [trial for trial in group.trials if trial.outcome is None]
-    if not failed:
-        return ()
-    reasons = "; ".join(unique((trial.failure or "no reason was recorded").rstrip(".") for trial in failed))
-    who = f"{backend_name(group.backend)}, {case_name(group.case)}, {group.mode}"
-    return (sentence(f"{who}: {plural(len(failed), 'trial')} failed: {reasons}"),)
-
-
-def records_cell(group: Group) -> Cell:
-    """A link to the raw record of each seed's trial."""
-    return Cell("" if group.trials else NONE, links=links(group))
-
-
-def links(*groups: Group) -> tuple[Link, ...]:
-    def link(group: Group, trial: Trial) -> Link:
-        meaning = f"record of {group.backend}, {group.case.label}, {group.mode}, seed {trial.plan.seed}"
-        return Link(str(trial.plan.seed), f"trials/{trial.plan.key}.json", meaning)
-
-    return tuple(link(group, trial) for group in groups for trial in group.trials)
-
-
-def skill_cell(run: Run, group: Group, naive: str, figure: Callable[[Outcome], float | None]) -> Cell:
-    if group.outcomes and run.exact(group.case, naive):
-        return _beaten_by(naive)
-    found = over_seeds(group, figure)
-    return measured(found, signed, tone="bad" if found and found.low <= 0 else "")
-
-
-def over_seeds(group: Group, figure: Callable[[Outcome], float | None]) -> Interval | None:
-    """The median of one figure over a group's seeds; seeds that lack it are left out."""
-    return interval(_all([group], figure))
-
-
-def score_unit(run: Run) -> str:
-    """The unit of all series of a run; empty where they differ."""
-    units = {data.unit for data in run.manifest.data.values()}
-    return units.pop() if len(units) == 1 else ""
-
-
-def spread_words(run: Run) -> str:
-    """For the mode that the answer is about."""
-    return _words(run.repeats)
-
-
-def _words(found: tuple[int, int]) -> str:
-    """What stands before and beside each figure, by the fewest and the most seeds behind one."""
-    fewest, most = found
-    if most < 2:
-        return "a single seed"
-    seeds = plural(most, "seed") if fewest == most else f"{fewest} to {most} seeds"
-    if fewest < ENOUGH <= most:
-        return f"median of {seeds} with the 95 % interval, or the range where there are fewer than {ENOUGH}"
-    return f"median of {seeds} with the {'95 % interval' if fewest >= ENOUGH else 'range'}"
-
-
-def _all(groups: list[Group] | tuple[Group, ...], figure: Callable[[Outcome], float | None]) -> list[float]:
-    found = (figure(outcome) for group in groups for outcome in group.outcomes.values())
-    return [value for value in found if value is not None]
-
-
 def _median(values: tuple[float, ...]) -> float | None:
     return sorted(values)[len(values) // 2] if values else None
-
-
-def _skill(value: float | None, naive: str) -> Cell:
-    if value == -inf:  # any error at all, against none
-        return _beaten_by(naive)
-    return number(value, signed, tone="bad" if value is not None and value < 0 else "")
-
-
-def _beaten_by(naive: str) -> Cell:
-    why = f"{naive} is exact on this test part: it cannot be beaten, and skill against it has no finite value"
-    return Cell("undefined", notes=(sentence(why),), tone="muted")
 
 
 def _blank() -> Cell:

@@ -3,8 +3,8 @@
 from textwrap import wrap
 
 from reports.grid import Cell, Column, Table
+from reports.group_cells import failure_notes
 from reports.story import Story
-from reports.tables import failure_notes
 
 WIDTH = 110
 _SUPERSCRIPT = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")

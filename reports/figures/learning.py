@@ -23,8 +23,8 @@ from reports.figures.style import (
     styled,
     to_svg,
 )
+from reports.group_cells import over_seeds
 from reports.run import Group, Run
-from reports.tables import over_seeds
 from reports.wording import backend_name, case_name, names_apart, significant
 
 CURVES: dict[str, Callable[[Outcome], tuple[float, ...]]] = {

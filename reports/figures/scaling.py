@@ -9,9 +9,9 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 from benchmarks.runner.records import Case
 from reports.comparison import Comparisons
 from reports.figures.style import PANELS, WIDTH, Figure, brief, legend, line_style, shown, styled, to_svg
+from reports.group_cells import over_seeds
 from reports.run import Run
 from reports.statistics import steady_epoch
-from reports.tables import over_seeds
 from reports.winners import AXES, family
 from reports.wording import backend_name, listed, significant
 

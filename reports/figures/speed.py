@@ -8,9 +8,9 @@ from matplotlib.ticker import FuncFormatter, NullFormatter, NullLocator
 
 from reports.comparison import CaseComparison, Comparison, Comparisons
 from reports.figures.style import FAINT, INK, WIDTH, Figure, bar_axes, bar_labels, colour, styled, to_svg
+from reports.group_cells import over_seeds
 from reports.run import Group, Run
 from reports.statistics import Interval
-from reports.tables import over_seeds
 from reports.wording import backend_name, case_name, duration, listed, significant, span
 
 PALE = "#ffffff"  # the hatching, on a framework's colour

@@ -174,3 +174,43 @@ def test_notes_are_numbered_once_each(records):
     marked = {table.marks(cell) for row in table.rows for cell in row.cells if cell.notes}
     assert marked == {(1,), (2,)}
     assert len(table.notes) == 2
+
+
+def scaled(records, *scales):
+    """The run's data once a scale, as variants have it, with scaled errors beside the others."""
+    manifest, certificate, trials = records
+    (key, data), *_ = manifest.data.items()
+    named = {}
+    for number, scale in enumerate(scales):
+        naive = [
+            one.model_copy(update={"scores": one.scores.model_copy(update={"scaled_mse": one.scores.mse / scale**2})})
+            for one in data.baselines
+        ]
+        named[f"{key}{number or ''}"] = data.model_copy(update={"scale": (scale,), "baselines": tuple(naive)})
+    found = tuple(
+        change(t, scores=t.outcome.scores.model_copy(update={"scaled_mse": t.outcome.scores.mse / scales[0] ** 2}))
+        for t in trials
+        if t.outcome
+    )
+    return Run(manifest.model_copy(update={"data": named}), certificate, found)
+
+
+def test_scaled_errors_stand_beside_those_in_the_unit(records):
+    run = scaled(records, 5.0)
+    assert [column.label for column in tables.scores(run).columns][6:8] == ["scaled MSE", "scaled MAE"]
+    baselines = [row for row in tables.scores(run).rows if row.kind == "baseline"]
+    for row in tables.scores(run).rows:
+        if row.cells[3].value is not None:
+            assert row.cells[6].value == pytest.approx(row.cells[3].value / 25)
+    assert len(baselines) == len({row.cells[1].text for row in baselines})
+    assert "scaled MSE" not in [column.label for column in tables.scores(Run(*records)).columns]
+
+
+def test_a_naive_forecast_stands_once_unless_its_scaled_error_differs(records):
+    """Its error in the unit hangs on no scaler: two rows that read the same would have a reader look for a reason."""
+    run = scaled(records, 5.0, 8.0)
+    plain = [row.cells[1].text for row in tables.main(run, compare(run)).rows if row.kind == "baseline"]
+    assert len(plain) == len(set(plain))
+    told = [(row.cells[0].text, row.cells[1].text) for row in tables.scores(run).rows if row.kind == "baseline"]
+    assert len(told) == len(set(told)) == 2 * len(plain)
+    assert {label for label, _ in told} == {"baseline, scale 5.00", "baseline, scale 8.00"}

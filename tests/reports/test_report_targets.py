@@ -54,6 +54,17 @@ def test_scores_pooled_over_targets_say_so(two_targets):
     assert any("pooled over 2 targets, each in its own unit" in words for words in limits)
 
 
+def test_pooling_is_said_once_for_all_cases_that_pool_as_many(two_targets):
+    """A page of eight cases said the same sentence eight times."""
+    manifest = two_targets.manifest
+    labels = ["gru, units 4", "gru, units 8", "gru, units 16"]
+    cases = [manifest.cases[0].model_copy(update={"label": label}) for label in labels]
+    cases[2] = cases[2].model_copy(update={"horizon": 6})
+    run = Run(manifest.model_copy(update={"cases": tuple(cases)}), None, ())
+    (said,) = (words for words in answer(run, compare(run)).limits if "pooled" in words)
+    assert said.startswith("GRU, units 4 and GRU, units 8: MSE, RMSE, MAE and skill are pooled over 2 targets")
+
+
 def test_a_naive_forecast_without_error_is_called_exact(exact):
     (case,) = answer(exact, compare(exact)).cases
     assert "; persistence is exact here, so no forecast can beat it." in case.lead

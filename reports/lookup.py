@@ -1,4 +1,4 @@
-"""A figure that a definition names, as a run's records have it."""
+"""A figure that a definition names, looked up in a run's records."""
 
 from collections.abc import Callable, Set
 from dataclasses import dataclass, replace
