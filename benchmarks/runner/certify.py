@@ -5,6 +5,7 @@ import tempfile
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from queue import SimpleQueue
 
 from backends.contract import Dtype
 from benchmarks import equivalence
@@ -14,30 +15,45 @@ from benchmarks.runner.jobs import CheckJob, Job
 from benchmarks.runner.records import Certificate, Check
 from benchmarks.suite import Benchmark
 
-ATONCE = 2  # checks run side by side; nothing is timed here
+AT_ONCE = 4  # checks at most that run side by side, for the sake of memory; nothing is timed here
 
 
 def certify(benchmark: Benchmark, backends: Iterable[str], report: Callable[[CheckJob], None]) -> Certificate:
     """The checks of every backend and case, in float64 and in the dtype that is timed.
 
+    Each has a core of its own and one thread, whatever a trial has: threads of several checks on the same cores would
+    mostly wait for each other, and nothing but the order of additions hangs on their number.
+
     report: called as each job is done, from another thread.
     """
-    conditions = Conditions.of()
+    free: SimpleQueue[Conditions] = SimpleQueue()
+    for conditions in places():
+        free.put(conditions)
     with tempfile.TemporaryDirectory(prefix="like-for-like-oracle-") as folder:
         paths = _oracles(benchmark, Path(folder))
-        jobs = [job for backend in backends for job in _jobs(benchmark, backend, paths, conditions)]
+        jobs = [job for backend in backends for job in _jobs(benchmark, backend, paths)]
 
         def run(job: CheckJob) -> tuple[Check, ...]:
-            answer = process.work(Job(check=job), conditions.variables).answer
+            conditions = free.get()
+            try:
+                own = job.model_copy(update={"cores": conditions.cores})
+                answer = process.work(Job(check=own), conditions.variables).answer
+            finally:
+                free.put(conditions)
             report(job)
             return answer.checks or _failed(job, answer.failure or "it gave no answer")
 
-        pool = ThreadPoolExecutor(ATONCE)
+        pool = ThreadPoolExecutor(len(places()))
         try:
             return Certificate(checks=tuple(check for checks in pool.map(run, jobs) for check in checks))
         finally:  # an interrupt reaches this thread alone
             pool.shutdown(wait=False, cancel_futures=True)
             process.end_all()
+
+
+def places() -> tuple[Conditions, ...]:
+    """Where checks run side by side."""
+    return Conditions.sets(1)[:AT_ONCE]
 
 
 def count(benchmark: Benchmark) -> int:
@@ -66,9 +82,7 @@ def _oracles(benchmark: Benchmark, folder: Path) -> dict[tuple[str, Dtype], Path
     return paths
 
 
-def _jobs(
-    benchmark: Benchmark, backend: str, paths: dict[tuple[str, Dtype], Path], conditions: Conditions
-) -> Iterable[CheckJob]:
+def _jobs(benchmark: Benchmark, backend: str, paths: dict[tuple[str, Dtype], Path]) -> Iterable[CheckJob]:
     for dtype in dict.fromkeys(dtype for _, dtype in paths):
         labels = [label for label, of in paths if of == dtype and label in benchmark.matched(backend)]
         if not labels:
@@ -79,8 +93,8 @@ def _jobs(
             seed=benchmark.header.seeds[0],
             cases={label: benchmark.cases[label] for label in labels},
             oracles={label: str(paths[label, dtype]) for label in labels},
-            cores=conditions.cores,
-            threads=len(conditions.cores),
+            cores=(),  # those that are free when its turn comes
+            threads=1,
         )
 
 

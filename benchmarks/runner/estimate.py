@@ -215,7 +215,7 @@ def _certificate(benchmark: Benchmark, plan: Manifest, lines: dict[tuple[str, Ki
             start = lines[backend, kind_of(case)].at(_operations(case), lambda m: m.start + m.probed.import_framework)
             opened |= dict.fromkeys(certify.dtypes(benchmark, case.label), start)
         checks += _checks(benchmark, plan, backend, lines) + Span(sum(opened.values()), sum(opened.values()))
-    return oracle + Span(checks.low / certify.ATONCE, checks.high)
+    return oracle + Span(checks.low / len(certify.places()), checks.high)
 
 
 def _checks(benchmark: Benchmark, plan: Manifest, backend: str, lines: dict[tuple[str, Kind], Line]) -> Span:
