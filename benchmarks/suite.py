@@ -1,4 +1,4 @@
-"""Reads and validates a benchmark's TOML and lays out its trials.
+"""Validates a benchmark's definition and lays out its trials.
 
 A list in [data], [window], [model] or [training] is an axis: the benchmark asks its question once for every
 combination, and of every `[[variant]]`. [search], where there is one, has a sampler choose among the combinations.
@@ -7,19 +7,18 @@ combination, and of every `[[variant]]`. [search], where there is one, has a sam
 
 import hashlib
 import json
-import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from pydantic import BaseModel
 
 import backends
 import datasets
-from benchmarks import grid, variants
+from benchmarks import definition, grid, variants
 from benchmarks import space as spaces
 from benchmarks.claims import require
+from benchmarks.definition import TABLES
 from benchmarks.errors import UserError, one_of
 from benchmarks.grid import Table
 from benchmarks.runner.records import Mode, Plan
@@ -27,7 +26,7 @@ from benchmarks.settings import Asked, CaseSettings, Header, ModelSettings, Sear
 from benchmarks.settings.checked import checked
 
 HERE = Path(__file__).parent
-TABLES: dict[str, type[BaseModel]] = {
+SETTINGS: dict[str, type[BaseModel]] = {
     "data": datasets.DataSpec,
     "window": datasets.WindowSpec,
     "model": ModelSettings,
@@ -52,7 +51,7 @@ class Benchmark:
 
     def space(self) -> spaces.Space:
         """What a search searches."""
-        return spaces.space(self.definition, tuple(TABLES), tuple(self.cases))
+        return spaces.space(self.definition, TABLES, tuple(self.cases))
 
     def trials(self) -> tuple[Plan, ...]:
         """In the order of execution: round by round, each starting with the next backend."""
@@ -115,107 +114,31 @@ def read(
     only: axes by dotted name, each narrowed to these of its values, as `grid.narrow` has it.
     """
     path = find(name)
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-        definition = tomllib.loads(text)
-    except UnicodeDecodeError:
-        raise UserError(f"{path} is no text in UTF-8; a benchmark is a TOML file like {HERE / 'co2.toml'}") from None
-    except (tomllib.TOMLDecodeError, OSError) as error:
-        raise UserError(f"{path} is not a readable TOML file: {error}") from None
-    _require_tables(path, definition, ("quick", *TABLES))
-    narrowed = bool(changes or only)
-    quicker = definition.pop("quick")
-    quicker = quicker if quick else {}
-    asked = dict(only or {})
-    smaller = {axis: values for axis, values in quicker.pop("only", {}).items() if axis not in asked}
-    _change(path, definition, [definition], dict(_dotted(quicker)))
-    variants.settle(path, definition, TABLES)
-    _narrow(definition, smaller)  # before the command line leaves out variants that it names
-    variants.narrow_who(path, definition, changes or {})
-    _change(path, definition, variants.holders(definition), changes or {})
-    for holder in variants.holders(definition):
-        _require_tables(path, holder, tuple(TABLES))
-        _anchor(holder, path.parent)
-    _narrow(definition, asked)
-    found = replace(_validated(path, definition, text), quick=quick, narrowed=narrowed)
-    if not (quick or narrowed):
+    text, tables = definition.read(path)
+    definition.shape(path, tables, quick=quick, changes=changes or {}, only=only or {})
+    found = replace(_validated(path, tables, text), quick=quick, narrowed=bool(changes or only))
+    if not (found.quick or found.narrowed):
         require(path, found.header, found.asked)
     return found
 
 
-def _change(path: Path, definition: Table, holders: list[Table], changes: Table) -> None:
-    """Change settings by dotted name, or whole tables: those of cases in each of `holders`."""
-    for dotted, value in changes.items():
-        table, _, setting = dotted.rpartition(".")
-        known = [*TABLES, *([spaces.SEARCH] if spaces.SEARCH in definition else [])]
-        if table and table not in known:
-            raise UserError(f"{path}: there is no table '{table}' to change {dotted} in; {one_of(known, table)}")
-        for holder in holders if table in TABLES or setting in TABLES else [definition]:
-            for settings in _settings_of(holder, table):
-                settings[setting] = value
-
-
-def _narrow(definition: Table, only: dict[str, Sequence[str]]) -> None:
-    """Leave of the variants and of the axes what is asked for."""
-    if variants.NAME in definition and variants.NAME in only:
-        words, every = only.pop(variants.NAME), definition[variants.NAME]
-        kept = grid.chosen(variants.NAME, words, [variant["name"] for variant in every])
-        definition[variants.NAME] = [variant for variant in every if variant["name"] in kept]
-    grid.narrow([_tables(holder) for holder in variants.holders(definition)], only)
-    if variants.NAME in definition:
-        definition[variants.NAME] = [one for one in definition[variants.NAME] if not grid.is_empty(_tables(one))]
-
-
-def restore(path: Path, definition: Table) -> Benchmark:
+def restore(path: Path, tables: Table) -> Benchmark:
     """A benchmark from the definition that a run's manifest, at `path`, keeps."""
-    return _validated(path, {name: value for name, value in definition.items() if name != "quick"}, "")
+    return _validated(path, {name: value for name, value in tables.items() if name != "quick"}, "")
 
 
-def _settings_of(definition: Table, table: str) -> list[Table]:
-    """The table of this name, or of several models each; the top of the file has none."""
-    found = definition[table] if table else definition
-    return found if isinstance(found, list) else [found]
-
-
-def _require_tables(path: Path, definition: Table, tables: tuple[str, ...]) -> None:
-    for table in (*tables, *([spaces.SEARCH] if spaces.SEARCH in definition else [])):
-        found = definition.setdefault(table, {})
-        several = table == "model" and isinstance(found, list) and found and all(isinstance(m, dict) for m in found)
-        if not isinstance(found, dict) and not several:
-            raise UserError(f"{path}: {table} is {found!r}; it must be a table, [{table}]")
-
-
-def _anchor(definition: Table, folder: Path) -> None:
-    """A user's file is named from where the TOML lies, wherever the run is started or repeated."""
-    data = definition["data"]
-    if isinstance(data.get("csv"), str):
-        data["csv"] = str((folder / Path(data["csv"]).expanduser()).resolve())
-
-
-def _dotted(table: Table, prefix: str = "") -> Iterator[tuple[str, Any]]:
-    for name, value in table.items():
-        if isinstance(value, dict):
-            yield from _dotted(value, f"{prefix}{name}.")
-        else:
-            yield f"{prefix}{name}", value
-
-
-def _validated(path: Path, definition: Table, text: str) -> Benchmark:
-    top = {name: value for name, value in definition.items() if name not in (*TABLES, variants.NAME, spaces.SEARCH)}
+def _validated(path: Path, tables: Table, text: str) -> Benchmark:
+    top = {name: value for name, value in tables.items() if name not in (*TABLES, variants.NAME, spaces.SEARCH)}
     header = checked(Header, top, f"{path}:", others=(*TABLES, variants.NAME, "search"))
     _require_asked(f"{path}:", header)
-    search = spaces.settings(path, definition, tuple(TABLES), header)
+    search = spaces.settings(path, tables, TABLES, header)
     cases, asked = {}, {}
-    for holder in variants.holders(definition):
-        who = _asked(path, header, holder) if holder is not definition else header
-        points = grid.points(path, _tables(holder), holder.get("name"))
+    for holder in variants.holders(tables):
+        who = _asked(path, header, holder) if holder is not tables else header
+        points = grid.points(path, definition.of(holder), holder.get("name"))
         for label, point in points.items():
             cases[label], asked[label] = _case(path, point), who
-    return Benchmark(path.stem, header, cases, asked, definition, path.resolve(), text, search=search)
-
-
-def _tables(holder: Table) -> dict[str, Any]:
-    return {name: holder[name] for name in TABLES}
+    return Benchmark(path.stem, header, cases, asked, tables, path.resolve(), text, search=search)
 
 
 def _asked(path: Path, header: Header, variant: Table) -> Asked:
@@ -246,5 +169,5 @@ def _require_asked(where: str, who: Asked) -> None:
 
 
 def _case(path: Path, point: dict[str, Table]) -> CaseSettings:
-    tables = {name: checked(TABLES[name], settings, f"{path}: [{name}]") for name, settings in point.items()}
+    tables = {name: checked(SETTINGS[name], settings, f"{path}: [{name}]") for name, settings in point.items()}
     return CaseSettings.model_validate(tables)

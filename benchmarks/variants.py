@@ -7,7 +7,7 @@ wins over both.
 """
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ PROVEN = "proven"  # whether the certificate is asked for
 WHO = ("backends", "modes", "seeds", "native_seeds")
 
 
-def settle(path: Path, definition: Table, tables: Mapping[str, object]) -> None:
+def settle(path: Path, definition: Table, tables: Collection[str]) -> None:
     """Fill each variant up with the benchmark's own tables, which it then replaces. Nothing where there are none.
 
     Raises UserError, with the definition's path, for what no variant can be.
@@ -38,7 +38,7 @@ def settle(path: Path, definition: Table, tables: Mapping[str, object]) -> None:
                 variant[table] = settings | said
 
 
-def _require_variants(path: Path, variants: object, tables: Mapping[str, object]) -> None:
+def _require_variants(path: Path, variants: object, tables: Collection[str]) -> None:
     if not isinstance(variants, list) or not variants or not all(isinstance(one, dict) for one in variants):
         raise UserError(f"{path}: variant is {variants!r}; write tables, [[variant]], each with a name")
     for number, variant in enumerate(variants, start=1):
