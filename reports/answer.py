@@ -33,7 +33,7 @@ BASELINES = {"persistence": "persistence", "the seasonal naive forecast": "seaso
 
 @dataclass(frozen=True)
 class CaseAnswer:
-    """The answer for one model: on speed and on the forecast first, then what else must be known."""
+    """The answer for one model: on speed and on the forecast, then what else must be known."""
 
     name: str
     layers: str  # of what the model is made
@@ -66,7 +66,8 @@ def _case(run: Run, case: Case, comparison: CaseComparison) -> CaseAnswer:
         none = "No trial ended well." if tried else "No trial has finished yet."
         return CaseAnswer(case_name(case), layers(case), none, "")
     (speed, *slower), (forecast, *others) = _speed(case, comparison), _forecasts(run, groups, comparison)
-    lead, more = ([sentence(part) for part in parts] for parts in ((speed, forecast), (*slower, *others)))
+    first = (forecast, speed) if doubt(comparison.rivals) else (speed, forecast)  # nothing to build on leads no answer
+    lead, more = ([sentence(part) for part in parts] for parts in (first, (*slower, *others)))
     return CaseAnswer(case_name(case), layers(case), " ".join(lead), " ".join(more))
 
 

@@ -15,7 +15,11 @@ def overview(run: Run, comparisons: Comparisons) -> tuple[str, ...]:
     if len(cases) < MANY:
         return ()
     told = [finding(ranking) for ranking in rankings(run, comparisons) if ranking.enough]
-    return (*_fastest(comparisons), _beaten(run), *told)
+    rivals = [rival for comparison in comparisons.values() for rival in comparison.rivals]
+    fastest, doubtful = _fastest(comparisons), doubt(rivals)
+    if doubtful:  # what is not to be built on leads no answer
+        return (_beaten(run), *(f"{words}{doubtful}." for words in fastest), *told)
+    return (*(f"{words}." for words in fastest), _beaten(run), *told)
 
 
 def _fastest(comparisons: Comparisons) -> tuple[str, ...]:
@@ -29,9 +33,8 @@ def _fastest(comparisons: Comparisons) -> tuple[str, ...]:
     if not best:
         return ()
     compared = sum(map(len, best.values()))
-    rivals = [rival for comparison in comparisons.values() for rival in comparison.rivals]
     parts = [_share(backend, best[backend]) for backend in sorted(best, key=lambda backend: -len(best[backend]))]
-    return (f"Fastest by the steady epoch, of {plural(compared, 'model')} compared: {listed(parts)}{doubt(rivals)}.",)
+    return (f"Fastest by the steady epoch, of {plural(compared, 'model')} compared: {listed(parts)}",)
 
 
 def _share(backend: str, ratios: list[float]) -> str:
@@ -40,7 +43,7 @@ def _share(backend: str, ratios: list[float]) -> str:
 
 
 def _beaten(run: Run) -> str:
-    """How many of the models' forecasts beat persistence with every seed{unbeatable}."""
+    """How many of the models' forecasts beat persistence with every seed."""
     groups = [group for group in run.leading if group.outcomes]
     good = [g for g in groups if all(o.scores.skill_persistence > 0 for o in g.outcomes.values())]
     exact = sum(run.exact(group.case, "persistence") for group in groups)
