@@ -10,11 +10,12 @@ from reports.wording import backend_name, case_name, listed, per_cent
 
 
 def warnings(group: Group) -> tuple[str, ...]:
-    """Sentences to stand beside a group's times; empty where the machine was quiet."""
+    """A sentence to stand beside a group's times; empty where the machine was quiet."""
     found = stability({seed: outcome.times.epochs for seed, outcome in group.outcomes.items()})
     if (load := most_disturbed(group.outcomes.values())) > DISTURBED:
         found += (f"disturbed: other programs used up to {per_cent(load)} of its cores while it trained",)
-    return tuple(f"{backend_name(group.backend)}, {case_name(group.case)}, {group.mode}: {words}." for words in found)
+    who = f"{backend_name(group.backend)}, {case_name(group.case)}, {group.mode}"
+    return (f"{who}: {'; '.join(found)}.",) if found else ()
 
 
 def most_disturbed(outcomes: Iterable[Outcome]) -> float:
