@@ -16,14 +16,16 @@ TOLD: dict[str, Callable[[Data], str]] = {
 
 
 def baselines(run: Run, *, scaled: bool = False) -> list[tuple[str, Baseline]]:
-    """Every naive forecast, labelled with what tells a run's windows apart; the same one once.
+    """Every naive forecast, labelled with as much as tells a run's windows apart; the same one once.
 
     scaled: their scaled errors are looked at too, so that one of differently scaled values is another.
     """
     every = list({_identity(data, scaled): data for data in reversed(run.manifest.data.values())}.values())[::-1]
-    told = [*TOLD.values(), *([_scale] if scaled else [])]
-    apart = [word for word in told if len({word(data) for data in every}) > 1]
-    return [(", ".join(["baseline", *(word(data) for word in apart)]), b) for data in every for b in data.baselines]
+    labels = ["baseline"] * len(every)
+    for word in (*TOLD.values(), *([_scale] if scaled else [])):
+        longer = [f"{label}, {word(data)}" for label, data in zip(labels, every, strict=True)]
+        labels = longer if len(set(longer)) > len(set(labels)) else labels
+    return [(label, one) for label, data in zip(labels, every, strict=True) for one in data.baselines]
 
 
 def _identity(data: Data, scaled: bool) -> tuple[object, ...]:

@@ -214,3 +214,13 @@ def test_a_naive_forecast_stands_once_unless_its_scaled_error_differs(records):
     told = [(row.cells[0].text, row.cells[1].text) for row in tables.scores(run).rows if row.kind == "baseline"]
     assert len(told) == len(set(told)) == 2 * len(plain)
     assert {label for label, _ in told} == {"baseline, scale 5.00", "baseline, scale 8.00"}
+
+
+def test_a_naive_forecast_s_label_says_no_more_than_tells_it_apart(records):
+    """Longer horizons leave fewer windows of every part: the horizon alone says it."""
+    manifest, certificate, trials = records
+    (data,) = manifest.data.values()
+    longer = data.model_copy(update={"horizon": 4, "test_windows": data.test_windows - 3})
+    run = run_of(manifest.model_copy(update={"data": {"co2": data, "more": longer}}), certificate, trials)
+    labels = {row.cells[0].text for row in tables.main(run, compare(run)).rows if row.kind == "baseline"}
+    assert labels == {"baseline, horizon 1", "baseline, horizon 4"}
