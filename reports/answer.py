@@ -7,6 +7,7 @@ from reports import audit, reach
 from reports.comparison import CaseComparison, Comparisons
 from reports.doubts import doubt, warnings
 from reports.group_cells import over_seeds, score_unit
+from reports.naive import does
 from reports.overview import overview
 from reports.run import Group, Run, unique
 from reports.setting import layers
@@ -196,7 +197,7 @@ def _better_baseline(run: Run, groups: list[Group]) -> list[str]:
         return []
     unit = squared(score_unit(run))
     figures = f"test MSE {four_digits(best.scores.mse)} against {four_digits(min(medians))} {unit}".rstrip()
-    return [f"{best.name}, which needs no network, does as well or better ({figures})"]
+    return [f"{best.name}, which needs no network, {does(best.scores.mse, min(medians))} ({figures})"]
 
 
 def _limits(run: Run, comparisons: Comparisons) -> tuple[str, ...]:

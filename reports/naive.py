@@ -36,3 +36,10 @@ def _identity(data: Data, scaled: bool) -> tuple[object, ...]:
 
 def _scale(data: Data) -> str:
     return f"scale {', '.join(map(significant, data.scale))}"
+
+
+def does(error: float, own: float) -> str:
+    """What a naive forecast does beside a model, by errors of which no more is shown than four digits."""
+    if four_digits(error) == four_digits(own):
+        return "does as well"
+    return "does better" if error < own else "does worse"

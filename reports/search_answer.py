@@ -8,6 +8,7 @@ from benchmarks.runner.records import Replay
 from reports import audit
 from reports.answer import Answer
 from reports.group_cells import over_seeds, score_unit
+from reports.naive import does
 from reports.search import SAMPLERS
 from reports.selection import Ranked, Selection
 from reports.state import state, unequal
@@ -33,8 +34,8 @@ def _selected(found: Selection) -> Iterator[str]:
     if naive:
         mae, name = naive[0]
         own = over_seeds(best.group, lambda outcome: outcome.scores.mae)
-        verb = "does" if own and mae <= own.median else "does not do"
-        yield f"{name}, which needs no network, {verb} as well: its MAE is {four_digits(mae)}"
+        if own:
+            yield f"{name}, which needs no network, {does(mae, own.median)}: its MAE is {four_digits(mae)}"
     if found.search.least_mae is not None:
         yield f"the noise alone leaves an MAE of {found.search.least_mae:g} there"
 
