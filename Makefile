@@ -68,7 +68,7 @@ test: $(INSTALLED) ## the tests, without those marked slow
 	@$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder -m 'not slow' $(ARGS)
 
 test-slow: $(INSTALLED) ## the tests marked slow
-	@$(BIN)/python -m pytest -n auto --dist worksteal -m slow tests/conformance tests $(ARGS) # the longest first
+	@$(BIN)/python -m pytest -n auto --dist worksteal -m slow tests/conformance tests/[!c]* $(ARGS) # the longest first
 
 check: $(INSTALLED) ## ruff, mypy and the architecture tests
 	@$(BIN)/ruff check .
