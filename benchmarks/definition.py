@@ -33,6 +33,7 @@ def read(path: Path) -> tuple[str, Table]:
 def shape(path: Path, tables: Table, *, quick: bool, changes: Table, only: Mapping[str, Sequence[str]]) -> None:
     """Settle what every variant inherits, after `[quick]` and before the command line has its say."""
     quicker = tables.pop("quick")
+    _require_small(path, quicker)
     quicker = quicker if quick else {}
     smaller = {axis: values for axis, values in quicker.pop("only", {}).items() if axis not in only}
     _change(path, tables, [tables], dict(_dotted(quicker)))
@@ -44,6 +45,17 @@ def shape(path: Path, tables: Table, *, quick: bool, changes: Table, only: Mappi
         _require_tables(path, holder, TABLES)
         _anchor(holder, path.parent)
     _narrow(tables, dict(only))
+
+
+def _require_small(path: Path, quicker: Table) -> None:
+    """What `[quick]` says of tables must be tables, and of `only` lists of words that are not empty."""
+    for name in ("only", *TABLES):
+        if not isinstance(found := quicker.get(name, {}), dict):
+            raise UserError(f"{path}: [quick] {name} is {found!r}; it must be a table, as in training.epochs = 2")
+    for axis, values in _dotted(quicker.get("only", {})):
+        if not isinstance(values, list) or not values or not all(isinstance(value, str) for value in values):
+            example = 'only.variant = ["as written"]'
+            raise UserError(f"{path}: [quick] only.{axis} is {values!r}; it must be a list of words, as in {example}")
 
 
 def _change(path: Path, tables: Table, holders: list[Table], changes: Table) -> None:

@@ -52,7 +52,7 @@ def _require_variants(path: Path, variants: object, tables: Collection[str]) -> 
             if setting not in ("name", PROVEN, *WHO, *tables):
                 where = f"{path}: variant '{name}'"
                 raise UserError(f"{where}: there is no setting '{setting}'; {one_of((PROVEN, *WHO, *tables), setting)}")
-            several = setting == "model" and isinstance(value, list)
+            several = setting == "model" and isinstance(value, list) and all(isinstance(one, dict) for one in value)
             if setting in tables and not isinstance(value, dict) and not several:
                 raise UserError(f"{path}: variant '{name}': {setting} is {value!r}; it must be a table")
 

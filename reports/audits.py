@@ -71,13 +71,14 @@ def _overview(results: Path, runs: list[Past]) -> Table:
         text("best model"),
         Column("its MSE"),
         text("best naive forecast"),
-        Column("its MSE"),
+        Column("naive MSE"),
         Column("beat persistence", numeric=False),
         Column("published values", numeric=False),
     )
     told = (
-        "Of each benchmark's newest whole run, on the test part: the model with the highest skill, by the median over "
-        "seeds, beside the best forecast on the same windows that needs no network."
+        "Of each benchmark's newest whole run, or where there is none of a narrowed one or of the small form, on the "
+        "test part: the model with the highest skill, by the median over seeds, beside the best forecast on the same "
+        "windows that needs no network."
     )
     return Table("benchmarks", "Benchmarks", told, columns, tuple(_row(results, past) for past in runs))
 
@@ -87,7 +88,7 @@ def _row(results: Path, past: Past) -> Row:
     name = Cell(
         "",
         links=tuple(Link(run.manifest.title, one.target, one.meaning) for one in past.link(results).links),
-        detail="small form" if run.manifest.quick else "",
+        detail="small form" if run.manifest.quick else "narrowed" if run.manifest.narrowed else "",
     )
     groups = [group for group in run.leading if group.outcomes]
     if not groups:
@@ -97,7 +98,7 @@ def _row(results: Path, past: Past) -> Row:
     unit = squared(run.data(best.case).unit)
     return row(
         name,
-        Cell(case_name(best.case), detail=listed([backend_name(g.backend) for g in groups if g.case == best.case])),
+        Cell(case_name(best.case), detail=listed([backend_name(g.backend) for g in groups if _alike(g, best)])),
         measured(
             over_seeds(best, lambda outcome: outcome.scores.mse), lambda mse: f"{four_digits(mse)} {unit}".strip()
         ),
@@ -106,6 +107,12 @@ def _row(results: Path, past: Past) -> Row:
         _beaten(groups),
         _audited(run),
     )
+
+
+def _alike(group: Group, best: Group) -> bool:
+    """Whether it is of the same model, and its error reads the same."""
+    errors = [over_seeds(one, lambda outcome: outcome.scores.mse) for one in (group, best)]
+    return group.case == best.case and len({four_digits(error.median) for error in errors if error}) == 1
 
 
 def _skill(group: Group) -> float:

@@ -18,7 +18,7 @@ def add(subparsers: Subparsers) -> None:
 
 
 def execute(arguments: argparse.Namespace) -> int:
-    if not arguments.results.is_dir():
+    if not any(arguments.results.glob("*/*/manifest.json")):
         raise UserError(f"there are no runs in {arguments.results} yet; make bench-all runs every benchmark")
     page, text = reports.write_audits(arguments.results)
     print(text if arguments.markdown else f"audit: {short(page)}")

@@ -1,7 +1,7 @@
 """`all`: every benchmark of this checkout, one after another; one that cannot be run does not keep the rest."""
 
 import argparse
-import json
+import shlex
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -9,8 +9,9 @@ from types import ModuleType
 from backends import REGISTRY
 from benchmarks import suite
 from benchmarks.commands import Subparsers, options, resume, run
-from benchmarks.commands.following import INTERRUPTED, add_execution, short
+from benchmarks.commands.following import INTERRUPTED, add_execution, conclude, short
 from benchmarks.errors import UserError, one_of
+from benchmarks.runner import environment, schedule
 from benchmarks.runner.records import Manifest
 from benchmarks.runner.storage import RecordError, read_json
 from datasets import DataError
@@ -44,7 +45,9 @@ def execute(arguments: argparse.Namespace) -> int:
             print(f"error: {name}: {mistake}", file=sys.stderr)
             status = 2
         if status == INTERRUPTED:
-            print("interrupted: all --resume goes on from here, make bench-all ARGS=--resume likewise", file=sys.stderr)
+            words = [word for word in arguments.words if word != "--resume"]
+            again = shlex.join([environment.python(), "-m", "benchmarks", *words, "--resume"])
+            print(f"interrupted: the rest is left; go on with {again}", file=sys.stderr)
             reports.write_audits(arguments.results)
             return INTERRUPTED
         if status:
@@ -62,15 +65,23 @@ def _one(arguments: argparse.Namespace, name: str) -> int:
     words += ["--backends", arguments.backends] if arguments.backends else []
     asked = _asked(arguments, run, words)
     begun = _begun(arguments.results / name, run.definition(asked)) if arguments.resume else None
-    return run.execute(asked) if begun is None else resume.execute(_asked(arguments, resume, ["resume", str(begun)]))
+    if begun is None:
+        return run.execute(asked)
+    if schedule.left(begun) == 0 and (begun / "certificate.json").exists():  # whatever has changed since
+        return conclude(arguments, begun)
+    return resume.execute(_asked(arguments, resume, ["resume", str(begun)]))
 
 
 def _begun(folder: Path, benchmark: suite.Benchmark) -> Path | None:
-    """The newest run of exactly this definition."""
-    wanted = json.loads(json.dumps(benchmark.definition))
+    """The newest run of exactly these trials; one that cannot be read is passed over."""
+    wanted = [trial.key for trial in benchmark.trials()]
     for path in sorted(folder.glob("*/manifest.json"), reverse=True):
-        plan = read_json(path, Manifest)
-        if plan.definition == wanted and plan.reproduces is None and path.parent.name != "latest":
+        try:
+            plan = read_json(path, Manifest)
+        except RecordError as damage:
+            print(f"passed over: {damage}", file=sys.stderr)
+            continue
+        if [trial.key for trial in plan.trials] == wanted and plan.reproduces is None and path.parent.name != "latest":
             return path.parent
     return None
 

@@ -9,6 +9,7 @@ from queue import SimpleQueue
 
 from backends.contract import Dtype
 from benchmarks import equivalence
+from benchmarks.errors import UserError
 from benchmarks.runner import process
 from benchmarks.runner.conditions import Conditions
 from benchmarks.runner.jobs import CheckJob, Job
@@ -37,11 +38,13 @@ def certify(benchmark: Benchmark, backends: Iterable[str], report: Callable[[Che
             conditions = free.get()
             try:
                 own = job.model_copy(update={"cores": conditions.cores})
-                answer = process.work(Job(check=own), conditions.variables).answer
+                ended = process.work(Job(check=own), conditions.variables)
             finally:
                 free.put(conditions)
+            if ended.killed:  # by somebody: that says nothing about the backend, and must not be written down
+                raise UserError(f"the check of {job.backend} in {job.dtype} was killed; resume the run to make it")
             report(job)
-            return answer.checks or _failed(job, answer.failure or "it gave no answer")
+            return ended.answer.checks or _failed(job, ended.answer.failure or "it gave no answer")
 
         pool = ThreadPoolExecutor(len(places()))
         try:

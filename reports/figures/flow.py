@@ -9,7 +9,7 @@ from matplotlib.figure import Figure as Canvas
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from benchmarks.runner.records import Outcome
-from reports.figures.style import INK, PANELS, WIDTH, Figure, brief, colour, styled, to_svg
+from reports.figures.style import INK, PANELS, WIDTH, Figure, brief, colour, shown, styled, to_svg
 from reports.reach import FALLEN, vanished
 from reports.run import Group, Run
 from reports.wording import backend_name, case_name, listed, within
@@ -59,7 +59,7 @@ def flow(run: Run) -> Figure | None:
         canvas.supylabel("norm of the loss' gradient by the state", fontsize=9.5)
         svg = to_svg(canvas)
     lines = [line for panel in drawn for line in panel.lines]
-    left_out = f" Of {len(panels)} panels, the first {PANELS} are drawn." if len(panels) > PANELS else ""
+    left_out = shown(len(panels), "panels")
     caption = (
         f"Over batch and units, on the first batch, {groups[0].mode} mode, dashed before training and solid after it. "
         f"{_backends(groups, apart)} {_finding(lines, 'after')}{left_out}"

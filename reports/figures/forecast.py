@@ -130,7 +130,7 @@ def by_horizon(run: Run) -> Figure | None:
         grid[-1].set_xlabel("steps ahead")
         legend(canvas, grid[0])
         svg = to_svg(canvas)
-    caption = f"Median over the seeds in the band from lowest to highest.{shown(len(panels))}"
+    caption = f"Median over the seeds in the band from lowest to highest.{shown(len(panels), 'panels')}"
     return Figure("horizon", "Error by horizon", caption, "RMSE against steps ahead, a line a backend.", svg)
 
 

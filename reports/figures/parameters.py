@@ -39,7 +39,7 @@ def parameters(run: Run) -> Figure | None:
             axes.annotate(whole(count.parameters), end, (7, 0), textcoords="offset points", va="center", fontsize=9)
         bar_axes(
             axes,
-            [f"{brief(c.model, 26)}  {brief(c.whose, 22)}" for c in drawn],
+            [f"{brief(c.model, 40)}  {brief(c.whose, 22)}" for c in drawn],
             max(count.parameters for count in drawn) * 1.15,
         )
         axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: whole(value)))

@@ -147,9 +147,9 @@ def bar_labels(bars: Iterable[tuple[Case, str]]) -> list[str]:
     return [f"{brief(names[case.label], 40)}  {backend_name(backend)}" for case, backend in bars]
 
 
-def shown(cases: int) -> str:
-    """A word on the cases for which there is no room."""
-    return f" Of {cases} cases, the first {PANELS} are drawn." if cases > PANELS else ""
+def shown(number: int, what: str = "cases") -> str:
+    """A word on the cases, or panels, for which there is no room."""
+    return f" Of {number} {what}, the first {PANELS} are drawn." if number > PANELS else ""
 
 
 def nested(place: int, lines: int, step: float = 1.7) -> dict[str, Any]:
