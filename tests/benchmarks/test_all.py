@@ -1,5 +1,7 @@
 """`all`: every benchmark in turn, whatever becomes of one, then the page that ties them together."""
 
+import shutil
+
 import pytest
 
 from benchmarks import __main__ as command_line
@@ -45,9 +47,15 @@ def test_an_interrupted_one_goes_on_where_it_was(absent, tmp_path, capfd):
     kept = whole.stat().st_mtime_ns
     capfd.readouterr()
     assert command_line.main([*again, "--resume"]) == 1  # b's series is still not here
-    assert "1 trial, 1 of them finished before" in capfd.readouterr().out
+    assert capfd.readouterr().out.count("records go to") == 1  # of c; a is told of again and not touched
     assert lost.exists()
     assert whole.stat().st_mtime_ns == kept
+    damaged = results / "c" / "2999-01-01T00-00-00Z"
+    damaged.mkdir()
+    (damaged / "manifest.json").write_text('{"a":')
+    command_line.main([*again, "--resume"])
+    assert f"passed over: {damaged}" in capfd.readouterr().err
+    shutil.rmtree(damaged)
     (tmp_path / "checkout" / "a.toml").write_text(ORACLE.replace("epochs = 3", "epochs = 4"))
     command_line.main([*again, "--resume"])
     assert {name: len(list((results / name).glob("2*"))) for name in "ac"} == {"a": 2, "c": 1}

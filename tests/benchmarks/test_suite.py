@@ -153,6 +153,18 @@ def test_a_quick_table_may_replace_no_table(written):
         suite.read(written(GOOD + "\n[quick]\ntraining = 3\n"), quick=True)
 
 
+@pytest.mark.parametrize("said", ["only = 3", "only.variant = []", "only.variant = [1]", "data = []", "model = 3"])
+@pytest.mark.parametrize("variants", ["", '[[variant]]\nname = "a"\n'])
+def test_what_quick_says_is_refused_before_anything_is_made_smaller(written, said, variants):
+    with pytest.raises(UserError, match=r"\[quick\] (only|only\.variant|data|model) is .*; it must be a (table|list)"):
+        suite.read(written(f"{GOOD}\n{variants}\n[quick]\n{said}\n"))
+
+
+def test_a_variants_models_are_tables(written):
+    with pytest.raises(UserError, match=r"variant 'a': model is \[3\]; it must be a table"):
+        suite.read(written(f'{GOOD}\n[[variant]]\nname = "a"\nmodel = [3]\n'))
+
+
 @pytest.mark.parametrize("content", [b"\xff\xfe\x00b", b"\x00\x01"])
 def test_a_file_that_is_no_text(tmp_path, content):
     path = tmp_path / "mine.toml"
