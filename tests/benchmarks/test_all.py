@@ -36,6 +36,7 @@ def test_a_missing_series_does_not_keep_the_rest(absent, tmp_path, capfd):
     assert (tmp_path / "results" / "audit.html").is_file()
 
 
+@pytest.mark.slow
 def test_an_interrupted_one_goes_on_where_it_was(absent, tmp_path, capfd):
     """What is finished is not run again; a benchmark that was changed since is another and begins afresh."""
     results = tmp_path / "results"
