@@ -18,10 +18,6 @@ GOOD = list(backends.REGISTRY)
 ENGINES = ("keras-jax", "keras-torch")  # share most of their code with keras, so that a quick look leaves them out
 
 
-# Compiling is most of what many architectures take. The quick part and every certificate hold what is optimized.
-UNOPTIMIZED = "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true"
-
-
 def suite(backend, dtype, *tests, slow=False, only=""):
     """The suite, its slow part, or some of its tests, in a process of its own: its status and what it printed.
 
@@ -33,7 +29,7 @@ def suite(backend, dtype, *tests, slow=False, only=""):
     command += [f"--backend={backend}", f"--dtype={dtype}", *([] if tests else ["-m", "slow" if slow else "not slow"])]
     quiet = {"TF_CPP_MIN_LOG_LEVEL": "3", "OMP_NUM_THREADS": "1"}
     with tempfile.TemporaryDirectory() as dump:
-        environment = os.environ | quiet | {"XLA_FLAGS": f"{UNOPTIMIZED if slow else ''} --xla_dump_to={dump}"}
+        environment = os.environ | quiet | {"XLA_FLAGS": f"--xla_dump_to={dump}"}
         done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
     return done.returncode, done.stdout + done.stderr
 
