@@ -34,7 +34,9 @@ def cut(series: Series, data: DataSpec, window: WindowSpec, dtype: Dtype = "floa
     parts = split(series, data)
     usable = _runs(series, lag=int(data.difference))
     scaler = _fitted(series, data, parts, usable)
-    of_values = _fitted(series, data.model_copy(update={"difference": False}), parts, _runs(series, lag=0))
+    of_values = scaler
+    if data.difference:
+        of_values = _fitted(series, data.model_copy(update={"difference": False}), parts, _runs(series, lag=0))
     scale = of_values.scale[series.index(series.targets)]
     layout = _lay_out(series, usable, scaler, data, window, dtype)
     train, validation, test = (_part(series, layout, window, name, span) for name, span in parts.spans.items())

@@ -16,10 +16,11 @@ def overview(run: Run, comparisons: Comparisons) -> tuple[str, ...]:
         return ()
     told = [finding(ranking) for ranking in rankings(run, comparisons) if ranking.enough]
     rivals = [rival for comparison in comparisons.values() for rival in comparison.rivals]
-    fastest, doubtful = _fastest(comparisons), doubt(rivals)
-    if doubtful:  # what is not to be built on leads no answer
-        return (_beaten(run), *(f"{words}{doubtful}." for words in fastest), *told)
-    return (*(f"{words}." for words in fastest), _beaten(run), *told)
+    doubtful = doubt(rivals)
+    fastest = [f"{words}{doubtful}." for words in _fastest(comparisons)]
+    beaten = [_beaten(run)]
+    first = beaten + fastest if doubtful else fastest + beaten  # what is not to be built on leads no answer
+    return (*first, *told)
 
 
 def _fastest(comparisons: Comparisons) -> tuple[str, ...]:

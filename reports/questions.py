@@ -15,6 +15,13 @@ TONES: dict[Verdict, Tone] = {"yes": "good", "no": "bad", "cannot be told": "mut
 COLUMNS = (text("question"), text("answer"), Column("this error"), Column("against"), Column("difference"))
 
 
+MEANING = (  # of the answers
+    "Errors on the test part, the median over seeds with their range; the difference is the mean over pairs of the "
+    "same seed with its 95 % t interval. Yes and no need an interval that leaves zero out; otherwise it cannot be "
+    "told from so few seeds."
+)
+
+
 @dataclass(frozen=True)
 class Answered:
     """A question and the two errors, of the seeds that both have; None without such seeds."""
@@ -56,16 +63,7 @@ def table(run: Run) -> Table | None:
     if not run.manifest.questions:
         return None
     rows = tuple(_row(one) for one in answered(run))
-    return Table("questions", "Questions, answered", caption(run), COLUMNS, rows)
-
-
-def caption(run: Run) -> str:
-    """What the answers mean."""
-    return (
-        "Errors on the test part, the median over seeds with their range; the difference is the mean over pairs of the "
-        "same seed with its 95 % t interval. Yes and no need an interval that leaves zero out; otherwise it cannot be "
-        "told from so few seeds."
-    )
+    return Table("questions", "Questions, answered", MEANING, COLUMNS, rows)
 
 
 def _row(found: Answered) -> Row:

@@ -61,3 +61,11 @@ def test_a_worker_that_takes_too_much_memory_is_ended(worker):
 def test_half_an_answer_is_none(worker):
     worker("open(sys.argv[4], 'w').write('{\"outcome\": ')")
     assert "no answer" in process.work(Job(), {}).answer.failure
+
+
+def test_a_killed_check_is_no_verdict_on_its_backend(monkeypatch, written):
+    """Out of memory is no inequality: the certificate must not say so for good, and the run can be resumed."""
+    ended = process.Ended(Answer(failure="its process was killed by SIGKILL"), "", 1.0, killed=True)
+    monkeypatch.setattr(certify.process, "work", lambda job, variables: ended)
+    with pytest.raises(UserError, match=r"the check of reference in float64 was killed; resume the run to make it"):
+        certify.certify(suite.read(str(written(ORACLE))), ["reference"], lambda job: None)
