@@ -56,13 +56,13 @@ data: $(INSTALLED) ## the series that can be forecast, and which are here
 	@$(RUN) data $(ARGS)
 
 speed: $(INSTALLED) ## each backend's epoch against the best bare loop in the same framework, in turn
-	@$(BIN)/python -m benchmarks.bare_loops $(ARGS)
+	@$(BIN)/python -m benchmarks.microbenchmarks.harness_overhead $(ARGS)
 
 cell-speed: $(INSTALLED) ## what a cell written by hand costs beside the same framework's own GRU, in turn
-	@$(BIN)/python -m benchmarks.cell_speeds $(ARGS)
+	@$(BIN)/python -m benchmarks.microbenchmarks.cell_speed $(ARGS)
 
 windowing: $(INSTALLED) ## the windowing's time and memory against a list-append loop, in turn
-	@$(BIN)/python -m benchmarks.windowing_speed $(ARGS)
+	@$(BIN)/python -m benchmarks.microbenchmarks.windowing $(ARGS)
 
 test: $(INSTALLED) ## the tests, without those marked slow
 	@$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder -m 'not slow' $(ARGS)

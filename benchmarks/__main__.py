@@ -12,25 +12,14 @@ from typing import NoReturn
 
 from backends.contract import BackendError
 from backends.layers import ModelError
-from benchmarks.commands import (
-    audit,
-    certify,
-    compare,
-    data,
-    everything,
-    export,
-    handover,
-    listing,
-    report,
-    reproduce,
-    resume,
-    run,
-)
+from benchmarks.commands import all as everything
+from benchmarks.commands import certify, compare, data, export, published, report, reproduce, resume, run, transfer
+from benchmarks.commands import list as listing
 from benchmarks.errors import UserError, one_of
-from benchmarks.runner.storage import RecordError
 from datasets import DataError
+from reports.records.store import RecordError
 
-COMMANDS = (listing, run, resume, certify, report, export, reproduce, compare, handover, audit, everything, data)
+COMMANDS = (listing, run, resume, certify, report, export, reproduce, compare, transfer, published, everything, data)
 
 
 class Parser(argparse.ArgumentParser):

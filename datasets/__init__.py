@@ -6,7 +6,7 @@ from datasets.cutting import cut
 from datasets.prepare import prepare, read
 from datasets.rollout import forecast
 from datasets.series import Series
-from datasets.sources import Entry, describe, load, names
+from datasets.sources.registry import Entry, describe, load, names
 from datasets.spec import DataError, DataSpec, Dtype, WindowSpec
 from datasets.split import Split
 from datasets.windows import Part, Windows

@@ -2,9 +2,9 @@
 
 from dataclasses import replace
 
-from datasets import sources
 from datasets.cutting import cut
 from datasets.series import Series, as_names, check_columns
+from datasets.sources import registry
 from datasets.spec import DataSpec, Dtype, WindowSpec
 from datasets.windows import Windows
 
@@ -17,10 +17,10 @@ def prepare(data: DataSpec, window: WindowSpec, dtype: Dtype = "float32") -> Win
 def read(data: DataSpec) -> Series:
     """The series that the table `[data]` names, with its target and input columns chosen."""
     if data.series is not None:
-        return _choose(sources.load(data.series), data)
-    from datasets import files  # here, because it imports pandas, which takes longer than all the rest
+        return _choose(registry.load(data.series), data)
+    from datasets.files import reading  # here, because it imports pandas, which takes longer than all the rest
 
-    return files.read(data)
+    return reading.read(data)
 
 
 def _choose(series: Series, data: DataSpec) -> Series:

@@ -3,14 +3,16 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.runner.records import Certificate, Manifest
-from benchmarks.runner.storage import RecordError, read_json, write_text
-from reports import audits, beside, document, glance, html, index, markdown, terminal, timeline, verdict
-from reports.around import among_others, around
-from reports.reproduction import reproduce
-from reports.run import Run
-from reports.side_by_side import side_by_side
-from reports.story import tell
+from reports.analysis.reproduction import reproduce
+from reports.analysis.run import Run
+from reports.analysis.run_comparison import side_by_side
+from reports.pages import comparison_page, history_page, index_page, published_page, reproduction_page
+from reports.pages.links import among_others, around
+from reports.pages.run_page import tell
+from reports.records import Certificate, Manifest
+from reports.records.store import RecordError, read_json, write_text
+from reports.render import document, html, markdown, terminal
+from reports.sections import certificate_summary
 
 __all__ = [
     "Beside",
@@ -82,13 +84,13 @@ def write_overviews(folder: Path) -> Path | None:
     """
     if not among_others(read_json(folder / "manifest.json", Manifest).benchmark, folder):
         return None
-    timeline.write(folder.parent)
-    return index.write(folder.parent.parent)
+    history_page.write(folder.parent)
+    return index_page.write(folder.parent.parent)
 
 
 def write_audits(results: Path) -> tuple[Path, str]:
     """Write the page that ties all benchmarks together into the folder of all runs; its path, and it as Markdown."""
-    return audits.write(results)
+    return published_page.write(results)
 
 
 def write_reproduction(folder: Path) -> Verdict:
@@ -104,17 +106,19 @@ def write_reproduction(folder: Path) -> Verdict:
     if not original.exists():  # the results were moved as a whole
         original = folder.parent / original.name
     found = reproduce(Run.read(original), repeated)
-    told = verdict.document(found, f"{found.stored.manifest.benchmark}/{original.name}")
+    told = reproduction_page.document(found, f"{found.stored.manifest.benchmark}/{original.name}")
     path = folder / "reproduction.md"
     write_text(path, document.markdown(told))
     if (folder / "report.html").exists():
         write(folder)
-    return Verdict(path, document.plain(told), verdict.conclusion(found), verdict.facts(found), found.good)
+    return Verdict(
+        path, document.plain(told), reproduction_page.conclusion(found), reproduction_page.facts(found), found.good
+    )
 
 
 def certificate_overview(certificate: Certificate) -> str:
     """A certificate of many models or backends as one table, as plain text; empty of few."""
-    table = glance.matrix(certificate, {})
+    table = certificate_summary.matrix(certificate, {})
     notes = [f"{terminal.raised(number)} {note}" for number, note in enumerate(table.notes, 1)]
     return "\n".join([table.title, "", *terminal.table_lines(table), *notes]) if table.rows else ""
 
@@ -125,5 +129,11 @@ def compare(first: Path, second: Path) -> Beside:
     names = [f"{side.manifest.benchmark}/{path.name}" for side, path in ((found.first, first), (found.second, second))]
     if not found.common:
         return Beside("", "", "", [], common=False)
-    told = beside.document(found, *names)
-    return Beside(document.plain(told), document.markdown(told), beside.conclusion(found), beside.facts(found), True)
+    told = comparison_page.document(found, *names)
+    return Beside(
+        document.plain(told),
+        document.markdown(told),
+        comparison_page.conclusion(found),
+        comparison_page.facts(found),
+        True,
+    )

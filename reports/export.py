@@ -14,9 +14,9 @@ from typing import Any
 
 import pandas as pd
 
-from benchmarks.runner.records import Case, Outcome, Plan, Trial
-from reports.run import Run
-from reports.statistics import steady_epoch
+from reports.analysis.intervals import steady_epoch
+from reports.analysis.run import Run
+from reports.records import Case, Outcome, Plan, Trial
 
 Row = dict[str, Any]  # one value a column
 

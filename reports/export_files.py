@@ -9,9 +9,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
-from benchmarks.runner.storage import RecordError
+from reports.analysis.run import Run
 from reports.export import table
-from reports.run import Run
+from reports.records.store import RecordError
 
 Format = Literal["csv", "parquet"]
 

@@ -5,12 +5,12 @@ from collections.abc import Iterator
 
 import backends
 import reports
-from benchmarks import suite
 from benchmarks.commands import Subparsers, options
 from benchmarks.commands.text_table import aligned
-from benchmarks.runner import certify, schedule
-from benchmarks.runner.jobs import CheckJob
-from benchmarks.runner.records import Certificate, Check
+from benchmarks.definition import loading
+from benchmarks.runner import certify, run
+from benchmarks.worker.jobs import CheckJob
+from reports.records import Certificate, Check
 
 NAME = "certify"
 FIGURES = ("outputs", "gradients", "losses", "weights")
@@ -27,13 +27,13 @@ def add(subparsers: Subparsers) -> None:
 def execute(arguments: argparse.Namespace) -> int:
     everyone = {"backends": [name for name in backends.REGISTRY if name != "reference"]}
     changes, only = everyone | options.changes(arguments), options.only(arguments)
-    benchmark = suite.read(arguments.name, quick=arguments.quick, changes=changes, only=only)
-    schedule.require(benchmark.header.backends)
+    benchmark = loading.read(arguments.name, quick=arguments.quick, changes=changes, only=only)
+    run.require(benchmark.header.backends)
     certificate = certify.certify(benchmark, benchmark.header.backends, _show)
     print("\n" + "\n".join(_table(certificate)))
     if overview := reports.certificate_overview(certificate):
         print("\n" + overview)
-    return 0 if schedule.certified(certificate) else 1
+    return 0 if run.certified(certificate) else 1
 
 
 def _show(job: CheckJob) -> None:

@@ -5,8 +5,8 @@ from pathlib import Path
 
 from benchmarks.commands import Subparsers, options
 from benchmarks.commands.finding import find_run
-from benchmarks.commands.following import add_json, short
 from benchmarks.commands.json_lines import JsonLines, emit
+from benchmarks.commands.session import add_json, short
 from benchmarks.errors import UserError
 
 NAME = "compare"

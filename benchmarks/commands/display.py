@@ -7,10 +7,10 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from backends import REGISTRY
-from benchmarks.runner import schedule
-from benchmarks.runner.jobs import CheckJob
-from benchmarks.runner.records import Manifest, Plan, Trial
+from benchmarks.runner import run
+from benchmarks.worker.jobs import CheckJob
 from datasets.spec import counted
+from reports.records import Manifest, Plan, Trial
 
 
 class Display:
@@ -29,7 +29,7 @@ class Display:
         )
         self._bar = Progress(*columns, console=self._console, transient=True, disable=not self._console.is_terminal)
         self._task = self._bar.add_task("certificate", total=checks)
-        self.progress = schedule.Progress(self._check_done, self._trial_starts, self._trial_ends)
+        self.progress = run.Progress(self._check_done, self._trial_starts, self._trial_ends)
 
     def __enter__(self) -> Self:
         self._bar.start()

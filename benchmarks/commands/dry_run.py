@@ -6,19 +6,19 @@ from collections.abc import Iterator
 from backends import REGISTRY
 from benchmarks.commands.json_lines import emit
 from benchmarks.commands.text_table import aligned
-from benchmarks.runner import schedule
+from benchmarks.definition.loading import Benchmark
+from benchmarks.runner import run
 from benchmarks.runner.estimate import Estimate, Span, estimate
-from benchmarks.runner.probe import REPEATS
-from benchmarks.runner.records import Manifest, Plan
-from benchmarks.suite import Benchmark
+from benchmarks.worker.probe import REPEATS
 from datasets.spec import counted
+from reports.records import Manifest, Plan
 
 MANY = 60  # trials, from which on they are counted instead of listed
 
 
-def show(benchmark: Benchmark, asked: schedule.Asked, *, as_json: bool) -> int:
+def show(benchmark: Benchmark, asked: run.Asked, *, as_json: bool) -> int:
     """Print the trials, then the estimate. Raises what a run raises for a question that cannot be asked."""
-    plan = schedule.lay_out(benchmark, asked)
+    plan = run.lay_out(benchmark, asked)
     if as_json:
         for trial in plan.trials:
             emit("trial", **trial.model_dump())

@@ -7,8 +7,8 @@ from benchmarks.commands import Subparsers, options
 from benchmarks.commands.finding import find_run
 from benchmarks.commands.json_lines import emit
 from benchmarks.errors import UserError, one_of
-from benchmarks.runner import handover, snapshots
-from benchmarks.runner.storage import read_run, write_bytes
+from benchmarks.worker import checkpoints, transfer
+from reports.records.store import read_run, write_bytes
 
 NAME = "export"
 
@@ -59,6 +59,6 @@ def _weights(folder: Path, to: Path) -> tuple[Path, ...]:
         path = to / "weights" / name.replace("/", "-")
         if path in written:  # two models whose names differ in what a file's name may not have
             path = path.with_name(f"{path.stem}-{plan.key}.npz")
-        write_bytes(path, snapshots.weights_to_bytes(handover.read_weights(folder, trial)))
+        write_bytes(path, checkpoints.weights_to_bytes(transfer.read_weights(folder, trial)))
         written.append(path)
     return tuple(written)

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from benchmarks import suite
+from benchmarks.definition import loading
 from benchmarks.errors import UserError, one_of
 
 
@@ -23,6 +23,6 @@ def find_run(name: str, results: Path, *, newest: bool = False) -> Path:
         raise UserError(f"no run of '{name}' in {results} has finished; go on with resume {name}, or give its folder")
     if Path(name).is_dir():
         raise UserError(f"{name} holds no manifest.json, so it is no run; give a run's folder, or: {', '.join(known)}")
-    if name in suite.names() and name not in known:
+    if name in loading.names() and name not in known:
         raise UserError(f"there is no run of '{name}' in {results} yet; make bench-{name} makes one")
     raise UserError(f"there is no run '{name}' in {results}; {one_of(known, name)}")

@@ -4,9 +4,9 @@ import json
 from types import TracebackType
 from typing import Self
 
-from benchmarks.runner import schedule
-from benchmarks.runner.jobs import CheckJob
-from benchmarks.runner.records import Manifest, Plan, Trial
+from benchmarks.runner import run
+from benchmarks.worker.jobs import CheckJob
+from reports.records import Manifest, Plan, Trial
 
 
 class JsonLines:
@@ -14,7 +14,7 @@ class JsonLines:
 
     def __init__(self, plan: Manifest, trials: int, checks: int) -> None:
         self._plan, self._trials, self._checks = plan, trials, checks
-        self.progress = schedule.Progress(self._check_done, self._trial_starts, self._trial_ends)
+        self.progress = run.Progress(self._check_done, self._trial_starts, self._trial_ends)
 
     def __enter__(self) -> Self:
         return self

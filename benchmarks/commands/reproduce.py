@@ -4,9 +4,9 @@ import argparse
 
 from benchmarks.commands import Subparsers, options
 from benchmarks.commands.finding import find_run
-from benchmarks.commands.following import INTERRUPTED, add_execution, asked, conclude, follow
+from benchmarks.commands.session import INTERRUPTED, add_execution, asked, conclude, follow
 from benchmarks.errors import UserError
-from benchmarks.runner import repetition, schedule
+from benchmarks.runner import reproduce, run
 
 NAME = "reproduce"
 
@@ -27,17 +27,17 @@ def add(subparsers: Subparsers) -> None:
 def execute(arguments: argparse.Namespace) -> int:
     stored = find_run(arguments.run, arguments.results)
     session = asked(arguments)
-    benchmark, trials = repetition.prepare(stored, _wanted(arguments), session.executor)
-    folder, plan = schedule.begin(benchmark, arguments.results, session, trials=trials, reproduces=stored)
+    benchmark, trials = reproduce.prepare(stored, _wanted(arguments), session.executor)
+    folder, plan = run.begin(benchmark, arguments.results, session, trials=trials, reproduces=stored)
     if not follow(arguments, benchmark, folder, plan, session):
         return INTERRUPTED
     return conclude(arguments, folder)
 
 
-def _wanted(arguments: argparse.Namespace) -> repetition.Wanted:
+def _wanted(arguments: argparse.Namespace) -> reproduce.Wanted:
     if arguments.sample is not None and arguments.sample < 1:
         raise UserError(f"--sample {arguments.sample}: write how many trials to repeat, 1 or more")
-    return repetition.Wanted(
+    return reproduce.Wanted(
         arguments.sample,
         None if arguments.seeds is None else tuple(options.numbers(arguments.seeds, "--seeds")),
         None if arguments.backends is None else tuple(options.words(arguments.backends, "--backends")),

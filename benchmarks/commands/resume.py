@@ -4,8 +4,8 @@ import argparse
 
 from benchmarks.commands import Subparsers, options
 from benchmarks.commands.finding import find_run
-from benchmarks.commands.following import INTERRUPTED, add_execution, asked, conclude, follow
-from benchmarks.runner import resumption
+from benchmarks.commands.session import INTERRUPTED, add_execution, asked, conclude, follow
+from benchmarks.runner import resume
 
 NAME = "resume"
 
@@ -24,7 +24,7 @@ def add(subparsers: Subparsers) -> None:
 def execute(arguments: argparse.Namespace) -> int:
     folder = find_run(arguments.run, arguments.results, newest=True)
     session = asked(arguments)
-    benchmark, plan = resumption.resume(folder, session, anyway=arguments.anyway)
+    benchmark, plan = resume.resume(folder, session, anyway=arguments.anyway)
     if not follow(arguments, benchmark, folder, plan, session):
         return INTERRUPTED
     return conclude(arguments, folder)

@@ -3,11 +3,11 @@
 import argparse
 from dataclasses import replace
 
-from benchmarks import suite
 from benchmarks.commands import Subparsers, dry_run, options
-from benchmarks.commands.following import INTERRUPTED, add_execution, asked, conclude, follow
+from benchmarks.commands.session import INTERRUPTED, add_execution, asked, conclude, follow
+from benchmarks.definition import loading
 from benchmarks.errors import UserError
-from benchmarks.runner import schedule
+from benchmarks.runner import run
 
 NAME = "run"
 DEFAULT = "co2"  # whose models and training an own file gets
@@ -30,21 +30,21 @@ def execute(arguments: argparse.Namespace) -> int:
     session = asked(arguments)
     if arguments.dry_run:
         return dry_run.show(benchmark, session, as_json=arguments.json)
-    folder, plan = schedule.begin(benchmark, arguments.results, session)
+    folder, plan = run.begin(benchmark, arguments.results, session)
     if not follow(arguments, benchmark, folder, plan, session):
         return INTERRUPTED
     return conclude(arguments, folder)
 
 
-def definition(arguments: argparse.Namespace) -> suite.Benchmark:
+def definition(arguments: argparse.Namespace) -> loading.Benchmark:
     """The benchmark that was named, or co2's models on the user's own file."""
     stray = [name for name in ("target", "time", "features") if getattr(arguments, name) is not None]
     if arguments.csv is None and stray:
         raise UserError(f"--{stray[0]} belongs to --csv FILE; a benchmark's own series brings its columns")
     if arguments.name is None and arguments.csv is None:
-        raise UserError(f"name a benchmark ({', '.join(suite.names())}), or a file of your own with --csv")
+        raise UserError(f"name a benchmark ({', '.join(loading.names())}), or a file of your own with --csv")
     name = DEFAULT if arguments.name is None else arguments.name
-    benchmark = suite.read(
+    benchmark = loading.read(
         name, quick=arguments.quick, changes=options.changes(arguments), only=options.only(arguments)
     )
     return replace(benchmark, name=options.own_name(arguments) or benchmark.name)

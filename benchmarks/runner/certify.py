@@ -8,13 +8,13 @@ from pathlib import Path
 from queue import SimpleQueue
 
 from backends.contract import Dtype
-from benchmarks import equivalence
+from benchmarks.definition.loading import Benchmark
 from benchmarks.errors import UserError
-from benchmarks.runner import process
-from benchmarks.runner.conditions import Conditions
-from benchmarks.runner.jobs import CheckJob, Job
-from benchmarks.runner.records import Certificate, Check
-from benchmarks.suite import Benchmark
+from benchmarks.runner import processes
+from benchmarks.runner.cores import Conditions
+from benchmarks.worker import certification
+from benchmarks.worker.jobs import CheckJob, Job
+from reports.records import Certificate, Check
 
 AT_ONCE = 4  # checks at most that run side by side, for the sake of memory; nothing is timed here
 
@@ -38,7 +38,7 @@ def certify(benchmark: Benchmark, backends: Iterable[str], report: Callable[[Che
             conditions = free.get()
             try:
                 own = job.model_copy(update={"cores": conditions.cores})
-                ended = process.work(Job(check=own), conditions.variables)
+                ended = processes.work(Job(check=own), conditions.variables)
             finally:
                 free.put(conditions)
             if ended.killed:  # by somebody: that says nothing about the backend, and must not be written down
@@ -51,7 +51,7 @@ def certify(benchmark: Benchmark, backends: Iterable[str], report: Callable[[Che
             return Certificate(checks=tuple(check for checks in pool.map(run, jobs) for check in checks))
         finally:  # an interrupt reaches this thread alone
             pool.shutdown(wait=False, cancel_futures=True)
-            process.end_all()
+            processes.end_all()
 
 
 def places() -> tuple[Conditions, ...]:
@@ -81,7 +81,7 @@ def _oracles(benchmark: Benchmark, folder: Path) -> dict[tuple[str, Dtype], Path
             continue
         for dtype in dtypes(benchmark, label):
             paths[label, dtype] = folder / f"{number}-{dtype}.npz"
-            equivalence.store_oracle(case, dtype, benchmark.header.seeds[0], paths[label, dtype])
+            certification.store_oracle(case, dtype, benchmark.header.seeds[0], paths[label, dtype])
     return paths
 
 
@@ -107,12 +107,12 @@ def _failed(job: CheckJob, reason: str) -> tuple[Check, ...]:
             backend=job.backend,
             case=label,
             dtype=job.dtype,
-            steps=equivalence.STEPS,
+            steps=certification.STEPS,
             outputs=math.inf,
             gradients=math.inf,
             losses=math.inf,
             weights=math.inf,
-            bounds=equivalence.BOUNDS[job.dtype],
+            bounds=certification.BOUNDS[job.dtype],
             windows_digest="",
             order_digest="",
             parameter_count=0,

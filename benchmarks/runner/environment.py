@@ -12,7 +12,7 @@ from pathlib import Path
 
 import psutil
 
-from benchmarks.runner.records import Environment
+from reports.records import Environment
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = ("torch", "tensorflow", "tensorflow-cpu", "keras", "jax", "jaxlib", "flax", "optax", "numpy", "pandas")

@@ -11,12 +11,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from benchmarks import equivalence
-from benchmarks.runner import certify, environment, process
-from benchmarks.runner.conditions import Conditions, reserved
-from benchmarks.runner.jobs import Job, Probed, ProbeJob, TrialJob
-from benchmarks.runner.records import Case, Manifest, Mode, Plan
-from benchmarks.suite import Benchmark
+from benchmarks.definition.loading import Benchmark
+from benchmarks.runner import certify, environment, processes
+from benchmarks.runner.cores import Conditions, reserved
+from benchmarks.worker import certification
+from benchmarks.worker.jobs import Job, Probed, ProbeJob, TrialJob
+from reports.records import Case, Manifest, Mode, Plan
 
 ORACLE = "reference"
 SLOWER = 2.0  # times as long as in float32 a step takes in float64, at most: twice the bytes, half the vector lanes
@@ -175,7 +175,7 @@ def _probe(benchmark: Benchmark, plan: Manifest, asked: Plan, case: Case) -> Mea
     with reserved(conditions.cores, alone=True):
         start = time.perf_counter()
         environment.describe(conditions.cores, conditions.variables)  # as before every trial
-        ended = process.work(Job(probe=ProbeJob(trial=trial)), conditions.variables, plan.limits)
+        ended = processes.work(Job(probe=ProbeJob(trial=trial)), conditions.variables, plan.limits)
         seconds = time.perf_counter() - start
     if ended.answer.probed is None:
         return (ended.answer.failure or "it gave no answer").rstrip(".")
@@ -223,7 +223,7 @@ def _checks(benchmark: Benchmark, plan: Manifest, backend: str, lines: dict[tupl
     spent = Span()
     for case in _proven(benchmark, plan, backend):
         line = lines[backend, kind_of(case)]
-        setup, steps = line.at(_operations(case), lambda m: m.setup), line.step(_operations(case)) * equivalence.STEPS
+        setup, steps = line.at(_operations(case), lambda m: m.setup), line.step(_operations(case)) * certification.STEPS
         for dtype in certify.dtypes(benchmark, case.label):
             slower = 1.0 if dtype == case.dtype or backend == ORACLE else SLOWER
             spent += Span(setup + steps.low, setup + steps.high * slower)

@@ -10,12 +10,12 @@ import datasets
 from backends.layers import ModelError
 from backends.model import ModelSpec
 from backends.recurrent import Recurrent
+from benchmarks.definition.loading import Benchmark
+from benchmarks.definition.settings import CaseSettings, SearchSettings
 from benchmarks.errors import UserError, one_of
-from benchmarks.runner import metrics
-from benchmarks.runner.records import Baseline, Case, Data, Manifest, PublishedBest, Search, Session
-from benchmarks.runner.work import step_operations
-from benchmarks.settings import CaseSettings, SearchSettings
-from benchmarks.suite import Benchmark
+from benchmarks.worker import scores
+from benchmarks.worker.flops import step_operations
+from reports.records import Baseline, Case, Data, Manifest, PublishedBest, Search, Session
 
 
 @dataclass(frozen=True)
@@ -154,7 +154,7 @@ def gate_biases(model: ModelSpec, features: int, window: int) -> int:
 def _data(windows: datasets.Windows) -> Data:
     series, test = windows.series, windows.test
     truth = windows.truth(test)
-    kept = metrics.kept(*truth.shape)
+    kept = scores.kept(*truth.shape)
     targets = windows.targets
     return Data(
         series=series.name,
@@ -191,13 +191,13 @@ def _sampled(kept: int) -> tuple[str, ...]:
 
 def _baselines(windows: datasets.Windows, truth: np.ndarray) -> tuple[Baseline, ...]:
     forecasts = datasets.baselines(windows, windows.test)
-    errors = {forecast.name: metrics.mse(forecast.values, truth) for forecast in forecasts}
+    errors = {forecast.name: scores.mse(forecast.values, truth) for forecast in forecasts}
     persistence, seasonal = errors["persistence"], errors.get("seasonal naive")
     return tuple(
         Baseline(
             name=forecast.name,
             explanation=forecast.explanation,
-            scores=metrics.scores(
+            scores=scores.scores(
                 forecast.values, truth, persistence=persistence, seasonal=seasonal, scale=windows.scale
             ),
         )

@@ -4,10 +4,10 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from benchmarks.runner.records import Replay
-from benchmarks.runner.study import Study, learns
-from benchmarks.settings.search import Sampler
-from benchmarks.space import Space
+from benchmarks.definition.search_space import Space
+from benchmarks.definition.settings.search import Sampler
+from benchmarks.runner.sampler import Study, learns
+from reports.records import Replay
 
 SEEDS = tuple(range(50))  # of each sampler
 

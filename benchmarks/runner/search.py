@@ -4,17 +4,17 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
+from benchmarks.definition.loading import Benchmark
+from benchmarks.definition.settings import SearchSettings
 from benchmarks.errors import UserError
-from benchmarks.runner import certify, schedule
-from benchmarks.runner.conditions import Conditions, reserved
+from benchmarks.runner import certify, run
+from benchmarks.runner.cores import Conditions, reserved
 from benchmarks.runner.executors import Executor
-from benchmarks.runner.records import Configuration, Found, Manifest, Plan, Replay, Trial
 from benchmarks.runner.replay import replays
-from benchmarks.runner.schedule import Progress
-from benchmarks.runner.storage import held, read_json, read_run, read_search, trial_path, write_json
-from benchmarks.runner.study import Study, learns
-from benchmarks.settings import SearchSettings
-from benchmarks.suite import Benchmark
+from benchmarks.runner.run import Progress
+from benchmarks.runner.sampler import Study, learns
+from reports.records import Configuration, Found, Manifest, Plan, Replay, Trial
+from reports.records.store import held, read_json, read_run, read_search, trial_path, write_json
 
 
 def execute(benchmark: Benchmark, folder: Path, executor: Executor, progress: Progress) -> None:
@@ -60,7 +60,7 @@ def _tried(
         asked = study.ask(min(left, settings.at_once) if learns(settings.sampler) else left)
         plans = {label: [trial for trial in plan.trials if trial.case == label] for label in asked}
         missing = [trial for trials in plans.values() for trial in trials if not _done(folder, trial)]
-        schedule.run(benchmark, folder, plan, missing, executor, progress, settings.at_once)
+        run.run(benchmark, folder, plan, missing, executor, progress, settings.at_once)
         for label, trials in plans.items():
             if not all(_done(folder, trial) for trial in trials):
                 return None

@@ -1,20 +1,20 @@
 """Every figure that a run has data for, in the order of the page."""
 
-from reports.comparison import Comparisons
-from reports.figures.flow import flow
+from reports.analysis.run import Run
+from reports.analysis.search_results import Selection
+from reports.analysis.speedup import Comparisons
+from reports.figures.fastest_by_setting import winners
 from reports.figures.forecast import by_horizon, forecasts
+from reports.figures.gradient_norms import flow
 from reports.figures.learning import losses, progress
 from reports.figures.parameters import parameters
 from reports.figures.peak import peak
-from reports.figures.ranks import ranks
+from reports.figures.ranking import ranks
 from reports.figures.scaling import scaling
 from reports.figures.search import best_so_far
 from reports.figures.speed import parts, ratios
 from reports.figures.style import Figure
-from reports.figures.winners import winners
-from reports.run import Run
-from reports.selection import Selection
-from reports.several import rankings
+from reports.sections.ranking_over_series import rankings
 
 __all__ = ["Figure", "draw"]
 

@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
 from matplotlib.ticker import MaxNLocator
 
-from benchmarks.runner.records import Case, Data
+from reports.analysis.run import Group, Run
 from reports.figures.style import (
     FAINT,
     INK,
@@ -23,8 +23,8 @@ from reports.figures.style import (
     styled,
     to_svg,
 )
-from reports.run import Group, Run
-from reports.wording import backend_name, case_name, four_digits, plural
+from reports.records import Case, Data
+from reports.render.formats import backend_name, case_name, four_digits, plural
 
 STRETCH = 104  # test windows shown at most, the last ones: more would hide one line behind another
 

@@ -8,8 +8,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
 from matplotlib.ticker import MaxNLocator
 
-from benchmarks.runner.records import Case, Mode, Outcome
-from reports.comparison import Comparisons
+from reports.analysis.run import Group, Run
+from reports.analysis.speedup import Comparisons
 from reports.figures.style import (
     PANELS,
     WIDTH,
@@ -23,9 +23,9 @@ from reports.figures.style import (
     styled,
     to_svg,
 )
-from reports.group_cells import over_seeds
-from reports.run import Group, Run
-from reports.wording import backend_name, case_name, names_apart, significant
+from reports.records import Case, Mode, Outcome
+from reports.render.formats import backend_name, case_name, names_apart, significant
+from reports.sections.group_cells import over_seeds
 
 CURVES: dict[str, Callable[[Outcome], tuple[float, ...]]] = {
     "training": lambda outcome: outcome.train_losses,

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from matplotlib.figure import Figure as Canvas
 from matplotlib.ticker import FuncFormatter
 
+from reports.analysis.run import Run
 from reports.figures.style import INK, WIDTH, Figure, bar_axes, brief, colour, styled, to_svg
-from reports.run import Run
-from reports.wording import backend_name, case_name, whole
+from reports.render.formats import backend_name, case_name, whole
 
 MOST = 24  # bars: a page has room for no more, and the table has them all
 

@@ -3,10 +3,10 @@
 from matplotlib.figure import Figure as Canvas
 from matplotlib.ticker import FuncFormatter
 
-from reports.costs import Pace, paces, share_words
+from reports.analysis.run import Run
 from reports.figures.style import INK, WIDTH, Figure, bar_axes, bar_labels, colour, styled, to_svg
-from reports.run import Run
-from reports.wording import backend_name, case_name
+from reports.render.formats import backend_name, case_name
+from reports.sections.resources import Pace, paces, share_words
 
 MOST = 24  # bars: a page has room for no more, and the table has them all
 

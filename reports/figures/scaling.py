@@ -6,14 +6,14 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
-from benchmarks.runner.records import Case
-from reports.comparison import Comparisons
+from reports.analysis.fastest_by_setting import AXES, family
+from reports.analysis.intervals import steady_epoch
+from reports.analysis.run import Run
+from reports.analysis.speedup import Comparisons
 from reports.figures.style import PANELS, WIDTH, Figure, brief, legend, line_style, shown, styled, to_svg
-from reports.group_cells import over_seeds
-from reports.run import Run
-from reports.statistics import steady_epoch
-from reports.winners import AXES, family
-from reports.wording import backend_name, listed, significant
+from reports.records import Case
+from reports.render.formats import backend_name, listed, significant
+from reports.sections.group_cells import over_seeds
 
 
 def scaling(run: Run, comparisons: Comparisons) -> tuple[Figure, ...]:

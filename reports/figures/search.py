@@ -6,11 +6,11 @@ import numpy as np
 from matplotlib.figure import Figure as Canvas
 from matplotlib.ticker import MaxNLocator
 
-from benchmarks.runner.records import Replay
+from reports.analysis.search_results import Selection
 from reports.figures.style import FAINT, WIDTH, Figure, legend, styled, to_svg
-from reports.search import SAMPLERS
-from reports.selection import Selection
-from reports.wording import per_cent, plural
+from reports.records import Replay
+from reports.render.formats import per_cent, plural
+from reports.sections.search_tables import SAMPLERS
 
 LINES: dict[str, tuple[str, Any]] = {
     "grid": ("#009E73", (0, (1.5, 1.5))),

@@ -16,8 +16,8 @@ from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure as Canvas
 from matplotlib.ticker import MaxNLocator
 
-from benchmarks.runner.records import Case
-from reports.wording import backend_name, names_apart
+from reports.records import Case
+from reports.render.formats import backend_name, names_apart
 
 # Okabe & Ito (2008): told apart by colour-blind readers, and clear on white and on near-black alike.
 COLOURS = {

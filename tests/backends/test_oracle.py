@@ -5,14 +5,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from backends import reference_layers
 from backends.contract import Adam, Objective, Steps
 from backends.initial import initial_weights
 from backends.layers import Conv1D, Dense, Dropout, Flatten, Repeat
 from backends.masks import draw_masks
 from backends.model import ModelSpec
 from backends.recurrent import Recurrent
-from backends.reference import ReferenceBackend
+from backends.reference import layers as reference_layers
+from backends.reference.network import ReferenceBackend
 
 N, T, F, H = 4, 5, 3, 2
 CELLS = ["rnn", "lstm", "gru", "gru-reset-before", "gru1", "gru2", "gru3", "rmlp"]

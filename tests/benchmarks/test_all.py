@@ -5,8 +5,8 @@ import shutil
 import pytest
 
 from benchmarks import __main__ as command_line
-from benchmarks import suite
-from benchmarks.runner.storage import read_run, trial_path
+from benchmarks.definition import loading
+from reports.records.store import read_run, trial_path
 from tests.benchmarks.command_line import ORACLE
 
 ABSENT = ORACLE.replace('series = "airline"\ndifference = true', 'series = "temperatures"')
@@ -18,7 +18,7 @@ def absent(monkeypatch, tmp_path):
     (tmp_path / "checkout").mkdir()
     for name, text in (("a", ORACLE), ("b", ABSENT), ("c", ORACLE)):
         (tmp_path / "checkout" / f"{name}.toml").write_text(text)
-    monkeypatch.setattr(suite, "HERE", tmp_path / "checkout")
+    monkeypatch.setattr(loading, "HERE", tmp_path / "checkout")
     monkeypatch.setenv("BENCH_DATA", str(tmp_path / "empty"))
     monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
     return tmp_path / "empty"

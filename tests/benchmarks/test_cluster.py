@@ -14,7 +14,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from benchmarks.runner.storage import read_run
+from reports.records.store import read_run
 from tests.benchmarks.command_line import COMMAND, ORACLE, benchmarks, environment
 
 ray = pytest.importorskip("ray")
@@ -86,7 +86,7 @@ def below(process):
 
 def is_worker(process):
     try:
-        return "benchmarks.runner.worker" in process.cmdline()
+        return "benchmarks.worker" in process.cmdline()
     except psutil.Error:
         return False
 

@@ -4,7 +4,7 @@ import subprocess
 
 import pytest
 
-from benchmarks.runner.storage import read_run
+from reports.records.store import read_run
 from tests.benchmarks.command_line import ORACLE, benchmarks
 
 pytestmark = pytest.mark.slow

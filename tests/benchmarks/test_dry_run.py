@@ -4,12 +4,12 @@ import json
 
 import pytest
 
-from benchmarks import suite
-from benchmarks.runner import process
+from benchmarks.definition import loading
+from benchmarks.runner import processes
 from benchmarks.runner.estimate import Line, Measured, Span, estimate
 from benchmarks.runner.executors import create
-from benchmarks.runner.jobs import Answer, Probed
-from benchmarks.runner.schedule import Asked, lay_out
+from benchmarks.runner.run import Asked, lay_out
+from benchmarks.worker.jobs import Answer, Probed
 from tests.benchmarks.command_line import ORACLE, benchmarks
 
 GRID = ORACLE.replace("units = 4", "units = [2, 4, 8]")
@@ -54,20 +54,20 @@ def test_a_question_that_cannot_be_asked_is_told_as_by_a_run(written, tmp_path):
 
 
 def laid_out(path):
-    benchmark = suite.read(str(path))
+    benchmark = loading.read(str(path))
     return benchmark, lay_out(benchmark, Asked("", create("local")))
 
 
 def test_a_probe_that_fails_is_one_sentence_and_its_backend_has_no_estimate(written, monkeypatch):
     benchmark, plan = laid_out(written(GRID.replace('["reference"]', '["pytorch", "reference"]')))
-    whole = process.work
+    whole = processes.work
 
     def broken(job, variables, limits):
         if job.probe.trial.plan.backend == "pytorch":
-            return process.Ended(Answer(failure="its process was killed by SIGKILL"), "", 1.0)
+            return processes.Ended(Answer(failure="its process was killed by SIGKILL"), "", 1.0)
         return whole(job, variables, limits)
 
-    monkeypatch.setattr(process, "work", broken)
+    monkeypatch.setattr(processes, "work", broken)
     found = estimate(benchmark, plan, lambda _: None)
     assert found.failures[0] == "no estimate from pytorch, gru, units 2: its process was killed by SIGKILL"
     assert list(found.trials) == ["reference"]

@@ -6,11 +6,11 @@ import time
 import pytest
 
 from backends import REGISTRY
-from benchmarks import suite
+from benchmarks.definition import loading
 from benchmarks.errors import UserError
 from benchmarks.runner import executors
-from benchmarks.runner.attempt import Task
-from benchmarks.runner.records import Environment, Limits, Trial
+from benchmarks.runner.run_trial import Task
+from reports.records import Environment, Limits, Trial
 from tests.benchmarks.command_line import SMALL, benchmarks
 
 NODES = [f"{number:056x}" for number in (1, 2)]  # as Ray names them
@@ -120,7 +120,7 @@ class StandIn:
 
 @pytest.fixture
 def tasks(written):
-    benchmark = suite.read(str(written(SMALL.replace("seeds = [1]", "seeds = [1, 2, 3, 4, 5]"))))
+    benchmark = loading.read(str(written(SMALL.replace("seeds = [1]", "seeds = [1, 2, 3, 4, 5]"))))
     limits = Limits(seconds=60, memory_bytes=2**30)
     return [
         Task(plan=plan, case=benchmark.cases[plan.case], threads=1, persistence=1, seasonal=None, limits=limits)

@@ -5,7 +5,7 @@ import json
 import pandas as pd
 import pytest
 
-from benchmarks.runner.storage import read_run
+from reports.records.store import read_run
 from tests.benchmarks.command_line import ORACLE, benchmarks
 
 TABLES = {"trials", "epochs", "inference", "predictions", "baselines", "checks"}

@@ -4,10 +4,10 @@ import json
 
 import pytest
 
-from benchmarks import suite
+from benchmarks.definition import loading
 from benchmarks.errors import UserError
 from benchmarks.runner.environment import available_cores
-from benchmarks.runner.storage import read_run
+from reports.records.store import read_run
 from tests.benchmarks.command_line import ORACLE, benchmarks
 
 GRID = ORACLE.replace('cell = "gru"', 'cell = ["lstm", "gru"]').replace("units = 4", "units = [2, 4, 8]")
@@ -18,8 +18,8 @@ def test_a_narrowed_axis_keeps_its_labels_and_keys(written):
     """The cases that are left are the same cases, so that their records can be laid beside those of the whole grid."""
     path = str(written(GRID))
     whole, part = (
-        suite.read(path),
-        suite.read(path, only={"model.units": ["8", "2"], "training.learning_rate": ["1e-3"]}),
+        loading.read(path),
+        loading.read(path, only={"model.units": ["8", "2"], "training.learning_rate": ["1e-3"]}),
     )
     assert list(part.cases) == [
         "lstm, units 2, learning_rate 0.001",
@@ -32,7 +32,7 @@ def test_a_narrowed_axis_keeps_its_labels_and_keys(written):
 
 
 def test_a_single_value_stays_on_its_axis(written):
-    part = suite.read(str(written(GRID)), only={"model.cell": ["gru"], "model.units": ["4"]})
+    part = loading.read(str(written(GRID)), only={"model.cell": ["gru"], "model.units": ["4"]})
     assert list(part.cases) == ["gru, units 4, learning_rate 0.001", "gru, units 4, learning_rate 0.01"]
 
 
@@ -52,18 +52,18 @@ MISTAKES = {
 @pytest.mark.parametrize(("name", "value", "message"), MISTAKES.values(), ids=MISTAKES)
 def test_a_mistake_says_what_there_is(written, name, value, message):
     with pytest.raises(UserError, match=message) as mistake:
-        suite.read(str(written(GRID)), only={name: [value]})
+        loading.read(str(written(GRID)), only={name: [value]})
     assert "\n" not in str(mistake.value)
 
 
 def test_a_benchmark_without_axes_says_so(written):
     with pytest.raises(UserError, match="it has none, since no setting is a list"):
-        suite.read(str(written(ORACLE)), only={"model.units": ["4"]})
+        loading.read(str(written(ORACLE)), only={"model.units": ["4"]})
 
 
 def test_two_ways_to_write_a_value_are_no_two_cases(written):
     with pytest.raises(UserError, match=r"two cases would both be called 'gru, train 0\.7'"):
-        suite.read(str(written(ORACLE.replace("difference = true", 'train = [0.7, "0.7"]'))))
+        loading.read(str(written(ORACLE.replace("difference = true", 'train = [0.7, "0.7"]'))))
 
 
 @pytest.mark.parametrize(
@@ -116,4 +116,4 @@ def test_the_list_is_there_for_programs_too(tmp_path):
     done = benchmarks("list", "--json", cwd=tmp_path)
     found = {line["name"]: line for line in map(json.loads, done.stdout.splitlines())}
     assert found["co2"]["cases"] == ["lstm", "gru"]
-    assert found["co2"]["trials"] == len(suite.read("co2").trials())
+    assert found["co2"]["trials"] == len(loading.read("co2").trials())

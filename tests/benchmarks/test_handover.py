@@ -6,8 +6,8 @@ import shutil
 import numpy as np
 import pytest
 
-from benchmarks.runner.records import Trial
-from benchmarks.runner.storage import read_json, trial_path, weights_path
+from reports.records import Trial
+from reports.records.store import read_json, trial_path, weights_path
 from tests.benchmarks.command_line import SMALL, benchmarks
 
 DEFINITION = (

@@ -11,8 +11,8 @@ import time
 import psutil
 import pytest
 
-from benchmarks.runner.records import Trial
-from benchmarks.runner.storage import read_json, read_run
+from reports.records import Trial
+from reports.records.store import read_json, read_run
 from tests.benchmarks.command_line import COMMAND, ORACLE, benchmarks, environment
 
 KILLS = int(os.environ.get("KILLS", "6"))  # moments at which something is killed; the more, the longer

@@ -4,16 +4,16 @@ import os
 
 import pytest
 
-from datasets import sources
-from reports.audit import audit
-from reports.run import Run
+from datasets.sources import registry
+from reports.analysis.run import Run
+from reports.sections.published_values import audit
 from tests.benchmarks.command_line import benchmarks
 
 
 @pytest.mark.slow
 def test_the_lesson_is_reproduced_to_1e_4(tmp_path):
     """Its predictions and its mean squared error, which is one between two scales; its loss trace is of other code."""
-    if not (os.environ.get("BENCH_DATA") and sources.describe("temperatures").origin.is_cached()):
+    if not (os.environ.get("BENCH_DATA") and registry.describe("temperatures").origin.is_cached()):
         pytest.skip("temperatures is downloaded: set BENCH_DATA to a folder that holds it")
     only = "variant=PyTorch as written"
     done = benchmarks("run", "lesson", "--only", only, "--results", tmp_path, cwd=tmp_path)

@@ -4,7 +4,7 @@ import pytest
 
 import backends
 from benchmarks.errors import UserError
-from benchmarks.runner import schedule
+from benchmarks.runner import run
 from tests.benchmarks.command_line import SMALL, benchmarks
 
 COMMANDS = {
@@ -64,8 +64,8 @@ def test_a_results_folder_that_cannot_be_made(written, tmp_path):
 
 def test_a_missing_framework_comes_with_its_install_command(monkeypatch):
     monkeypatch.setattr(backends.util, "find_spec", lambda name: None if name == "optax" else object())
-    schedule.require(("pytorch", "keras"))
+    run.require(("pytorch", "keras"))
     with pytest.raises(UserError, match=r"'flax' needs optax, not installed here; .*pip install .* optax$"):
-        schedule.require(("pytorch", "flax"))
+        run.require(("pytorch", "flax"))
     with pytest.raises(backends.BackendError, match="optax"):
         backends.load("flax", dtype="float32", threads=1)

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from backends.layers import Dense
 from backends.model import ModelSpec
 from backends.recurrent import Recurrent
-from benchmarks import equivalence
-from benchmarks.runner import batches, digests, environment, metrics
-from benchmarks.runner.watch import Watch
+from benchmarks.runner import environment
+from benchmarks.worker import batches, certification, digests, scores
+from benchmarks.worker.load_monitor import Watch
 
 
 @given(seed=st.integers(0, 2**32), epoch=st.integers(0, 50), rows=st.integers(1, 200), batch=st.integers(1, 50))
@@ -44,7 +44,7 @@ def test_the_certificate_follows_the_trainings_own_batches():
 
 def test_scores_by_hand():
     forecast, truth = np.array([[1.0, 2.0], [3.0, 6.0]]), np.array([[1.0, 2.0], [3.0, 2.0]])
-    found = metrics.scores(forecast, truth, persistence=8.0, seasonal=None, scale=np.array([1.0, 4.0]))
+    found = scores.scores(forecast, truth, persistence=8.0, seasonal=None, scale=np.array([1.0, 4.0]))
     assert (found.mse, found.rmse, found.mae) == (4.0, 2.0, 1.0)
     assert (found.scaled_mse, found.scaled_mae) == (0.25, 0.25)
     assert found.skill_persistence == 0.5
@@ -53,8 +53,8 @@ def test_scores_by_hand():
 
 def test_skill_against_a_perfect_naive_forecast():
     """Seasonal naive is exact on a noiseless sine: a forecast can equal it, not beat it."""
-    assert metrics.skill(0.0, 0.0) == 0
-    assert metrics.skill(0.1, 0.0) == -np.inf
+    assert scores.skill(0.0, 0.0) == 0
+    assert scores.skill(0.1, 0.0) == -np.inf
 
 
 def test_digests_tell_values_shapes_and_dtypes_apart():
@@ -67,19 +67,19 @@ def test_digests_tell_values_shapes_and_dtypes_apart():
 
 def test_a_difference_is_relative_to_the_oracles_largest_number():
     oracle = np.array([1e-9, 2.0, -4.0])
-    assert equivalence.difference(oracle + np.array([0, 0, 4e-3]), oracle) == pytest.approx(1e-3)
-    assert equivalence.difference(np.array([0.0, np.nan, 0.0]), oracle) == np.inf
-    assert equivalence.difference(oracle[:2], oracle) == np.inf
+    assert certification.difference(oracle + np.array([0, 0, 4e-3]), oracle) == pytest.approx(1e-3)
+    assert certification.difference(np.array([0.0, np.nan, 0.0]), oracle) == np.inf
+    assert certification.difference(oracle[:2], oracle) == np.inf
 
 
 def test_a_verdict_names_what_is_over_its_bound():
     bounds = {"outputs": 1e-12, "losses": 1e-10}
-    assert equivalence.verdict({"outputs": 1e-12, "losses": 0.0}, bounds, 0) is None
+    assert certification.verdict({"outputs": 1e-12, "losses": 0.0}, bounds, 0) is None
     assert (
-        equivalence.verdict({"outputs": 2e-12, "losses": 0.0}, bounds, 0) == "outputs differ by 2.0e-12 (bound 1e-12)"
+        certification.verdict({"outputs": 2e-12, "losses": 0.0}, bounds, 0) == "outputs differ by 2.0e-12 (bound 1e-12)"
     )
-    assert "losses" in equivalence.verdict({"outputs": 0.0, "losses": np.nan}, bounds, 0)
-    assert "+12 parameters" in equivalence.verdict({"outputs": 0.0, "losses": 0.0}, bounds, 12)
+    assert "losses" in certification.verdict({"outputs": 0.0, "losses": np.nan}, bounds, 0)
+    assert "+12 parameters" in certification.verdict({"outputs": 0.0, "losses": 0.0}, bounds, 12)
 
 
 @pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="this system cannot pin a process to a core")

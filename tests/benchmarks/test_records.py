@@ -5,9 +5,8 @@ import math
 
 import pytest
 
-from benchmarks.runner import storage
-from benchmarks.runner.records import Certificate, Check
-from benchmarks.runner.storage import RecordError, read_json, write_json
+from reports.records import Certificate, Check, store
+from reports.records.store import RecordError, read_json, write_json
 
 
 def a_check(**changes):
@@ -42,7 +41,7 @@ def test_a_failed_write_leaves_the_old_file(tmp_path, monkeypatch):
     def full(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(storage.os, "fsync", full)
+    monkeypatch.setattr(store.os, "fsync", full)
     with pytest.raises(RecordError, match=r"certificate\.json cannot be written: No space left on device; what was"):
         write_json(path, Certificate(checks=()))
     assert len(read_json(path, Certificate).checks) == 1
@@ -63,7 +62,7 @@ DAMAGES = {
         lambda text: text.replace('"steps": 200', '"steps": 201'),
         "edited after it was written",
     ),
-    "without its checksum": (lambda text: storage.SEAL.sub("\n}", text), "lacks its checksum"),
+    "without its checksum": (lambda text: store.SEAL.sub("\n}", text), "lacks its checksum"),
     "no object": (lambda text: "[]", "schema version None"),
 }
 
@@ -81,4 +80,4 @@ def test_a_damaged_record_is_named(tmp_path, damage, message):
 
 def test_a_missing_record_is_named(tmp_path):
     with pytest.raises(RecordError, match=r"manifest\.json does not exist"):
-        storage.read_run(tmp_path)
+        store.read_run(tmp_path)

@@ -5,8 +5,8 @@ import shutil
 
 import pytest
 
-from benchmarks.runner.records import Manifest, Trial
-from benchmarks.runner.storage import read_json, read_run, trial_path, write_json
+from reports.records import Manifest, Trial
+from reports.records.store import read_json, read_run, trial_path, write_json
 from tests.benchmarks.command_line import ORACLE, SMALL, benchmarks
 
 

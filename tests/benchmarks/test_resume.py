@@ -7,8 +7,8 @@ import time
 
 import pytest
 
-from benchmarks.runner.records import Manifest, Trial
-from benchmarks.runner.storage import RecordError, held, read_json, read_run, trial_path, write_json
+from reports.records import Manifest, Trial
+from reports.records.store import RecordError, held, read_json, read_run, trial_path, write_json
 from tests.benchmarks.command_line import COMMAND, ORACLE, benchmarks, environment
 
 SEEDS = "seeds = [1, 2]"

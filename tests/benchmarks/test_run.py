@@ -8,8 +8,8 @@ import time
 import psutil
 import pytest
 
-from benchmarks.runner.records import Manifest, Trial
-from benchmarks.runner.storage import read_json, read_run
+from reports.records import Manifest, Trial
+from reports.records.store import read_json, read_run
 from tests.benchmarks.command_line import COMMAND, ORACLE, benchmarks, environment
 
 
@@ -120,7 +120,7 @@ def test_a_killed_run_leaves_no_worker(written, tmp_path):
         give_up = time.monotonic() + 60
         while not workers and run.poll() is None and time.monotonic() < give_up:
             time.sleep(0.1)
-            workers = [p for p in psutil.Process(run.pid).children() if "benchmarks.runner.worker" in p.cmdline()]
+            workers = [p for p in psutil.Process(run.pid).children() if "benchmarks.worker" in p.cmdline()]
         time.sleep(1)  # until the worker has asked to die with its parent
         run.kill()
     assert workers

@@ -9,8 +9,8 @@ import time
 import psutil
 import pytest
 
-from benchmarks.runner.records import Trial
-from benchmarks.runner.storage import read_json, read_run, read_search, trial_path, write_json
+from reports.records import Trial
+from reports.records.store import read_json, read_run, read_search, trial_path, write_json
 from tests.benchmarks.command_line import COMMAND, ORACLE, benchmarks, environment
 
 SMALL = ORACLE.replace('cell = "gru"\nunits = 4', "filters = [[2], [3, 2]]\nwidth = 3").replace(

@@ -6,18 +6,18 @@ import pytest
 from backends.layers import Conv1D, Dense, Dropout, Flatten
 from backends.model import ModelSpec
 from backends.recurrent import Recurrent
-from benchmarks import suite
+from benchmarks.definition import loading
+from benchmarks.definition.settings import CaseSettings
 from benchmarks.errors import UserError
 from benchmarks.runner import manifest
-from benchmarks.runner.batches import Schedule
-from benchmarks.settings import CaseSettings
+from benchmarks.worker.batches import Schedule
 from tests.benchmarks.command_line import ORACLE
 
 PRESET = 'cell = "gru"\nunits = 4'
 
 
 def model(text, written, outputs=1):
-    (case,) = suite.read(str(written(ORACLE.replace(PRESET, text)))).cases.values()
+    (case,) = loading.read(str(written(ORACLE.replace(PRESET, text)))).cases.values()
     return case.architecture(outputs)
 
 
@@ -56,7 +56,7 @@ def test_a_case_survives_the_way_to_its_worker(written):
     """As JSON, with every default written out."""
     text = 'name = "CNN"\nstack = [{kind = "conv1d", filters = 8, width = 3}, {kind = "flatten"}, {kind = "dense"}]'
     for definition in (PRESET, text):
-        (case,) = suite.read(str(written(ORACLE.replace(PRESET, definition)))).cases.values()
+        (case,) = loading.read(str(written(ORACLE.replace(PRESET, definition)))).cases.values()
         assert CaseSettings.model_validate_json(case.model_dump_json()) == case
 
 
@@ -76,14 +76,14 @@ stack = [{kind = "flatten"}, {kind = "dense"}]
     )
     path = str(written(several))
     recurrent = ["lstm, units 2", "lstm, units 4", "gru, units 2", "gru, units 4"]
-    assert list(suite.read(path).cases) == [*recurrent, "dense"]
-    assert list(suite.read(path, only={"model.units": ["4"]}).cases) == ["lstm, units 4", "gru, units 4", "dense"]
-    assert list(suite.read(path, only={"model": ["dense"]}).cases) == ["dense"]
+    assert list(loading.read(path).cases) == [*recurrent, "dense"]
+    assert list(loading.read(path, only={"model.units": ["4"]}).cases) == ["lstm, units 4", "gru, units 4", "dense"]
+    assert list(loading.read(path, only={"model": ["dense"]}).cases) == ["dense"]
     second = several.replace("units = [2, 4]", 'units = [2, 4]\n\n[[model]]\nname = "b"\ncell = "rnn"\nunits = [3, 5]')
-    narrowed = suite.read(str(written(second)), only={"model.units": ["3"]})
+    narrowed = loading.read(str(written(second)), only={"model.units": ["3"]})
     assert list(narrowed.cases) == ["b, units 3", "dense"]  # the first has no such value and is left out
     with pytest.raises(UserError, match=r"model=dens: .* did you mean 'dense'"):
-        suite.read(path, only={"model": ["dens"]})
+        loading.read(path, only={"model": ["dens"]})
 
 
 MODELS = {
@@ -138,7 +138,7 @@ UNFIT = {
 def test_what_does_not_fit_the_windows_is_told_before_anything_runs(text, training, message, written):
     definition = ORACLE.replace(PRESET, text).replace("epochs = 3", f"epochs = 3\n{training}")
     with pytest.raises(UserError, match=message) as mistake:
-        manifest.prepare(suite.read(str(written(definition))))
+        manifest.prepare(loading.read(str(written(definition))))
     assert "\n" not in str(mistake.value)
 
 
@@ -157,14 +157,14 @@ TRAININGS = {
 @pytest.mark.parametrize(("text", "message"), TRAININGS.values(), ids=TRAININGS)
 def test_a_training_that_cannot_be_is_told_in_a_sentence(text, message, written):
     with pytest.raises(UserError, match=message) as mistake:
-        suite.read(str(written(ORACLE.replace("epochs = 3", f"epochs = 3\n{text}"))))
+        loading.read(str(written(ORACLE.replace("epochs = 3", f"epochs = 3\n{text}"))))
     assert "\n" not in str(mistake.value)
 
 
 def test_patience_needs_validation(written):
     text = ORACLE.replace("epochs = 3", "epochs = 3\npatience = 2").replace("[window]", "validation = 0.0\n[window]")
     with pytest.raises(UserError, match="patience needs a validation part"):
-        manifest.prepare(suite.read(str(written(text))))
+        manifest.prepare(loading.read(str(written(text))))
 
 
 def test_rates_fall_as_the_schedule_says():
@@ -181,6 +181,6 @@ def test_rates_fall_as_the_schedule_says():
 
 
 def test_a_full_batch_has_every_window(written):
-    (case,) = suite.read(str(written(ORACLE.replace("batch = 16", 'batch = "full"')))).cases.values()
+    (case,) = loading.read(str(written(ORACLE.replace("batch = 16", 'batch = "full"')))).cases.values()
     assert case.training.batch_of(83) == 83
     assert case.training.course() == ("full batches",)

@@ -8,8 +8,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from benchmarks.runner import conditions
-from benchmarks.runner.conditions import Conditions, reserved
+from benchmarks.runner import cores as conditions
+from benchmarks.runner.cores import Conditions, reserved
 from benchmarks.runner.environment import available_cores
 from benchmarks.runner.executors import local
 
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.skipif(len(available_cores()) < 2, reason="two trials a
 @pytest.fixture(autouse=True)
 def own_locks(monkeypatch, tmp_path):
     """Nobody else's runs hold these tests' cores, nor these tests theirs."""
-    monkeypatch.setattr("benchmarks.runner.conditions.tempfile.gettempdir", lambda: str(tmp_path))
+    monkeypatch.setattr("benchmarks.runner.cores.tempfile.gettempdir", lambda: str(tmp_path))
 
 
 def tasks(count, threads=1):

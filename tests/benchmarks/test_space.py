@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchmarks import suite
+from benchmarks.definition import loading
+from benchmarks.definition.search_space import Space
 from benchmarks.errors import UserError
-from benchmarks.space import Space
 from tests.benchmarks.command_line import ORACLE, benchmarks
 
 SEARCH = (
@@ -18,7 +18,7 @@ SEARCH = (
 
 
 def test_lists_of_lists_are_axes_with_readable_labels(written):
-    found = suite.read(str(written(SEARCH)))
+    found = loading.read(str(written(SEARCH)))
     assert list(found.cases)[:3] == [
         "cnn, filters 2, dense 2, learning_rate 0.01",
         "cnn, filters 2, dense 2, learning_rate 0.001",
@@ -29,23 +29,23 @@ def test_lists_of_lists_are_axes_with_readable_labels(written):
 
 
 def test_a_convolutional_preset_is_the_stack_it_stands_for(written):
-    preset = suite.read(str(written(SEARCH))).cases["cnn, filters 3 2, dense 2, learning_rate 0.01"]
+    preset = loading.read(str(written(SEARCH))).cases["cnn, filters 3 2, dense 2, learning_rate 0.01"]
     layers = [str(layer) for layer in preset.architecture(1).layers]
     assert layers == ["convolution 3 × 3 relu", "convolution 2 × 3 relu", "flatten", "dense 2 relu", "dense 1"]
 
 
 def test_the_48_configurations_of_the_document():
-    found = suite.read("search")
+    found = loading.read("search")
     assert len(found.cases) == 48
     assert found.search.published.case in found.cases
-    assert found.search.published.case in suite.read("search", quick=True).cases
+    assert found.search.published.case in loading.read("search", quick=True).cases
 
 
 def test_an_axis_of_lists_is_narrowed_by_its_labels_words(written):
-    found = suite.read(str(written(SEARCH)), only={"model.filters": ["3 2"], "model.dense": ["none"]})
+    found = loading.read(str(written(SEARCH)), only={"model.filters": ["3 2"], "model.dense": ["none"]})
     assert len(found.cases) == 2
     with pytest.raises(UserError, match="none of the axis' values; known: 2, 3 2"):
-        suite.read(str(written(SEARCH)), only={"model.filters": ["5"]})
+        loading.read(str(written(SEARCH)), only={"model.filters": ["5"]})
 
 
 @given(st.lists(st.integers(1, 4), min_size=1, max_size=4), st.data())
@@ -76,19 +76,19 @@ MISTAKES = {
 def test_a_mistake_is_one_sentence(written, old, new, message):
     assert old in SEARCH
     with pytest.raises(UserError, match=message) as mistake:
-        suite.read(str(written(SEARCH.replace(old, new))))
+        loading.read(str(written(SEARCH.replace(old, new))))
     assert "\n" not in str(mistake.value)
 
 
 def test_a_search_without_an_axis(written):
     with pytest.raises(UserError, match=r"\[search\] has nothing to choose from"):
-        suite.read(str(written(f"{ORACLE}\n[search]\n")))
+        loading.read(str(written(f"{ORACLE}\n[search]\n")))
 
 
 def test_a_setting_of_a_search_that_is_none(written):
     with pytest.raises(UserError, match=r"there is no table 'search' to change search\.trials in"):
-        suite.read(str(written(ORACLE)), changes={"search.trials": 2})
-    assert suite.read(str(written(SEARCH)), changes={"search.trials": 2}).search.trials == 2
+        loading.read(str(written(ORACLE)), changes={"search.trials": 2})
+    assert loading.read(str(written(SEARCH)), changes={"search.trials": 2}).search.trials == 2
 
 
 def test_a_search_needs_a_validation_part(written, tmp_path):

@@ -2,9 +2,9 @@
 
 import pytest
 
+from benchmarks.definition.search_space import Space
 from benchmarks.runner.replay import curve, replays
-from benchmarks.runner.study import STARTUP, Study
-from benchmarks.space import Space
+from benchmarks.runner.sampler import STARTUP, Study
 
 AXES = {"model.filters": 3, "model.width": 2, "training.learning_rate": 4}
 SPACE = Space(AXES, tuple(f"case {number}" for number in range(24)))

@@ -7,7 +7,7 @@ import textwrap
 import pytest
 
 import datasets
-from benchmarks import suite
+from benchmarks.definition import loading
 from benchmarks.errors import UserError
 from benchmarks.runner import manifest
 
@@ -45,7 +45,7 @@ def written(tmp_path):
 
 def test_every_round_has_every_backend_once_and_another_first(written):
     """Drift of the machine hits all alike: no backend always runs first."""
-    plans = suite.read(written(GOOD)).trials()
+    plans = loading.read(written(GOOD)).trials()
     assert len(plans) == 2 * 2 * 2 * 3
     assert [plan.place for plan in plans] == list(range(len(plans)))
     rounds = [plans[start : start + 3] for start in range(0, len(plans), 3)]
@@ -58,16 +58,16 @@ def test_every_round_has_every_backend_once_and_another_first(written):
 
 def test_keys_name_what_defines_a_trial(written):
     """Two trials share no key; the same trial has the same key tomorrow; another setting gives another key."""
-    keys = [plan.key for plan in suite.read(written(GOOD)).trials()]
+    keys = [plan.key for plan in loading.read(written(GOOD)).trials()]
     assert len(set(keys)) == len(keys)
-    assert [plan.key for plan in suite.read(written(GOOD)).trials()] == keys
-    other = [plan.key for plan in suite.read(written(GOOD.replace("units = 50", "units = 51"))).trials()]
+    assert [plan.key for plan in loading.read(written(GOOD)).trials()] == keys
+    other = [plan.key for plan in loading.read(written(GOOD.replace("units = 50", "units = 51"))).trials()]
     assert not set(keys) & set(other)
 
 
 def test_a_list_is_an_axis(written):
     text = GOOD.replace("length = 20", "length = [10, 20]").replace("units = 50", "units = [8, 16]")
-    cases = suite.read(written(text)).cases
+    cases = loading.read(written(text)).cases
     assert len(cases) == 8
     assert cases["gru, length 10, units 16"].window.length == 10
     assert cases["gru, length 10, units 16"].model.units == 16
@@ -75,18 +75,18 @@ def test_a_list_is_an_axis(written):
 
 def test_quick_and_the_command_line_change_single_settings(written):
     path = written(GOOD + "\n[quick]\nseeds = [9]\ntraining.epochs = 1\n")
-    assert suite.read(path).header.seeds == (1, 2)
-    quick = suite.read(path, quick=True, changes={"backends": ["flax"]})
+    assert loading.read(path).header.seeds == (1, 2)
+    quick = loading.read(path, quick=True, changes={"backends": ["flax"]})
     assert quick.header.seeds == (9,)
     assert quick.header.backends == ("flax",)
     assert quick.cases["lstm"].training.epochs == 1
     assert quick.cases["lstm"].training.batch == 32
 
 
-@pytest.mark.parametrize("name", suite.names())
+@pytest.mark.parametrize("name", loading.names())
 def test_all_benchmarks_of_the_checkout_are_valid(name):
     """Every model fits the windows that its benchmark cuts; the small form asks no more than the whole."""
-    whole, small = suite.read(name), suite.read(name, quick=True)
+    whole, small = loading.read(name), loading.read(name, quick=True)
     assert 0 < len(small.trials()) <= len(whole.trials())
     for series in {case.data.series for case in whole.cases.values()}:
         origin = datasets.describe(series).origin
@@ -126,43 +126,43 @@ def test_a_mistake_is_one_sentence_with_its_place(written, old, new, message):
     assert old in GOOD
     path = written(GOOD.replace(old, new))
     with pytest.raises(UserError, match=message) as mistake:
-        suite.read(path)
+        loading.read(path)
     assert str(mistake.value).startswith(path)
     assert "\n" not in str(mistake.value)
 
 
 def test_an_unknown_benchmark_has_a_near_match():
     with pytest.raises(UserError, match=re.escape("there is no benchmark 'co3'; did you mean 'co2'?")):
-        suite.read("co3")
+        loading.read("co3")
 
 
 def test_a_missing_file_of_the_users_own():
     with pytest.raises(UserError, match=r"mine\.toml does not exist; .*co2"):
-        suite.read("mine.toml")
+        loading.read("mine.toml")
 
 
 @pytest.mark.parametrize("table", ["data", "window", "model", "training"])
 @pytest.mark.parametrize("value", [3, "lstm", [1]])
 def test_a_table_replaced_by_something_else(written, table, value):
     with pytest.raises(UserError, match=f"it must be a table, \\[{table}\\]"):
-        suite.read(written(GOOD), changes={table: value})
+        loading.read(written(GOOD), changes={table: value})
 
 
 def test_a_quick_table_may_replace_no_table(written):
     with pytest.raises(UserError, match="it must be a table"):
-        suite.read(written(GOOD + "\n[quick]\ntraining = 3\n"), quick=True)
+        loading.read(written(GOOD + "\n[quick]\ntraining = 3\n"), quick=True)
 
 
 @pytest.mark.parametrize("said", ["only = 3", "only.variant = []", "only.variant = [1]", "data = []", "model = 3"])
 @pytest.mark.parametrize("variants", ["", '[[variant]]\nname = "a"\n'])
 def test_what_quick_says_is_refused_before_anything_is_made_smaller(written, said, variants):
     with pytest.raises(UserError, match=r"\[quick\] (only|only\.variant|data|model) is .*; it must be a (table|list)"):
-        suite.read(written(f"{GOOD}\n{variants}\n[quick]\n{said}\n"))
+        loading.read(written(f"{GOOD}\n{variants}\n[quick]\n{said}\n"))
 
 
 def test_a_variants_models_are_tables(written):
     with pytest.raises(UserError, match=r"variant 'a': model is \[3\]; it must be a table"):
-        suite.read(written(f'{GOOD}\n[[variant]]\nname = "a"\nmodel = [3]\n'))
+        loading.read(written(f'{GOOD}\n[[variant]]\nname = "a"\nmodel = [3]\n'))
 
 
 @pytest.mark.parametrize("content", [b"\xff\xfe\x00b", b"\x00\x01"])
@@ -170,13 +170,13 @@ def test_a_file_that_is_no_text(tmp_path, content):
     path = tmp_path / "mine.toml"
     path.write_bytes(content)
     with pytest.raises(UserError, match=r"mine\.toml is "):
-        suite.read(str(path))
+        loading.read(str(path))
 
 
 def test_a_folder_is_no_definition(tmp_path):
     (tmp_path / "mine.toml").mkdir()
     with pytest.raises(UserError, match=r"mine\.toml is no file"):
-        suite.read(str(tmp_path / "mine.toml"))
+        loading.read(str(tmp_path / "mine.toml"))
 
 
 QUESTION = """
@@ -188,7 +188,7 @@ than = { case = "lstm" }
 
 
 def test_a_question_is_kept_for_the_report(written):
-    (question,) = suite.read(written(GOOD + QUESTION)).header.questions
+    (question,) = loading.read(written(GOOD + QUESTION)).header.questions
     assert (question.better.case, question.than.case, question.than.figure) == ("gru", "lstm", "mse")
 
 
@@ -203,4 +203,4 @@ def test_a_question_is_kept_for_the_report(written):
 )
 def test_a_question_that_cannot_be_answered(written, old, new, message):
     with pytest.raises(UserError, match=message):
-        suite.read(written(GOOD + QUESTION.replace(old, new)))
+        loading.read(written(GOOD + QUESTION.replace(old, new)))

@@ -10,11 +10,11 @@ from backends.contract import Objective
 from backends.layers import Dense
 from backends.model import ModelSpec, forecaster
 from backends.recurrent import Recurrent
-from benchmarks.runner import training
-from benchmarks.runner.batches import Course, Schedule
-from benchmarks.runner.training import Training, TrialError, pass_gate
-from benchmarks.runner.watch import Watch
-from benchmarks.runner.work import step_operations
+from benchmarks.worker import training
+from benchmarks.worker.batches import Course, Schedule
+from benchmarks.worker.flops import step_operations
+from benchmarks.worker.load_monitor import Watch
+from benchmarks.worker.training import Training, TrialError, pass_gate
 
 ROWS, BATCH = 40, 8
 

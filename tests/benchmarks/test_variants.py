@@ -2,7 +2,7 @@
 
 import pytest
 
-from benchmarks import suite
+from benchmarks.definition import loading
 from benchmarks.errors import UserError
 
 TEXT = """
@@ -46,7 +46,7 @@ training.epochs = 1
 
 
 def read(written, text=TEXT, **asked):
-    return suite.read(str(written(text)), **asked)
+    return loading.read(str(written(text)), **asked)
 
 
 def test_a_variant_changes_what_it_names_and_nothing_else(written):
@@ -106,7 +106,7 @@ def test_narrowing_reaches_into_variants(written, only, left):
 
 def test_a_stored_definition_is_the_same_benchmark(written, tmp_path):
     benchmark = read(written)
-    restored = suite.restore(tmp_path / "manifest.json", benchmark.definition)
+    restored = loading.restore(tmp_path / "manifest.json", benchmark.definition)
     assert restored.trials() == benchmark.trials()
     assert restored.cases == benchmark.cases
 

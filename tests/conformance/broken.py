@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 
 from backends.recurrent import BLOCKS, Recurrent
-from backends.reference import ReferenceBackend, ReferenceModel
+from backends.reference.network import ReferenceBackend, ReferenceModel
 
 
 class SwappedGates(ReferenceBackend):

@@ -9,16 +9,16 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from backends import reference
 from backends.contract import Steps
-from benchmarks.equivalence import BOUNDS, Trajectory, compare, difference, verdict
+from backends.reference import network
+from benchmarks.worker.certification import BOUNDS, Trajectory, compare, difference, verdict
 from tests.conformance.problems import MODELS, any_models, recurrent_models
 
 EXAMPLES = int(os.environ.get("EXAMPLES", "4"))  # of models drawn by hypothesis
 
 
 def oracle_of(problem, dtype):
-    return problem.build(reference.ReferenceBackend(), dtype)
+    return problem.build(network.ReferenceBackend(), dtype)
 
 
 def follow(model, problem, dtype, count=200):

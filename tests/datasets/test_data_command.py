@@ -6,8 +6,8 @@ import os
 import pytest
 
 import datasets
-from benchmarks import windowing_speed
 from benchmarks.commands import data
+from benchmarks.microbenchmarks import windowing
 
 
 def run(*words: str) -> int:
@@ -58,8 +58,8 @@ def test_fetching_all_goes_on_after_a_failure(capsys, monkeypatch, tmp_path):
         raise datasets.DataError(f"{remote.file} could not be downloaded.")
 
     monkeypatch.setenv("BENCH_DATA", str(tmp_path))
-    monkeypatch.setattr("datasets.download.fetch", offline)
-    monkeypatch.setattr("datasets.housing.Housing.fetch", lambda _: tmp_path / "housing")
+    monkeypatch.setattr("datasets.sources.download.fetch", offline)
+    monkeypatch.setattr("datasets.sources.housing.Housing.fetch", lambda _: tmp_path / "housing")
     assert run("fetch", "--all") == 2
     said = capsys.readouterr()
     failed = [line.split(":")[1].strip() for line in said.err.splitlines()]
@@ -77,6 +77,6 @@ def test_a_picture_that_cannot_be_written_is_one_sentence(tmp_path):
 
 def test_windows_and_series_together_take_at_most_twice_the_series():
     """A window written out would take 48 times the series; so would a hash over windows written out."""
-    series = windowing_speed.walk(1_000_000)
-    most = windowing_speed.peak(lambda: windowing_speed.ours(series).digest)
+    series = windowing.walk(1_000_000)
+    most = windowing.peak(lambda: windowing.ours(series).digest)
     assert series.values.nbytes + most <= 2 * series.values.nbytes

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from datasets import DataError, describe, download, load
-from datasets.download import Remote
+from datasets import DataError, describe, load
+from datasets.sources import download
+from datasets.sources.download import Remote
 
 CONTENT = b"day,value\n" + b"1,2\n" * 50_000
 RIGHT = hashlib.sha256(CONTENT).hexdigest()

@@ -7,7 +7,8 @@ import sys
 import numpy as np
 import pytest
 
-from datasets import DataError, DataSpec, WindowSpec, cut, describe, download, load, names
+from datasets import DataError, DataSpec, WindowSpec, cut, describe, load, names
+from datasets.sources import download
 
 FACTS = {  # rows, first and last value of the target, first and last time, missing rows filled, SHA-256 of the values
     "co2": (

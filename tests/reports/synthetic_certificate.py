@@ -3,7 +3,7 @@
 import numpy as np
 from synthetic_machine import PACE, digest
 
-from benchmarks.runner.records import Check
+from reports.records import Check
 
 BOUNDS = {
     "float64": {"outputs": 1e-12, "gradients": 1e-10, "losses": 1e-10, "weights": 1e-10},

@@ -7,7 +7,7 @@ import hashlib
 
 import numpy as np
 
-from benchmarks.runner.records import Environment, Product, Trial
+from reports.records import Environment, Product, Trial
 
 OPERATIONS = {"lstm": 4, "gru": 3, "rnn": 1}  # matrices of units × units a time step
 PACE = {  # seconds: the first step, an epoch of an lstm, of a gru

@@ -11,18 +11,8 @@ import numpy as np
 from synthetic_certificate import check
 from synthetic_machine import PACE, digest, environment, step_operations, trial_of
 
-from benchmarks.runner.records import (
-    Baseline,
-    Case,
-    Certificate,
-    Data,
-    Manifest,
-    Outcome,
-    Plan,
-    Scores,
-    Times,
-)
-from benchmarks.runner.storage import write_json
+from reports.records import Baseline, Case, Certificate, Data, Manifest, Outcome, Plan, Scores, Times
+from reports.records.store import write_json
 
 GATES = {"lstm": 4, "gru": 3, "rnn": 1}
 FIRST_TARGET = date(1995, 7, 8)

@@ -2,11 +2,11 @@ import pytest
 import synthetic_run
 from synthetic_run import change, fail
 
-from reports.answer import answer
-from reports.comparison import compare
-from reports.run import Run
-from reports.story import tell
-from reports.wording import per_cent
+from reports.analysis.run import Run
+from reports.analysis.speedup import compare
+from reports.pages.run_page import tell
+from reports.render.formats import per_cent
+from reports.sections.summary import answer
 
 
 @pytest.fixture(scope="module")

@@ -7,8 +7,8 @@ import pytest
 import synthetic_run
 
 import reports
-from reports.around import around
-from reports.run import Run
+from reports.analysis.run import Run
+from reports.pages.links import around
 
 FRAMEWORKS = ("torch", "tensorflow", "keras", "jax", "flax", "optax")
 REBUILD = f"""

@@ -4,9 +4,9 @@ import pytest
 import synthetic_run
 from synthetic_run import change, fail
 
-from benchmarks.runner.records import Certificate
-from reports.comparison import compare
-from reports.run import Run
+from reports.analysis.run import Run
+from reports.analysis.speedup import compare
+from reports.records import Certificate
 
 
 @pytest.fixture(scope="module")

@@ -4,10 +4,10 @@ import pytest
 import synthetic_run
 from synthetic_run import change
 
-from reports import costs
+from reports.analysis.run import Run
 from reports.figures.peak import peak
 from reports.figures.style import COLOURS
-from reports.run import Run
+from reports.sections import resources
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +32,7 @@ def column(table, heading):
 
 
 def test_the_parts_of_a_trial_add_up_to_its_process(records):
-    table = costs.split(run_of(*records))
+    table = resources.split(run_of(*records))
     parts = [column(table, f"{part}, s") for part in ("import", "build", "first step", "epochs", "validation")]
     parts += [column(table, f"{part}, s") for part in ("inference", "rest")]
     for trial, whole, *row in zip(records[2], column(table, "whole process, s"), *parts, strict=True):
@@ -46,8 +46,8 @@ def test_the_parts_of_a_trial_add_up_to_its_process(records):
 def test_the_harness_has_a_column_of_its_own_where_it_was_timed(records):
     manifest, certificate, trials = records
     times = trials[0].outcome.times.model_copy(update={"harness": 0.5})
-    before = costs.split(run_of(*records))
-    after = costs.split(run_of(manifest, certificate, [change(trials[0], times=times), *trials[1:]]))
+    before = resources.split(run_of(*records))
+    after = resources.split(run_of(manifest, certificate, [change(trials[0], times=times), *trials[1:]]))
     assert column(after, "harness, s")[0].value == 0.5
     assert column(before, "rest, s")[0].value - column(after, "rest, s")[0].value == pytest.approx(0.5)
     assert "harness" not in [column.label for column in before.columns]
@@ -57,21 +57,21 @@ def test_the_share_of_training_is_of_the_trials_that_say_how_long_they_took(reco
     manifest, certificate, trials = records
     known = [trial for trial in trials if trial.seconds]
     share = sum(t.outcome.times.training for t in known) / sum(t.seconds for t in known)
-    assert f"Training took {share * 100:.0f} % of the time of 6 trials." in costs.split(run_of(*records)).caption
-    table = costs.split(run_of(manifest, certificate, map(older, trials)))
+    assert f"Training took {share * 100:.0f} % of the time of 6 trials." in resources.split(run_of(*records)).caption
+    table = resources.split(run_of(manifest, certificate, map(older, trials)))
     assert "How long the whole processes took was not recorded." in table.caption
 
 
 def test_older_records_have_no_column_for_what_they_lack(records):
     manifest, certificate, trials = records
     run = run_of(manifest, certificate, map(older, trials))
-    heads = {column.label for table in (costs.split(run), costs.use(run)) for column in table.columns}
+    heads = {column.label for table in (resources.split(run), resources.use(run)) for column in table.columns}
     assert not heads & {"whole process", "validation", "rest", "GPU memory", "other load", "steal", "lowest clock"}
     assert {"import", "epochs", "CPU time", "peak memory", "one window, median", "test part"} <= heads
     old = manifest.model_copy(
         update={"cases": tuple(c.model_copy(update={"step_operations": None}) for c in manifest.cases)}
     )
-    assert costs.work(run_of(old, certificate, trials)).rows == ()
+    assert resources.work(run_of(old, certificate, trials)).rows == ()
 
 
 def test_inference_by_hand(records):
@@ -79,7 +79,7 @@ def test_inference_by_hand(records):
     times = trials[0].outcome.times.model_copy(
         update={"predict_one": tuple(n / 1000 for n in range(1, 102)), "predict_test": (0.5, 0.1, 0.1)}
     )
-    table = costs.use(run_of(manifest, certificate, [change(trials[0], times=times, device_memory_bytes=2**21)]))
+    table = resources.use(run_of(manifest, certificate, [change(trials[0], times=times, device_memory_bytes=2**21)]))
     assert column(table, "one window, median, ms")[0].text == "51.0"
     assert column(table, "one window, 95th percentile, ms")[0].text == "96.0"
     assert column(table, "test part, windows/s")[0].text == "300"
@@ -99,7 +99,7 @@ def test_the_pace_is_held_against_the_best_product_of_the_same_place(records):
         change(matched[2], product=absurd, device_memory_bytes=1),
         *matched[3:],
     ]
-    table = costs.work(run_of(manifest, certificate, told))
+    table = resources.work(run_of(manifest, certificate, told))
     case, data = manifest.cases[0], manifest.data["co2"]
     mine = [trial.outcome for trial in told if trial.plan.backend == "pytorch"]
     rates = [
@@ -115,7 +115,7 @@ def test_the_pace_is_held_against_the_best_product_of_the_same_place(records):
 
 def test_an_older_run_has_the_pace_without_a_measure(records):
     manifest, certificate, trials = records
-    table = costs.work(run_of(manifest, certificate, map(older, trials)))
+    table = resources.work(run_of(manifest, certificate, map(older, trials)))
     assert column(table, "reached, at least, billion/s")[0].value > 0
     assert column(table, "best product, billion/s")[0].text == "–"
 
@@ -123,7 +123,7 @@ def test_an_older_run_has_the_pace_without_a_measure(records):
 def test_the_share_of_the_peak_is_drawn_as_the_table_has_it(records):
     run = run_of(*records)
     figure = peak(run)
-    shares = [row.cells[-1].text for row in costs.work(run).rows if row.cells[2].text == "matched"]
+    shares = [row.cells[-1].text for row in resources.work(run).rows if row.cells[2].text == "matched"]
     assert len(shares) == 3
     assert all(share in figure.alt for share in shares)
     assert figure.svg.count(COLOURS["flax"].lower()) == 1

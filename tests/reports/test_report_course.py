@@ -5,11 +5,11 @@ import synthetic_run
 from synthetic_run import change, fail
 
 import reports
-from benchmarks.runner.storage import RecordError
-from reports import evidence
-from reports.comparison import compare
+from reports.analysis.run import Run
+from reports.analysis.speedup import compare
 from reports.figures.learning import losses
-from reports.run import Run
+from reports.records.store import RecordError
+from reports.sections import certificate as evidence
 
 
 def stopped(trial, epochs, best):

@@ -4,15 +4,15 @@ import pytest
 import synthetic_run
 from synthetic_run import change
 
-from reports import equivalence
-from reports.comparison import compare
-from reports.run import Run
-from reports.statistics import equivalent, rounds_to_show
+from reports.analysis.intervals import equivalent, rounds_to_show
+from reports.analysis.run import Run
+from reports.analysis.speedup import compare
+from reports.sections import forecast_agreement
 
 
 def table(manifest, certificate, trials):
     run = Run(manifest, certificate, tuple(trials))
-    return equivalence.agreement(run, compare(run))
+    return forecast_agreement.agreement(run, compare(run))
 
 
 def records(**options):

@@ -7,11 +7,11 @@ import synthetic_run
 from matplotlib.figure import Figure as Canvas
 
 import reports
-from reports.comparison import compare
+from reports.analysis.run import Run
+from reports.analysis.speedup import compare
 from reports.figures import draw
 from reports.figures.speed import MOST_TICKS, _ratio_axis
 from reports.figures.style import COLOURS, bar_labels, brief
-from reports.run import Run
 
 
 @pytest.fixture(scope="module")

@@ -11,8 +11,8 @@ import synthetic_run
 from synthetic_run import change, fail
 
 import reports
-from benchmarks.runner import storage
-from benchmarks.runner.storage import RecordError
+from reports.records import store
+from reports.records.store import RecordError
 
 ROOT = Path(__file__).parents[2]
 GOLDEN = Path(__file__).parent / "golden"
@@ -85,7 +85,7 @@ def test_a_report_that_breaks_leaves_the_old_one_alone(run_of, records, monkeypa
     def broken(story):
         raise RuntimeError("no page today")
 
-    monkeypatch.setattr(reports.html, "render", broken)
+    monkeypatch.setattr(reports.render.html, "render", broken)
     with pytest.raises(RuntimeError, match="no page today"):
         reports.write(folder)
     assert contents(folder) == before
@@ -97,7 +97,7 @@ def test_a_write_that_fails_leaves_no_temporary_file(run_of, records, monkeypatc
     def full(source, target):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(storage.os, "replace", full)
+    monkeypatch.setattr(store.os, "replace", full)
     with pytest.raises(RecordError, match="No space left"):
         reports.write(folder)
     assert not list(folder.rglob("*.tmp"))

@@ -4,10 +4,10 @@ import pytest
 import synthetic_run
 from synthetic_run import change
 
-from reports import reach
-from reports.figures.flow import flow
-from reports.run import Run
-from reports.story import tell
+from reports.analysis.run import Run
+from reports.figures.gradient_norms import flow
+from reports.pages.run_page import tell
+from reports.sections import gradient_norms
 
 
 def fading(rate, lags=20):
@@ -85,7 +85,7 @@ def test_the_answer_says_how_far_gradients_reach():
         change(trial, flow_before={"0": flows[trial.plan.case]}, flow_after={"0": flows[trial.plan.case]})
         for trial in run.trials
     )
-    assert reach.told(run) == ()
-    assert reach.told(Run(run.manifest, run.certificate, trials)) == (
+    assert gradient_norms.told(run) == ()
+    assert gradient_norms.told(Run(run.manifest, run.certificate, trials)) == (
         "After training, less than 1 % of the gradient is left 3 steps back in RNN, and at none of the 20 in GRU.",
     )

@@ -4,11 +4,11 @@ import pytest
 import synthetic_run
 
 import reports
-from benchmarks.runner.records import Certificate
-from reports import markdown
-from reports.glance import glance
-from reports.run import Run
-from reports.story import tell
+from reports.analysis.run import Run
+from reports.pages.run_page import tell
+from reports.records import Certificate
+from reports.render import markdown
+from reports.sections.certificate_summary import glance
 
 BACKENDS = ("pytorch", "keras", "keras-jax", "flax")
 

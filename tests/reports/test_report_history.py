@@ -5,7 +5,7 @@ import synthetic_run
 from synthetic_run import change
 
 import reports
-from reports import timeline
+from reports.pages import history_page
 
 DAYS = ("2026-03-01", "2026-03-02", "2026-03-03")
 
@@ -49,7 +49,7 @@ def newer(manifest, day):
 
 
 def test_a_change_beyond_noise_is_found_and_the_rest_is_not(tmp_path):
-    told = timeline.tell(past(tmp_path))
+    told = history_page.tell(past(tmp_path))
     rows = [[cell.text for cell in row.cells] for row in table(told, "changes").rows]
     assert [row[:4] for row in rows] == [["3", "GRU", "Flax", "epoch"], ["3", "GRU", "Flax", "training"]]
     assert (rows[0][6], rows[0][7]) == ("+100", "2")
@@ -58,7 +58,7 @@ def test_a_change_beyond_noise_is_found_and_the_rest_is_not(tmp_path):
 
 
 def test_what_did_not_move_is_said_not_to_have(tmp_path):
-    told = timeline.tell(past(tmp_path, (1.0, 1.0)))
+    told = history_page.tell(past(tmp_path, (1.0, 1.0)))
     assert told.lead.startswith("Nothing moved beyond noise: 9 pairs of neighbouring figures were compared")
     assert table(told, "changes") is None
 
@@ -67,13 +67,13 @@ def test_what_did_not_move_is_said_not_to_have(tmp_path):
     "options", [{"alter": elsewhere}, {"alter": otherwise}, {"seeds": (1,)}], ids=["machine", "definition", "one seed"]
 )
 def test_nothing_is_marked_that_is_not_like_for_like(tmp_path, options):
-    told = timeline.tell(past(tmp_path, **options))
+    told = history_page.tell(past(tmp_path, **options))
     assert told.lead.startswith("No change can be told from noise yet")
     assert table(told, "changes") is None
 
 
 def test_newer_versions_stay_comparable_and_are_named(tmp_path):
-    told = timeline.tell(past(tmp_path, alter=newer))
+    told = history_page.tell(past(tmp_path, alter=newer))
     assert table(told, "changes")
     newest, *_, oldest = (row.cells[2].text for row in table(told, "runs").rows)
     assert newest == "flax was 0.12.1 and is 0.12.2; training.batch was 33 and is 34"
@@ -81,7 +81,7 @@ def test_newer_versions_stay_comparable_and_are_named(tmp_path):
 
 
 def test_every_figure_is_listed(tmp_path):
-    rows = table(timeline.tell(past(tmp_path)), "values").rows
+    rows = table(history_page.tell(past(tmp_path)), "values").rows
     assert len(rows) == 3 * len(DAYS)
     assert all(cell.value for row in rows for cell in row.cells[2:])
 
@@ -90,7 +90,7 @@ def test_an_unfinished_run_and_one_without_trials_are_shown(tmp_path):
     folder = past(tmp_path, (1.0, 1.0))
     for record in (folder / "2026-03-02T09-30-00Z" / "trials").glob("*.json"):
         record.unlink()
-    newest = table(timeline.tell(folder), "runs").rows[0].cells
+    newest = table(history_page.tell(folder), "runs").rows[0].cells
     assert newest[3].text == "unfinished, 0 of 9 trials"
 
 
@@ -100,13 +100,13 @@ def test_a_damaged_run_and_a_repetition_are_left_out(tmp_path):
 
     folder = past(tmp_path, alter=repeated)
     (folder / "2026-03-03T09-30-00Z" / "manifest.json").write_text("{")
-    told = timeline.tell(folder)
+    told = history_page.tell(folder)
     assert told.progress.startswith("1 run, ")
     assert "The run co2/2026-03-03T09-30-00Z cannot be shown" in told.damaged[0]
 
 
 def test_a_single_run_has_no_figure_and_nothing_to_compare(tmp_path):
-    told = timeline.tell(past(tmp_path, (1.0,)))
+    told = history_page.tell(past(tmp_path, (1.0,)))
     assert told.figure is None
     assert told.lead == "There is only one run so far, so nothing to compare it with."
     assert told.progress == "1 run, 2026-03-01 09:30 UTC"
@@ -118,19 +118,19 @@ def test_settings_are_told_as_a_definition_writes_them(tmp_path):
         definition = {"data": {"difference": day == 1}, "backends": ["pytorch", "flax"][: day + 1]}
         return manifest.model_copy(update={"definition": definition})
 
-    told = timeline.tell(past(tmp_path, (1.0, 1.0), alter=switched))
+    told = history_page.tell(past(tmp_path, (1.0, 1.0), alter=switched))
     changed = table(told, "runs").rows[0].cells[2].text
     assert changed == "data.difference was false and is true; backends was pytorch and is pytorch; flax"
 
 
 def test_the_figure_rings_what_moved(tmp_path):
-    figure = timeline.tell(past(tmp_path)).figure
+    figure = history_page.tell(past(tmp_path)).figure
     assert figure.alt.endswith("of PyTorch, Keras and Flax over 3 runs; 2 changes beyond noise.")
 
 
 def test_without_a_readable_run_there_is_a_page(tmp_path):
     (tmp_path / "co2").mkdir()
-    assert "There is no run to show yet." in timeline.write(tmp_path / "co2").read_text("utf-8")
+    assert "There is no run to show yet." in history_page.write(tmp_path / "co2").read_text("utf-8")
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -5,8 +5,8 @@ import synthetic_run
 from synthetic_run import fail
 
 import reports
-from benchmarks.runner.storage import write_json
-from reports import index
+from reports.pages import index_page
+from reports.records.store import write_json
 
 NASTY = '<script>document.title="owned"</script><img src="https://example.org/x.png" onerror="alert(1)">'
 
@@ -30,7 +30,7 @@ def results(tmp_path_factory):
 
 
 def test_it_says_what_when_where_and_what_came_out(results):
-    told = index.tell(results)
+    told = index_page.tell(results)
     assert told.progress == "3 runs of 2 benchmarks, the newest first"
     newest, oldest = (row.cells for row in told.benchmarks[0].runs.rows)
     assert [newest[0].links[0].text, oldest[0].links[0].text] == ["2026-03-02 09:30", "2026-03-01 09:30"]
@@ -42,14 +42,14 @@ def test_it_says_what_when_where_and_what_came_out(results):
 
 
 def test_an_unfinished_run_is_shown_as_such(results):
-    cells = index.tell(results).benchmarks[0].runs.rows[0].cells
+    cells = index_page.tell(results).benchmarks[0].runs.rows[0].cells
     assert (cells[1].text, cells[1].detail, cells[1].tone) == ("unfinished, 5 of 18 trials", "1 failed", "bad")
     assert cells[0].detail == "no report yet"
     assert cells[0].links[0].target.endswith("manifest.json")
 
 
 def test_a_damaged_run_is_named_and_breaks_nothing(results):
-    (words,) = index.tell(results).damaged
+    (words,) = index_page.tell(results).damaged
     assert words.startswith("The run co2/2026-03-03T09-30-00Z cannot be shown: ")
     assert "is damaged" in words
 
@@ -58,11 +58,13 @@ def test_a_repetition_says_what_it_repeats(tmp_path):
     manifest, certificate, trials = synthetic_run.records(cells=("gru",), epochs=4, weeks=30)
     again = manifest.model_copy(update={"reproduces": "/elsewhere/co2/2026-03-01T09-30-00Z"})
     synthetic_run.store(tmp_path / "co2" / "a", again, certificate, trials)
-    assert index.tell(tmp_path).benchmarks[0].runs.rows[0].cells[2].text == "Repeats trials of 2026-03-01T09-30-00Z."
+    assert (
+        index_page.tell(tmp_path).benchmarks[0].runs.rows[0].cells[2].text == "Repeats trials of 2026-03-01T09-30-00Z."
+    )
 
 
 def test_without_a_run_it_says_how_to_make_one(tmp_path):
-    assert "python -m benchmarks run co2" in index.write(tmp_path).read_text("utf-8")
+    assert "python -m benchmarks run co2" in index_page.write(tmp_path).read_text("utf-8")
 
 
 def test_it_is_written_beside_runs_only(results, run_of, tmp_path):
@@ -75,7 +77,7 @@ def test_it_is_written_beside_runs_only(results, run_of, tmp_path):
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [360, 1280])
 def test_the_page_is_whole_in_a_browser(visit, results, width, scheme):
-    page = index.write(results)
+    page = index_page.write(results)
     seen = visit(page, viewport={"width": width, "height": 800}, color_scheme=scheme)
     seen.page.wait_for_timeout(100)
     assert seen.errors == []
@@ -88,7 +90,7 @@ def test_the_page_is_whole_in_a_browser(visit, results, width, scheme):
 
 
 def test_every_link_leads_somewhere(visit, results):
-    page = index.write(results)
+    page = index_page.write(results)
     seen = visit(page)
     targets = seen.value("[...document.querySelectorAll('main a')].map((link) => decodeURI(link.getAttribute('href')))")
     assert len(targets) >= 3
@@ -96,7 +98,7 @@ def test_every_link_leads_somewhere(visit, results):
 
 
 def test_the_theme_can_be_chosen_with_the_keyboard(visit, results):
-    seen = visit(index.write(results))
+    seen = visit(index_page.write(results))
     seen.page.locator("#theme").focus()
     seen.page.keyboard.press("Enter")
     assert seen.page.locator("#theme").inner_text() == "theme: light"

@@ -4,8 +4,9 @@ import pytest
 import synthetic_run
 from synthetic_run import change, fail
 
-from reports import evidence, native
-from reports.run import Run
+from reports.analysis.run import Run
+from reports.sections import certificate as evidence
+from reports.sections import native_vs_matched as native
 
 
 @pytest.fixture(scope="module")

@@ -2,8 +2,8 @@
 
 import synthetic_run
 
+from reports.analysis.run import Run
 from reports.figures.parameters import parameters
-from reports.run import Run
 
 
 def test_equal_models_share_a_bar_and_native_ones_that_differ_have_their_own():

@@ -6,9 +6,9 @@ from pydantic import ValidationError
 from synthetic_run import change, fail
 
 import reports
-from benchmarks.runner.records import Contender, Question
-from reports import questions
-from reports.run import Run
+from reports.analysis.run import Run
+from reports.records import Contender, Question
+from reports.sections import questions
 
 ASKED = Question(asks="Is the GRU better?", better=Contender(case="gru"), than=Contender(case="lstm"))
 RECORDS = synthetic_run.records(modes=("matched",), epochs=4, weeks=30)

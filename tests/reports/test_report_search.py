@@ -4,12 +4,13 @@ import pytest
 import synthetic_run
 
 import reports
-from benchmarks.runner.records import Configuration, Found, PublishedBest, Replay, Search
-from benchmarks.runner.storage import RecordError, write_json
-from reports import index, search
-from reports.run import Run
-from reports.selection import focus, selection
-from reports.story import tell
+from reports.analysis.run import Run
+from reports.analysis.search_results import focus, selection
+from reports.pages import index_page
+from reports.pages.run_page import tell
+from reports.records import Configuration, Found, PublishedBest, Replay, Search
+from reports.records.store import RecordError, write_json
+from reports.sections import search_tables
 
 UNITS = (4, 8, 16, 32)
 SEARCH = Search(
@@ -105,7 +106,7 @@ def test_pages_figures_and_overviews_are_written(folder):
     page = written.html.read_text()
     assert "What is found after how many trials" in page
     assert "Each model" not in page
-    assert index.headline(Run.read(path)).startswith("The lowest validation loss of 4")
+    assert index_page.headline(Run.read(path)).startswith("The lowest validation loss of 4")
 
 
 def test_several_seeds_tell_how_much_a_rank_is_luck(folder):
@@ -144,7 +145,7 @@ def test_a_configuration_that_failed_has_no_rank(folder):
     story = tell(Run.read(folder(manifest, certificate, trials, found.model_copy(update={"tried": tried}))))
     failed = story.trials.rows[-1]
     assert [cell.text for cell in failed.cells[:4]] == ["–", "GRU, units 4", "1", "–"]
-    assert len(search.result(selection(story.run)).rows) == 3 + 4
+    assert len(search_tables.result(selection(story.run)).rows) == 3 + 4
 
 
 def test_scores_that_the_trials_do_not_have_are_refused(folder):

@@ -9,12 +9,12 @@ from synthetic_run import fail
 from synthetic_several import over_series
 
 import reports
-from reports import several
-from reports.answer import answer
-from reports.comparison import compare
+from reports.analysis.ranking import critical_difference, friedman, least_series
+from reports.analysis.run import Run
+from reports.analysis.speedup import compare
 from reports.figures import draw
-from reports.ranks import critical_difference, friedman, least_series
-from reports.run import Run
+from reports.sections import ranking_over_series
+from reports.sections.summary import answer
 
 
 def told(manifest, certificate, trials):
@@ -23,7 +23,7 @@ def told(manifest, certificate, trials):
 
 
 def ranking(records, name="forecasts"):
-    return next((found for found in several.rankings(*told(*records)) if found.name == name), None)
+    return next((found for found in ranking_over_series.rankings(*told(*records)) if found.name == name), None)
 
 
 @pytest.mark.parametrize(("methods", "series"), [(2, 6), (3, 3), (4, 2), (7, 2)])
@@ -56,7 +56,7 @@ def test_forecasts_are_ranked_within_each_series():
     assert found.methods == ("LSTM", "persistence", "GRU")
     assert found.series == ("co2", "cet", "sunspots", "airline", "etth1", "housing")
     assert dict(zip(found.methods, found.mean_ranks, strict=True)) == {"GRU": 1, "LSTM": 2, "persistence": 3}
-    table = several.table(found)
+    table = ranking_over_series.table(found)
     assert [column.label for column in table.columns] == ["series", "GRU", "LSTM", "persistence"]
     assert [cell.text for cell in table.rows[-1].cells] == ["mean rank", "1.00", "2.00", "3.00"]
     assert table.rows[0].cells[1].detail == "rank 1"
@@ -73,7 +73,7 @@ def test_what_differs_is_said_in_the_answer_and_what_does_not_is_not_named():
 
 
 def test_where_nothing_differs_no_method_is_called_better():
-    words = several.finding(ranking(over_series(3, better=(1.0, 1.0), cells=("lstm", "gru"))))
+    words = ranking_over_series.finding(ranking(over_series(3, better=(1.0, 1.0), cells=("lstm", "gru"))))
     assert words.startswith(
         "Over 3 series none of 3 forecasts is shown to be better by test MSE (Friedman's test, p = "
     )
@@ -90,7 +90,7 @@ def test_too_few_series_say_how_many_would_do_and_draw_nothing():
 
 
 def test_one_series_has_no_ranking():
-    assert several.rankings(*told(*synthetic_run.records(epochs=4, weeks=30))) == ()
+    assert ranking_over_series.rankings(*told(*synthetic_run.records(epochs=4, weeks=30))) == ()
 
 
 def test_a_series_that_lacks_a_figure_is_left_out_and_named():
@@ -98,7 +98,7 @@ def test_a_series_that_lacks_a_figure_is_left_out_and_named():
     gone = [trial for trial in trials if trial.plan.case != "gru, series cet"]
     found = ranking((manifest, certificate, gone))
     assert found.series == ("co2", "sunspots", "airline")
-    assert several.table(found).caption.endswith("Left out, for want of a figure: cet.")
+    assert ranking_over_series.table(found).caption.endswith("Left out, for want of a figure: cet.")
 
 
 def test_without_a_certificate_frameworks_are_not_ranked():
@@ -118,14 +118,16 @@ def test_models_of_another_horizon_are_another_question():
     cases = [case.model_copy(update={"horizon": 4}) if case.cell == "gru" else case for case in manifest.cases]
     names = [
         found.name
-        for found in several.rankings(*told(manifest.model_copy(update={"cases": cases}), certificate, trials))
+        for found in ranking_over_series.rankings(
+            *told(manifest.model_copy(update={"cases": cases}), certificate, trials)
+        )
     ]
     assert names == ["forecasts-1", "forecasts-4", "frameworks"]
 
 
 def test_trials_that_failed_everywhere_leave_no_ranking():
     manifest, certificate, trials = over_series(3)
-    assert several.rankings(*told(manifest, certificate, map(fail, trials))) == ()
+    assert ranking_over_series.rankings(*told(manifest, certificate, map(fail, trials))) == ()
 
 
 @pytest.fixture(scope="module")

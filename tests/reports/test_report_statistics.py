@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from reports import statistics
-from reports.statistics import equivalent, interval, runs_needed, stability, steady_epoch
+from reports.analysis import intervals
+from reports.analysis.intervals import equivalent, interval, runs_needed, stability, steady_epoch
 
 
 def test_the_median_of_few_values_has_their_range_and_claims_no_more():
@@ -60,7 +60,7 @@ def test_seeds_that_spread_say_how_many_would_do():
 
 
 def test_runs_needed_never_falls_below_what_an_interval_takes():
-    assert runs_needed([1.0, 1.0001]) == statistics.ENOUGH
+    assert runs_needed([1.0, 1.0001]) == intervals.ENOUGH
 
 
 @pytest.mark.parametrize(

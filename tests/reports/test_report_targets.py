@@ -5,11 +5,11 @@ import pytest
 import synthetic_run
 from synthetic_run import change
 
-from reports import tables
-from reports.answer import answer
-from reports.comparison import compare
+from reports.analysis.run import Run
+from reports.analysis.speedup import compare
 from reports.figures.forecast import by_horizon, step_errors
-from reports.run import Run
+from reports.sections import results
+from reports.sections.summary import answer
 
 
 def run_of(manifest, certificate, trials):
@@ -73,7 +73,7 @@ def test_a_naive_forecast_without_error_is_called_exact(exact):
 
 
 def test_skill_against_an_exact_forecast_is_undefined_and_says_why(exact):
-    rows = {row.cells[1].text: row.cells[3] for row in tables.main(exact, compare(exact)).rows}
+    rows = {row.cells[1].text: row.cells[3] for row in results.main(exact, compare(exact)).rows}
     assert rows["Flax"].text == rows["training mean"].text == "undefined"
     assert rows["Flax"].notes[0].startswith("Persistence is exact on this test part: it cannot be beaten")
 

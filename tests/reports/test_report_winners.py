@@ -7,12 +7,12 @@ from synthetic_several import over_series
 from synthetic_sweep import swept
 
 import reports
-from reports.comparison import compare
+from reports.analysis.fastest_by_setting import maps
+from reports.analysis.run import Run
+from reports.analysis.speedup import compare
+from reports.figures.fastest_by_setting import winners
 from reports.figures.scaling import scaling
 from reports.figures.style import COLOURS, on
-from reports.figures.winners import winners
-from reports.run import Run
-from reports.winners import maps
 
 
 def crossing(case, backend):

@@ -1,6 +1,6 @@
 import pytest
 
-from reports.wording import as_written, duration, listed, signed, significant, span, squared, time_unit, within
+from reports.render.formats import as_written, duration, listed, signed, significant, span, squared, time_unit, within
 
 
 @pytest.mark.parametrize(

@@ -6,12 +6,12 @@ import synthetic_run
 from synthetic_run import change, fail
 
 import reports
-from benchmarks.runner.records import Session
-from benchmarks.runner.storage import RecordError
-from reports.history import history
-from reports.reproduction import reproduce
-from reports.run import Run
-from reports.verdict import conclusion, document
+from reports.analysis.reproduction import reproduce
+from reports.analysis.run import Run
+from reports.pages.reproduction_page import conclusion, document
+from reports.records import Session
+from reports.records.store import RecordError
+from reports.sections.provenance import history
 
 ELSEWHERE = {"processor": "AMD EPYC 7R13"}
 

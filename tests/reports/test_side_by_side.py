@@ -5,12 +5,12 @@ import synthetic_run
 from synthetic_run import change
 
 import reports
-from benchmarks.runner.records import Certificate
-from reports.beside import document
-from reports.document import markdown, plain
-from reports.matching import differences, machine, match
-from reports.run import Run
-from reports.side_by_side import side_by_side
+from reports.analysis.case_matching import differences, machine, match
+from reports.analysis.run import Run
+from reports.analysis.run_comparison import side_by_side
+from reports.pages.comparison_page import document
+from reports.records import Certificate
+from reports.render.document import markdown, plain
 
 
 def made(**options):

@@ -5,9 +5,9 @@ from importlib import import_module, util
 from typing import Protocol
 
 from benchmarks.errors import UserError, one_of
-from benchmarks.runner.attempt import Task
 from benchmarks.runner.environment import python
-from benchmarks.runner.records import Plan, Trial
+from benchmarks.runner.run_trial import Task
+from reports.records import Plan, Trial
 
 MODULES = {"local": "local", "ray": "cluster"}
 

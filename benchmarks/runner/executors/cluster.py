@@ -16,10 +16,10 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from benchmarks.errors import UserError
 from benchmarks.runner import environment
-from benchmarks.runner.attempt import Task, attempt
-from benchmarks.runner.conditions import Conditions, first_free
+from benchmarks.runner.cores import Conditions, first_free
 from benchmarks.runner.executors.connection import connect
-from benchmarks.runner.records import Plan, Trial
+from benchmarks.runner.run_trial import Task, attempt
+from reports.records import Plan, Trial
 
 RETRIES = 3  # of one trial, each after its node, or a process that it needs, was lost
 LOOK = 2.0  # seconds between two looks at which nodes there are

@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack
 
-from benchmarks.runner import process
-from benchmarks.runner.attempt import Task, attempt
-from benchmarks.runner.conditions import Conditions, reserved, take_free
+from benchmarks.runner import processes
+from benchmarks.runner.cores import Conditions, reserved, take_free
 from benchmarks.runner.environment import available_cores
-from benchmarks.runner.records import Plan, Trial
+from benchmarks.runner.run_trial import Task, attempt
+from reports.records import Plan, Trial
 
 LOOK = 0.05  # seconds between two looks for a worker that an interrupted trial has started meanwhile
 
@@ -80,7 +80,7 @@ def _cores(threads: int, hold: ExitStack, *, wait: bool) -> Conditions | None:
 def _end(flying: Flying) -> None:
     """End what is under way, a worker that is only just being started included."""
     while not all(future.done() for future in flying):
-        process.end_all()
+        processes.end_all()
         time.sleep(LOOK)
     for hold in flying.values():
         hold.close()

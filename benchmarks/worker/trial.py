@@ -1,0 +1,194 @@
+"""One trial, inside its own process: build, train, time, predict, score."""
+
+import gc
+import platform
+from dataclasses import dataclass
+
+import numpy as np
+
+import backends
+import datasets
+from backends.contract import Model, Weights
+from backends.devices import DEVICES
+from backends.initial import initial_weights
+from benchmarks.definition.settings import CaseSettings
+from benchmarks.worker import checkpoints, digests, scores
+from benchmarks.worker.batches import Course
+from benchmarks.worker.jobs import TrialJob
+from benchmarks.worker.load_monitor import Watch
+from benchmarks.worker.timing import cpu_seconds, peak_memory_bytes, repeated, timed
+from benchmarks.worker.training import Training, TrialError, pass_gate
+from reports.records import Outcome, Product, Times
+
+PRODUCT_SIZE = {"cpu": 2048, "gpu": 8192}  # of the square matrices whose product shows what the machine can reach
+
+Array = np.ndarray
+
+
+@dataclass(frozen=True)
+class Material:
+    """What a trial works on."""
+
+    windows: datasets.Windows
+    course: Course
+    weights: Weights | None  # None in native mode
+
+
+@dataclass(frozen=True)
+class Built:
+    """A model ready to be trained, and the seconds until then."""
+
+    model: Model
+    import_framework: float
+    build: float
+
+
+def run(job: TrialJob) -> tuple[Outcome, bytes]:
+    """The outcome, and the training as it ended, see snapshots. Raises TrialError, or whatever the framework raises."""
+    material = prepare(job)
+    built = build(job, material)
+    windows, model = material.windows, built.model
+    before = model.snapshot()
+    training, watch = _train(job, model, material)
+    pass_gate(training, windows.train, timed=job.timed)
+    scaled = datasets.forecast(model.predict, windows, windows.test.x)
+    predictions, truth = windows.to_unit(windows.test, scaled), windows.truth(windows.test)
+    if not np.isfinite(predictions).all():
+        raise TrialError("a prediction on the test part is not finite")
+    memory = peak_memory_bytes(), DEVICES[job.plan.backend].peak_memory()  # before the large product adds to it
+    times, reached, after = _times(built, training, windows), product(job), model.snapshot()
+    flow_after, flow_before = _flow(job, training, model), None
+    if job.gradient_flow:
+        model.restore(before)  # last of all: looked at earlier, it would have warmed up what is timed
+        flow_before = _flow(job, training, model)
+    outcome = Outcome(
+        times=times,
+        scores=scores.scores(
+            predictions, truth, persistence=job.persistence, seasonal=job.seasonal, scale=windows.scale
+        ),
+        first_loss=training.first_loss,
+        train_losses=tuple(training.losses),
+        validation_losses=tuple(training.validation_losses),
+        predictions=tuple(tuple(row) for row in predictions[:: scores.kept(*truth.shape)].tolist()),
+        parameter_count=model.parameter_count(),
+        kernel=model.kernel(),
+        peak_memory_bytes=memory[0],
+        device_memory_bytes=memory[1],
+        windows_digest=windows.digest,
+        order_digest=digests.of_arrays(training.orders),
+        masks_digest=digests.of_texts(training.masks) if training.masks else None,
+        best_epoch=None if training.best is None else training.best.epoch + 1,
+        flow_before=flow_before,
+        flow_after=flow_after,
+        initial_digest=_digest(job, before.weights),
+        final_digest=_digest(job, after.weights),
+        host=platform.node(),
+        other_load=watch.other_load(),
+        steal=watch.steal(),
+        frequency=watch.frequency(),
+        product=reached,
+    )
+    return outcome, checkpoints.to_bytes(after)
+
+
+def _flow(job: TrialJob, training: Training, model: Model) -> dict[str, tuple[float, ...]] | None:
+    """Gradient flow on the first batch, where it is asked for."""
+    if not job.gradient_flow:
+        return None
+    return {name: tuple(norms.tolist()) for name, norms in model.flow(training.orders[0][0]).items()}
+
+
+def course(case: CaseSettings, windows: datasets.Windows, seed: int, *, masked: bool = True) -> Course:
+    """The steps of a case's training; masked: the harness draws the dropout masks."""
+    train, settings = windows.train, case.training
+    batch = settings.batch_of(len(train))
+    if batch > len(train):
+        raise TrialError(f"training.batch = {batch}, but the training part has {len(train)} windows")
+    return Course(case.architecture(train.y.shape[1]), train.x, batch, settings.rates(), seed, masked)
+
+
+def matched_weights(case: CaseSettings, windows: datasets.Windows, seed: int) -> Weights:
+    """The initial weights that every backend of a round gets, drawn for the windows' shapes."""
+    _, window, features = windows.train.x.shape
+    return initial_weights(case.architecture(windows.train.y.shape[1]), features, window, seed)
+
+
+def prepare(job: TrialJob) -> Material:
+    """The windows cut, the batches and the initial weights drawn."""
+    case, seed = job.case, job.plan.seed
+    windows = datasets.prepare(case.data, case.window, case.training.dtype)
+    matched = job.plan.mode == "matched"
+    weights = matched_weights(case, windows, seed) if matched else None
+    return Material(windows, course(case, windows, seed, masked=matched), weights)
+
+
+def build(job: TrialJob, material: Material) -> Built:
+    """The framework imported and the model built, each timed."""
+    settings, train = job.case.training, material.windows.train
+    imported, backend = timed(lambda: backends.load(job.plan.backend, dtype=settings.dtype, threads=len(job.cores)))
+    built, model = timed(
+        lambda: backend.build(
+            job.case.architecture(train.y.shape[1]),
+            settings.objective(),
+            settings.optimizer(),
+            material.weights,
+            train.x,
+            train.y,
+            dtype=settings.dtype,
+            seed=job.plan.seed,
+        )
+    )
+    return Built(model, imported, built)
+
+
+def _digest(job: TrialJob, weights: Weights) -> str:
+    """Of weights in the dtype asked for, which the oracle alone does not compute in."""
+    dtype = job.case.training.dtype
+    return digests.of_weights({name: value.astype(dtype) for name, value in weights.items()})
+
+
+def _train(job: TrialJob, model: Model, material: Material) -> tuple[Training, Watch]:
+    settings = job.case.training
+    training = Training(model, material.windows.validation, settings.objective(), settings.patience)
+    gc.collect()
+    gc.disable()  # a collection in the middle of an epoch would be charged to the framework
+    watch = Watch(job.cores)
+    training.run(material.course, settings.epochs, watch)
+    watch.stop()
+    gc.enable()
+    return training, watch
+
+
+def _times(built: Built, training: Training, windows: datasets.Windows) -> Times:
+    """The training's, and those of inference, which are taken now."""
+    model = built.model
+    return Times(
+        import_framework=built.import_framework,
+        build=built.build,
+        first_step=training.first_step,
+        epochs=tuple(training.epochs),
+        validation=tuple(training.validation_seconds),
+        loop=training.loop,
+        harness=training.harness,
+        predict_one=predict_one(model, windows),
+        predict_test=predict_test(model, windows),
+        cpu=cpu_seconds(),
+    )
+
+
+def predict_one(model: Model, windows: datasets.Windows) -> tuple[float, ...]:
+    """Seconds of a forecast of one window, repeated."""
+    return repeated(lambda: datasets.forecast(model.predict, windows, windows.test.x[:1]), budget=0.5, most=100)
+
+
+def predict_test(model: Model, windows: datasets.Windows) -> tuple[float, ...]:
+    """Seconds of a forecast of the whole test part, repeated."""
+    return repeated(lambda: datasets.forecast(model.predict, windows, windows.test.x), budget=1.0, most=20)
+
+
+def product(job: TrialJob) -> Product:
+    """The large matrix product, timed."""
+    device = DEVICES[job.plan.backend]
+    size = PRODUCT_SIZE["cpu" if device.peak_memory() is None else "gpu"]
+    multiply = device.product(size, job.case.training.dtype)
+    return Product(size=size, seconds=repeated(multiply, budget=0.5, most=5))

@@ -1,0 +1,136 @@
+"""Which models of two runs are the same question, whatever the runs call them, and what differs between the runs."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from reports.analysis.run import Run, unique
+from reports.records import Case
+from reports.render.formats import as_written, case_name, listed
+
+# What makes a model and its training another one, so that neither scores nor times can be compared.
+SETTINGS = ("cell", "units", "layers", "window", "horizon", "epochs", "batch", "dtype", "architecture", "course")
+LATER = ("architecture", "course")  # which older records lack
+UNSAID = ("title", "description")  # of a definition: words, which change no number
+
+
+@dataclass(frozen=True)
+class Match:
+    """A model of the first run and its counterpart in the second; None: it has none there."""
+
+    first: Case | None
+    second: Case | None
+
+    @property
+    def case(self) -> Case:
+        found = self.first or self.second
+        assert found is not None  # one of the two there is
+        return found
+
+    @property
+    def renamed(self) -> bool:
+        return bool(self.first and self.second and self.first.label != self.second.label)
+
+    @property
+    def threads(self) -> str:
+        """A clause, where the numbers of threads are known and differ."""
+        if not self.first or not self.second or self.first.threads == self.second.threads:
+            return ""
+        if self.first.threads is None or self.second.threads is None:
+            return ""
+        return f"{self.first.threads} threads in the first and {self.second.threads} in the second"
+
+    def apart(self) -> Iterator[str]:
+        """The settings that make them two questions, a clause each: "other epochs, 30 and 60"."""
+        if self.first and self.second:
+            older = not (self.first.architecture and self.second.architecture)
+            for name in SETTINGS:
+                one, other = getattr(self.first, name), getattr(self.second, name)
+                if one != other and not (older and name in LATER):
+                    yield f"other {name}, {as_written(one)} and {as_written(other)}"
+
+
+def match(first: Run, second: Run) -> tuple[Match, ...]:
+    """By all settings but the threads, preferring the same threads; what is left over, by its label on one series."""
+
+    def settings(run: Run, case: Case) -> tuple[object, ...]:
+        data = run.data(case)
+        fields = (*SETTINGS, "learning_rate")
+        return (data.series, data.features, *(getattr(case, name) for name in fields))
+
+    rules: tuple[Callable[[Case, Case], bool], ...] = (
+        lambda a, b: settings(first, a) == settings(second, b) and a.threads == b.threads,
+        lambda a, b: settings(first, a) == settings(second, b),
+        lambda a, b: a.label == b.label and first.data(a).series == second.data(b).series,
+    )
+    free = {case.label: case for case in second.manifest.cases}
+    partner: dict[str, Case] = {}
+    for rule in rules:
+        for case in first.manifest.cases:
+            found = next((other for other in free.values() if rule(case, other)), None)
+            if case.label not in partner and found is not None:
+                partner[case.label] = free.pop(found.label)
+    return (
+        *(Match(case, partner.get(case.label)) for case in first.manifest.cases),
+        *(Match(None, case) for case in free.values()),
+    )
+
+
+def differences(first: Run, second: Run, matches: tuple[Match, ...]) -> tuple[str, ...]:
+    """Between the runs, a sentence each: machine and versions, settings by dotted name, threads, names."""
+    told = [*_environments(first, second)]
+    mine, theirs = (dict(_flat(run.manifest.definition)) for run in (first, second))
+    for name in sorted(mine.keys() | theirs.keys()):
+        if name not in UNSAID and mine.get(name) != theirs.get(name):
+            told.append(
+                f"{name}: {as_written(mine.get(name))} in the first, {as_written(theirs.get(name))} in the second"
+            )
+    told += [f"{case_name(found.case)}: {found.threads}" for found in matches if found.threads]
+    told += [
+        f"'{found.first.label}' of the first is matched with '{found.second.label}' of the second"
+        for found in matches
+        if found.renamed and found.first and found.second
+    ]
+    return tuple(told)
+
+
+def machine(first: Run, second: Run) -> str:
+    """What a ratio of times is a ratio of, where the machine is another; empty where it is not."""
+    one, other = first.manifest.environment, second.manifest.environment
+    hosts = set(first.hosts()) != set(second.hosts())
+    fields = ("processor", "gpu", "system")
+    hardware = any(getattr(one, name) != getattr(other, name) for name in fields)
+    if not hosts and not hardware:
+        if len(one.cores) == len(other.cores):
+            return ""
+        return "The two used other numbers of cores: a ratio of times is of that, and of whatever else differs."
+    if (one.packages, one.python) != (other.packages, other.python):
+        return (
+            "The two ran on other machines and under other versions: a ratio of times is of machine and framework "
+            "together, and does not tell which of the two it comes from."
+        )
+    return "The two ran on other machines under the same versions: a ratio of times is the machines', no framework's."
+
+
+def _environments(first: Run, second: Run) -> Iterator[str]:
+    """Each change once, of the runs as they began and of every two trials that are held against each other."""
+    hosts = [listed(sorted(run.hosts())) for run in (first, second)]
+    if hosts[0] != hosts[1] and all(hosts):
+        yield f"the first ran on {hosts[0]}, the second on {hosts[1]}"
+    places = [(first.manifest.environment, second.manifest.environment)]
+    there = {(t.plan.case, t.plan.backend, t.plan.mode, t.plan.seed): t for t in second.trials}
+    for trial in first.trials:
+        plan = trial.plan
+        if other := there.get((plan.case, plan.backend, plan.mode, plan.seed)):
+            places.append((first.environment(trial), second.environment(other)))
+    yield from unique(clause for one, other in places for clause in one.differences(other))
+
+
+def _flat(table: dict[str, object], prefix: str = "") -> Iterator[tuple[str, object]]:
+    for name, value in table.items():
+        if isinstance(value, dict):
+            yield from _flat(value, f"{prefix}{name}.")
+        elif isinstance(value, list) and value and all(isinstance(entry, dict) for entry in value):
+            for place, entry in enumerate(value, start=1):  # models, or the layers of one
+                yield from _flat(entry, f"{prefix}{name}.{entry.get('name', place)}.")
+        else:
+            yield f"{prefix}{name}", value

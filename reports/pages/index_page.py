@@ -1,0 +1,87 @@
+"""The page over all runs: what was run, when, where and with which versions, and what came out."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import quote
+
+from reports.analysis.run import Run, unique
+from reports.analysis.run_store import Past, collect, versions
+from reports.analysis.search_results import selection
+from reports.analysis.speedup import compare
+from reports.pages import history_page
+from reports.records.store import write_text
+from reports.render import html
+from reports.render.formats import listed, plural
+from reports.render.table import Cell, Column, Table, row, text
+from reports.sections import search_summary
+from reports.sections.summary import answer, environment_line
+
+NAME = "index.html"
+
+
+@dataclass(frozen=True)
+class Benchmark:
+    """`history` is where its own page lies; empty where that has not been written."""
+
+    runs: Table
+    history: str
+
+
+@dataclass(frozen=True)
+class Index:
+    """The benchmark that ran last comes first."""
+
+    progress: str
+    damaged: tuple[str, ...]
+    benchmarks: tuple[Benchmark, ...]
+
+
+def write(results: Path) -> Path:
+    """Write `index.html` into the folder of all runs, from their records. A damaged run is named and left out."""
+    path = results / NAME
+    write_text(path, html.fill("index.html.j2", index=tell(results)))
+    return path
+
+
+def tell(results: Path) -> Index:
+    kept = collect(results)
+    names = unique(past.benchmark for past in kept.runs)
+    progress = f"{plural(len(kept.runs), 'run')} of {plural(len(names), 'benchmark')}, the newest first"
+    found = []
+    for place, name in enumerate(names, 1):
+        table = _table(results, place, [past for past in kept.runs if past.benchmark == name])
+        written = (results / name / history_page.NAME).exists()
+        found.append(Benchmark(table, quote(f"{name}/{history_page.NAME}") if written else ""))
+    return Index(progress, kept.damaged, tuple(found))
+
+
+def _table(results: Path, place: int, runs: list[Past]) -> Table:
+    columns = (
+        *map(text, ("started, UTC", "state")),
+        Column("headline", numeric=False),
+        *map(text, ("where", "versions", "commit")),
+    )
+    rows = tuple(
+        row(
+            past.link(results),
+            past.state,
+            Cell(headline(past.run)),
+            Cell(environment_line(past.run), detail=listed(past.run.hosts())),
+            Cell(versions(past.run.manifest.environment)),
+            Cell((past.run.manifest.environment.commit or "unknown")[:8]),
+        )
+        for past in runs
+    )
+    newest = runs[0].run.manifest
+    return Table(f"benchmark-{place}", f"{newest.title} ({newest.benchmark})", newest.description, columns, rows)
+
+
+def headline(run: Run) -> str:
+    """The answer in its shortest form; of a repetition, what it repeats."""
+    if run.manifest.reproduces is not None:
+        return f"Repeats trials of {Path(run.manifest.reproduces).name}."
+    if not run.trials:
+        return "No trial has finished."
+    searched = selection(run)
+    found = search_summary.answer(searched) if searched else answer(run, compare(run))
+    return " ".join(found.overview or [f"{case.name}: {case.lead}" for case in found.cases])

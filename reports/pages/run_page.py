@@ -1,0 +1,147 @@
+"""A whole report before it is written: every sentence, table and figure, once, for all the forms it takes."""
+
+from dataclasses import dataclass
+
+from reports.analysis.run import Run
+from reports.analysis.search_results import focus, selection
+from reports.analysis.speedup import compare
+from reports.figures import Figure, draw
+from reports.pages.links import NOTHING, Around
+from reports.render.formats import backend_name, case_name, plural, sentence
+from reports.render.table import Table
+from reports.sections import certificate as evidence
+from reports.sections import certificate_summary as glance
+from reports.sections import forecast_agreement, questions, resources, results, search_summary, search_tables, setup
+from reports.sections import native_vs_matched as native
+from reports.sections import published_values as audit
+from reports.sections.ranking_over_series import rankings, table
+from reports.sections.summary import Answer, answer
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A trial that did not end well."""
+
+    name: str
+    reason: str
+    log: str
+    record: str  # relative to the run's folder
+
+
+@dataclass(frozen=True)
+class Story:
+    run: Run
+    around: Around
+    answer: Answer
+    progress: str
+    result: Table
+    questions: Table | None
+    audit: Table | None
+    rankings: tuple[Table, ...]  # over several series
+    figures: tuple[Figure, ...]
+    glance: Table | None
+    certificate: Table
+    agreement: Table | None
+    scores: Table
+    times: Table
+    native: Table | None
+    native_reasons: tuple[str, ...]
+    parameters: Table | None
+    failures: tuple[Failure, ...]
+    trials: Table  # of a search, its configurations
+    samplers: Table | None
+    split: Table
+    use: Table
+    work: Table | None
+    data: Table
+    models: Table
+    environment: Table
+
+    @property
+    def details(self) -> tuple[Table, ...]:
+        """Every table but the first, in the order of the page."""
+        found = (
+            self.questions,
+            self.audit,
+            *self.rankings,
+            self.samplers,
+            self.glance,
+            self.certificate,
+            self.agreement,
+            self.scores,
+            self.times,
+            self.native,
+            self.parameters,
+            self.work,
+            self.data,
+            self.models,
+            self.environment,
+            self.trials,
+            self.split,
+            self.use,
+        )
+        return tuple(table for table in found if table)
+
+
+def tell(run: Run, around: Around = NOTHING) -> Story:
+    """Of a search, scores and forecasts of the selected configuration alone: the others' belong to no answer."""
+    found, whole = selection(run), run
+    run = focus(whole)
+    comparisons = compare(run)
+    agreement, beside, work = forecast_agreement.agreement(run, comparisons), evidence.native(run), resources.work(run)
+    counted, equal = native.parameters(run), glance.glance(run)
+    return Story(
+        run=whole,
+        around=around,
+        answer=search_summary.answer(found) if found else answer(run, comparisons),
+        progress=_progress(whole),
+        result=search_tables.result(found) if found else results.main(run, comparisons),
+        questions=questions.table(whole),
+        audit=audit.table(whole),
+        rankings=() if found else tuple(map(table, rankings(run, comparisons))),
+        figures=draw(run, comparisons, found),
+        samplers=_filled(search_tables.samplers(found)) if found else None,
+        glance=_filled(equal),
+        certificate=evidence.certificate(run),
+        agreement=_filled(agreement),
+        scores=results.scores(run),
+        times=results.times(run, comparisons),
+        native=_filled(beside),
+        native_reasons=native.reasons(run),
+        parameters=_filled(counted),
+        failures=_failures(whole),
+        trials=search_tables.configurations(found) if found else evidence.trials(run),
+        split=resources.split(whole),
+        use=resources.use(whole),
+        work=None if found else _filled(work),
+        data=setup.data(whole),
+        models=setup.models(whole),
+        environment=setup.environment(whole),
+    )
+
+
+def _filled(table: Table) -> Table | None:
+    return table if table.rows else None
+
+
+def _progress(run: Run) -> str:
+    """How much of the plan is done, in a few words."""
+    planned = run.manifest.wanted
+    done = f"{len(run.trials)} of {plural(planned, 'trial')}"
+    if len(run.trials) == planned:
+        done = "the only trial" if planned == 1 else f"all {planned} trials"
+    return sentence(f"{done} finished, {plural(len(run.seeds), 'seed')}")
+
+
+def _failures(run: Run) -> tuple[Failure, ...]:
+    cases = {case.label: case_name(case) for case in run.manifest.cases}
+    return tuple(
+        Failure(
+            name=f"{backend_name(plan.backend)}, {cases[plan.case]}, {plan.mode}, seed {plan.seed}",
+            reason=sentence(trial.failure or "no reason was recorded"),
+            log=trial.log.strip("\n"),
+            record=f"trials/{plan.key}.json",
+        )
+        for trial in run.failed
+        for plan in [trial.plan]
+    )
