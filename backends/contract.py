@@ -73,7 +73,7 @@ class Steps:
 
 
 @dataclass(frozen=True)
-class Snapshot:
+class Checkpoint:
     """A model in the middle of its training: weights, Adam's first and second moments, and the steps taken so far.
 
     What is taken from one framework may be restored in another, and training goes on as if nothing had happened.
@@ -116,7 +116,7 @@ class Model(Protocol):
         masks: (batch, ...) each.
         """
 
-    def flow(self, rows: Array) -> dict[str, Array]:
+    def gradient_norms(self, rows: Array) -> dict[str, Array]:
         """How far back a gradient reaches: the norm of the loss' derivative by the state that leaves each step.
 
         By the layer's position, and its direction where it has two: `0`, `0.backward`. Each (T,), by lag: first the
@@ -130,10 +130,10 @@ class Model(Protocol):
     def weights(self) -> dict[str, Array]:
         """The current weights, canonical. A native layer with a second bias also has `recurrent_bias`."""
 
-    def snapshot(self) -> Snapshot:
+    def checkpoint(self) -> Checkpoint:
         """Everything that training changes."""
 
-    def restore(self, snapshot: Snapshot) -> None:
+    def restore(self, checkpoint: Checkpoint) -> None:
         """Go on from there."""
 
     def parameter_count(self) -> int:

@@ -112,7 +112,17 @@ def test_the_backend_files_read_side_by_side():
     """The same names in the same order, so that three files are a phrasebook."""
     order = ["create", "make_layer", "parameters", "load_weights", "canonical", "adam"]
     methods = [
-        *("train", "gradients", "flow", "predict", "weights", "snapshot", "restore", "parameter_count", "kernel"),
+        *(
+            "train",
+            "gradients",
+            "gradient_norms",
+            "predict",
+            "weights",
+            "checkpoint",
+            "restore",
+            "parameter_count",
+            "kernel",
+        ),
     ]
     for file in ("pytorch/network.py", "keras/network.py", "flax/network.py"):
         tree = ast.parse((ROOT / "backends" / file).read_text())

@@ -22,7 +22,7 @@ import numpy as np
 import optax
 from flax import nnx
 
-from backends.contract import Adam, Array, BackendError, Dtype, Objective, Snapshot, Steps, Weights, of_layer
+from backends.contract import Adam, Array, BackendError, Checkpoint, Dtype, Objective, Steps, Weights, of_layer
 from backends.flax.cells import FUSED, Unrolled, fused, reach, recurrent, recurrent_names, still
 from backends.layers import Conv1D, Dense, Dropout, Flatten, Layer, Repeat, Shape
 from backends.model import ModelSpec
@@ -213,7 +213,7 @@ class FlaxModel:
         gradients = self._gradients(0, self._params, NOTHING, self._rest, self._data, rows, given)
         return canonical(parameters(self._specs, gradients))
 
-    def flow(self, rows: Array) -> dict[str, Array]:
+    def gradient_norms(self, rows: Array) -> dict[str, Array]:
         """The derivative by a state is that by zeros which are added to it."""
         nudges = still(self._model.walk(self._features, self._window), len(rows), self._dtype)
         found = self._gradients(1, self._params, nudges, self._rest, self._data, rows, NOTHING)
@@ -230,16 +230,16 @@ class FlaxModel:
     def weights(self) -> dict[str, Array]:
         return canonical(parameters(self._specs, self._params))
 
-    def snapshot(self) -> Snapshot:
+    def checkpoint(self) -> Checkpoint:
         moments = self._moments[-1]
         first, second = (canonical(parameters(self._specs, state)) for state in (moments.mu, moments.nu))
-        return Snapshot(self.weights(), first, second, int(moments.count))
+        return Checkpoint(self.weights(), first, second, int(moments.count))
 
-    def restore(self, snapshot: Snapshot) -> None:
-        parts = (snapshot.weights, snapshot.first, snapshot.second)
+    def restore(self, checkpoint: Checkpoint) -> None:
+        parts = (checkpoint.weights, checkpoint.first, checkpoint.second)
         self._params, first, second = (load_weights(self._specs, self._params, part) for part in parts)
         *before, last = self._moments
-        self._moments = (*before, last._replace(count=jnp.array(snapshot.steps, jnp.int32), mu=first, nu=second))
+        self._moments = (*before, last._replace(count=jnp.array(checkpoint.steps, jnp.int32), mu=first, nu=second))
 
     def parameter_count(self) -> int:
         return sum(leaf.size for leaf in jax.tree.leaves(self._params))

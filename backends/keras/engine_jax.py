@@ -98,7 +98,7 @@ class Jax:
     def gradients(self, rows: Array, extras: Mapping[str, Array]) -> list[Tensor]:
         return list(self._by_values(*self._at(rows, extras)))
 
-    def flow(self, rows: Array, probes: Mapping[str, Array]) -> dict[str, Array]:
+    def gradient_norms(self, rows: Array, probes: Mapping[str, Array]) -> dict[str, Array]:
         return {name: np.asarray(gradient) for name, gradient in self._by_probes(*self._at(rows, probes)).items()}
 
     def _values(self) -> tuple[Values, ...]:

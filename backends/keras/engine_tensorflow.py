@@ -78,7 +78,7 @@ class TensorFlow:
     def gradients(self, rows: Array, extras: Mapping[str, Array]) -> list[Tensor]:
         return self._loss_and_gradients(rows, self._tensors(extras), training=False)[1]
 
-    def flow(self, rows: Array, probes: Mapping[str, Array]) -> dict[str, Array]:
+    def gradient_norms(self, rows: Array, probes: Mapping[str, Array]) -> dict[str, Array]:
         tensors = self._tensors(probes)
         with tf.GradientTape() as tape:
             tape.watch(tensors)

@@ -61,7 +61,7 @@ class Torch:
     def gradients(self, rows: Array, extras: Mapping[str, Array]) -> list[Tensor]:
         return self._loss_and_gradients(rows, self._tensors(extras), training=False)[1]
 
-    def flow(self, rows: Array, probes: Mapping[str, Array]) -> dict[str, Array]:
+    def gradient_norms(self, rows: Array, probes: Mapping[str, Array]) -> dict[str, Array]:
         tensors = {name: tensor.requires_grad_() for name, tensor in self._tensors(probes).items()}
         if not tensors:  # nothing recurs
             return {}

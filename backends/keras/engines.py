@@ -73,7 +73,7 @@ class Engine(Protocol):
     def gradients(self, rows: Array, extras: Mapping[str, Array]) -> list[Tensor]:
         """In the order of the network's trained variables."""
 
-    def flow(self, rows: Array, probes: Mapping[str, Array]) -> dict[str, Array]:
+    def gradient_norms(self, rows: Array, probes: Mapping[str, Array]) -> dict[str, Array]:
         """The loss' derivative by each probe."""
 
     def predict(self, x: Array) -> Array: ...

@@ -18,7 +18,7 @@ from contextlib import contextmanager
 
 import numpy as np
 
-from backends.contract import Adam, Array, BackendError, Dtype, Objective, Snapshot, Steps, Weights, of_layer
+from backends.contract import Adam, Array, BackendError, Checkpoint, Dtype, Objective, Steps, Weights, of_layer
 from backends.keras.cells import OWN, first_row, make_recurrent, recurrent, recurrent_variables, sides, swapped
 from backends.keras.engines import Engine, Extras, KerasLayer, Optimizer, Scan, Tensor, Training, Variable, start
 from backends.keras.optimizer import asked, matched
@@ -204,7 +204,7 @@ class KerasModel:
             gradients = self._engine.gradients(rows, masks or {})
         return self._canonical(gradients)
 
-    def flow(self, rows: Array) -> dict[str, Array]:
+    def gradient_norms(self, rows: Array) -> dict[str, Array]:
         probes = {
             f"{position}.{direction}probe": np.zeros((self._network.shapes[position][0], len(rows), spec.states[0]))
             for position, spec in enumerate(self._network.specs)
@@ -212,7 +212,7 @@ class KerasModel:
             for direction in spec.directions
         }
         with self._unseen():
-            by_state = self._engine.flow(rows, probes)
+            by_state = self._engine.gradient_norms(rows, probes)
         return {name.removesuffix(".probe"): np.linalg.norm(d, axis=(1, 2))[::-1] for name, d in by_state.items()}
 
     def predict(self, x: Array) -> Array:
@@ -230,15 +230,15 @@ class KerasModel:
         """Weights and Adam's moments, in the order of the parameters."""
         return self._network.trained, self._optimizer._momentums, self._optimizer._velocities
 
-    def snapshot(self) -> Snapshot:
+    def checkpoint(self) -> Checkpoint:
         weights, first, second = map(self._canonical, self._states())
-        return Snapshot(weights, first, second, int(self._optimizer.iterations))
+        return Checkpoint(weights, first, second, int(self._optimizer.iterations))
 
-    def restore(self, snapshot: Snapshot) -> None:
-        parts = (snapshot.weights, snapshot.first, snapshot.second)
+    def restore(self, checkpoint: Checkpoint) -> None:
+        parts = (checkpoint.weights, checkpoint.first, checkpoint.second)
         for variables, values in zip(self._states(), parts, strict=True):
             load_weights(self._network.specs, dict(zip(self._network.parameters, variables, strict=True)), values)
-        self._optimizer.iterations.assign(snapshot.steps)
+        self._optimizer.iterations.assign(checkpoint.steps)
 
     def parameter_count(self) -> int:
         return sum(value.size for value in self.weights().values())

@@ -19,7 +19,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from backends.contract import Adam, Array, BackendError, Dtype, Objective, Snapshot, Steps, Weights, of_layer
+from backends.contract import Adam, Array, BackendError, Checkpoint, Dtype, Objective, Steps, Weights, of_layer
 from backends.layers import Conv1D, Dense, Dropout, Flatten, Layer, Repeat, Shape
 from backends.model import ModelSpec
 from backends.pytorch.cells import FUSED, States, Unrolled, recurrent, recurrent_names
@@ -203,7 +203,7 @@ class PyTorchModel:
         gradients = torch.autograd.grad(loss, list(self._trained.values()))
         return canonical(dict(zip(self._trained, gradients, strict=True)))
 
-    def flow(self, rows: Array) -> dict[str, Array]:
+    def gradient_norms(self, rows: Array) -> dict[str, Array]:
         self._network.eval()
         states: States = {}
         loss = self._loss(torch.tensor(rows, device=self._like.device), states=states)
@@ -221,19 +221,19 @@ class PyTorchModel:
     def weights(self) -> dict[str, Array]:
         return canonical(self._trained)
 
-    def snapshot(self) -> Snapshot:
+    def checkpoint(self) -> Checkpoint:
         states = {name: self._optimizer.state[parameter] for name, parameter in self._trained.items()}
         first, second = (
             canonical({name: state[moment] for name, state in states.items()}) for moment in ("exp_avg", "exp_avg_sq")
         )
-        return Snapshot(self.weights(), first, second, int(next(iter(states.values()))["step"]))
+        return Checkpoint(self.weights(), first, second, int(next(iter(states.values()))["step"]))
 
-    def restore(self, snapshot: Snapshot) -> None:
+    def restore(self, checkpoint: Checkpoint) -> None:
         for name, parameter in self._trained.items():
             state = self._optimizer.state[parameter]
-            state["step"].fill_(snapshot.steps)
-            pairs = ((parameter.data, snapshot.weights), (state["exp_avg"], snapshot.first))
-            for tensor, values in (*pairs, (state["exp_avg_sq"], snapshot.second)):
+            state["step"].fill_(checkpoint.steps)
+            pairs = ((parameter.data, checkpoint.weights), (state["exp_avg"], checkpoint.first))
+            for tensor, values in (*pairs, (state["exp_avg_sq"], checkpoint.second)):
                 tensor.copy_(torch.tensor(values[name].T))
 
     def parameter_count(self) -> int:

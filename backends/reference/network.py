@@ -8,7 +8,7 @@ reference_layers.py, objective, clipping and Adam here. Its layout is the canoni
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from backends.contract import Adam, Array, BackendError, Dtype, Objective, Snapshot, Steps, Weights, of_layer
+from backends.contract import Adam, Array, BackendError, Checkpoint, Dtype, Objective, Steps, Weights, of_layer
 from backends.model import ModelSpec
 from backends.reference.layers import backward, forward
 
@@ -62,7 +62,7 @@ class ReferenceModel:
         self._layers, self._objective, self._adam = model.layers, objective, optimizer
         self._x, self._y = np.asarray(x, np.float64), np.asarray(y, np.float64)
         zeros = {name: np.zeros(np.shape(value)) for name, value in weights.items()}
-        self.restore(Snapshot(weights, zeros, zeros, 0))
+        self.restore(Checkpoint(weights, zeros, zeros, 0))
 
     def _forward(self, x: Array, masks: Weights) -> tuple[Array, list[object]]:
         output, caches = np.asarray(x, np.float64), []
@@ -115,7 +115,7 @@ class ReferenceModel:
         with threadpool_limits(THREADS):
             return self._backward(rows, masks or {})[1]
 
-    def flow(self, rows: Array) -> dict[str, Array]:
+    def gradient_norms(self, rows: Array) -> dict[str, Array]:
         with threadpool_limits(THREADS):
             return self._backward(rows, {})[2]
 
@@ -126,12 +126,12 @@ class ReferenceModel:
     def weights(self) -> dict[str, Array]:
         return copied(self._weights)
 
-    def snapshot(self) -> Snapshot:
-        return Snapshot(self.weights(), copied(self._first), copied(self._second), self._steps)
+    def checkpoint(self) -> Checkpoint:
+        return Checkpoint(self.weights(), copied(self._first), copied(self._second), self._steps)
 
-    def restore(self, snapshot: Snapshot) -> None:
-        self._weights, self._steps = copied(snapshot.weights), snapshot.steps
-        self._first, self._second = copied(snapshot.first), copied(snapshot.second)
+    def restore(self, checkpoint: Checkpoint) -> None:
+        self._weights, self._steps = copied(checkpoint.weights), checkpoint.steps
+        self._first, self._second = copied(checkpoint.first), copied(checkpoint.second)
 
     def parameter_count(self) -> int:
         return sum(value.size for value in self._weights.values())

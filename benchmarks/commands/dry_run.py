@@ -16,7 +16,7 @@ from reports.records import Manifest, Plan
 MANY = 60  # trials, from which on they are counted instead of listed
 
 
-def show(benchmark: Benchmark, asked: run.Asked, *, as_json: bool) -> int:
+def show(benchmark: Benchmark, asked: run.Invocation, *, as_json: bool) -> int:
     """Print the trials, then the estimate. Raises what a run raises for a question that cannot be asked."""
     plan = run.lay_out(benchmark, asked)
     if as_json:

@@ -12,7 +12,7 @@ from benchmarks.definition.loading import Benchmark
 from benchmarks.runner import certify, environment, executors, run
 from benchmarks.runner.executors import Executor
 from benchmarks.runner.folders import point_latest
-from benchmarks.runner.run import Asked
+from benchmarks.runner.run import Invocation
 from datasets.spec import counted
 from reports.records import Manifest
 from reports.records.store import read_run
@@ -31,19 +31,21 @@ def add_json(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="progress and result as JSON, one object a line")
 
 
-def asked(arguments: argparse.Namespace) -> Asked:
+def asked(arguments: argparse.Namespace) -> Invocation:
     """The session that these arguments ask for; raises UserError where its executor is not to be had."""
     command = shlex.join([environment.python(), "-m", "benchmarks", *arguments.words])
-    return Asked(command, executors.create(arguments.executor, arguments.cluster))
+    return Invocation(command, executors.create(arguments.executor, arguments.cluster))
 
 
-def follow(arguments: argparse.Namespace, benchmark: Benchmark, folder: Path, plan: Manifest, asked: Asked) -> bool:
+def follow(
+    arguments: argparse.Namespace, benchmark: Benchmark, folder: Path, plan: Manifest, invocation: Invocation
+) -> bool:
     """Execute what is missing, showing progress. False when interrupted: what is finished is kept, and said to be."""
     display = (JsonLines if arguments.json else Display)(plan, run.left(folder), certify.count(benchmark))
     display.begins(short(folder))
     try:
         with display:
-            _executing(plan)(benchmark, folder, asked.executor, display.progress)
+            _executing(plan)(benchmark, folder, invocation.executor, display.progress)
     except KeyboardInterrupt:
         kept = plan.wanted - run.left(folder)
         again = shlex.join([environment.python(), "-m", "benchmarks", "resume", short(folder)])

@@ -1,4 +1,4 @@
-"""`handover RUN --to BACKEND`: a run's trained models go on in another framework, as if nothing had happened."""
+"""`transfer RUN --to BACKEND`: a run's trained models go on in another framework, as if nothing had happened."""
 
 import argparse
 from dataclasses import asdict
@@ -17,7 +17,7 @@ from benchmarks.worker.transfer import Crossing
 from reports.records import Trial
 from reports.records.store import read_run
 
-NAME = "handover"
+NAME = "transfer"
 
 
 def add(subparsers: Subparsers) -> None:

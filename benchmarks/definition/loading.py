@@ -20,7 +20,14 @@ from benchmarks.definition import search_space as spaces
 from benchmarks.definition import toml_tables as definition
 from benchmarks.definition.axes import Table
 from benchmarks.definition.reference_checks import require
-from benchmarks.definition.settings import Asked, CaseSettings, Header, ModelSettings, SearchSettings, TrainingSettings
+from benchmarks.definition.settings import (
+    CaseSettings,
+    Header,
+    ModelSettings,
+    SearchSettings,
+    TrainingSettings,
+    TrialMatrix,
+)
 from benchmarks.definition.settings.checked import checked
 from benchmarks.definition.toml_tables import TABLES
 from benchmarks.errors import UserError, one_of
@@ -42,7 +49,7 @@ class Benchmark:
     name: str
     header: Header
     cases: dict[str, CaseSettings]
-    asked: dict[str, Asked]
+    asked: dict[str, TrialMatrix]
     definition: Table
     source: Path  # where the definition stands
     source_text: str
@@ -142,13 +149,13 @@ def _validated(path: Path, tables: Table, text: str) -> Benchmark:
     return Benchmark(path.stem, header, cases, asked, tables, path.resolve(), text, search=search)
 
 
-def _asked(path: Path, header: Header, variant: Table) -> Asked:
+def _asked(path: Path, header: Header, variant: Table) -> TrialMatrix:
     """Whom a variant asks: of the benchmark's own backends and modes, with its seeds or with its own."""
     where = f"{path}: variant '{variant['name']}':"
     own = {name: variant[name] for name in (*variants.WHO, variants.PROVEN) if name in variant}
     if "seeds" in own:
         own.setdefault("native_seeds", own["seeds"])
-    who = checked(Asked, header.model_dump(include={*variants.WHO, variants.PROVEN}) | own, where)
+    who = checked(TrialMatrix, header.model_dump(include={*variants.WHO, variants.PROVEN}) | own, where)
     for name in ("backends", "modes"):
         for one in getattr(who, name):
             if one not in getattr(header, name):
@@ -157,7 +164,7 @@ def _asked(path: Path, header: Header, variant: Table) -> Asked:
     return who
 
 
-def _require_asked(where: str, who: Asked) -> None:
+def _require_asked(where: str, who: TrialMatrix) -> None:
     for backend in who.backends:
         if backend not in backends.REGISTRY:
             raise UserError(f"{where} backends: there is no backend '{backend}'; {one_of(backends.REGISTRY, backend)}")

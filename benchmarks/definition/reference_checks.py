@@ -4,11 +4,11 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import datasets
-from benchmarks.definition.settings import Asked, Header
+from benchmarks.definition.settings import Header, TrialMatrix
 from benchmarks.errors import UserError, one_of
 
 
-def require(path: Path, header: Header, cases: Mapping[str, Asked]) -> None:
+def require(path: Path, header: Header, cases: Mapping[str, TrialMatrix]) -> None:
     """Published values and questions are of cases that there are; of a narrowed benchmark's some may be left out."""
     figures = [(f"published '{one.what}'", figure) for one in header.published for figure in (one, one.right) if figure]
     figures += [(f"question '{one.asks}'", figure) for one in header.questions for figure in (one.better, one.than)]

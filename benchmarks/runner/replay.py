@@ -6,7 +6,7 @@ import numpy as np
 
 from benchmarks.definition.search_space import Space
 from benchmarks.definition.settings.search import Sampler
-from benchmarks.runner.sampler import Study, learns
+from benchmarks.runner.sampler import SearchSampler, learns
 from reports.records import Replay
 
 SEEDS = tuple(range(50))  # of each sampler
@@ -27,7 +27,7 @@ def replays(space: Space, scores: Scores, *, near: float, at_once: int) -> tuple
 
 def curve(space: Space, scores: Scores, sampler: Sampler, seed: int, at_once: int) -> tuple[float, ...]:
     """The lowest score after each trial, of as many trials as there are cases; asked as the search itself asks."""
-    study, seen, lowest = Study(space, sampler, seed), list[float](), min(scores.values())
+    study, seen, lowest = SearchSampler(space, sampler, seed), list[float](), min(scores.values())
     while lowest not in seen:  # then nothing changes any more
         asked = study.ask(at_once if learns(sampler) else len(scores))
         for label in asked:

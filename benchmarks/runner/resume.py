@@ -9,7 +9,7 @@ from benchmarks.definition import loading
 from benchmarks.definition.loading import Benchmark
 from benchmarks.errors import UserError
 from benchmarks.runner import manifest
-from benchmarks.runner.run import Asked, require
+from benchmarks.runner.run import Invocation, require
 from reports.records import Environment, Manifest
 from reports.records.store import held, read_run, write_json
 
@@ -21,7 +21,7 @@ def restore(folder: Path) -> tuple[Benchmark, Manifest]:
     return replace(benchmark, name=plan.benchmark), plan
 
 
-def resume(folder: Path, asked: Asked, *, anyway: bool) -> tuple[Benchmark, Manifest]:
+def resume(folder: Path, asked: Invocation, *, anyway: bool) -> tuple[Benchmark, Manifest]:
     """Make a run ready to go on, and record that it did.
 
     Raises UserError where the definition, the data, the versions or the machine are not what they were, unless

@@ -28,7 +28,7 @@ class Progress:
 
 
 @dataclass(frozen=True)
-class Asked:
+class Invocation:
     """Who asks, and how: what a session's record says besides the environment."""
 
     command: str
@@ -53,7 +53,7 @@ class Asked:
 def begin(
     benchmark: Benchmark,
     results: Path,
-    asked: Asked,
+    asked: Invocation,
     *,
     trials: tuple[Plan, ...] | None = None,
     reproduces: Path | None = None,
@@ -73,7 +73,7 @@ def begin(
     return folder, plan
 
 
-def lay_out(benchmark: Benchmark, asked: Asked) -> Manifest:
+def lay_out(benchmark: Benchmark, asked: Invocation) -> Manifest:
     """What a run would write down before its first trial; a UserError or DataError says what is wrong with it."""
     require(benchmark.header.backends)
     session = asked.session(benchmark)

@@ -21,7 +21,7 @@ REPEATS = 20  # suggestions in a row that were tried before, after which any oth
 optuna.logging.set_verbosity(optuna.logging.WARNING)
 
 
-class Study:
+class SearchSampler:
     """Asks for each configuration at most once: where a sampler repeats itself, it is told what it was told before.
 
     The same seed and the same answers give the same questions.

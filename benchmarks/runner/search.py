@@ -12,7 +12,7 @@ from benchmarks.runner.cores import Conditions, reserved
 from benchmarks.runner.executors import Executor
 from benchmarks.runner.replay import replays
 from benchmarks.runner.run import Progress
-from benchmarks.runner.sampler import Study, learns
+from benchmarks.runner.sampler import SearchSampler, learns
 from reports.records import Configuration, Found, Manifest, Plan, Replay, Trial
 from reports.records.store import held, read_json, read_run, read_search, trial_path, write_json
 
@@ -53,7 +53,7 @@ def _tried(
     """
     settings = _settings(benchmark)
     wanted = settings.trials or len(benchmark.cases)
-    study = Study(benchmark.space(), settings.sampler, settings.sampler_seed)
+    study = SearchSampler(benchmark.space(), settings.sampler, settings.sampler_seed)
     tried: dict[str, float | None] = {}
     while len(tried) < wanted:
         left = wanted - len(tried)

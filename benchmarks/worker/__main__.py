@@ -11,13 +11,13 @@ from pathlib import Path
 from backends.contract import BackendError
 from backends.layers import ModelError
 from benchmarks.runner.environment import die_with_parent, pin
-from benchmarks.worker.jobs import Answer, CheckJob, HandoverJob, Job, ProbeJob, TrialJob
+from benchmarks.worker.jobs import Answer, CheckJob, Job, ProbeJob, TransferJob, TrialJob
 from reports.records.store import write_text
 
 
 def main(job_path: str, answer_path: str, parent: str) -> None:
     job = Job.model_validate_json(Path(job_path).read_text(encoding="utf-8"))
-    work = job.trial or job.check or job.probe or job.handover
+    work = job.trial or job.check or job.probe or job.transfer
     if work is None:
         raise ValueError(f"{job_path} holds no work")
     die_with_parent(int(parent))
@@ -25,7 +25,7 @@ def main(job_path: str, answer_path: str, parent: str) -> None:
     write_text(Path(answer_path), answer(work).model_dump_json())
 
 
-def answer(work: TrialJob | CheckJob | ProbeJob | HandoverJob) -> Answer:
+def answer(work: TrialJob | CheckJob | ProbeJob | TransferJob) -> Answer:
     """Do the work; whatever goes wrong in it becomes the failure's reason, its traceback goes to standard error."""
     from benchmarks.worker import certification, probe, training, transfer, trial
 
@@ -35,8 +35,8 @@ def answer(work: TrialJob | CheckJob | ProbeJob | HandoverJob) -> Answer:
             return Answer(outcome=outcome, trained=trained)
         if isinstance(work, ProbeJob):
             return Answer(probed=probe.run(work))
-        if isinstance(work, HandoverJob):
-            return Answer(handed=transfer.go_on(work))
+        if isinstance(work, TransferJob):
+            return Answer(transferred=transfer.go_on(work))
         return Answer(checks=certification.check(work))
     except (training.TrialError, BackendError, ModelError) as reason:
         return Answer(failure=str(reason))

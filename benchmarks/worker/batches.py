@@ -46,7 +46,7 @@ class Schedule:
 
 
 @dataclass(frozen=True)
-class Course:
+class TrainingPlan:
     """Everything that decides the steps of a training."""
 
     model: ModelSpec

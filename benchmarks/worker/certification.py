@@ -17,7 +17,7 @@ from backends.reference import network
 from benchmarks.definition.settings import CaseSettings
 from benchmarks.worker import digests
 from benchmarks.worker.jobs import CheckJob
-from benchmarks.worker.trial import course, matched_weights
+from benchmarks.worker.trial import matched_weights, training_plan
 from reports.records import Check
 
 STEPS = 200  # optimizer steps
@@ -59,7 +59,7 @@ class Trajectory:
 
 
 @dataclass(frozen=True)
-class Material:
+class TrialInputs:
     """What both sides get for one case, in one dtype."""
 
     windows: datasets.Windows
@@ -67,9 +67,9 @@ class Material:
     dtype: Dtype
 
     @classmethod
-    def of(cls, case: CaseSettings, dtype: Dtype, seed: int) -> "Material":
+    def of(cls, case: CaseSettings, dtype: Dtype, seed: int) -> "TrialInputs":
         windows = datasets.prepare(case.data, case.window, dtype)
-        return cls(windows, course(case, windows, seed).first(STEPS), dtype)
+        return cls(windows, training_plan(case, windows, seed).first(STEPS), dtype)
 
     def build(self, backend: Backend, case: CaseSettings, seed: int) -> Model:
         train = self.windows.train
@@ -93,9 +93,9 @@ class Material:
 
 def store_oracle(case: CaseSettings, dtype: Dtype, seed: int, path: Path) -> None:
     """The oracle's trajectory, computed in float64 from the numbers that the backends will get in `dtype`."""
-    material = Material.of(case, dtype, seed)
+    inputs = TrialInputs.of(case, dtype, seed)
     oracle = network.create("reference", dtype="float64", threads=1)
-    material.follow(material.build(oracle, case, seed)).save(path)
+    inputs.follow(inputs.build(oracle, case, seed)).save(path)
 
 
 def difference(mine: Array, oracle: Array) -> float:
@@ -144,10 +144,10 @@ def check(job: CheckJob) -> tuple[Check, ...]:
 
 
 def _check_case(backend: Backend, job: CheckJob, label: str, case: CaseSettings) -> Check:
-    material = Material.of(case, job.dtype, job.seed)
-    model = material.build(backend, case, job.seed)
+    inputs = TrialInputs.of(case, job.dtype, job.seed)
+    model = inputs.build(backend, case, job.seed)
     oracle = Trajectory.load(Path(job.oracles[label]))
-    figures = compare(material.follow(model), oracle)
+    figures = compare(inputs.follow(model), oracle)
     count = model.parameter_count()
     extra = count - sum(value.size for value in oracle.weights.values())
     return Check(
@@ -156,8 +156,8 @@ def _check_case(backend: Backend, job: CheckJob, label: str, case: CaseSettings)
         dtype=job.dtype,
         steps=STEPS,
         bounds=BOUNDS[job.dtype],
-        windows_digest=material.windows.digest,
-        order_digest=digests.of_arrays([material.steps.order]),
+        windows_digest=inputs.windows.digest,
+        order_digest=digests.of_arrays([inputs.steps.order]),
         parameter_count=count,
         kernel=model.kernel(),
         failure=verdict(figures, BOUNDS[job.dtype], extra),

@@ -41,11 +41,11 @@ class ProbeJob(Record):
         return self.trial.cores
 
 
-class HandoverJob(Record):
+class TransferJob(Record):
     """Put a trained model into a framework, and train it some epochs more."""
 
     trial: TrialJob  # its plan names the framework that goes on
-    snapshot: str  # path, see snapshots
+    checkpoint: str  # path, see checkpoints
     first_epoch: int
     epochs: int
 
@@ -54,7 +54,7 @@ class HandoverJob(Record):
         return self.trial.cores
 
 
-class Handed(Record):
+class Transferred(Record):
     """What the framework made of it; forecasts on the test part, (N, H), scaled."""
 
     forecast: tuple[tuple[Number, ...], ...]  # as it came
@@ -81,7 +81,7 @@ class Job(Record):
     trial: TrialJob | None = None
     check: CheckJob | None = None
     probe: ProbeJob | None = None
-    handover: HandoverJob | None = None
+    transfer: TransferJob | None = None
 
 
 class Answer(Record):
@@ -90,8 +90,8 @@ class Answer(Record):
     model_config = ConfigDict(ser_json_bytes="base64", val_json_bytes="base64")
 
     outcome: Outcome | None = None
-    trained: bytes | None = None  # with an outcome, see snapshots
+    trained: bytes | None = None  # with an outcome, see checkpoints
     checks: tuple[Check, ...] | None = None
     probed: Probed | None = None
-    handed: Handed | None = None
+    transferred: Transferred | None = None
     failure: str | None = None

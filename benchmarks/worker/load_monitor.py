@@ -9,7 +9,7 @@ from benchmarks.worker.timing import cpu_seconds
 PAUSE = 1.0  # seconds between two looks at the clock rate
 
 
-class Watch:
+class LoadMonitor:
     """From its making until it is stopped. Shares of the cores run from 0, all quiet, to 1, nothing left."""
 
     def __init__(self, cores: tuple[int, ...]) -> None:

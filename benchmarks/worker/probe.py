@@ -15,9 +15,9 @@ BUDGET = 0.2  # seconds that one repeat may take, about
 def run(job: ProbeJob) -> Probed:
     """Raises whatever the framework raises."""
     start = time.perf_counter()
-    preparing, material = timed(lambda: trial.prepare(job.trial))
-    built = trial.build(job.trial, material)
-    windows, model, steps = material.windows, built.model, material.course.epoch(0)
+    preparing, inputs = timed(lambda: trial.prepare(job.trial))
+    built = trial.build(job.trial, inputs)
+    windows, model, steps = inputs.windows, built.model, inputs.training_plan.epoch(0)
     first_step, _ = timed(lambda: model.train(steps[:1]))
     beginning = time.perf_counter()
     repeats = _repeats(model, steps)

@@ -9,10 +9,10 @@ from typing import TypeVar
 import numpy as np
 
 import datasets
-from backends.contract import Model, Objective, Snapshot, Steps
+from backends.contract import Checkpoint, Model, Objective, Steps
 from benchmarks.worker import digests, scores
-from benchmarks.worker.batches import Course
-from benchmarks.worker.load_monitor import Watch
+from benchmarks.worker.batches import TrainingPlan
+from benchmarks.worker.load_monitor import LoadMonitor
 from benchmarks.worker.timing import timed
 
 Array = np.ndarray
@@ -33,7 +33,7 @@ class Best:
 
     epoch: int
     loss: float
-    snapshot: Snapshot
+    checkpoint: Checkpoint
 
 
 class Training:
@@ -61,22 +61,22 @@ class Training:
         """The mean over the steps of each epoch."""
         return [float(np.mean(losses, dtype=np.float64)) for losses in self.step_losses]
 
-    def run(self, course: Course, epochs: int, watch: Watch) -> None:
+    def run(self, training_plan: TrainingPlan, epochs: int, monitor: LoadMonitor) -> None:
         """The first step is timed apart: it traces and compiles."""
         start = time.perf_counter()
         for epoch in range(epochs):
-            steps, losses = self._own(partial(self._draw, course, epoch)), np.empty(0)
+            steps, losses = self._own(partial(self._draw, training_plan, epoch)), np.empty(0)
             if epoch == 0:
                 self.first_step, losses = timed(partial(self.model.train, steps[:1]))
                 self.first_loss = float(losses[0])
                 steps = steps[1:]
             seconds, rest = self._timed_steps(steps)
             self._note(epoch, seconds, np.concatenate([losses, rest]))
-            watch.look()
+            monitor.look()
             if self.patience is not None and self._own(self._patience_ends):
                 break
         if self.best is not None:
-            self._own(partial(self.model.restore, self.best.snapshot))
+            self._own(partial(self.model.restore, self.best.checkpoint))
         self.model.weights()  # waits for what the device has not finished: in the loop's time and in no part's
         self.loop = time.perf_counter() - start
 
@@ -86,8 +86,8 @@ class Training:
         self.harness += seconds
         return result
 
-    def _draw(self, course: Course, epoch: int) -> Steps:
-        steps = course.epoch(epoch)
+    def _draw(self, training_plan: TrainingPlan, epoch: int) -> Steps:
+        steps = training_plan.epoch(epoch)
         self.orders.append(steps.order)
         if steps.masks:
             self.masks.append(digests.of_weights(steps.masks))
@@ -113,7 +113,7 @@ class Training:
         """Keep the best epoch; whether none of the last `patience` epochs was better."""
         epoch, loss = len(self.validation_losses) - 1, self.validation_losses[-1]
         if self.best is None or loss < self.best.loss:
-            self.best = Best(epoch, loss, self.model.snapshot())
+            self.best = Best(epoch, loss, self.model.checkpoint())
         return epoch - self.best.epoch >= (self.patience or 0)
 
 

@@ -14,7 +14,7 @@ from benchmarks.errors import UserError
 from benchmarks.runner import processes
 from benchmarks.runner.cores import Conditions
 from benchmarks.worker import certification, checkpoints, digests, trial
-from benchmarks.worker.jobs import Handed, HandoverJob, Job, TrialJob
+from benchmarks.worker.jobs import Job, TransferJob, Transferred, TrialJob
 from reports.records import Trial
 from reports.records.store import RecordError, weights_path
 
@@ -37,15 +37,15 @@ class Crossing:
         return max(self.forecast, self.losses, self.later) <= self.bound
 
 
-def go_on(job: HandoverJob) -> Handed:
+def go_on(job: TransferJob) -> Transferred:
     """In a worker: restore the model, forecast, train, forecast again."""
-    material = trial.prepare(job.trial)
-    model, test = trial.build(job.trial, material).model, material.windows.test.x
-    model.restore(checkpoints.from_bytes(Path(job.snapshot).read_bytes()))
+    inputs = trial.prepare(job.trial)
+    model, test = trial.build(job.trial, inputs).model, inputs.windows.test.x
+    model.restore(checkpoints.from_bytes(Path(job.checkpoint).read_bytes()))
     forecast = model.predict(test)
     epochs = range(job.first_epoch, job.first_epoch + job.epochs)
-    losses = [loss for epoch in epochs for loss in model.train(material.course.epoch(epoch)).tolist()]
-    return Handed(forecast=_rows(forecast), losses=tuple(losses), later=_rows(model.predict(test)))
+    losses = [loss for epoch in epochs for loss in model.train(inputs.training_plan.epoch(epoch)).tolist()]
+    return Transferred(forecast=_rows(forecast), losses=tuple(losses), later=_rows(model.predict(test)))
 
 
 def cross(folder: Path, benchmark: Benchmark, found: Trial, to: str, epochs: int) -> Crossing:
@@ -82,7 +82,7 @@ def _checked(folder: Path, found: Trial) -> Path:
     return path
 
 
-def _handed(benchmark: Benchmark, found: Trial, snapshot: Path, backend: str, epochs: int) -> Handed:
+def _handed(benchmark: Benchmark, found: Trial, checkpoint: Path, backend: str, epochs: int) -> Transferred:
     assert found.outcome is not None
     case = benchmark.cases[found.plan.case]
     conditions = Conditions.of(case.training.threads)
@@ -93,16 +93,16 @@ def _handed(benchmark: Benchmark, found: Trial, snapshot: Path, backend: str, ep
         persistence=0.0,
         seasonal=None,
     )
-    job = HandoverJob(
+    job = TransferJob(
         trial=asked,
-        snapshot=str(snapshot),
+        checkpoint=str(checkpoint),
         first_epoch=found.outcome.best_epoch or len(found.outcome.train_losses),
         epochs=epochs,
     )
-    answer = processes.work(Job(handover=job), conditions.variables).answer
-    if answer.handed is None:
+    answer = processes.work(Job(transfer=job), conditions.variables).answer
+    if answer.transferred is None:
         raise UserError(f"{backend} could not go on with {found.plan.case}: {answer.failure or 'it gave no answer'}")
-    return answer.handed
+    return answer.transferred
 
 
 def _apart(mine: object, theirs: object) -> float:

@@ -13,9 +13,9 @@ from backends.devices import DEVICES
 from backends.initial import initial_weights
 from benchmarks.definition.settings import CaseSettings
 from benchmarks.worker import checkpoints, digests, scores
-from benchmarks.worker.batches import Course
+from benchmarks.worker.batches import TrainingPlan
 from benchmarks.worker.jobs import TrialJob
-from benchmarks.worker.load_monitor import Watch
+from benchmarks.worker.load_monitor import LoadMonitor
 from benchmarks.worker.timing import cpu_seconds, peak_memory_bytes, repeated, timed
 from benchmarks.worker.training import Training, TrialError, pass_gate
 from reports.records import Outcome, Product, Times
@@ -26,11 +26,11 @@ Array = np.ndarray
 
 
 @dataclass(frozen=True)
-class Material:
+class TrialInputs:
     """What a trial works on."""
 
     windows: datasets.Windows
-    course: Course
+    training_plan: TrainingPlan
     weights: Weights | None  # None in native mode
 
 
@@ -44,19 +44,19 @@ class Built:
 
 
 def run(job: TrialJob) -> tuple[Outcome, bytes]:
-    """The outcome, and the training as it ended, see snapshots. Raises TrialError, or whatever the framework raises."""
-    material = prepare(job)
-    built = build(job, material)
-    windows, model = material.windows, built.model
-    before = model.snapshot()
-    training, watch = _train(job, model, material)
+    """The outcome, and the training as it ended (see checkpoints). Raises TrialError or the framework's own error."""
+    inputs = prepare(job)
+    built = build(job, inputs)
+    windows, model = inputs.windows, built.model
+    before = model.checkpoint()
+    training, monitor = _train(job, model, inputs)
     pass_gate(training, windows.train, timed=job.timed)
     scaled = datasets.forecast(model.predict, windows, windows.test.x)
     predictions, truth = windows.to_unit(windows.test, scaled), windows.truth(windows.test)
     if not np.isfinite(predictions).all():
         raise TrialError("a prediction on the test part is not finite")
     memory = peak_memory_bytes(), DEVICES[job.plan.backend].peak_memory()  # before the large product adds to it
-    times, reached, after = _times(built, training, windows), product(job), model.snapshot()
+    times, reached, after = _times(built, training, windows), product(job), model.checkpoint()
     flow_after, flow_before = _flow(job, training, model), None
     if job.gradient_flow:
         model.restore(before)  # last of all: looked at earlier, it would have warmed up what is timed
@@ -83,9 +83,9 @@ def run(job: TrialJob) -> tuple[Outcome, bytes]:
         initial_digest=_digest(job, before.weights),
         final_digest=_digest(job, after.weights),
         host=platform.node(),
-        other_load=watch.other_load(),
-        steal=watch.steal(),
-        frequency=watch.frequency(),
+        other_load=monitor.other_load(),
+        steal=monitor.steal(),
+        frequency=monitor.frequency(),
         product=reached,
     )
     return outcome, checkpoints.to_bytes(after)
@@ -95,16 +95,16 @@ def _flow(job: TrialJob, training: Training, model: Model) -> dict[str, tuple[fl
     """Gradient flow on the first batch, where it is asked for."""
     if not job.gradient_flow:
         return None
-    return {name: tuple(norms.tolist()) for name, norms in model.flow(training.orders[0][0]).items()}
+    return {name: tuple(norms.tolist()) for name, norms in model.gradient_norms(training.orders[0][0]).items()}
 
 
-def course(case: CaseSettings, windows: datasets.Windows, seed: int, *, masked: bool = True) -> Course:
+def training_plan(case: CaseSettings, windows: datasets.Windows, seed: int, *, masked: bool = True) -> TrainingPlan:
     """The steps of a case's training; masked: the harness draws the dropout masks."""
     train, settings = windows.train, case.training
     batch = settings.batch_of(len(train))
     if batch > len(train):
         raise TrialError(f"training.batch = {batch}, but the training part has {len(train)} windows")
-    return Course(case.architecture(train.y.shape[1]), train.x, batch, settings.rates(), seed, masked)
+    return TrainingPlan(case.architecture(train.y.shape[1]), train.x, batch, settings.rates(), seed, masked)
 
 
 def matched_weights(case: CaseSettings, windows: datasets.Windows, seed: int) -> Weights:
@@ -113,25 +113,25 @@ def matched_weights(case: CaseSettings, windows: datasets.Windows, seed: int) ->
     return initial_weights(case.architecture(windows.train.y.shape[1]), features, window, seed)
 
 
-def prepare(job: TrialJob) -> Material:
+def prepare(job: TrialJob) -> TrialInputs:
     """The windows cut, the batches and the initial weights drawn."""
     case, seed = job.case, job.plan.seed
     windows = datasets.prepare(case.data, case.window, case.training.dtype)
     matched = job.plan.mode == "matched"
     weights = matched_weights(case, windows, seed) if matched else None
-    return Material(windows, course(case, windows, seed, masked=matched), weights)
+    return TrialInputs(windows, training_plan(case, windows, seed, masked=matched), weights)
 
 
-def build(job: TrialJob, material: Material) -> Built:
+def build(job: TrialJob, inputs: TrialInputs) -> Built:
     """The framework imported and the model built, each timed."""
-    settings, train = job.case.training, material.windows.train
+    settings, train = job.case.training, inputs.windows.train
     imported, backend = timed(lambda: backends.load(job.plan.backend, dtype=settings.dtype, threads=len(job.cores)))
     built, model = timed(
         lambda: backend.build(
             job.case.architecture(train.y.shape[1]),
             settings.objective(),
             settings.optimizer(),
-            material.weights,
+            inputs.weights,
             train.x,
             train.y,
             dtype=settings.dtype,
@@ -147,16 +147,16 @@ def _digest(job: TrialJob, weights: Weights) -> str:
     return digests.of_weights({name: value.astype(dtype) for name, value in weights.items()})
 
 
-def _train(job: TrialJob, model: Model, material: Material) -> tuple[Training, Watch]:
+def _train(job: TrialJob, model: Model, inputs: TrialInputs) -> tuple[Training, LoadMonitor]:
     settings = job.case.training
-    training = Training(model, material.windows.validation, settings.objective(), settings.patience)
+    training = Training(model, inputs.windows.validation, settings.objective(), settings.patience)
     gc.collect()
     gc.disable()  # a collection in the middle of an epoch would be charged to the framework
-    watch = Watch(job.cores)
-    training.run(material.course, settings.epochs, watch)
-    watch.stop()
+    monitor = LoadMonitor(job.cores)
+    training.run(inputs.training_plan, settings.epochs, monitor)
+    monitor.stop()
     gc.enable()
-    return training, watch
+    return training, monitor
 
 
 def _times(built: Built, training: Training, windows: datasets.Windows) -> Times:

@@ -49,7 +49,7 @@ class Data(Record):
     train_windows: int
     validation_windows: int
     test_windows: int
-    digest: str  # SHA-256 of the windows as handed out
+    digest: str  # SHA-256 of the windows as transferred out
     baselines: tuple[Baseline, ...]
     test_times: tuple[str, ...]  # of each kept test window's first target, ISO 8601 or a row number
     test_truth: tuple[tuple[Number, ...], ...]  # (kept windows, H * targets), own unit

@@ -114,7 +114,7 @@ def trial_path(folder: Path, plan: Plan) -> Path:
 
 
 def weights_path(folder: Path, plan: Plan) -> Path:
-    """Where a trial's trained weights and moments lie, see snapshots."""
+    """Where a trial's trained weights and moments lie, see checkpoints."""
     return folder / "weights" / f"{plan.key}.npz"
 
 

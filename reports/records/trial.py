@@ -53,7 +53,7 @@ class Outcome(Record):
     peak_memory_bytes: int  # resident, of the worker's process
     windows_digest: str
     order_digest: str  # of all epochs' batches
-    flow_before: dict[str, tuple[Number, ...]] | None = None  # gradient flow by layer and lag, see Model.flow; None:
+    flow_before: dict[str, tuple[Number, ...]] | None = None  # by layer and lag, see Model.gradient_norms; None:
     flow_after: dict[str, tuple[Number, ...]] | None = None  # not asked for
     initial_digest: str  # of the canonical weights before training
     final_digest: str  # and after it
@@ -83,5 +83,5 @@ class Trial(Record):
     killed: bool = False  # from outside, which says nothing about the model: a resumed run tries again
     seconds: float | None = None  # wall time of the whole process
     trained_digest: str | None = None  # of the file of its weights and moments; None: none was kept
-    trained: bytes | None = Field(default=None, exclude=True, repr=False)  # see snapshots; stored beside the record
+    trained: bytes | None = Field(default=None, exclude=True, repr=False)  # see checkpoints; stored beside the record
     environment: Environment | None = None  # of the host it ran on

@@ -104,7 +104,7 @@ def test_flow_is_the_difference_when_a_state_is_moved(cell, monkeypatch):
             ends.append(objective_at(layers, Objective(), weights, {}))
         found[place] = (ends[0] - ends[1]) / (2 * STEP)
     monkeypatch.undo()
-    flow = build(layers, Objective())[0].flow(np.arange(N))
+    flow = build(layers, Objective())[0].gradient_norms(np.arange(N))
     assert flow.keys() == {"0"}
     np.testing.assert_allclose(flow["0"], np.linalg.norm(found, axis=(1, 2))[::-1], rtol=1e-5, atol=1e-9)
 
@@ -135,5 +135,5 @@ def test_clipping_and_decay_follow_their_formulas():
     assert norm > bound
     model._adam = replace(Adam(), clip_norm=bound, weight_decay=decay)
     model.train(Steps(np.arange(N)[None], np.full(1, 1e-3)))
-    for name, first in model.snapshot().first.items():
+    for name, first in model.checkpoint().first.items():
         np.testing.assert_allclose(first, 0.1 * (raw[name] * bound / norm + decay * weights[name]), rtol=1e-9)

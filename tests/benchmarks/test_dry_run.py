@@ -8,7 +8,7 @@ from benchmarks.definition import loading
 from benchmarks.runner import processes
 from benchmarks.runner.estimate import Line, Measured, Span, estimate
 from benchmarks.runner.executors import create
-from benchmarks.runner.run import Asked, lay_out
+from benchmarks.runner.run import Invocation, lay_out
 from benchmarks.worker.jobs import Answer, Probed
 from tests.benchmarks.command_line import ORACLE, benchmarks
 
@@ -55,7 +55,7 @@ def test_a_question_that_cannot_be_asked_is_told_as_by_a_run(written, tmp_path):
 
 def laid_out(path):
     benchmark = loading.read(str(path))
-    return benchmark, lay_out(benchmark, Asked("", create("local")))
+    return benchmark, lay_out(benchmark, Invocation("", create("local")))
 
 
 def test_a_probe_that_fails_is_one_sentence_and_its_backend_has_no_estimate(written, monkeypatch):

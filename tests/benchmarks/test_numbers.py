@@ -15,7 +15,7 @@ from backends.model import ModelSpec
 from backends.recurrent import Recurrent
 from benchmarks.runner import environment
 from benchmarks.worker import batches, certification, digests, scores
-from benchmarks.worker.load_monitor import Watch
+from benchmarks.worker.load_monitor import LoadMonitor
 
 
 @given(seed=st.integers(0, 2**32), epoch=st.integers(0, 50), rows=st.integers(1, 200), batch=st.integers(1, 50))
@@ -34,7 +34,9 @@ def test_epochs_and_seeds_shuffle_differently():
 
 def test_the_certificate_follows_the_trainings_own_batches():
     model = ModelSpec((Recurrent("gru", 4, recurrent_dropout=0.5), Dense(1)))
-    course = batches.Course(model, np.zeros((50, 6, 2)), batch=10, schedule=batches.Schedule("constant", 1e-3), seed=3)
+    course = batches.TrainingPlan(
+        model, np.zeros((50, 6, 2)), batch=10, schedule=batches.Schedule("constant", 1e-3), seed=3
+    )
     steps = course.first(7)
     np.testing.assert_array_equal(steps.order[:5], batches.epoch_order(3, 0, 50, 10))
     np.testing.assert_array_equal(steps.order[5:], batches.epoch_order(3, 1, 50, 10)[:2])
@@ -89,10 +91,10 @@ def test_other_programs_load_is_seen():
     pinned = f"import os; os.sched_setaffinity(0, {core})\nwhile True: pass"
     with subprocess.Popen([sys.executable, "-c", pinned]) as neighbour:
         time.sleep(0.3)
-        watch = Watch(core)
+        monitor = LoadMonitor(core)
         time.sleep(1.0)
-        watch.stop()
-        disturbed = watch.other_load()
+        monitor.stop()
+        disturbed = monitor.other_load()
         neighbour.kill()
     assert disturbed > 0.7
 

@@ -4,7 +4,7 @@ import pytest
 
 from benchmarks.definition.search_space import Space
 from benchmarks.runner.replay import curve, replays
-from benchmarks.runner.sampler import STARTUP, Study
+from benchmarks.runner.sampler import STARTUP, SearchSampler
 
 AXES = {"model.filters": 3, "model.width": 2, "training.learning_rate": 4}
 SPACE = Space(AXES, tuple(f"case {number}" for number in range(24)))
@@ -18,7 +18,7 @@ def score(label):
 
 
 def asked(sampler, seed, most=24, batch=2, told=score):
-    study, order = Study(SPACE, sampler, seed), []
+    study, order = SearchSampler(SPACE, sampler, seed), []
     while len(order) < most and (labels := study.ask(min(batch, most - len(order)))):
         for label in labels:
             study.tell(label, told(label))

@@ -11,9 +11,9 @@ from backends.layers import Dense
 from backends.model import ModelSpec, forecaster
 from backends.recurrent import Recurrent
 from benchmarks.worker import training
-from benchmarks.worker.batches import Course, Schedule
+from benchmarks.worker.batches import Schedule, TrainingPlan
 from benchmarks.worker.flops import step_operations
-from benchmarks.worker.load_monitor import Watch
+from benchmarks.worker.load_monitor import LoadMonitor
 from benchmarks.worker.training import Training, TrialError, pass_gate
 
 ROWS, BATCH = 40, 8
@@ -42,7 +42,7 @@ class Mean:
             self.value -= self.rate * 2 * np.mean(error)
         return np.array(losses)
 
-    def snapshot(self):
+    def checkpoint(self):
         return self.value
 
     def restore(self, value):
@@ -59,7 +59,7 @@ class Mean:
 def trained(epochs=3, validation=0, batch=BATCH, patience=None, **behaviour):
     train = part("train")
     loop = Training(Mean(train.y, **behaviour), part("validation", validation), Objective(), patience)
-    loop.run(Course(DENSE, train.x, batch, Schedule("constant", 1e-3), seed=4), epochs, Watch((0,)))
+    loop.run(TrainingPlan(DENSE, train.x, batch, Schedule("constant", 1e-3), seed=4), epochs, LoadMonitor((0,)))
     return loop, train
 
 
@@ -109,7 +109,7 @@ def test_patience_ends_a_training_and_restores_its_best_weights():
     model = Mean(train.y, rate=0.03)
     validation = datasets.Part("validation", train.x[:9], np.full((9, 1), 2.0), range(9), None)
     loop = Training(model, validation, Objective(), patience=2)
-    loop.run(Course(DENSE, train.x, BATCH, Schedule("constant", 1e-3), seed=4), 50, Watch((0,)))
+    loop.run(TrainingPlan(DENSE, train.x, BATCH, Schedule("constant", 1e-3), seed=4), 50, LoadMonitor((0,)))
     best = int(np.argmin(loop.validation_losses))
     assert 0 < best == loop.best.epoch
     assert len(loop.epochs) == best + 3

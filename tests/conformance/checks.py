@@ -55,7 +55,7 @@ def test_equals_the_oracle_on_any_model(backend, dtype, problem):
 def test_flow_equals_the_oracle(backend, problem, dtype):
     """The norm of the gradient by the state, at every lag of every recurrent layer."""
     rows = problem.steps(1).order[0]
-    mine, oracle = (model.flow(rows) for model in (problem.build(backend, dtype), oracle_of(problem, dtype)))
+    mine, oracle = (model.gradient_norms(rows) for model in (problem.build(backend, dtype), oracle_of(problem, dtype)))
     assert mine.keys() == oracle.keys()
     for name, norms in oracle.items():
         assert difference(mine[name], norms) <= BOUNDS[dtype]["gradients"], name
@@ -73,9 +73,9 @@ def test_a_model_goes_on_in_another_framework(backend, later, dtype, there):
     if not there:
         first, second = second, first
     before = first.train(steps[:30])
-    second.restore(first.snapshot())
+    second.restore(first.checkpoint())
     parts = np.concatenate([before, second.train(steps[30:])])
-    mine, oracle = second.snapshot(), whole.snapshot()
+    mine, oracle = second.checkpoint(), whole.checkpoint()
     bound = BOUNDS[dtype]["weights"]
     assert np.max(np.abs(parts - losses) / losses) <= bound
     assert mine.steps == oracle.steps == 60
@@ -88,7 +88,7 @@ def test_a_model_goes_on_in_another_framework(backend, later, dtype, there):
 def test_a_snapshot_is_a_point_to_return_to(backend, later, dtype):
     """Early stopping returns to the best weights; before the first step there is one too."""
     steps, model = later.steps(5), later.build(backend, dtype)
-    start = model.snapshot()
+    start = model.checkpoint()
     assert start.steps == 0
     once = model.train(steps)
     model.restore(start)

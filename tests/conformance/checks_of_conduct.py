@@ -32,7 +32,7 @@ def test_looking_changes_nothing(backend, simple, dtype):
         watched.predict(x)
         watched.gradients(steps.order[step])
         watched.kernel()
-        watched.flow(steps.order[step])
+        watched.gradient_norms(steps.order[step])
         for value in watched.weights().values():
             value[...] = 0  # what came out is the caller's own
         watched.train(steps[step : step + 1])

@@ -11,7 +11,7 @@ from reports.records import Limits, Mode, Published, Question
 Seeds = Annotated[tuple[Annotated[int, Field(ge=0, lt=2**32, strict=True)], ...], Field(min_length=1)]
 
 
-class Asked(Settings):
+class TrialMatrix(Settings):
     """Who is asked: every backend, in every mode, with every seed."""
 
     backends: Annotated[tuple[str, ...], Field(min_length=1)]
@@ -24,7 +24,7 @@ class Asked(Settings):
         return self.native_seeds or self.seeds if mode == "native" else self.seeds
 
 
-class Header(Asked):
+class Header(TrialMatrix):
     """What a benchmark is about, and who is asked unless a variant says otherwise."""
 
     title: Annotated[str, Field(min_length=1)]

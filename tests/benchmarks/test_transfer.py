@@ -19,7 +19,7 @@ DEFINITION = (
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("handover")
+    folder = tmp_path_factory.mktemp("transfer")
     (folder / "small.toml").write_text(DEFINITION)
     done = benchmarks("run", folder / "small.toml", "--results", folder / "results", cwd=folder)
     assert done.returncode == 0, done.stderr
@@ -38,7 +38,7 @@ def trial(folder):
 
 def test_a_pytorch_model_goes_on_in_flax_as_if_nothing_had_happened(run, tmp_path):
     """Weights, Adam's moments, the step count, the schedule and the dropout masks all go on, to float64's last bits."""
-    done = benchmarks("handover", run, "--to", "flax", "--epochs", "3", "--json", cwd=tmp_path)
+    done = benchmarks("transfer", run, "--to", "flax", "--epochs", "3", "--json", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     (crossed,) = map(json.loads, done.stdout.splitlines())
     assert crossed["good"]
@@ -52,7 +52,7 @@ def test_weights_or_moments_that_were_changed_are_not_passed_on(copied):
         arrays = dict(stored)
     arrays["first/1.bias"] = arrays["first/1.bias"] + 1e-9
     np.savez(path, **arrays)
-    done = benchmarks("handover", copied, "--to", "reference", cwd=copied)
+    done = benchmarks("transfer", copied, "--to", "reference", cwd=copied)
     assert done.returncode == 2
     assert "does not hold the weights of its record" in done.stderr
 
@@ -103,7 +103,7 @@ MISTAKES = {
 
 @pytest.mark.parametrize(("words", "message"), MISTAKES.values(), ids=MISTAKES)
 def test_a_mistake_is_one_sentence(run, words, message, tmp_path):
-    done = benchmarks("handover", run, *words, cwd=tmp_path)
+    done = benchmarks("transfer", run, *words, cwd=tmp_path)
     assert done.returncode == 2
     assert message in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1
