@@ -1,18 +1,13 @@
-"""What is told of a run: a page, a Markdown report, figures and a table for the terminal, from records alone."""
+"""What is told of a run: a page, a Markdown report, figures and a table for the terminal, from records alone.
+
+What draws and computes is imported where it is needed: a worker reads and writes records without pandas or matplotlib.
+"""
 
 from dataclasses import dataclass
 from pathlib import Path
 
-from reports.analysis.reproduction import reproduce
-from reports.analysis.run import Run
-from reports.analysis.run_comparison import side_by_side
-from reports.pages import comparison_page, history_page, index_page, published_page, reproduction_page
-from reports.pages.links import among_others, around
-from reports.pages.run_page import tell
 from reports.records import Certificate, Manifest
 from reports.records.store import RecordError, read_json, write_text
-from reports.render import document, html, markdown, terminal
-from reports.sections import certificate_summary
 
 __all__ = [
     "Beside",
@@ -62,6 +57,11 @@ def write(folder: Path) -> Report:
     Everything is rendered before anything is written, and each file is replaced whole: whatever goes wrong, an older
     report stays readable. Raises `RecordError` where the records cannot be read.
     """
+    from reports.analysis.run import Run
+    from reports.pages.links import around
+    from reports.pages.run_page import tell
+    from reports.render import html, markdown, terminal
+
     run = Run.read(folder)
     story = tell(run, around(run, folder))
     page, text, summary = html.render(story), markdown.render(story), terminal.render(story)
@@ -82,6 +82,9 @@ def write_overviews(folder: Path) -> Path | None:
     Only where a run's folder lies among others: results/<benchmark>/<start>.
     None where it does not, as a copy elsewhere: nothing is written into folders that are not ours.
     """
+    from reports.pages import history_page, index_page
+    from reports.pages.links import among_others
+
     if not among_others(read_json(folder / "manifest.json", Manifest).benchmark, folder):
         return None
     history_page.write(folder.parent)
@@ -90,6 +93,8 @@ def write_overviews(folder: Path) -> Path | None:
 
 def write_audits(results: Path) -> tuple[Path, str]:
     """Write the page that ties all benchmarks together into the folder of all runs; its path, and it as Markdown."""
+    from reports.pages import published_page
+
     return published_page.write(results)
 
 
@@ -99,6 +104,11 @@ def write_reproduction(folder: Path) -> Verdict:
     The page of the repetition, where there is one, is written again, to lead there.
     Raises `RecordError` where one of the two cannot be read.
     """
+    from reports.analysis.reproduction import reproduce
+    from reports.analysis.run import Run
+    from reports.pages import reproduction_page
+    from reports.render import document
+
     repeated = Run.read(folder)
     if repeated.manifest.reproduces is None:
         raise RecordError(f"{folder} repeats no other run; reproduce makes one that does.")
@@ -118,6 +128,9 @@ def write_reproduction(folder: Path) -> Verdict:
 
 def certificate_overview(certificate: Certificate) -> str:
     """A certificate of many models or backends as one table, as plain text; empty of few."""
+    from reports.render import terminal
+    from reports.sections import certificate_summary
+
     table = certificate_summary.matrix(certificate, {})
     notes = [f"{terminal.raised(number)} {note}" for number, note in enumerate(table.notes, 1)]
     return "\n".join([table.title, "", *terminal.table_lines(table), *notes]) if table.rows else ""
@@ -125,6 +138,11 @@ def certificate_overview(certificate: Certificate) -> str:
 
 def compare(first: Path, second: Path) -> Beside:
     """Two stored runs side by side. Raises `RecordError` where one of them cannot be read."""
+    from reports.analysis.run import Run
+    from reports.analysis.run_comparison import side_by_side
+    from reports.pages import comparison_page
+    from reports.render import document
+
     found = side_by_side(Run.read(first), Run.read(second))
     names = [f"{side.manifest.benchmark}/{path.name}" for side, path in ((found.first, first), (found.second, second))]
     if not found.common:

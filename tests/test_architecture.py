@@ -80,6 +80,14 @@ def test_importing_loads_no_framework(module):
     assert done.stdout.strip() == ""
 
 
+@pytest.mark.parametrize("module", ["reports.records.store", "benchmarks.worker.__main__", "benchmarks.__main__"])
+def test_workers_and_the_command_line_start_without_the_report_libraries(module):
+    """Every trial is a process of its own: what only reports need would cost each of them seconds."""
+    code = f"import sys, {module}; print(*sorted({{'matplotlib', 'pandas', 'scipy'}} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == ""
+
+
 def test_the_top_level_is_the_plan():
     """A visitor sees the architecture in the folder list."""
     tracked = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=False).stdout
