@@ -1,11 +1,12 @@
 """A run as reports see it: its records, grouped by what is repeated over seeds."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
 from reports.analysis.consistency import refuse_contradictions, refuse_other_scores
+from reports.analysis.intervals import Interval, interval
 from reports.records import Case, Certificate, Data, Environment, Found, Manifest, Mode, Outcome, Plan, Trial
 from reports.records.store import read_run, read_search
 
@@ -159,3 +160,19 @@ def repeats(groups: Iterable[Group]) -> tuple[int, int]:
 def unique(values: Iterable[str]) -> tuple[str, ...]:
     """Each value once, in order of appearance."""
     return tuple(dict.fromkeys(values))
+
+
+def over_seeds(group: Group, figure: Callable[[Outcome], float | None]) -> Interval | None:
+    """The median of one figure over a group's seeds; seeds that lack it are left out."""
+    return interval(values([group], figure))
+
+
+def score_unit(run: Run) -> str:
+    """The unit of all series of a run; empty where they differ."""
+    units = {data.unit for data in run.manifest.data.values()}
+    return units.pop() if len(units) == 1 else ""
+
+
+def values(groups: Iterable[Group], figure: Callable[[Outcome], float | None]) -> list[float]:
+    found = (figure(outcome) for group in groups for outcome in group.outcomes.values())
+    return [value for value in found if value is not None]

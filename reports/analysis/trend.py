@@ -5,10 +5,9 @@ from dataclasses import dataclass
 from math import comb
 
 from reports.analysis.intervals import Interval, steady_epoch
-from reports.analysis.run import Group
+from reports.analysis.run import Group, over_seeds
 from reports.analysis.run_store import Past
 from reports.records import Outcome
-from reports.sections.group_cells import over_seeds
 
 
 @dataclass(frozen=True)

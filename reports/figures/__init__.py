@@ -1,5 +1,6 @@
 """Every figure that a run has data for, in the order of the page."""
 
+from reports.analysis.ranking import rankings
 from reports.analysis.run import Run
 from reports.analysis.search_results import Selection
 from reports.analysis.speedup import Comparisons
@@ -14,7 +15,6 @@ from reports.figures.scaling import scaling
 from reports.figures.search import best_so_far
 from reports.figures.speed import parts, ratios
 from reports.figures.style import Figure
-from reports.sections.ranking_over_series import rankings
 
 __all__ = ["Figure", "draw"]
 

@@ -12,8 +12,8 @@ from reports.analysis.run import Group, Run
 from reports.figures.style import INK, PANELS, WIDTH, Figure, brief, colour, shown, styled, to_svg
 from reports.records import Outcome
 from reports.render.formats import backend_name, case_name, listed, within
-from reports.sections.gradient_norms import FALLEN, vanished
 
+FALLEN = 0.01  # of the norm at lag 0: what is left of a gradient that has as good as vanished
 # Tol (2021), "bright": told apart by colour-blind readers. Models are no frameworks, so they have hues of their own.
 HUES = ("#4477AA", "#EE6677", "#228833", "#AA3377", "#CCBB44", "#66CCEE")
 MARKS = ("o", "s", "^", "D", "v", "P")
@@ -198,3 +198,11 @@ def _reach(norms: Norms) -> str:
         return f"at none of the {len(norms)} lags"
     lag = vanished(norms)
     return "only in between" if lag is None else f"from lag {lag} on"
+
+
+def vanished(norms: np.ndarray) -> int | None:
+    """The lag from which on as good as nothing is left, of (lags,); None where that is not so, or not known."""
+    if not np.all(np.isfinite(norms)) or norms[0] == 0:
+        return None
+    left = norms > FALLEN * norms[0]
+    return int(np.flatnonzero(left)[-1]) + 1 if not left[-1] else None

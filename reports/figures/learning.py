@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
 from matplotlib.ticker import MaxNLocator
 
-from reports.analysis.run import Group, Run
+from reports.analysis.run import Group, Run, over_seeds
 from reports.analysis.speedup import Comparisons
 from reports.figures.style import (
     PANELS,
@@ -25,7 +25,6 @@ from reports.figures.style import (
 )
 from reports.records import Case, Mode, Outcome
 from reports.render.formats import backend_name, case_name, names_apart, significant
-from reports.sections.group_cells import over_seeds
 
 CURVES: dict[str, Callable[[Outcome], tuple[float, ...]]] = {
     "training": lambda outcome: outcome.train_losses,

@@ -6,9 +6,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
 from matplotlib.ticker import MaxNLocator
 
+from reports.analysis.ranking import Ranking
 from reports.figures.style import COLOURS, FAINT, INK, WIDTH, Figure, brief, colour, styled, to_svg
 from reports.render.formats import backend_name, significant
-from reports.sections.ranking_over_series import Ranking, finding
 
 LONGEST = 34  # letters of a method's name
 LINE = 0.27  # inches a line of the diagram
@@ -48,7 +48,7 @@ def ranks(ranking: Ranking) -> Figure | None:
         svg = to_svg(canvas)
     caption = (
         "Mean rank over the series, 1 is the best. A bar joins those that lie closer than the critical difference of "
-        f"{significant(ranking.critical)} (Nemenyi's test at 5 %). {finding(ranking)}"
+        f"{significant(ranking.critical)} (Nemenyi's test at 5 %)."
     )
     told = "; ".join(f"{ranking.methods[place]} {significant(ranking.mean_ranks[place])}" for place in ranking.order)
     title = f"{ranking.noun.capitalize()} over several series, by {ranking.by}"

@@ -8,12 +8,11 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from reports.analysis.fastest_by_setting import AXES, family
 from reports.analysis.intervals import steady_epoch
-from reports.analysis.run import Run
+from reports.analysis.run import Run, over_seeds
 from reports.analysis.speedup import Comparisons
 from reports.figures.style import PANELS, WIDTH, Figure, brief, legend, line_style, shown, styled, to_svg
 from reports.records import Case
 from reports.render.formats import backend_name, listed, significant
-from reports.sections.group_cells import over_seeds
 
 
 def scaling(run: Run, comparisons: Comparisons) -> tuple[Figure, ...]:

@@ -10,8 +10,8 @@ from reports.analysis.search_results import Selection
 from reports.figures.style import FAINT, WIDTH, Figure, legend, styled, to_svg
 from reports.records import Replay
 from reports.render.formats import per_cent, plural
-from reports.sections.search_tables import SAMPLERS
 
+SAMPLERS = {"grid": "the definition's order", "random": "random search", "tpe": "TPE"}
 LINES: dict[str, tuple[str, Any]] = {
     "grid": ("#009E73", (0, (1.5, 1.5))),
     "random": ("#D55E00", (0, (6, 2))),

@@ -7,11 +7,10 @@ from matplotlib.figure import Figure as Canvas
 from matplotlib.ticker import FuncFormatter, NullFormatter, NullLocator
 
 from reports.analysis.intervals import Interval
-from reports.analysis.run import Group, Run
+from reports.analysis.run import Group, Run, over_seeds
 from reports.analysis.speedup import CaseComparison, Comparison, Comparisons
 from reports.figures.style import FAINT, INK, WIDTH, Figure, bar_axes, bar_labels, colour, styled, to_svg
 from reports.render.formats import backend_name, case_name, duration, listed, significant, span
-from reports.sections.group_cells import over_seeds
 
 PALE = "#ffffff"  # the hatching, on a framework's colour
 TICKS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 1, 1.5, 2, 3, 5, 7, 10, 20, 50, 100)

@@ -4,13 +4,12 @@ from math import isfinite
 
 from reports.analysis.case_matching import differences, machine
 from reports.analysis.intervals import interval
-from reports.analysis.run import Run
+from reports.analysis.run import Run, score_unit
 from reports.analysis.run_comparison import Figure, Pair, SideBySide, seeds_shown
 from reports.pages.reproduction_page import shift_facts
 from reports.render.document import Document
 from reports.render.formats import backend_name, case_name, four_digits, listed, plural, significant, squared, time_unit
 from reports.render.table import Cell, Column, Format, Table, Tone, measured, row, text
-from reports.sections.group_cells import score_unit
 
 TITLES = {"mse": "Test MSE", "epoch": "Steady epoch", "training": "Whole training", "memory": "Peak memory"}
 SLIGHT = 0.01  # a ratio closer to 1 is called slight, however sure it is

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
-from reports.analysis.run import Group, Run, unique
+from reports.analysis.run import Group, Run, over_seeds, unique
 from reports.analysis.run_store import Past, collect
 from reports.analysis.search_results import focus
 from reports.records.store import write_text
@@ -12,7 +12,6 @@ from reports.render import html
 from reports.render.document import Document, markdown
 from reports.render.formats import backend_name, case_name, four_digits, listed, plural, squared
 from reports.render.table import Cell, Column, Link, Row, Table, measured, row, text
-from reports.sections.group_cells import over_seeds
 from reports.sections.published_values import COLUMNS, MEANING, audit, lead, row_of
 
 NAME = "audit.html"

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from reports.analysis.ranking import rankings
 from reports.analysis.run import Run
 from reports.analysis.search_results import focus, selection
 from reports.analysis.speedup import compare
@@ -14,7 +15,7 @@ from reports.sections import certificate_summary as glance
 from reports.sections import forecast_agreement, questions, resources, results, search_summary, search_tables, setup
 from reports.sections import native_vs_matched as native
 from reports.sections import published_values as audit
-from reports.sections.ranking_over_series import rankings, table
+from reports.sections.ranking_over_series import table
 from reports.sections.summary import Answer, answer
 
 

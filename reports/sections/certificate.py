@@ -1,11 +1,11 @@
 """The tables of evidence: the certificate, how forecasts agree, native beside matched, every trial."""
 
 from reports.analysis.intervals import steady_epoch
-from reports.analysis.run import Group, Run
+from reports.analysis.run import Group, Run, over_seeds, score_unit
 from reports.records import Check, Outcome
 from reports.render.formats import backend_name, case_name, four_digits, listed, scientific, squared, time_unit, whole
 from reports.render.table import NONE, Cell, Column, Link, Row, Table, measured, number, row, text
-from reports.sections.group_cells import links, over_seeds, score_unit
+from reports.sections.group_cells import links
 
 FIGURES = ("outputs", "gradients", "losses", "weights")
 

@@ -4,11 +4,10 @@ from math import isfinite
 from statistics import median
 
 from reports.analysis.intervals import equivalent, rounds_to_show, spread
-from reports.analysis.run import Run
+from reports.analysis.run import Run, score_unit
 from reports.analysis.speedup import MARGIN, CaseComparison, Comparison, Comparisons
 from reports.render.formats import backend_name, case_name, per_cent, probability, significant, squared, whole, within
 from reports.render.table import Cell, Column, Table, number, row, text
-from reports.sections.group_cells import score_unit
 
 
 def agreement(run: Run, comparisons: Comparisons) -> Table:

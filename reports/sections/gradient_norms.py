@@ -3,17 +3,8 @@
 import numpy as np
 
 from reports.analysis.run import Run
+from reports.figures.gradient_norms import vanished
 from reports.render.formats import case_name, listed, sentence
-
-FALLEN = 0.01  # of the norm at lag 0: what is left of a gradient that has as good as vanished
-
-
-def vanished(norms: np.ndarray) -> int | None:
-    """The lag from which on as good as nothing is left, of (lags,); None where that is not so, or not known."""
-    if not np.all(np.isfinite(norms)) or norms[0] == 0:
-        return None
-    left = norms > FALLEN * norms[0]
-    return int(np.flatnonzero(left)[-1]) + 1 if not left[-1] else None
 
 
 def told(run: Run) -> tuple[str, ...]:

@@ -1,10 +1,10 @@
 """Cells of a table about groups: who it is, its figures over the seeds, its skill, its records."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from math import inf
 
-from reports.analysis.intervals import ENOUGH, Interval, interval
-from reports.analysis.run import Group, Run, unique
+from reports.analysis.intervals import ENOUGH
+from reports.analysis.run import Group, Run, over_seeds, unique
 from reports.records import Outcome, Trial
 from reports.render.formats import backend_name, case_name, plural, sentence, signed
 from reports.render.table import NONE, Cell, Link, measured, number
@@ -48,17 +48,6 @@ def skill_cell(run: Run, group: Group, naive: str, figure: Callable[[Outcome], f
     return measured(found, signed, tone="bad" if found and found.low <= 0 else "")
 
 
-def over_seeds(group: Group, figure: Callable[[Outcome], float | None]) -> Interval | None:
-    """The median of one figure over a group's seeds; seeds that lack it are left out."""
-    return interval(values([group], figure))
-
-
-def score_unit(run: Run) -> str:
-    """The unit of all series of a run; empty where they differ."""
-    units = {data.unit for data in run.manifest.data.values()}
-    return units.pop() if len(units) == 1 else ""
-
-
 def spread_words(run: Run) -> str:
     """For the mode that the answer is about."""
     return words_of(run.repeats)
@@ -73,11 +62,6 @@ def words_of(found: tuple[int, int]) -> str:
     if fewest < ENOUGH <= most:
         return f"median of {seeds} with the 95 % interval, or the range where there are fewer than {ENOUGH}"
     return f"median of {seeds} with the {'95 % interval' if fewest >= ENOUGH else 'range'}"
-
-
-def values(groups: Iterable[Group], figure: Callable[[Outcome], float | None]) -> list[float]:
-    found = (figure(outcome) for group in groups for outcome in group.outcomes.values())
-    return [value for value in found if value is not None]
 
 
 def skill_of(value: float | None, naive: str) -> Cell:

@@ -1,10 +1,11 @@
 """Many models in a few sentences: who is fastest in how many of them, and how many forecasts hold."""
 
+from reports.analysis.ranking import rankings
 from reports.analysis.run import Run
 from reports.analysis.speedup import Comparisons
 from reports.analysis.timing_quality import doubt
 from reports.render.formats import backend_name, listed, plural, span
-from reports.sections.ranking_over_series import finding, rankings
+from reports.sections.ranking_over_series import finding
 
 MANY = 4  # with fewer models, each has its own sentence and needs no overview
 

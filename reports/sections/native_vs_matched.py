@@ -2,12 +2,12 @@
 
 from collections.abc import Iterator
 
-from reports.analysis.run import Group, Run
+from reports.analysis.run import Group, Run, over_seeds
 from reports.records import Case
 from reports.render.formats import MINUS, backend_name, case_name, significant, whole
 from reports.render.table import NONE, Cell, Column, Row, Table, number, row, text
 from reports.sections.certificate import pairs
-from reports.sections.group_cells import links, over_seeds
+from reports.sections.group_cells import links
 
 GATES = {"lstm": 4, "gru": 3, "rnn": 1}
 # From the sources of torch 2.13, keras 3.15, flax 0.12 and optax 0.2.

@@ -4,24 +4,14 @@ from collections.abc import Callable
 from operator import attrgetter
 
 from reports.analysis.intervals import steady_epoch
-from reports.analysis.run import Group, Run, repeats, unique
+from reports.analysis.run import Group, Run, over_seeds, repeats, score_unit, unique, values
 from reports.analysis.speedup import Comparisons
 from reports.analysis.timing_quality import warnings
 from reports.records import Outcome
 from reports.render.formats import case_name, four_digits, squared, time_unit, whole
 from reports.render.table import NONE, Cell, Column, Row, Table, measured, number, row, text
 from reports.sections.baselines import baselines
-from reports.sections.group_cells import (
-    backend_cell,
-    over_seeds,
-    records_cell,
-    score_unit,
-    skill_cell,
-    skill_of,
-    spread_words,
-    values,
-    words_of,
-)
+from reports.sections.group_cells import backend_cell, records_cell, skill_cell, skill_of, spread_words, words_of
 from reports.sections.ratio_cells import ratio_cell
 
 

@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 
 from reports.analysis.intervals import ENOUGH, Interval
-from reports.analysis.run import Group, Run, unique
+from reports.analysis.ranking import rankings
+from reports.analysis.run import Group, Run, over_seeds, score_unit, unique
 from reports.analysis.speedup import CaseComparison, Comparisons
 from reports.analysis.timing_quality import doubt, warnings
 from reports.records import Case
@@ -23,9 +24,8 @@ from reports.render.formats import (
 from reports.sections import gradient_norms, published_values
 from reports.sections.baselines import does
 from reports.sections.completeness import state
-from reports.sections.group_cells import over_seeds, score_unit
 from reports.sections.models_summary import overview
-from reports.sections.ranking_over_series import finding, rankings
+from reports.sections.ranking_over_series import finding
 from reports.sections.setup import layers
 
 # How a sentence calls a naive forecast, and its name in the records.

@@ -9,7 +9,7 @@ from synthetic_run import fail
 from synthetic_several import over_series
 
 import reports
-from reports.analysis.ranking import critical_difference, friedman, least_series
+from reports.analysis.ranking import critical_difference, friedman, least_series, rankings
 from reports.analysis.run import Run
 from reports.analysis.speedup import compare
 from reports.figures import draw
@@ -23,7 +23,7 @@ def told(manifest, certificate, trials):
 
 
 def ranking(records, name="forecasts"):
-    return next((found for found in ranking_over_series.rankings(*told(*records)) if found.name == name), None)
+    return next((found for found in rankings(*told(*records)) if found.name == name), None)
 
 
 @pytest.mark.parametrize(("methods", "series"), [(2, 6), (3, 3), (4, 2), (7, 2)])
@@ -90,7 +90,7 @@ def test_too_few_series_say_how_many_would_do_and_draw_nothing():
 
 
 def test_one_series_has_no_ranking():
-    assert ranking_over_series.rankings(*told(*synthetic_run.records(epochs=4, weeks=30))) == ()
+    assert rankings(*told(*synthetic_run.records(epochs=4, weeks=30))) == ()
 
 
 def test_a_series_that_lacks_a_figure_is_left_out_and_named():
@@ -116,18 +116,13 @@ def test_native_models_are_ranked_one_by_one():
 def test_models_of_another_horizon_are_another_question():
     manifest, certificate, trials = over_series(3)
     cases = [case.model_copy(update={"horizon": 4}) if case.cell == "gru" else case for case in manifest.cases]
-    names = [
-        found.name
-        for found in ranking_over_series.rankings(
-            *told(manifest.model_copy(update={"cases": cases}), certificate, trials)
-        )
-    ]
+    names = [found.name for found in rankings(*told(manifest.model_copy(update={"cases": cases}), certificate, trials))]
     assert names == ["forecasts-1", "forecasts-4", "frameworks"]
 
 
 def test_trials_that_failed_everywhere_leave_no_ranking():
     manifest, certificate, trials = over_series(3)
-    assert ranking_over_series.rankings(*told(manifest, certificate, map(fail, trials))) == ()
+    assert rankings(*told(manifest, certificate, map(fail, trials))) == ()
 
 
 @pytest.fixture(scope="module")
