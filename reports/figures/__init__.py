@@ -1,5 +1,6 @@
-"""Every figure that a run has data for, in the order of the page."""
+"""Figures of the reports: a function per figure, which returns None if the run lacks the data.
 
+<<<<<<< HEAD
 from reports.analysis.ranking import rankings
 from reports.analysis.run import Run
 from reports.analysis.search_results import Selection
@@ -37,3 +38,8 @@ def draw(run: Run, comparisons: Comparisons, searched: Selection | None = None) 
         None if searched else parameters(run),
     )
     return tuple(figure for figure in found if figure)
+=======
+`style` has what all figures share: colours of the backends, grids of panels and the SVG output.
+Figures take numbers from `reports.analysis`; the pages choose and order them.
+"""
+>>>>>>> 680d055 (Figures: colours from the order of the backends, one panels helper, no figures that repeat a table, plain words)

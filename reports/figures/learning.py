@@ -1,92 +1,99 @@
-"""Figures of learning: the loss by epoch, and the loss by seconds spent."""
+"""Figures of losses: by epoch, by seconds of training, and by trial of a search."""
 
 from collections.abc import Callable, Iterable
+from itertools import accumulate, product
 from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure as Canvas
 from matplotlib.ticker import MaxNLocator
 
+<<<<<<< HEAD
 from reports.analysis.run import Group, Run, over_seeds
+=======
+from reports.analysis.run import Group, Run, over_seeds, unique
+from reports.analysis.search_results import Selection
+>>>>>>> 680d055 (Figures: colours from the order of the backends, one panels helper, no figures that repeat a table, plain words)
 from reports.analysis.speedup import Comparisons
 from reports.figures.style import (
+    INK,
     PANELS,
-    WIDTH,
     Figure,
+    Palette,
     brief,
-    colour,
+    label_axes,
     legend,
-    line_style,
     nested,
-    shown,
+    only_first,
+    panels,
     styled,
     to_svg,
 )
 from reports.records import Case, Mode, Outcome
+<<<<<<< HEAD
 from reports.render.formats import backend_name, case_name, names_apart, significant
+=======
+from reports.render.formats import backend_name, case_name, four_digits, names_apart, plural, significant
+>>>>>>> 680d055 (Figures: colours from the order of the backends, one panels helper, no figures that repeat a table, plain words)
 
+
+COLOUR = "#0072B2"  # of a search's configurations
 CURVES: dict[str, Callable[[Outcome], tuple[float, ...]]] = {
     "training": lambda outcome: outcome.train_losses,
     "validation": lambda outcome: outcome.validation_losses,
 }
 
 
-def losses(run: Run, mode: Mode) -> Figure | None:
-    """A row a case: training and validation loss by epoch, the median over seeds in the band of all of them."""
+def loss_curves(run: Run, mode: Mode) -> Figure | None:
+    """Training and validation loss by epoch, a row per case: the median over the seeds inside the range."""
     cases = [case for case in run.manifest.cases if _finished(run, case, mode)]
     if not cases:
         return None
-    drawn, names = cases[:PANELS], names_apart(cases)
+    drawn, names, palette = cases[:PANELS], names_apart(cases), Palette.of(run)
     kinds = [kind for kind in CURVES if any(_curves(g, kind) for case in drawn for g in run.select(case, mode))]
     with styled(f"losses-{mode}"):
-        canvas = Canvas(figsize=(WIDTH, 0.6 + 2.1 * len(drawn)), layout="constrained")
-        grid = canvas.subplots(len(drawn), len(kinds), sharex=True, sharey="row", squeeze=False)
-        for row, case in zip(grid, drawn, strict=True):
-            for axes, kind in zip(row, kinds, strict=True):
-                groups = _finished(run, case, mode)
-                for place, group in enumerate(groups):
-                    style = nested(place, len(groups)) if mode == "matched" else {}
-                    _band(axes, group, kind, {**line_style(group.backend), **style})
-                axes.set_title(f"{brief(names[case.label], 24)}, {kind}")
-                axes.xaxis.set_major_locator(MaxNLocator(6, integer=True, min_n_ticks=1))
-                axes.grid(axis="y")
-        for axes in grid[-1]:
-            axes.set_xlabel("epoch")
-        canvas.supylabel(_axis(drawn), fontsize=9.5)
-        legend(canvas, grid[0, 0])
+        canvas, grid = panels(len(drawn) * len(kinds), len(kinds), 2.1, sharex=True, sharey="row")
+        for axes, (case, kind) in zip(grid, product(drawn, kinds), strict=True):
+            groups = _finished(run, case, mode)
+            for place, group in enumerate(groups):
+                style = nested(place, len(groups)) if mode == "matched" else {}  # equal models have equal curves
+                _draw_band(axes, _curves(group, kind), {**palette.line(group.backend), **style})
+            axes.set_title(f"{brief(names[case.label], 24)}, {kind}")
+            axes.xaxis.set_major_locator(MaxNLocator(6, integer=True, min_n_ticks=1))
+            axes.grid(axis="y")
+        label_axes(canvas, "epoch", _loss_label(drawn))
+        legend(canvas, grid[0])
         svg = to_svg(canvas)
-    story = {
-        "matched": "Equal models learn alike, and their lines then lie on one another.",
-        "native": "Native models start elsewhere, so their lines may part.",
+    remark = {
+        "matched": "Matched models learn alike, so their lines overlap.",
+        "native": "Native models have different initial weights, so their lines may differ.",
     }[mode]
-    caption = f"The median over the seeds in the band from lowest to highest. {story}{shown(len(cases))}"
-    said = "; ".join(_end(group) for case in drawn for group in _finished(run, case, mode))
-    return Figure(
-        f"losses-{mode}", f"Loss curves, {mode} mode", caption, f"Training loss in the last epoch: {said}.", svg
-    )
+    caption = f"The median over the seeds; the band is the range. {remark}{only_first(len(cases))}"
+    numbers = "; ".join(_last_loss(group) for case in drawn for group in _finished(run, case, mode))
+    alt = f"Curves of the {' and '.join(kinds)} loss by epoch. Training loss in the last epoch: {numbers}."
+    return Figure(f"losses-{mode}", f"Loss curves, {mode} mode", caption, alt, svg)
 
 
-def _axis(cases: Iterable[Case]) -> str:
-    """Whatever else a course asks for, a penalty or another loss, is part of what was minimized."""
+def _loss_label(cases: Iterable[Case]) -> str:
+    """The minimized loss is not the MSE alone if the definition adds a penalty or names another loss."""
     return f"{'loss' if any(case.course for case in cases) else 'MSE'}, scaled units"
 
 
-def _band(axes: Axes, group: Group, kind: str, style: dict[str, Any]) -> None:
-    curves = _curves(group, kind)
+def _draw_band(axes: Axes, curves: list[tuple[float, ...]], style: dict[str, Any]) -> None:
     if not curves:
         return
-    longest = max(map(len, curves))  # a seed that patience ended early stays where it ended
-    values = np.array([[*one, *[one[-1]] * (longest - len(one))] for one in curves])  # (seeds, epochs)
+    longest = max(map(len, curves))  # a seed that early stopping ended keeps its last value
+    losses = np.array([[*curve, *[curve[-1]] * (longest - len(curve))] for curve in curves])  # (seeds, epochs)
     epochs = np.arange(1, longest + 1)
-    axes.plot(epochs, np.median(values, axis=0), marker="o" if longest == 1 else "", **style)  # one is no line
+    axes.plot(epochs, np.median(losses, axis=0), marker="o" if longest == 1 else "", **style)
     if len(curves) > 1:
-        low, high = values.min(axis=0), values.max(axis=0)
-        axes.fill_between(epochs, low, high, color=colour(group.backend), alpha=0.12, linewidth=0)
+        axes.fill_between(
+            epochs, losses.min(axis=0), losses.max(axis=0), color=style["color"], alpha=0.12, linewidth=0
+        )
 
 
-def progress(run: Run, comparisons: Comparisons) -> Figure | None:
-    """Loss against seconds since the first step: what accuracy after how long, of backends that may be compared."""
+def loss_by_time(run: Run, comparisons: Comparisons) -> Figure | None:
+    """Loss against seconds since the start of training, of comparable backends."""
     groups = [
         group
         for group in run.groups
@@ -94,51 +101,42 @@ def progress(run: Run, comparisons: Comparisons) -> Figure | None:
         and group.outcomes
         and comparisons[group.case.label].backends[group.backend].comparable
     ]
-    cases = list(dict.fromkeys(group.case.label for group in groups))
     if not groups:
         return None
-    drawn, names = cases[:PANELS], names_apart(group.case for group in groups)
-    columns = min(2, len(drawn))
-    rows = -(-len(drawn) // columns)
+    labels, names, palette = unique(g.case.label for g in groups), names_apart(g.case for g in groups), Palette.of(run)
+    drawn = labels[:PANELS]
     with styled("progress"):
-        canvas = Canvas(figsize=(WIDTH, 0.6 + 2.3 * rows), layout="constrained")
-        grid = canvas.subplots(rows, columns, sharey=True, squeeze=False)
-        for axes, label in zip(grid.flat, drawn, strict=False):
+        canvas, grid = panels(len(drawn), min(2, len(drawn)), 2.3, sharey=True)
+        for axes, label in zip(grid, drawn, strict=True):
             for group in (group for group in groups if group.case.label == label):
-                for number, outcome in enumerate(group.outcomes.values()):
-                    style = line_style(group.backend)
-                    style |= {"label": None if number else style["label"], "marker": _alone(outcome)}
-                    axes.plot(_clock(outcome), _loss(outcome), **style)
+                for place, outcome in enumerate(group.outcomes.values()):
+                    style = palette.line(group.backend) | ({"label": None} if place else {})
+                    losses = _losses(outcome)
+                    marker = "o" if len(losses) == 1 else ""
+                    axes.plot(_seconds(outcome)[: len(losses)], losses, marker=marker, **style)
             axes.set_title(brief(names[label], 36))
             axes.set_xlim(left=0)
             axes.grid(axis="y")
-        for axes in grid.flat[len(drawn) :]:
-            axes.set_visible(False)
-        canvas.supxlabel("seconds of training, compilation included", fontsize=9.5)
-        canvas.supylabel(_axis([group.case for group in groups]), fontsize=9.5)
-        legend(canvas, grid[0, 0])
+        label_axes(canvas, "seconds of training, including compilation", _loss_label(group.case for group in groups))
+        legend(canvas, grid[0])
         svg = to_svg(canvas)
     kind = "Validation" if any(_curves(group, "validation") for group in groups) else "Training"
     caption = (
-        f"{kind} loss after each epoch, a line a seed. A line starts late where much is compiled.{shown(len(cases))}"
+        f"{kind} loss after each epoch, a line per seed. A line starts late where compilation takes long."
+        f"{only_first(len(labels))}"
     )
-    alt = f"{kind} loss against seconds, {', '.join(dict.fromkeys(backend_name(g.backend) for g in groups))}."
-    return Figure("progress", "What accuracy after how many seconds", caption, alt, svg)
+    backends = ", ".join(unique(backend_name(group.backend) for group in groups))
+    alt = f"{kind} loss after each epoch against the seconds of training, a line per seed, of {backends}."
+    return Figure("progress", "Loss against training time", caption, alt, svg)
 
 
-def _clock(outcome: Outcome) -> list[float]:
+def _seconds(outcome: Outcome) -> list[float]:
     """Seconds since the start of training, at the end of each epoch."""
-    return [float(value) for value in outcome.times.first_step + np.cumsum(outcome.times.epochs)][: len(_loss(outcome))]
+    return [float(seconds) for seconds in outcome.times.first_step + np.cumsum(outcome.times.epochs)]
 
 
-def _loss(outcome: Outcome) -> tuple[float, ...]:
-    found = outcome.validation_losses or outcome.train_losses
-    return found[: len(outcome.times.epochs)]
-
-
-def _alone(outcome: Outcome) -> str:
-    """A mark where there is one epoch, which is no line."""
-    return "o" if len(_loss(outcome)) == 1 else ""
+def _losses(outcome: Outcome) -> tuple[float, ...]:
+    return (outcome.validation_losses or outcome.train_losses)[: len(outcome.times.epochs)]
 
 
 def _finished(run: Run, case: Case, mode: Mode) -> list[Group]:
@@ -146,11 +144,42 @@ def _finished(run: Run, case: Case, mode: Mode) -> list[Group]:
 
 
 def _curves(group: Group, kind: str) -> list[tuple[float, ...]]:
-    """One a seed; empty where the run has none of this kind."""
-    return [found for outcome in group.outcomes.values() if (found := CURVES[kind](outcome))]
+    """A curve per seed; empty if the run has none of this kind."""
+    return [curve for outcome in group.outcomes.values() if (curve := CURVES[kind](outcome))]
 
 
-def _end(group: Group) -> str:
-    found = over_seeds(group, lambda outcome: outcome.train_losses[-1] if outcome.train_losses else None)
-    value = significant(found.median) if found else "unknown"
-    return f"{backend_name(group.backend)}, {case_name(group.case)}, {value}"
+def _last_loss(group: Group) -> str:
+    loss = over_seeds(group, lambda outcome: outcome.train_losses[-1] if outcome.train_losses else None)
+    return f"{backend_name(group.backend)}, {case_name(group.case)}, {significant(loss.median) if loss else 'unknown'}"
+
+
+def lowest_loss_by_trial(search: Selection) -> Figure | None:
+    """The validation loss of each configuration and the lowest so far, in the order in which they were tried."""
+    scores = [trial.score for trial in search.run.found.tried] if search.run.found else []
+    finished = [(number, score) for number, score in enumerate(scores, 1) if score is not None]
+    if len(finished) < 2:
+        return None
+    numbers, losses = zip(*finished, strict=True)
+    lowest = list(accumulate(losses, min))
+    with styled("search"):
+        canvas, (axes,) = panels(1, 1, 2.6)
+        axes.plot(numbers, losses, "o", color=COLOUR, alpha=0.45, markersize=4, markeredgewidth=0, label="configuration")
+        axes.plot(numbers, lowest, drawstyle="steps-post", color=INK, label="lowest so far")
+        if max(losses) > 3 * min(losses) > 0:
+            axes.set_yscale("log")
+        axes.set_xlabel("configuration, in the order of the search")
+        axes.set_ylabel("validation loss, scaled units")
+        axes.xaxis.set_major_locator(MaxNLocator(8, integer=True))
+        axes.grid(axis="y")
+        legend(canvas, axes)
+        svg = to_svg(canvas)
+    best = numbers[losses.index(lowest[-1])]
+    caption = (
+        f"A dot is a configuration, the line the lowest validation loss so far. The lowest of "
+        f"{plural(len(losses), 'configuration')} is number {best}."
+    )
+    alt = (
+        f"Validation loss by trial of the search: {four_digits(losses[0])} at first, "
+        f"{four_digits(lowest[-1])} from configuration {best} onwards."
+    )
+    return Figure("search", "Lowest validation loss during the search", caption, alt, svg)

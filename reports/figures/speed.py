@@ -1,4 +1,4 @@
-"""Figures of time: the speed ratios, and what a training is made of."""
+"""Figures of time: speed ratios, and the first step beside the rest of a training."""
 
 from collections.abc import Sequence
 
@@ -7,58 +7,67 @@ from matplotlib.figure import Figure as Canvas
 from matplotlib.ticker import FuncFormatter, NullFormatter, NullLocator
 
 from reports.analysis.intervals import Interval
+<<<<<<< HEAD
 from reports.analysis.run import Group, Run, over_seeds
+=======
+from reports.analysis.run import Group, Run, over_seeds, unique
+>>>>>>> 680d055 (Figures: colours from the order of the backends, one panels helper, no figures that repeat a table, plain words)
 from reports.analysis.speedup import CaseComparison, Comparison, Comparisons
-from reports.figures.style import FAINT, INK, WIDTH, Figure, bar_axes, bar_labels, colour, styled, to_svg
+from reports.figures.style import FAINT, INK, WIDTH, Figure, Palette, bar_labels, bars, label_axes, styled, to_svg
 from reports.render.formats import backend_name, case_name, duration, listed, significant, span
 
-PALE = "#ffffff"  # the hatching, on a framework's colour
+
+PALE = "#ffffff"  # the hatching, on a backend's colour
 TICKS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 1, 1.5, 2, 3, 5, 7, 10, 20, 50, 100)
-MOST_TICKS = 6  # that half a drawing has room for
-SHARE = 0.78  # of a panel's width for the marks; the rest is room for the figures at its right
-Line = tuple[CaseComparison, Comparison]
+MOST_TICKS = 6  # per panel, so that their labels do not overlap
+SHARE = 0.78  # of a panel's width for the marks; the numbers at the right take the rest
 
 
-def ratios(comparisons: Comparisons) -> Figure | None:
-    """A forest plot: each certified backend's speed against the reference, a dot a round, a bar for the interval."""
+def speed_ratios(run: Run, comparisons: Comparisons) -> Figure | None:
+    """A forest plot of each certified backend's speed ratio: a dot per round, a bar for the interval."""
     lines = [(case, rival) for case in comparisons.values() for rival in case.rivals]
     if not lines:
         return None
-    names = listed(list(dict.fromkeys(backend_name(case.reference or "") for case, _ in lines)))
+    references = listed(unique(backend_name(case.reference or "") for case, _ in lines))
+    rivals = [rival for _, rival in lines]
+    palette = Palette.of(run)
     with styled("ratios"):
         canvas = Canvas(figsize=(WIDTH, 1.0 + 0.36 * len(lines)), layout="constrained")
         left, right = canvas.subplots(1, 2, sharex=True, sharey=True)
-        _forest(left, "a steady epoch", [(rival, rival.epoch, rival.epoch_ratios) for _, rival in lines])
-        _forest(right, "the whole training", [(rival, rival.training, rival.training_ratios) for _, rival in lines])
-        left.set_yticks(range(len(lines)), bar_labels((c.case, r.backend) for c, r in lines))
+        _forest(left, "steady epoch", palette, [(rival, rival.epoch, rival.epoch_ratios) for rival in rivals])
+        _forest(right, "whole training", palette, [(rival, rival.training, rival.training_ratios) for rival in rivals])
+        left.set_yticks(range(len(lines)), bar_labels((case.case, rival.backend) for case, rival in lines))
         left.set_ylim(len(lines) - 0.4, -0.7)
-        _ratio_axis(left, [x for _, rival in lines for x in (*rival.epoch_ratios, *rival.training_ratios, 1.0)])
-        canvas.supxlabel(f"times as fast as {names} (right of 1 is faster)", fontsize=9.5)
+        _ratio_axis(left, [x for rival in rivals for x in (*rival.epoch_ratios, *rival.training_ratios, 1.0)])
+        label_axes(canvas, x=f"speed relative to {references} (above 1 is faster)")
         svg = to_svg(canvas)
-    certain = all(rival.epoch and rival.epoch.confident for _, rival in lines)
-    bar = "its 95 % interval" if certain else "the range seen"
-    caption = f"Speed against {names}. A dot is a round, the stroke the median, the bar {bar}."
-    said = "; ".join(_said(case, rival) for case, rival in lines)
-    return Figure("ratios", "Speed ratios", caption, f"Speed ratios per steady epoch, against {names}: {said}.", svg)
+    certain = all(rival.epoch and rival.epoch.confident for rival in rivals)
+    bar = "95 % interval" if certain else "range"
+    caption = f"Speed relative to {references}: a dot per round, the stroke is the median, the bar the {bar}."
+    numbers = "; ".join(_ratio_words(case, rival) for case, rival in lines)
+    alt = f"Speed ratio of a steady epoch relative to {references}: {numbers}."
+    return Figure("ratios", "Speed ratios", caption, alt, svg)
 
 
-def _forest(axes: Axes, title: str, marks: Sequence[tuple[Comparison, Interval | None, Sequence[float]]]) -> None:
+def _forest(
+    axes: Axes, title: str, palette: Palette, rows: Sequence[tuple[Comparison, Interval | None, Sequence[float]]]
+) -> None:
     axes.set_title(title, pad=8)
     axes.axvline(1, color=FAINT, linewidth=1)
     axes.tick_params(axis="y", length=0)
     axes.spines["left"].set_visible(False)
-    for place, (rival, found, rounds) in enumerate(marks):
-        if found is None:
+    for place, (rival, ratio, rounds) in enumerate(rows):
+        if ratio is None:
             continue
-        tone = colour(rival.backend)
-        axes.plot([found.low, found.high], [place, place], color=tone, linewidth=8, alpha=0.55, solid_capstyle="butt")
-        axes.plot(rounds, [place] * len(rounds), "o", color=tone, markersize=3.5, markeredgewidth=0)
-        axes.plot(found.median, place, "|", color=INK, markersize=13, markeredgewidth=1.4)
-        axes.text(0.99, place, significant(found.median), transform=axes.get_yaxis_transform(), ha="right", va="center")
+        colour = palette.colour(rival.backend)
+        axes.plot([ratio.low, ratio.high], [place, place], color=colour, linewidth=8, alpha=0.55, solid_capstyle="butt")
+        axes.plot(rounds, [place] * len(rounds), "o", color=colour, markersize=3.5, markeredgewidth=0)
+        axes.plot(ratio.median, place, "|", color=INK, markersize=13, markeredgewidth=1.4)
+        axes.text(0.99, place, significant(ratio.median), transform=axes.get_yaxis_transform(), ha="right", va="center")
 
 
 def _ratio_axis(axes: Axes, values: Sequence[float]) -> None:
-    """Logarithmic, so that twice as fast and half as fast lie equally far from 1."""
+    """A logarithmic axis, on which twice as fast and half as fast are equally far from 1."""
     low = min(values) / 1.25
     high = low * (max(values) / low) ** (1 / SHARE)
     axes.set_xscale("log")
@@ -72,46 +81,44 @@ def _ratio_axis(axes: Axes, values: Sequence[float]) -> None:
     axes.xaxis.set_minor_formatter(NullFormatter())
 
 
-def _said(case: CaseComparison, rival: Comparison) -> str:
-    found = rival.epoch
-    return (
-        f"{backend_name(rival.backend)}, {case_name(case.case)}, {span(found.low, found.high) if found else 'unknown'}"
-    )
+def _ratio_words(case: CaseComparison, rival: Comparison) -> str:
+    limits = span(rival.epoch.low, rival.epoch.high) if rival.epoch else "unknown"
+    return f"{backend_name(rival.backend)}, {case_name(case.case)}, {limits}"
 
 
-def parts(run: Run) -> Figure | None:
-    """Stacked bars: the first step, in which some frameworks trace and compile, then all other steps."""
+def training_time(run: Run) -> Figure | None:
+    """Stacked bars per case and backend: the first step, in which some frameworks compile, then all other steps."""
     groups = [group for group in run.leading if group.outcomes]
     if not groups:
         return None
-    split = [(group, *_split(group)) for group in groups]
-    longest = max(first + rest for _, first, rest in split)
+    times = [(group, *_first_and_rest(group)) for group in groups]
+    longest = max(first + rest for _, first, rest in times)
+    palette = Palette.of(run)
     with styled("time"):
-        canvas = Canvas(figsize=(WIDTH, 0.9 + 0.3 * len(split)), layout="constrained")
-        axes = canvas.subplots()
-        for place, (group, first, rest) in enumerate(split):
-            tone = colour(group.backend)
-            axes.barh(place, first, 0.62, color=tone, hatch="////", edgecolor=PALE, linewidth=0)
-            axes.barh(place, rest, 0.62, left=first, color=tone, alpha=0.75, linewidth=0)
+        labels = bar_labels((group.case, group.backend) for group in groups)
+        canvas, axes = bars("training, seconds: first step (hatched) + all other steps", labels, longest * 1.28)
+        for place, (group, first, rest) in enumerate(times):
+            colour = palette.colour(group.backend)
+            axes.barh(place, first, 0.62, color=colour, hatch="////", edgecolor=PALE, linewidth=0)
+            axes.barh(place, rest, 0.62, left=first, color=colour, alpha=0.75, linewidth=0)
             words = f"{duration(first)} + {duration(rest)}"
             axes.annotate(words, (first + rest, place), (6, 0), textcoords="offset points", va="center", fontsize=9)
-        bar_axes(axes, bar_labels((g.case, g.backend) for g, _, _ in split), longest * 1.28)
         axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-        axes.set_xlabel("training, seconds: first step (hatched) + the rest")
         svg = to_svg(canvas)
     caption = (
-        "Medians over the seeds. The hatched part is the first step, in which Keras and Flax trace and compile: it is "
-        "paid once."
+        "Medians over the seeds. The hatched part is the first step, in which Keras and Flax trace and compile. "
+        "Compilation happens once per training."
     )
-    said = "; ".join(
-        f"{backend_name(g.backend)}, {case_name(g.case)}: first step {duration(first)}, the rest {duration(rest)}"
-        for g, first, rest in split
+    numbers = "; ".join(
+        f"{backend_name(group.backend)}, {case_name(group.case)}: first step {duration(first)}, "
+        f"all other steps {duration(rest)}"
+        for group, first, rest in times
     )
-    return Figure("time", "Where the training time goes", caption, f"Training time. {said}.", svg)
+    return Figure("time", "Training time: first step and the rest", caption, f"Training time. {numbers}.", svg)
 
 
-def _split(group: Group) -> tuple[float, float]:
-    """Medians over seeds of the first step and of all later steps, in seconds."""
+def _first_and_rest(group: Group) -> tuple[float, float]:
+    """Seconds of the first step and of all other steps, medians over the seeds."""
     first = over_seeds(group, lambda outcome: outcome.times.first_step)
     rest = over_seeds(group, lambda outcome: sum(outcome.times.epochs))
     return (first.median if first else 0.0, rest.median if rest else 0.0)

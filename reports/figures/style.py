@@ -1,4 +1,4 @@
-"""How figures look: one colour a framework, calm axes, and SVG that is the same for the same records."""
+"""What all figures share: style, colours of backends, grids of panels, and SVG that depends on the records alone."""
 
 import re
 import warnings
@@ -16,31 +16,29 @@ from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure as Canvas
 from matplotlib.ticker import MaxNLocator
 
+from reports.analysis.run import Run, unique
 from reports.records import Case
 from reports.render.formats import backend_name, names_apart
 
-# Okabe & Ito (2008): told apart by colour-blind readers, and clear on white and on near-black alike.
-COLOURS = {
-    "pytorch": "#D55E00",
-    "keras": "#009E73",
-    "flax": "#0072B2",
-    "keras-jax": "#56B4E9",
-    "keras-torch": "#E69F00",
-}
-OTHER = "#CC79A7"
-DASHES = {"pytorch": "solid", "keras": (0, (6, 2)), "flax": (0, (1.5, 1.5)), "keras-jax": (0, (4, 1, 1, 1))}
+# Okabe & Ito (2008), then two of Tol (2021): distinguishable for colour-blind readers, on white and on near-black.
+COLOURS = ("#D55E00", "#009E73", "#0072B2", "#56B4E9", "#E69F00", "#CC79A7", "#999933", "#AA4499")
+MARKERS = ("o", "s", "^", "D", "v", "P", "X")
+DASHES: tuple[Any, ...] = ("solid", (0, (6, 2)), (0, (1.5, 1.5)), (0, (4, 1, 1, 1)), "dashdot", (0, (8, 2, 2, 2)))
+# Order of the backends in records that do not list them.
+KNOWN_BACKENDS = ("pytorch", "keras", "flax", "keras-jax", "keras-torch", "reference")
 
-# Stand-ins for what depends on the reader's theme; `inline` and `standalone` put the real ones in.
+# Placeholders for colours that depend on the reader's theme; `inline` and `standalone` replace them.
 INK, FAINT, PAPER = "#010203", "#a1a2a3", "#fafbfc"
 WIDTH = 7.6  # inches; the page scales a figure to its column
-PANELS = 4  # cases a figure shows: more would be too small to read
+PANELS = 4  # a figure draws at most so many cases, so that each stays readable
+LABEL_SIZE = 9.5  # points
 
 SETTINGS: dict[Any, Any] = {
     "svg.fonttype": "none",
     "font.family": "sans-serif",
     "font.sans-serif": ["DejaVu Sans"],
-    "font.size": 9.5,
-    "text.parse_math": False,  # a title may hold a dollar sign
+    "font.size": LABEL_SIZE,
+    "text.parse_math": False,  # a title may contain a dollar sign
     "text.color": INK,
     "axes.edgecolor": INK,
     "axes.labelcolor": INK,
@@ -64,7 +62,7 @@ SETTINGS: dict[Any, Any] = {
 
 @dataclass(frozen=True)
 class Figure:
-    """`alt` says what a reader who cannot see it needs to know."""
+    """A drawing with its title and caption; `alt` describes it to readers who cannot see it."""
 
     name: str
     title: str
@@ -74,55 +72,113 @@ class Figure:
 
     @property
     def inline(self) -> str:
-        """To stand inside a page: takes its colours from the text around it."""
+        """The SVG element for use inside a page; it takes its colours from the surrounding text."""
         svg = self.svg[self.svg.index("<svg") :].replace(INK, "currentColor").replace(FAINT, "var(--faint)")
         return svg.replace(PAPER, "none")
 
     @property
     def standalone(self) -> str:
-        """To stand alone: dark on white, whatever the theme of the page that shows it."""
+        """The SVG file: dark on white, whatever the theme of the page that shows it."""
         return self.svg.replace(INK, "#333333").replace(FAINT, "#999999").replace(PAPER, "#ffffff")
+
+
+@dataclass(frozen=True)
+class Palette:
+    """The look of each backend, which depends on the backend's position in `order` alone."""
+
+    order: tuple[str, ...]
+
+    @classmethod
+    def of(cls, *runs: Run) -> "Palette":
+        """The palette of one or several runs: the order of the registry as recorded, then backends missing from it."""
+        recorded = [name for run in runs for name in getattr(run.manifest, "backends", ())]
+        planned = [plan.backend for run in runs for plan in run.manifest.trials]
+        return cls(unique([*(recorded or KNOWN_BACKENDS), *planned]))
+
+    def colour(self, backend: str) -> str:
+        return COLOURS[self.order.index(backend) % len(COLOURS)]
+
+    def marker(self, backend: str) -> str:
+        return MARKERS[self.order.index(backend) % len(MARKERS)]
+
+    def line(self, backend: str) -> dict[str, Any]:
+        """Keyword arguments of `Axes.plot`: colour, dashes (for readers who cannot rely on colour) and label."""
+        dashes = DASHES[self.order.index(backend) % len(DASHES)]
+        return {"color": self.colour(backend), "linestyle": dashes, "label": backend_name(backend)}
 
 
 @contextmanager
 def styled(name: str) -> Iterator[None]:
-    """The house style; ids inside the SVG are made from `name`, so that figures may share a page."""
+    """Draw in the style of the reports. Ids inside the SVG derive from `name`, so that figures can share a page."""
     with matplotlib.rc_context({**SETTINGS, "svg.hashsalt": name}):
         yield
 
 
 def to_svg(canvas: Canvas) -> str:
-    """The drawing as SVG without date, and without the ids that nothing in it refers to."""
+    """The drawing as SVG, without a date and without ids that nothing refers to."""
     buffer = StringIO()
-    with warnings.catch_warnings():  # letters that this font lacks are drawn by the reader's own
+    with warnings.catch_warnings():  # the reader's font draws characters that this font lacks
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")
         canvas.savefig(
             buffer, format="svg", metadata={"Date": None, "Creator": None}, bbox_inches="tight", pad_inches=0.06
         )
     svg = buffer.getvalue()
     used = set(re.findall(r'(?:url\(#|href="#)([^)"]+)', svg))
-    return re.sub(r' id="([^"]+)"', lambda found: found[0] if found[1] in used else "", svg)
+    return re.sub(r' id="([^"]+)"', lambda match: match[0] if match[1] in used else "", svg)
 
 
-def colour(backend: str) -> str:
-    return COLOURS.get(backend, OTHER)
+def panels(number: int, columns: int, height: float, **sharing: Any) -> tuple[Canvas, list[Axes]]:
+    """A canvas with `number` small axes in a grid, row by row.
+
+    height: inches per row. sharing: `sharex` and `sharey` of `Figure.subplots`.
+    """
+    rows = -(-number // columns)
+    canvas = Canvas(figsize=(WIDTH, 0.6 + height * rows), layout="constrained")
+    grid = canvas.subplots(rows, columns, squeeze=False, **sharing)
+    for place, axes in enumerate(grid.flat):
+        axes.set_visible(place < number)
+        if place < number <= place + columns:  # the lowest panel of its column
+            axes.tick_params(labelbottom=True)
+    return canvas, list(grid.flat[:number])
 
 
-def on(tone: str) -> str:
-    """Black or white, whichever stands out more from a framework's colour, by the contrast of WCAG 2."""
-    linear = [value / 12.92 if value <= 0.04045 else ((value + 0.055) / 1.055) ** 2.4 for value in to_rgb(tone)]
-    luminance = sum(share * value for share, value in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
-    return "#000000" if (luminance + 0.05) ** 2 > 0.05 * 1.05 else "#ffffff"
+def label_axes(canvas: Canvas, x: str = "", y: str = "") -> None:
+    """Common axis labels of all panels."""
+    if x:
+        canvas.supxlabel(x, fontsize=LABEL_SIZE)
+    if y:
+        canvas.supylabel(y, fontsize=LABEL_SIZE)
 
 
 def legend(canvas: Canvas, axes: Axes) -> None:
-    """One legend above all panels, from one panel's labels."""
+    """One legend above all panels, with the labels of one panel."""
     handles, labels = axes.get_legend_handles_labels()
     canvas.legend(handles, labels, loc="outside upper left", ncols=6, handlelength=2.6, columnspacing=1.6)
 
 
+def bars(name: str, labels: Sequence[str], end: float) -> tuple[Canvas, Axes]:
+    """A canvas for horizontal bars from 0 to `end`, one per label, the first at the top; `name` labels the x axis."""
+    canvas = Canvas(figsize=(WIDTH, 0.9 + 0.3 * len(labels)), layout="constrained")
+    axes = canvas.subplots()
+    axes.set_yticks(range(len(labels)), labels)
+    axes.set_ylim(len(labels) - 0.4, -0.6)
+    axes.set_xlim(0, end)
+    axes.tick_params(axis="y", length=0)
+    axes.spines["left"].set_visible(False)
+    axes.xaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 5, 10]))
+    axes.set_xlabel(name)
+    return canvas, axes
+
+
+def bar_labels(pairs: Iterable[tuple[Case, str]]) -> list[str]:
+    """Labels of bars, one per case and backend; only the case's part of a label is shortened."""
+    pairs = list(pairs)
+    names = names_apart(case for case, _ in pairs)
+    return [f"{brief(names[case.label], 40)}  {backend_name(backend)}" for case, backend in pairs]
+
+
 def brief(text: str, most: int = 60) -> str:
-    """On one line and no longer than a drawing has room for, in letters; one of East Asia is as wide as two."""
+    """The text on one line, shortened to `most` character widths; a wide East Asian character counts as two."""
     line = " ".join(text.split())
     ends = list(accumulate(2 if east_asian_width(letter) in "WF" else 1 for letter in line))
     if not ends or ends[-1] <= most:
@@ -130,33 +186,18 @@ def brief(text: str, most: int = 60) -> str:
     return line[: sum(end < most for end in ends)].rstrip() + "\N{HORIZONTAL ELLIPSIS}"
 
 
-def bar_axes(axes: Axes, labels: Sequence[str], end: float) -> None:
-    """Of horizontal bars from 0 to `end`, the first on top, each with its label and no axis beside it."""
-    axes.set_yticks(range(len(labels)), labels)
-    axes.set_ylim(len(labels) - 0.4, -0.6)
-    axes.set_xlim(0, end)
-    axes.tick_params(axis="y", length=0)
-    axes.spines["left"].set_visible(False)
-    axes.xaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 5, 10]))
-
-
-def bar_labels(bars: Iterable[tuple[Case, str]]) -> list[str]:
-    """Of bars of a case in a backend: a long name of a model must not cost the framework's."""
-    bars = list(bars)
-    names = names_apart(case for case, _ in bars)
-    return [f"{brief(names[case.label], 40)}  {backend_name(backend)}" for case, backend in bars]
-
-
-def shown(number: int, what: str = "cases") -> str:
-    """A word on the cases, or panels, for which there is no room."""
-    return f" Of {number} {what}, the first {PANELS} are drawn." if number > PANELS else ""
+def only_first(number: int, noun: str = "cases") -> str:
+    """A sentence for the caption if some cases or panels are left out, else nothing."""
+    return f" Of {number} {noun}, the first {PANELS} are drawn." if number > PANELS else ""
 
 
 def nested(place: int, lines: int, step: float = 1.7) -> dict[str, Any]:
-    """The first line wide, each later one narrower: lines that lie on one another all stay in sight."""
+    """Keyword arguments of `Axes.plot`: later lines are narrower, so that lines on top of one another stay visible."""
     return {"linewidth": 1.1 + step * (lines - 1 - place), "linestyle": "solid", "solid_joinstyle": "round"}
 
 
-def line_style(backend: str) -> dict[str, Any]:
-    """Colour and dashes, so that no reader depends on colour alone."""
-    return {"color": colour(backend), "linestyle": DASHES.get(backend, "dashdot"), "label": backend_name(backend)}
+def text_colour(background: str) -> str:
+    """Black or white, whichever has the higher contrast with the background by WCAG 2."""
+    linear = [value / 12.92 if value <= 0.04045 else ((value + 0.055) / 1.055) ** 2.4 for value in to_rgb(background)]
+    luminance = sum(share * value for share, value in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
+    return "#000000" if (luminance + 0.05) ** 2 > 0.05 * 1.05 else "#ffffff"
