@@ -69,9 +69,7 @@ def _draw(axes: Axes, grid: Map, palette: Palette) -> None:
     axes.set_xlim(-0.5, len(grid.columns) - 0.5)
     axes.set_ylim(-0.5, len(grid.rows) - 0.5)
     axes.set_xticks(range(len(grid.columns)), [f"{value:,}" for value in grid.columns])
-    axes.set_yticks(
-        range(len(grid.rows)) if grid.up else [], [f"{value:,}" for value in grid.rows] if grid.up else []
-    )
+    axes.set_yticks(range(len(grid.rows)) if grid.up else [], [f"{value:,}" for value in grid.rows] if grid.up else [])
     axes.tick_params(length=0)
     axes.spines[["left", "bottom"]].set_visible(False)
     axes.set_xlabel(grid.across)

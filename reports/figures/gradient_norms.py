@@ -12,13 +12,8 @@ from reports.figures.style import INK, PANELS, Figure, Palette, brief, label_axe
 from reports.records import Outcome
 from reports.render.formats import backend_name, case_name, listed, within
 
-<<<<<<< HEAD
-FALLEN = 0.01  # of the norm at lag 0: what is left of a gradient that has as good as vanished
-# Tol (2021), "bright": told apart by colour-blind readers. Models are no frameworks, so they have hues of their own.
-=======
 VANISHED = 0.01  # share of the norm at lag 0 below which a gradient counts as vanished
 # Tol (2021), "bright": colours of models, distinguishable for colour-blind readers and different from the backends'.
->>>>>>> 680d055 (Figures: colours from the order of the backends, one panels helper, no figures that repeat a table, plain words)
 HUES = ("#4477AA", "#EE6677", "#228833", "#AA3377", "#CCBB44", "#66CCEE")
 MARKERS = ("o", "s", "^", "D", "v", "P")
 ALIKE = 0.05  # relative difference below which two lines overlap on any scale
@@ -107,7 +102,8 @@ def _relative_range(norms: Norms) -> float:
 
 def _by_model(groups: Sequence[Group]) -> Iterator[Panel]:
     """Cases with one recurrent layer share panels, at most `HUES` per panel; any other case has its own panel."""
-    members = [[group for group in groups if group.case.label == label] for label in unique(g.case.label for g in groups)]
+    labels = unique(group.case.label for group in groups)
+    members = [[group for group in groups if group.case.label == label] for label in labels]
     single = [member for member in members if len(_layers(member[0])) == 1]
     for start in range(0, len(single), len(HUES)):
         part = single[start : start + len(HUES)]
@@ -205,16 +201,4 @@ def _reach(norms: Norms) -> str:
     if (norms > VANISHED * norms[0]).all():
         return f"at none of the {len(norms)} lags"
     lag = vanished(norms)
-<<<<<<< HEAD
-    return "only in between" if lag is None else f"from lag {lag} on"
-
-
-def vanished(norms: np.ndarray) -> int | None:
-    """The lag from which on as good as nothing is left, of (lags,); None where that is not so, or not known."""
-    if not np.all(np.isfinite(norms)) or norms[0] == 0:
-        return None
-    left = norms > FALLEN * norms[0]
-    return int(np.flatnonzero(left)[-1]) + 1 if not left[-1] else None
-=======
     return "at some lags, but not at the last" if lag is None else f"from lag {lag} onwards"
->>>>>>> 680d055 (Figures: colours from the order of the backends, one panels helper, no figures that repeat a table, plain words)

@@ -8,12 +8,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
-<<<<<<< HEAD
-from reports.analysis.run import Group, Run, over_seeds
-=======
 from reports.analysis.run import Group, Run, over_seeds, unique
 from reports.analysis.search_results import Selection
->>>>>>> 680d055 (Figures: colours from the order of the backends, one panels helper, no figures that repeat a table, plain words)
 from reports.analysis.speedup import Comparisons
 from reports.figures.style import (
     INK,
@@ -30,12 +26,7 @@ from reports.figures.style import (
     to_svg,
 )
 from reports.records import Case, Mode, Outcome
-<<<<<<< HEAD
-from reports.render.formats import backend_name, case_name, names_apart, significant
-=======
 from reports.render.formats import backend_name, case_name, four_digits, names_apart, plural, significant
->>>>>>> 680d055 (Figures: colours from the order of the backends, one panels helper, no figures that repeat a table, plain words)
-
 
 COLOUR = "#0072B2"  # of a search's configurations
 CURVES: dict[str, Callable[[Outcome], tuple[float, ...]]] = {
@@ -87,9 +78,7 @@ def _draw_band(axes: Axes, curves: list[tuple[float, ...]], style: dict[str, Any
     epochs = np.arange(1, longest + 1)
     axes.plot(epochs, np.median(losses, axis=0), marker="o" if longest == 1 else "", **style)
     if len(curves) > 1:
-        axes.fill_between(
-            epochs, losses.min(axis=0), losses.max(axis=0), color=style["color"], alpha=0.12, linewidth=0
-        )
+        axes.fill_between(epochs, losses.min(axis=0), losses.max(axis=0), color=style["color"], alpha=0.12, linewidth=0)
 
 
 def loss_by_time(run: Run, comparisons: Comparisons) -> Figure | None:
@@ -163,7 +152,7 @@ def lowest_loss_by_trial(search: Selection) -> Figure | None:
     lowest = list(accumulate(losses, min))
     with styled("search"):
         canvas, (axes,) = panels(1, 1, 2.6)
-        axes.plot(numbers, losses, "o", color=COLOUR, alpha=0.45, markersize=4, markeredgewidth=0, label="configuration")
+        axes.plot(numbers, losses, "o", color=COLOUR, alpha=0.45, ms=4, markeredgewidth=0, label="configuration")
         axes.plot(numbers, lowest, drawstyle="steps-post", color=INK, label="lowest so far")
         if max(losses) > 3 * min(losses) > 0:
             axes.set_yscale("log")

@@ -5,16 +5,10 @@ import pandas as pd
 from matplotlib.figure import Figure as Canvas
 from matplotlib.ticker import MaxNLocator
 
-<<<<<<< HEAD
 from reports.analysis.ranking import Ranking
-from reports.figures.style import COLOURS, FAINT, INK, WIDTH, Figure, brief, colour, styled, to_svg
-from reports.render.formats import backend_name, significant
-=======
 from reports.analysis.run import Run
 from reports.figures.style import FAINT, INK, WIDTH, Figure, Palette, brief, styled, to_svg
 from reports.render.formats import backend_name, significant
-from reports.analysis.ranking import Ranking
->>>>>>> 680d055 (Figures: colours from the order of the backends, one panels helper, no figures that repeat a table, plain words)
 
 LONGEST = 34  # characters of a method's name
 LINE = 0.27  # inches per line of the diagram
@@ -56,13 +50,8 @@ def mean_ranks(run: Run, ranking: Ranking) -> Figure | None:
         canvas.set_size_inches(WIDTH, LINE * float(np.ptp(axes.get_ylim())) + 0.3)
         svg = to_svg(canvas)
     caption = (
-<<<<<<< HEAD
-        "Mean rank over the series, 1 is the best. A bar joins those that lie closer than the critical difference of "
-        f"{significant(ranking.critical)} (Nemenyi's test at 5 %)."
-=======
         "Mean rank over the series; 1 is the best. A bar joins methods whose difference is not significant (pairwise "
-        f"Wilcoxon signed-rank tests with Holm's correction, at 5 %)."
->>>>>>> 680d055 (Figures: colours from the order of the backends, one panels helper, no figures that repeat a table, plain words)
+        "Wilcoxon signed-rank tests with Holm's correction, at 5 %)."
     )
     numbers = "; ".join(f"{ranking.methods[key]} {significant(ranking.mean_ranks[key])}" for key in ranking.order)
     title = f"{ranking.noun.capitalize()} over several series, by {ranking.by}"

@@ -12,12 +12,8 @@ from reports.analysis.speedup import Comparisons
 from reports.figures.style import PANELS, Figure, Palette, brief, label_axes, legend, only_first, panels, styled, to_svg
 from reports.records import Case
 from reports.render.formats import backend_name, listed, significant
-<<<<<<< HEAD
-=======
-
 
 FEWEST = 3  # values of a setting that make a curve
->>>>>>> 680d055 (Figures: colours from the order of the backends, one panels helper, no figures that repeat a table, plain words)
 
 
 def scaling(run: Run, comparisons: Comparisons) -> tuple[Figure, ...]:

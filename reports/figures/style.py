@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from io import StringIO
 from itertools import accumulate
-from typing import Any
+from typing import Any, Literal
 from unicodedata import east_asian_width
 
 import matplotlib
@@ -32,6 +32,7 @@ INK, FAINT, PAPER = "#010203", "#a1a2a3", "#fafbfc"
 WIDTH = 7.6  # inches; the page scales a figure to its column
 PANELS = 4  # a figure draws at most so many cases, so that each stays readable
 LABEL_SIZE = 9.5  # points
+Sharing = bool | Literal["row", "col"]
 
 SETTINGS: dict[Any, Any] = {
     "svg.fonttype": "none",
@@ -127,14 +128,13 @@ def to_svg(canvas: Canvas) -> str:
     return re.sub(r' id="([^"]+)"', lambda match: match[0] if match[1] in used else "", svg)
 
 
-def panels(number: int, columns: int, height: float, **sharing: Any) -> tuple[Canvas, list[Axes]]:
-    """A canvas with `number` small axes in a grid, row by row.
-
-    height: inches per row. sharing: `sharex` and `sharey` of `Figure.subplots`.
-    """
+def panels(
+    number: int, columns: int, height: float, sharex: Sharing = False, sharey: Sharing = False
+) -> tuple[Canvas, list[Axes]]:
+    """A canvas with `number` small axes in a grid, row by row; `height` is in inches per row."""
     rows = -(-number // columns)
     canvas = Canvas(figsize=(WIDTH, 0.6 + height * rows), layout="constrained")
-    grid = canvas.subplots(rows, columns, squeeze=False, **sharing)
+    grid = canvas.subplots(rows, columns, squeeze=False, sharex=sharex, sharey=sharey)
     for place, axes in enumerate(grid.flat):
         axes.set_visible(place < number)
         if place < number <= place + columns:  # the lowest panel of its column

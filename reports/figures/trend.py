@@ -83,9 +83,7 @@ def _draw(
         )
         axes.vlines(places, low, high, color=palette.colour(backend), linewidth=4, alpha=0.35)
         style = {} if timed else nested(number, len(lines))  # equal models have equal scores
-        axes.plot(
-            places, middle, marker=palette.marker(backend), markersize=3.5, **{**palette.line(backend), **style}
-        )
+        axes.plot(places, middle, marker=palette.marker(backend), markersize=3.5, **{**palette.line(backend), **style})
     for change in changes:
         place, value = change.after.place, change.after.found.median * factor
         axes.plot(place, value, "o", markersize=10, markerfacecolor="none", markeredgecolor=INK, markeredgewidth=1)

@@ -8,9 +8,8 @@ from reports.analysis.run import unique
 from reports.analysis.run_store import Past, collect, versions
 from reports.analysis.search_results import focus
 from reports.analysis.trend import MEASURES, Change, Series, changes, comparable, expected_by_chance, series
-from reports.figures import Figure
-from reports.figures.style import brief
-from reports.figures.trend import moves
+from reports.figures.style import Figure, Palette, brief
+from reports.figures.trend import trend
 from reports.records.store import write_text
 from reports.render import html
 from reports.render.formats import (
@@ -61,7 +60,7 @@ def tell(folder: Path) -> Timeline:
         progress=", ".join((plural(len(runs), "run"), *_from_to(runs))),
         damaged=kept.damaged,
         lead=_lead(found, moved) if len(runs) > 1 else _alone(len(runs)),
-        figure=moves(found, moved, names, units),
+        figure=trend(found, moved, Palette.of(*(past.run for past in runs)), names, units),
         tables=tuple(table for table in tables if table.rows),
     )
 

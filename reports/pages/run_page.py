@@ -4,9 +4,16 @@ from dataclasses import dataclass
 
 from reports.analysis.ranking import rankings
 from reports.analysis.run import Run
-from reports.analysis.search_results import focus, selection
-from reports.analysis.speedup import compare
-from reports.figures import Figure, draw
+from reports.analysis.search_results import Selection, focus, selection
+from reports.analysis.speedup import Comparisons, compare
+from reports.figures.fastest_by_setting import fastest_by_setting
+from reports.figures.forecast import error_by_horizon, forecasts
+from reports.figures.gradient_norms import gradient_norms
+from reports.figures.learning import loss_by_time, loss_curves, lowest_loss_by_trial
+from reports.figures.ranking import mean_ranks
+from reports.figures.scaling import scaling
+from reports.figures.speed import speed_ratios, training_time
+from reports.figures.style import Figure
 from reports.pages.links import NOTHING, Around
 from reports.render.formats import backend_name, case_name, plural, sentence
 from reports.render.table import Table
@@ -100,7 +107,7 @@ def tell(run: Run, around: Around = NOTHING) -> Story:
         questions=questions.table(whole),
         audit=audit.table(whole),
         rankings=() if found else tuple(map(table, rankings(run, comparisons))),
-        figures=draw(run, comparisons, found),
+        figures=figures(run, comparisons, found),
         samplers=_filled(search_tables.samplers(found)) if found else None,
         glance=_filled(equal),
         certificate=evidence.certificate(run),
@@ -119,6 +126,24 @@ def tell(run: Run, around: Around = NOTHING) -> Story:
         models=setup.models(whole),
         environment=setup.environment(whole),
     )
+
+
+def figures(run: Run, comparisons: Comparisons, search: Selection | None = None) -> tuple[Figure, ...]:
+    """Every figure that the run has data for, in the order of the page; `search` if the run is a search."""
+    drawn = (
+        lowest_loss_by_trial(search) if search else None,
+        *(mean_ranks(run, ranking) for ranking in rankings(run, comparisons)),
+        speed_ratios(run, comparisons),
+        None if search else training_time(run),
+        loss_by_time(run, comparisons),
+        *scaling(run, comparisons),
+        fastest_by_setting(run, comparisons),
+        *forecasts(run),
+        error_by_horizon(run),
+        *(loss_curves(run, mode) for mode in run.modes),
+        gradient_norms(run),
+    )
+    return tuple(figure for figure in drawn if figure)
 
 
 def _filled(table: Table) -> Table | None:

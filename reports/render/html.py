@@ -6,7 +6,7 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from reports.figures import Figure
+from reports.figures.style import Figure
 from reports.pages.run_page import Story
 from reports.sections.glossary import HOW_TO_READ, WORDS
 from reports.sections.summary import environment_line

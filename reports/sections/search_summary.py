@@ -6,12 +6,12 @@ import numpy as np
 
 from reports.analysis.run import over_seeds, score_unit
 from reports.analysis.search_results import Ranked, Selection
-from reports.figures.search import SAMPLERS
 from reports.records import Replay
 from reports.render.formats import case_name, four_digits, listed, per_cent, plural, sentence
 from reports.sections import published_values
 from reports.sections.baselines import does
 from reports.sections.completeness import state, unequal
+from reports.sections.search_tables import SAMPLERS
 from reports.sections.summary import Answer
 
 

@@ -4,12 +4,12 @@ import numpy as np
 
 from reports.analysis.run import Group, over_seeds, score_unit
 from reports.analysis.search_results import Ranked, Selection
-from reports.figures.search import SAMPLERS
 from reports.records import Replay
 from reports.render.formats import case_name, four_digits, per_cent, plural, whole
 from reports.render.table import NONE, Cell, Column, Row, Table, measured, number, row, text
 from reports.sections.group_cells import failure_notes, records_cell
 
+SAMPLERS = {"grid": "the definition's order", "random": "random search", "tpe": "TPE"}
 SHOWN = 10  # configurations in the result
 
 
