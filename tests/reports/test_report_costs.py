@@ -5,8 +5,6 @@ import synthetic_run
 from synthetic_run import change
 
 from reports.analysis.run import Run
-from reports.figures.peak import peak
-from reports.figures.style import COLOURS
 from reports.sections import resources
 
 
@@ -118,22 +116,3 @@ def test_an_older_run_has_the_pace_without_a_measure(records):
     table = resources.work(run_of(manifest, certificate, map(older, trials)))
     assert column(table, "reached, at least, billion/s")[0].value > 0
     assert column(table, "best product, billion/s")[0].text == "–"
-
-
-def test_the_share_of_the_peak_is_drawn_as_the_table_has_it(records):
-    run = run_of(*records)
-    figure = peak(run)
-    shares = [row.cells[-1].text for row in resources.work(run).rows if row.cells[2].text == "matched"]
-    assert len(shares) == 3
-    assert all(share in figure.alt for share in shares)
-    assert figure.svg.count(COLOURS["flax"].lower()) == 1
-
-
-def test_without_a_known_pace_of_the_machine_there_is_no_figure_of_it(records):
-    manifest, certificate, trials = records
-    assert peak(run_of(manifest, certificate, map(older, trials))) is None
-
-
-def test_many_bars_are_cut_and_said_to_be():
-    run = run_of(*synthetic_run.records(units=(8, 16, 32, 64, 128), epochs=4, weeks=30, seeds=(1,)))
-    assert "Of 30 bars, the first 24 are drawn." in peak(run).caption

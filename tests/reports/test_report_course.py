@@ -7,7 +7,6 @@ from synthetic_run import change, fail
 import reports
 from reports.analysis.run import Run
 from reports.analysis.speedup import compare
-from reports.figures.learning import losses
 from reports.records.store import RecordError
 from reports.sections import certificate as evidence
 
@@ -55,8 +54,8 @@ def test_a_loss_is_called_mse_only_where_it_is(records):
     manifest, certificate, trials = records
     cases = tuple(case.model_copy(update={"course": ("mean absolute error",)}) for case in manifest.cases)
     other = Run(manifest.model_copy(update={"cases": cases}), certificate, trials)
-    assert "MSE, scaled units" in losses(Run(*records), "matched").svg
-    assert "loss, scaled units" in losses(other, "matched").svg
+    assert "MSE, scaled units" in loss_curves(Run(*records), "matched").svg
+    assert "loss, scaled units" in loss_curves(other, "matched").svg
 
 
 @pytest.mark.parametrize(("epochs", "best"), [(3, None), (3, 5)], ids=["without patience", "before its best epoch"])

@@ -7,11 +7,12 @@ import synthetic_run
 from matplotlib.figure import Figure as Canvas
 
 import reports
+from backends.registry import REGISTRY
 from reports.analysis.run import Run
 from reports.analysis.speedup import compare
-from reports.figures import draw
 from reports.figures.speed import MOST_TICKS, _ratio_axis
-from reports.figures.style import COLOURS, bar_labels, brief
+from reports.figures.style import COLOURS, KNOWN_BACKENDS, MARKERS, Palette, bar_labels, brief
+from reports.pages.run_page import figures
 
 
 @pytest.fixture(scope="module")
@@ -68,7 +69,26 @@ def test_ticks_of_a_ratio_do_not_run_into_each_other(slowest):
 def test_a_single_epoch_is_a_mark_and_no_empty_plot():
     records = synthetic_run.records(cells=("gru",), epochs=1, weeks=30, seeds=(1,), backends=("flax",))
     run = Run(*records)
-    drawn = {figure.name: figure.svg for figure in draw(run, compare(run))}
+    drawn = {figure.name: figure.svg for figure in figures(run, compare(run))}
     for name in ("losses-matched", "progress"):
-        marks = [line for line in drawn[name].splitlines() if "<use" in line and COLOURS["flax"].lower() in line]
+        marks = [line for line in drawn[name].splitlines() if "<use" in line and COLOURS[2].lower() in line]
         assert len(marks) >= 2  # of the legend, and of the plot
+
+
+def test_every_backend_has_a_colour_and_a_marker_of_its_own():
+    """Also a sixth and a seventh backend; the order of the registry decides, not the name."""
+    assert tuple(REGISTRY) == KNOWN_BACKENDS
+    palette = Palette((*REGISTRY, "seventh"))
+    for looks in (palette.colour, palette.marker, lambda backend: palette.line(backend)["linestyle"]):
+        assert len(set(map(looks, palette.order[:6]))) == 6
+    assert len({(palette.colour(backend), palette.marker(backend)) for backend in palette.order}) == 7
+    assert palette.colour("seventh") not in map(palette.colour, REGISTRY)
+    assert palette.marker("seventh") not in map(palette.marker, REGISTRY)
+    assert len(set(COLOURS)) == len(COLOURS) > len(MARKERS) == len(set(MARKERS))
+
+
+def test_a_backend_that_no_list_names_has_a_colour(records):
+    manifest, certificate, trials = records
+    plans = tuple(plan.model_copy(update={"backend": "another"}) for plan in manifest.trials)
+    palette = Palette.of(Run(manifest.model_copy(update={"trials": plans}), certificate, trials))
+    assert palette.colour("another") == COLOURS[len(KNOWN_BACKENDS)]

@@ -50,12 +50,10 @@ def test_markdown_links_every_figure_and_record(run_of, records):
     assert drawn == {
         "ratios.svg",
         "time.svg",
-        "peak.svg",
         "progress.svg",
         "forecast-1.svg",
         "losses-matched.svg",
         "losses-native.svg",
-        "parameters.svg",
     }
     assert all(f"](figures/{name})" in text for name in drawn)
     assert all(f"](trials/{trial.plan.key}.json)" in text for trial in records[2])

@@ -5,7 +5,7 @@ import synthetic_run
 from synthetic_run import change
 
 from reports.analysis.run import Run
-from reports.figures.gradient_norms import flow
+from reports.figures.gradient_norms import gradient_norms as draw
 from reports.pages.run_page import tell
 from reports.sections import gradient_norms
 
@@ -26,55 +26,57 @@ def flowing(layers, factor=lambda plan: 1.0, **options):
 
 
 def test_a_run_without_it_has_no_such_figure():
-    assert flow(Run(*synthetic_run.records(cells=("gru",), epochs=4, weeks=30))) is None
+    assert draw(Run(*synthetic_run.records(cells=("gru",), epochs=4, weeks=30))) is None
 
 
 def test_it_says_from_which_lag_on_the_gradient_has_vanished():
-    figure = flow(flowing(["0"]))
-    assert "Before training, less than 1 % of the norm at lag 0 is left: LSTM from lag 7 on; GRU" in figure.alt
+    figure = draw(flowing(["0"]))
+    assert "Before training, less than 1 % of the norm at lag 0 is left: LSTM from lag 7 onwards; GRU" in figure.alt
     assert "After training, less than 1 % of the norm at lag 0 is left: LSTM at none of the 20 lags" in figure.caption
 
 
 def test_backends_that_agree_share_a_line():
-    figure = flow(flowing(["0"], lambda plan: {"pytorch": 1.0, "keras": 1.001}.get(plan.backend, 1.0)))
-    assert "A line stands for PyTorch, Keras and Flax, which agree within 0.10 % at every lag." in figure.caption
-    assert "models of one recurrent layer" in figure.svg
+    figure = draw(flowing(["0"], lambda plan: {"pytorch": 1.0, "keras": 1.001}.get(plan.backend, 1.0)))
+    assert (
+        "A line is the median over PyTorch, Keras and Flax, which agree within 0.10 % at every lag." in figure.caption
+    )
+    assert "models with one recurrent layer" in figure.svg
     assert "Keras" not in figure.svg
 
 
 @pytest.mark.parametrize("modes", [("matched",), ("native",)])
 def test_backends_that_do_not_have_a_line_each(modes):
-    figure = flow(flowing(["0"], lambda plan: 2.0 if plan.backend == "flax" else 1.0, modes=modes))
-    assert "PyTorch, Keras and Flax differ by up to 50 % at a lag, so each has its line." in figure.caption
+    figure = draw(flowing(["0"], lambda plan: 2.0 if plan.backend == "flax" else 1.0, modes=modes))
+    assert "PyTorch, Keras and Flax differ by up to 50 % at a lag, so each has its own line." in figure.caption
     assert "Keras" in figure.svg
 
 
 def test_a_model_of_several_layers_has_its_own_panel():
-    figure = flow(flowing(["0", "0.backward", "1"]))
+    figure = draw(flowing(["0", "0.backward", "1"]))
     assert "layer 1, backward" in figure.svg
     assert "LSTM, layer 2 at none of the 20 lags" in figure.caption
 
 
-@pytest.mark.parametrize(("value", "words"), [(0.0, "it is 0 at lag 0"), (float("nan"), "not finite")])
+@pytest.mark.parametrize(("value", "words"), [(0.0, "0 at lag 0"), (float("nan"), "not finite")])
 def test_norms_that_cannot_be_drawn_are_said_to_be_so(value, words):
     run = flowing(["0"], lambda plan: value if plan.case == "gru" else 1.0)
-    assert f"GRU unknown, {words}" in flow(run).caption
+    assert f"GRU unknown, {words}" in draw(run).caption
 
 
 def test_a_gradient_that_grows_again_has_not_vanished_for_good():
     manifest, certificate, trials = synthetic_run.records(cells=("gru",), epochs=4, weeks=30)
     norms = {"0": (1.0, 0.001, 0.5)}
     measured = tuple(change(t, flow_before=norms, flow_after=norms) for t in trials)
-    assert "GRU only in between" in flow(Run(manifest, certificate, measured)).caption
+    assert "GRU at some lags, but not at the last" in draw(Run(manifest, certificate, measured)).caption
 
 
 def test_many_models_are_spread_over_panels():
     run = flowing(["0"], units=(8, 16, 32, 64))
-    assert flow(run).svg.count("models of one recurrent layer") == 2
+    assert draw(run).svg.count("models with one recurrent layer") == 2
 
 
 def test_the_story_has_it():
-    assert "flow" in [figure.name for figure in tell(flowing(["0"])).figures]
+    assert "gradient-norms" in [figure.name for figure in tell(flowing(["0"])).figures]
 
 
 def test_the_answer_says_how_far_gradients_reach():

@@ -104,7 +104,7 @@ def test_pages_figures_and_overviews_are_written(folder):
     assert (path / "figures" / "search.svg").exists()
     assert "How many trials are enough" in written.markdown.read_text()
     page = written.html.read_text()
-    assert "What is found after how many trials" in page
+    assert "Lowest validation loss during the search" in page
     assert "Each model" not in page
     assert index_page.headline(Run.read(path)).startswith("The lowest validation loss of 4")
 

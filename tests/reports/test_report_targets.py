@@ -7,7 +7,7 @@ from synthetic_run import change
 
 from reports.analysis.run import Run
 from reports.analysis.speedup import compare
-from reports.figures.forecast import by_horizon, step_errors
+from reports.figures.forecast import error_by_horizon, step_errors
 from reports.sections import results
 from reports.sections.summary import answer
 
@@ -38,13 +38,13 @@ def exact():
     return run_of(manifest.model_copy(update={"data": {"co2": data}}), certificate, trials)
 
 
-def test_error_by_horizon_has_a_panel_a_target_and_a_point_a_step(two_targets):
+def test_error_error_by_horizon_has_a_panel_a_target_and_a_point_a_step(two_targets):
     group = two_targets.groups[0]
     found = step_errors(two_targets, group)
     assert found.shape == (3, 3, 2)
     error = np.array(group.outcomes[1].predictions) - np.array(two_targets.manifest.data["co2"].test_truth)
     assert found[0, 1, 1] == pytest.approx(np.sqrt(np.mean(error[:, 3] ** 2)))
-    drawing = by_horizon(two_targets).svg
+    drawing = error_by_horizon(two_targets).svg
     assert "target 1" in drawing
     assert "target 2" in drawing
 

@@ -10,9 +10,9 @@ import reports
 from reports.analysis.fastest_by_setting import maps
 from reports.analysis.run import Run
 from reports.analysis.speedup import compare
-from reports.figures.fastest_by_setting import winners
+from reports.figures.fastest_by_setting import fastest_by_setting
 from reports.figures.scaling import scaling
-from reports.figures.style import COLOURS, on
+from reports.figures.style import COLOURS, text_colour
 
 
 def crossing(case, backend):
@@ -66,15 +66,15 @@ def test_a_point_that_is_missing_stays_empty():
     trials = [fail(trial) if "units 64" in trial.plan.case else trial for trial in trials]
     (found,) = maps(*told(manifest, certificate, trials))
     assert set(found.winners) == {(16, 1), (256, 1)}
-    assert winners(*told(manifest, certificate, trials)).svg
+    assert fastest_by_setting(*told(manifest, certificate, trials)).svg
 
 
 def test_the_figure_says_who_wins_and_what_one_round_cannot_tell():
-    figure = winners(*told(*swept(pace=crossing)))
+    figure = fastest_by_setting(*told(*swept(pace=crossing)))
     assert "GRU, units 16: PyTorch, 4" in figure.alt
     assert "units 64: Flax and PyTorch tie" in figure.alt or "units 64: PyTorch and Flax tie" in figure.alt
     assert "single round" not in figure.caption
-    assert "single round" in winners(*told(*swept(pace=crossing, seeds=(1,)))).caption
+    assert "single round" in fastest_by_setting(*told(*swept(pace=crossing, seeds=(1,)))).caption
 
 
 def test_series_are_not_mixed_along_an_axis():
@@ -84,14 +84,14 @@ def test_series_are_not_mixed_along_an_axis():
     assert [f"GRU, {name}, window" in figure.svg for name in ("co2", "cet")] == [True, True]
 
 
-@pytest.mark.parametrize("tone", COLOURS.values())
+@pytest.mark.parametrize("tone", COLOURS)
 def test_letters_stand_out_from_every_framework_s_colour(tone):
     def luminance(colour):
         parts = [int(colour[place : place + 2], 16) / 255 for place in (1, 3, 5)]
         linear = [p / 12.92 if p <= 0.04045 else ((p + 0.055) / 1.055) ** 2.4 for p in parts]
         return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2] + 0.05
 
-    low, high = sorted((luminance(tone), luminance(on(tone))))
+    low, high = sorted((luminance(tone), luminance(text_colour(tone))))
     assert high / low >= 4.5
 
 
@@ -101,9 +101,9 @@ def test_the_map_is_on_the_page(visit, run_of, width, scheme):
     seen = visit(page, viewport={"width": width, "height": 800}, color_scheme=scheme)
     assert seen.errors == []
     assert seen.overflowing() == []
-    assert seen.page.locator("#figure-winners svg").is_visible()
-    assert seen.page.locator("#figure-winners svg text", has_text="Flax").count() >= 1
+    assert seen.page.locator("#figure-fastest-by-setting svg").is_visible()
+    assert seen.page.locator("#figure-fastest-by-setting svg text", has_text="Flax").count() >= 1
 
 
 def test_a_run_without_a_sweep_has_no_map():
-    assert winners(*told(*synthetic_run.records(epochs=4, weeks=30))) is None
+    assert fastest_by_setting(*told(*synthetic_run.records(epochs=4, weeks=30))) is None
