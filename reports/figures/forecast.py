@@ -64,7 +64,7 @@ def _forecast(run: Run, case: Case) -> Figure | None:
         lower.set_xlabel(brief(f"one point per {data.step}"))
         legend(canvas, upper)
         svg = to_svg(canvas)
-    ahead = "" if data.horizon == 1 else f" forecast one {data.step} ahead"
+    ahead = "" if data.horizon == 1 else f", forecast one {data.step} ahead"
     band = "; the grey band is ± the RMSE of persistence" if single_target else " of the first target"
     caption = (
         f"{case_name(case)}, {run.mode_of(case)} mode, seed {seed}: the last {plural(len(times), data.step)} of the "

@@ -7,6 +7,7 @@ from synthetic_run import change, fail
 import reports
 from reports.analysis.run import Run
 from reports.analysis.speedup import compare
+from reports.figures.learning import loss_curves
 from reports.records.store import RecordError
 from reports.sections import certificate as evidence
 
