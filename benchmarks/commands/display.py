@@ -42,9 +42,12 @@ class Display:
 
     def begins(self, folder: str) -> None:
         """Before the first check and trial of this session."""
-        done = self._plan.wanted - self._trials
+        done = self._plan.expected_trials - self._trials
         resumed = f", {done} of them finished before" if done else ""
-        print(f"{self._plan.title}: {counted(self._plan.wanted, 'trial')}{resumed}; records go to {folder}", flush=True)
+        print(
+            f"{self._plan.title}: {counted(self._plan.expected_trials, 'trial')}{resumed}; records go to {folder}",
+            flush=True,
+        )
 
     def _check_done(self, job: CheckJob) -> None:
         self._checked += 1

@@ -24,8 +24,8 @@ def show(benchmark: Benchmark, asked: run.Invocation, *, as_json: bool) -> int:
             emit("trial", **trial.model_dump())
         _emit(estimate(benchmark, plan, lambda _: None))
         return 0
-    chosen = f" of {len(plan.trials)}, as the search asks for them" if plan.wanted < len(plan.trials) else ""
-    print(f"{plan.title}: {counted(plan.wanted, 'trial')}{chosen}\n")
+    chosen = f" of {len(plan.trials)}, as the search asks for them" if plan.expected_trials < len(plan.trials) else ""
+    print(f"{plan.title}: {counted(plan.expected_trials, 'trial')}{chosen}\n")
     print("\n".join(_listed(plan) if len(plan.trials) <= MANY else _folded(plan)), flush=True)
     found = estimate(benchmark, plan, _probing)
     print("\n" + "\n".join(_told(found)))

@@ -47,9 +47,12 @@ def follow(
         with display:
             _executing(plan)(benchmark, folder, invocation.executor, display.progress)
     except KeyboardInterrupt:
-        kept = plan.wanted - run.left(folder)
+        kept = plan.expected_trials - run.left(folder)
         again = shlex.join([environment.python(), "-m", "benchmarks", "resume", short(folder)])
-        print(f"interrupted: {kept} of {counted(plan.wanted, 'trial')} are kept; go on with {again}", file=sys.stderr)
+        print(
+            f"interrupted: {kept} of {counted(plan.expected_trials, 'trial')} are kept; go on with {again}",
+            file=sys.stderr,
+        )
         return False
     return True
 
@@ -81,7 +84,7 @@ def conclude(arguments: argparse.Namespace, folder: Path) -> int:
     if not good:
         failed = sum(trial.outcome is None for trial in trials)
         unequal = sorted({check.backend for check in certificate.checks if check.failure}) if certificate else []
-        words = [f"{failed} of {counted(plan.wanted, 'trial')} failed"] if failed else []
+        words = [f"{failed} of {counted(plan.expected_trials, 'trial')} failed"] if failed else []
         words += [f"{', '.join(unequal)} did not equal the oracle"] if unequal else []
         print(f"error: {'; '.join(words) or 'there is no certificate'}; the report says why", file=sys.stderr)
     return 0 if good else 1

@@ -156,7 +156,7 @@ def _ends(cases: Iterable[Case]) -> dict[Kind, tuple[Case, ...]]:
     for case in sorted(cases, key=_operations):
         kinds.setdefault(kind_of(case), []).append(case)
     return {
-        kind: (found[0], found[-1]) if found[0].step_operations != found[-1].step_operations else (found[0],)
+        kind: (found[0], found[-1]) if found[0].step_flops != found[-1].step_flops else (found[0],)
         for kind, found in kinds.items()
     }
 
@@ -196,7 +196,7 @@ def _searched(plan: Manifest) -> float:
     if plan.search is None:
         return 1.0
     fit = min(len(Conditions.sets(case.threads or 1)) for case in plan.cases)
-    return plan.wanted / len(plan.trials) / max(1, min(plan.search.at_once, fit))
+    return plan.expected_trials / len(plan.trials) / max(1, min(plan.search.at_once, fit))
 
 
 def _trial(plan: Manifest, case: Case, line: Line) -> Span:
@@ -243,4 +243,4 @@ def _proven(benchmark: Benchmark, plan: Manifest, backend: str) -> tuple[Case, .
 
 
 def _operations(case: Case) -> int:
-    return case.step_operations or 0
+    return case.step_flops or 0

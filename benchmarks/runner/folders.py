@@ -1,11 +1,15 @@
-"""Where runs are kept: results/<benchmark>/<start>/, and `latest` beside them."""
+"""Folders of runs: results/<benchmark>/<start>/, the link `latest` beside them, and the lock of a folder."""
 
+import fcntl
 import os
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 
 from benchmarks.errors import UserError
+from reports.records.store import RecordError
 
 
 def new_folder(parent: Path, started: datetime) -> Path:
@@ -39,3 +43,25 @@ def _made(path: Path) -> bool:
     except FileExistsError:
         return False
     return True
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Lock a run's folder for this process; the system releases the lock when the process ends for any reason.
+
+    Raises `RecordError` if another process holds the lock. Temporary files of ended processes are deleted.
+    """
+    try:
+        handle = os.open(folder / ".lock", os.O_RDWR | os.O_CREAT, 0o644)
+    except OSError as error:
+        raise RecordError(f"{folder} cannot be written: {error.strerror}") from None
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise RecordError(f"{folder} is being written by another run; wait until it has finished") from None
+        for temporary in folder.rglob(".*.tmp"):
+            temporary.unlink(missing_ok=True)
+        yield
+    finally:
+        os.close(handle)

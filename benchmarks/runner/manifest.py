@@ -14,7 +14,7 @@ from benchmarks.definition.loading import Benchmark
 from benchmarks.definition.settings import CaseSettings, SearchSettings
 from benchmarks.errors import UserError, one_of
 from benchmarks.worker import scores
-from benchmarks.worker.flops import step_operations
+from benchmarks.worker.flops import step_flops
 from reports.records import Baseline, Case, Data, Manifest, PublishedBest, Search, Session
 
 
@@ -126,7 +126,7 @@ def _case(label: str, case: CaseSettings, prepared: Prepared, threads: int) -> C
         layers=case.model.layers,
         architecture=tuple(map(str, model.layers)),
         gate_biases=gate_biases(model, features, window),
-        course=training.course(),
+        training_notes=training.notes(),
         data=prepared.key,
         window=case.window.length,
         horizon=case.window.horizon,
@@ -136,7 +136,7 @@ def _case(label: str, case: CaseSettings, prepared: Prepared, threads: int) -> C
         dtype=training.dtype,
         shape_parameters=sum(int(np.prod(shape)) for shape in model.shapes(features, window).values()),
         threads=training.threads or threads,
-        step_operations=step_operations(model, features=features, window=window, batch=batch),
+        step_flops=step_flops(model, features=features, window=window, batch=batch),
     )
 
 
@@ -154,7 +154,7 @@ def gate_biases(model: ModelSpec, features: int, window: int) -> int:
 def _data(windows: datasets.Windows) -> Data:
     series, test = windows.series, windows.test
     truth = windows.truth(test)
-    kept = scores.kept(*truth.shape)
+    stride = scores.stored_stride(*truth.shape)
     targets = windows.targets
     return Data(
         series=series.name,
@@ -164,7 +164,7 @@ def _data(windows: datasets.Windows) -> Data:
         licence=series.licence,
         source=series.source,
         season=windows.season,
-        notes=(*windows.notes, *_sampled(kept)),
+        notes=(*windows.notes, *_sampled(stride)),
         rows=series.rows,
         features=series.columns,
         window=windows.window.length,
@@ -174,9 +174,9 @@ def _data(windows: datasets.Windows) -> Data:
         test_windows=len(test),
         digest=windows.digest,
         baselines=_baselines(windows, truth),
-        test_times=tuple(_label(time) for time in test.times[::kept]),
-        test_truth=tuple(tuple(row) for row in truth[::kept].tolist()),
-        kept=kept,
+        test_times=tuple(_label(time) for time in test.times[::stride]),
+        test_truth=tuple(tuple(row) for row in truth[::stride].tolist()),
+        test_stride=stride,
         offset=tuple(windows.scaler.offset[targets].tolist()),
         scale=tuple(windows.scaler.scale[targets].tolist()),
         differenced=windows.data.difference,

@@ -9,9 +9,10 @@ from benchmarks.definition import loading
 from benchmarks.definition.loading import Benchmark
 from benchmarks.errors import UserError
 from benchmarks.runner import manifest
+from benchmarks.runner.folders import locked
 from benchmarks.runner.run import Invocation, require
 from reports.records import Environment, Manifest
-from reports.records.store import held, read_run, write_json
+from reports.records.store import read_run, write_json
 
 
 def restore(folder: Path) -> tuple[Benchmark, Manifest]:
@@ -36,7 +37,7 @@ def resume(folder: Path, asked: Invocation, *, anyway: bool) -> tuple[Benchmark,
             f"{folder} cannot go on as the same run: {'; '.join(found)}; "
             "--anyway goes on and records it, make bench starts afresh"
         )
-    with held(folder):
+    with locked(folder):
         sessions = (*plan.sessions, session.model_copy(update={"differences": found}))
         plan = plan.model_copy(update={"sessions": sessions})
         write_json(folder / "manifest.json", plan)

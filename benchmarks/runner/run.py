@@ -11,11 +11,11 @@ from benchmarks.errors import UserError
 from benchmarks.runner import certify, environment, manifest
 from benchmarks.runner.cores import Conditions, reserved
 from benchmarks.runner.executors import Executor
-from benchmarks.runner.folders import new_folder
+from benchmarks.runner.folders import locked, new_folder
 from benchmarks.runner.run_trial import Task
 from benchmarks.worker.jobs import CheckJob
 from reports.records import Certificate, Manifest, Plan, Session, Trial
-from reports.records.store import held, read_run, trial_path, weights_path, write_bytes, write_json
+from reports.records.store import read_run, trial_path, weights_path, write_bytes, write_json
 
 
 @dataclass(frozen=True)
@@ -90,12 +90,12 @@ def missing(folder: Path) -> tuple[Plan, ...]:
 def left(folder: Path) -> int:
     """How many trials are still to be run; a search runs some of its manifest's."""
     plan, _, _ = read_run(folder)
-    return plan.wanted - (len(plan.trials) - len(missing(folder)))
+    return plan.expected_trials - (len(plan.trials) - len(missing(folder)))
 
 
 def execute(benchmark: Benchmark, folder: Path, executor: Executor, progress: Progress) -> None:
     """Certify, then run every trial that is missing. A KeyboardInterrupt passes through once all workers are ended."""
-    with held(folder):
+    with locked(folder):
         plan, certificate, _ = read_run(folder)
         if certificate is None and plan.reproduces is None:
             with reserved(Conditions.of().cores, alone=False):

@@ -10,11 +10,11 @@ from benchmarks.errors import UserError
 from benchmarks.runner import certify, run
 from benchmarks.runner.cores import Conditions, reserved
 from benchmarks.runner.executors import Executor
-from benchmarks.runner.replay import replays
+from benchmarks.runner.folders import locked
 from benchmarks.runner.run import Progress
 from benchmarks.runner.sampler import SearchSampler, learns
-from reports.records import Configuration, Found, Manifest, Plan, Replay, Trial
-from reports.records.store import held, read_json, read_run, read_search, trial_path, write_json
+from reports.records import Configuration, Manifest, Plan, SearchResult, Trial
+from reports.records.store import read_json, read_run, read_search, trial_path, write_json
 
 
 def execute(benchmark: Benchmark, folder: Path, executor: Executor, progress: Progress) -> None:
@@ -23,7 +23,7 @@ def execute(benchmark: Benchmark, folder: Path, executor: Executor, progress: Pr
     A trial that somebody killed has no score, and what a sampler asks next may hang on it: the search then ends there
     as if interrupted. A KeyboardInterrupt passes through once all workers are ended.
     """
-    with held(folder):
+    with locked(folder):
         plan, certificate, _ = read_run(folder)
         if (found := read_search(folder)) is None:
             tried = _tried(benchmark, folder, plan, executor, progress)
@@ -87,19 +87,11 @@ def _mean_score(folder: Path, plans: list[Plan]) -> float | None:
     return sum(scores) / len(scores) if len(scores) == len(outcomes) else None
 
 
-def _found(benchmark: Benchmark, tried: Mapping[str, float | None]) -> Found:
+def _found(benchmark: Benchmark, tried: Mapping[str, float | None]) -> SearchResult:
     """Of scores that are the same, the first in the definition's order is selected."""
     scores = {label: tried[label] for label in benchmark.cases if label in tried}
     known = {label: value for label, value in scores.items() if value is not None}
-    return Found(
+    return SearchResult(
         tried=tuple(Configuration(case=label, score=value) for label, value in tried.items()),
         selected=min(known, key=lambda label: known[label]) if known else None,
-        replays=_replays(benchmark, known),
     )
-
-
-def _replays(benchmark: Benchmark, scores: Mapping[str, float]) -> tuple[Replay, ...]:
-    settings = _settings(benchmark)
-    if len(scores) < len(benchmark.cases):
-        return ()
-    return replays(benchmark.space(), scores, near=settings.near, at_once=settings.at_once)

@@ -3,7 +3,7 @@
 from backends.model import ModelSpec
 
 
-def step_operations(model: ModelSpec, *, features: int, window: int, batch: int) -> int:
+def step_flops(model: ModelSpec, *, features: int, window: int, batch: int) -> int:
     """Floating-point operations of the matrix products of one optimizer step on `batch` windows of `window` rows.
 
     A multiply-add is two operations. The backward pass has each product twice, for the inputs' and for the weights'

@@ -29,7 +29,7 @@ class LoadMonitor:
         """What comes after is none of the trial's business."""
         self._end = self._now()
 
-    def other_load(self) -> float:
+    def background_load(self) -> float:
         """What other programs, and other guests of the same host, used."""
         wall, busy, own, _ = self._since()
         return _share(busy - own, wall * len(self._cores))

@@ -29,7 +29,7 @@ def run(job: ProbeJob) -> Probed:
     model.predict(windows.train.x[gate_rows(steps.order)])
     trial.predict_one(model, windows)
     trial.predict_test(model, windows)
-    trial.product(job.trial)
+    trial.gemm_peak(job.trial)
     return Probed(
         prepare=preparing,
         import_framework=built.import_framework,

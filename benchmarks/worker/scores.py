@@ -10,7 +10,7 @@ Array = np.ndarray
 MOST_KEPT = 100_000  # numbers of a forecast that a record holds
 
 
-def kept(windows: int, outputs: int) -> int:
+def stored_stride(windows: int, outputs: int) -> int:
     """Every how many-th of the test windows a record keeps the forecast of: all, unless that would be too much."""
     return max(1, -(-windows * outputs // MOST_KEPT))
 

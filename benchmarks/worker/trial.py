@@ -18,7 +18,7 @@ from benchmarks.worker.jobs import TrialJob
 from benchmarks.worker.load_monitor import LoadMonitor
 from benchmarks.worker.timing import cpu_seconds, peak_memory_bytes, repeated, timed
 from benchmarks.worker.training import Training, TrialError, pass_gate
-from reports.records import Outcome, Product, Times
+from reports.records import GemmPeak, Outcome, Times
 
 PRODUCT_SIZE = {"cpu": 2048, "gpu": 8192}  # of the square matrices whose product shows what the machine can reach
 
@@ -56,11 +56,11 @@ def run(job: TrialJob) -> tuple[Outcome, bytes]:
     if not np.isfinite(predictions).all():
         raise TrialError("a prediction on the test part is not finite")
     memory = peak_memory_bytes(), DEVICES[job.plan.backend].peak_memory()  # before the large product adds to it
-    times, reached, after = _times(built, training, windows), product(job), model.checkpoint()
-    flow_after, flow_before = _flow(job, training, model), None
+    times, reached, after = _times(built, training, windows), gemm_peak(job), model.checkpoint()
+    gradient_norms_after, gradient_norms_before = _flow(job, training, model), None
     if job.gradient_flow:
         model.restore(before)  # last of all: looked at earlier, it would have warmed up what is timed
-        flow_before = _flow(job, training, model)
+        gradient_norms_before = _flow(job, training, model)
     outcome = Outcome(
         times=times,
         scores=scores.scores(
@@ -69,7 +69,7 @@ def run(job: TrialJob) -> tuple[Outcome, bytes]:
         first_loss=training.first_loss,
         train_losses=tuple(training.losses),
         validation_losses=tuple(training.validation_losses),
-        predictions=tuple(tuple(row) for row in predictions[:: scores.kept(*truth.shape)].tolist()),
+        predictions=tuple(tuple(row) for row in predictions[:: scores.stored_stride(*truth.shape)].tolist()),
         parameter_count=model.parameter_count(),
         kernel=model.kernel(),
         peak_memory_bytes=memory[0],
@@ -78,15 +78,15 @@ def run(job: TrialJob) -> tuple[Outcome, bytes]:
         order_digest=digests.of_arrays(training.orders),
         masks_digest=digests.of_texts(training.masks) if training.masks else None,
         best_epoch=None if training.best is None else training.best.epoch + 1,
-        flow_before=flow_before,
-        flow_after=flow_after,
+        gradient_norms_before=gradient_norms_before,
+        gradient_norms_after=gradient_norms_after,
         initial_digest=_digest(job, before.weights),
         final_digest=_digest(job, after.weights),
         host=platform.node(),
-        other_load=monitor.other_load(),
+        background_load=monitor.background_load(),
         steal=monitor.steal(),
         frequency=monitor.frequency(),
-        product=reached,
+        gemm_peak=reached,
     )
     return outcome, checkpoints.to_bytes(after)
 
@@ -186,9 +186,9 @@ def predict_test(model: Model, windows: datasets.Windows) -> tuple[float, ...]:
     return repeated(lambda: datasets.forecast(model.predict, windows, windows.test.x), budget=1.0, most=20)
 
 
-def product(job: TrialJob) -> Product:
+def gemm_peak(job: TrialJob) -> GemmPeak:
     """The large matrix product, timed."""
     device = DEVICES[job.plan.backend]
     size = PRODUCT_SIZE["cpu" if device.peak_memory() is None else "gpu"]
     multiply = device.product(size, job.case.training.dtype)
-    return Product(size=size, seconds=repeated(multiply, budget=0.5, most=5))
+    return GemmPeak(size=size, seconds=repeated(multiply, budget=0.5, most=5))

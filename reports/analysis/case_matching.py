@@ -8,8 +8,19 @@ from reports.records import Case
 from reports.render.formats import as_written, case_name, listed
 
 # What makes a model and its training another one, so that neither scores nor times can be compared.
-SETTINGS = ("cell", "units", "layers", "window", "horizon", "epochs", "batch", "dtype", "architecture", "course")
-LATER = ("architecture", "course")  # which older records lack
+SETTINGS = (
+    "cell",
+    "units",
+    "layers",
+    "window",
+    "horizon",
+    "epochs",
+    "batch",
+    "dtype",
+    "architecture",
+    "training_notes",
+)
+LATER = ("architecture", "training_notes")  # which older records lack
 UNSAID = ("title", "description")  # of a definition: words, which change no number
 
 

@@ -3,7 +3,7 @@
 from math import isfinite
 from pathlib import Path
 
-from reports.records import Case, Data, Found, Manifest, Outcome, Plan, Trial
+from reports.records import Case, Data, Manifest, Outcome, Plan, SearchResult, Trial
 from reports.records.store import RecordError
 
 
@@ -20,7 +20,7 @@ def refuse_contradictions(folder: Path, manifest: Manifest, trials: tuple[Trial,
             raise RecordError(f"{path} is damaged: {wrong}; run the benchmark again.")
 
 
-def refuse_other_scores(folder: Path, found: Found, trials: tuple[Trial, ...]) -> None:
+def refuse_other_scores(folder: Path, found: SearchResult, trials: tuple[Trial, ...]) -> None:
     """Raise a `RecordError` where a search was decided by other scores than its trials have."""
     for one in found.tried:
         outcomes = [trial.outcome for trial in trials if trial.plan.case == one.case]
@@ -45,7 +45,7 @@ def _in_manifest(manifest: Manifest) -> str:
 
 def _in_data(case: Case, data: Data) -> str:
     truth = data.test_truth
-    if not truth or len(truth) != data.kept_windows or len(data.test_times) != data.kept_windows:
+    if not truth or len(truth) != data.stored_windows or len(data.test_times) != data.stored_windows:
         return (
             f"has {len(truth)} rows of test_truth and {len(data.test_times)} of test_times "
             f"for {data.test_windows} test windows"

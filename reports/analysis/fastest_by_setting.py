@@ -60,7 +60,7 @@ def family(run: Run, case: Case, axes: tuple[str, ...]) -> tuple[object, ...]:
     """What a case has in common with those that differ from it along these axes alone."""
     rest = tuple(getattr(case, name) for name in AXES if name not in axes)
     name = case.label if case.units is None else case.cell  # a stack has a name, and no units to sweep
-    training = (case.dtype, case.epochs, case.learning_rate, case.course)
+    training = (case.dtype, case.epochs, case.learning_rate, case.training_notes)
     return (name, run.data(case).series, *training, *rest)
 
 

@@ -7,7 +7,7 @@ from statistics import median
 import numpy as np
 
 from reports.analysis.run import Run
-from reports.records import Case, Data, Figure, Outcome
+from reports.records import Case, Data, Outcome, Quantity
 from reports.render.formats import squared
 
 
@@ -15,7 +15,7 @@ from reports.render.formats import squared
 class Measured:
     """By seed; a naive forecast's is the same with each. There is at least one."""
 
-    figure: Figure
+    figure: Quantity
     case: Case
     by_seed: dict[int, float]
     unit: str
@@ -35,7 +35,7 @@ class Measured:
         return replace(self, by_seed=known) if known else None
 
 
-def find(run: Run, figure: Figure) -> Measured | None:
+def find(run: Run, figure: Quantity) -> Measured | None:
     """None where no trial of it ended well, or its records lack it."""
     case = next((case for case in run.manifest.cases if case.label == figure.case), None)
     if case is None:
@@ -55,22 +55,22 @@ def find(run: Run, figure: Figure) -> Measured | None:
     return Measured(figure, case, known, unit, whose) if known else None
 
 
-def _mixed(outcome: Outcome, data: Data, figure: Figure) -> float | None:
+def _mixed(outcome: Outcome, data: Data, figure: Quantity) -> float | None:
     """The mean square of scaled truth minus forecast in the unit: two scales in one difference."""
-    if not data.scale or data.kept > 1 or data.differenced:
+    if not data.scale or data.test_stride > 1 or data.differenced:
         return None
     scales = np.tile([data.offset, data.scale], data.horizon)
     truth = (np.array(data.test_truth) - scales[0]) / scales[1]
     return float(np.mean((truth - np.array(outcome.predictions)) ** 2))
 
 
-def _at(values: tuple[float, ...], figure: Figure) -> float | None:
+def _at(values: tuple[float, ...], figure: Quantity) -> float | None:
     place = figure.at if figure.at is not None else -1
     index = place - 1 if place > 0 else place
     return values[index] if -len(values) <= index < len(values) else None
 
 
-_FIGURES: dict[str, Callable[[Outcome, Data, Figure], float | None]] = {
+_FIGURES: dict[str, Callable[[Outcome, Data, Quantity], float | None]] = {
     "mse": lambda outcome, data, figure: outcome.scores.mse,
     "mae": lambda outcome, data, figure: outcome.scores.mae,
     "scaled mse": lambda outcome, data, figure: outcome.scores.scaled_mse,

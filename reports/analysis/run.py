@@ -7,7 +7,7 @@ from pathlib import Path
 
 from reports.analysis.consistency import refuse_contradictions, refuse_other_scores
 from reports.analysis.intervals import Interval, interval
-from reports.records import Case, Certificate, Data, Environment, Found, Manifest, Mode, Outcome, Plan, Trial
+from reports.records import Case, Certificate, Data, Environment, Manifest, Mode, Outcome, Plan, SearchResult, Trial
 from reports.records.store import read_run, read_search
 
 
@@ -43,7 +43,7 @@ class Run:
     manifest: Manifest
     certificate: Certificate | None
     trials: tuple[Trial, ...]
-    found: Found | None = None  # by a search that is finished
+    search_result: SearchResult | None = None  # by a search that is finished
 
     @classmethod
     def read(cls, folder: Path) -> "Run":
@@ -98,7 +98,7 @@ class Run:
     def missing(self) -> tuple[Plan, ...]:
         """Of a search that is not finished these are all that its sampler could yet ask for."""
         finished = {trial.plan.key for trial in self.trials}
-        if len(finished) >= self.manifest.wanted:
+        if len(finished) >= self.manifest.expected_trials:
             return ()
         return tuple(plan for plan in self.manifest.trials if plan.key not in finished)
 

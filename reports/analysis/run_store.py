@@ -31,7 +31,7 @@ class Past:
     @property
     def state(self) -> Cell:
         """How much of what was planned is there."""
-        planned, failed = self.run.manifest.wanted, len(self.run.failed)
+        planned, failed = self.run.manifest.expected_trials, len(self.run.failed)
         if self.run.missing:
             told = f"unfinished, {len(self.run.trials)} of {plural(planned, 'trial')}"
             return Cell(told, detail=f"{failed} failed" if failed else "", tone="bad")

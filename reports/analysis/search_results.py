@@ -29,7 +29,7 @@ class Selection:
 
     @property
     def selected(self) -> Ranked | None:
-        label = self.run.found.selected if self.run.found else None
+        label = self.run.search_result.selected if self.run.search_result else None
         return next((one for one in self.ranking if one.label == label), None)
 
     @property

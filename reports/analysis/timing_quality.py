@@ -20,7 +20,7 @@ def warnings(group: Group) -> tuple[str, ...]:
 
 def most_disturbed(outcomes: Iterable[Outcome]) -> float:
     """The largest share of a trial's cores that others used while it trained; 0 where nobody knows."""
-    return max((outcome.other_load or 0.0 for outcome in outcomes), default=0.0)
+    return max((outcome.background_load or 0.0 for outcome in outcomes), default=0.0)
 
 
 def doubt(rivals: Iterable[Comparison]) -> str:

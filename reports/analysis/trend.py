@@ -110,5 +110,5 @@ def _asked(point: Point) -> tuple[object, ...]:
     hosts = frozenset(outcome.host for outcome in point.group.outcomes.values())
     sizes = (case.cell, case.units, case.layers, case.architecture, case.shape_parameters)
     model = (*sizes, case.window, case.horizon, case.dtype, point.past.run.data(case).digest)
-    training = (case.epochs, case.batch, case.learning_rate, case.course, case.threads)
+    training = (case.epochs, case.batch, case.learning_rate, case.training_notes, case.threads)
     return (hosts, environment.processor, environment.gpu, len(environment.cores), model, training)

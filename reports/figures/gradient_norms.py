@@ -73,7 +73,9 @@ def vanished(norms: np.ndarray) -> int | None:
 
 
 def _measured(group: Group) -> list[Outcome]:
-    return [outcome for outcome in group.outcomes.values() if outcome.flow_before and outcome.flow_after]
+    return [
+        outcome for outcome in group.outcomes.values() if outcome.gradient_norms_before and outcome.gradient_norms_after
+    ]
 
 
 def _largest_difference(groups: Sequence[Group]) -> float:
@@ -82,11 +84,11 @@ def _largest_difference(groups: Sequence[Group]) -> float:
     rounds: dict[tuple[str, int], list[Outcome]] = {}
     for group in groups:
         for seed, outcome in group.outcomes.items():
-            if outcome.flow_before and outcome.flow_after:
+            if outcome.gradient_norms_before and outcome.gradient_norms_after:
                 rounds.setdefault((group.case.label, seed), []).append(outcome)
     for outcomes in rounds.values():
-        for layer in outcomes[0].flow_after or ():
-            for kind in ("flow_before", "flow_after"):
+        for layer in outcomes[0].gradient_norms_after or ():
+            for kind in ("gradient_norms_before", "gradient_norms_after"):
                 differences.append(_relative_range(np.array([getattr(outcome, kind)[layer] for outcome in outcomes])))
     return max(differences)
 
@@ -130,7 +132,7 @@ def _by_backend(groups: Sequence[Group], palette: Palette) -> Iterator[Panel]:
 
 
 def _layers(group: Group) -> list[str]:
-    return list(_measured(group)[0].flow_after or ())
+    return list(_measured(group)[0].gradient_norms_after or ())
 
 
 def _layer_name(group: Group, layer: str) -> str:
@@ -146,7 +148,7 @@ def _line(groups: Sequence[Group], layer: str, label: str, hue: str = "") -> Lin
     outcomes = [outcome for group in groups for outcome in _measured(group)]
     before, after = (
         np.median([getattr(outcome, kind)[layer] for outcome in outcomes], axis=0)
-        for kind in ("flow_before", "flow_after")
+        for kind in ("gradient_norms_before", "gradient_norms_after")
     )
     case = case_name(groups[0].case)
     return Line(case if label == case else f"{case}, {label}", label, hue, before, after)

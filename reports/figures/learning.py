@@ -67,7 +67,7 @@ def loss_curves(run: Run, mode: Mode) -> Figure | None:
 
 def _loss_label(cases: Iterable[Case]) -> str:
     """The minimized loss is not the MSE alone if the definition adds a penalty or names another loss."""
-    return f"{'loss' if any(case.course for case in cases) else 'MSE'}, scaled units"
+    return f"{'loss' if any(case.training_notes for case in cases) else 'MSE'}, scaled units"
 
 
 def _draw_band(axes: Axes, curves: list[tuple[float, ...]], style: dict[str, Any]) -> None:
@@ -144,7 +144,7 @@ def _last_loss(group: Group) -> str:
 
 def lowest_loss_by_trial(search: Selection) -> Figure | None:
     """The validation loss of each configuration and the lowest so far, in the order in which they were tried."""
-    scores = [trial.score for trial in search.run.found.tried] if search.run.found else []
+    scores = [trial.score for trial in search.run.search_result.tried] if search.run.search_result else []
     finished = [(number, score) for number, score in enumerate(scores, 1) if score is not None]
     if len(finished) < 2:
         return None

@@ -116,7 +116,7 @@ def _alike(group: Group, best: Group) -> bool:
 
 def _skill(group: Group) -> float:
     """The median over seeds of the skill against persistence."""
-    return median(outcome.scores.skill_persistence for outcome in group.outcomes.values())
+    return median(outcome.scores.skill_persistence or 0 for outcome in group.outcomes.values())
 
 
 def _beaten(groups: list[Group]) -> Cell:
@@ -125,7 +125,9 @@ def _beaten(groups: list[Group]) -> Cell:
     good = [
         case
         for case in cases
-        if all(o.scores.skill_persistence > 0 for g in groups if g.case.label == case for o in g.outcomes.values())
+        if all(
+            (o.scores.skill_persistence or 0) > 0 for g in groups if g.case.label == case for o in g.outcomes.values()
+        )
     ]
     return Cell(f"{len(good)} of {plural(len(cases), 'model')}", tone="" if good else "bad")
 

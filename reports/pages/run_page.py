@@ -57,7 +57,6 @@ class Story:
     parameters: Table | None
     failures: tuple[Failure, ...]
     trials: Table  # of a search, its configurations
-    samplers: Table | None
     split: Table
     use: Table
     work: Table | None
@@ -72,7 +71,6 @@ class Story:
             self.questions,
             self.audit,
             *self.rankings,
-            self.samplers,
             self.glance,
             self.certificate,
             self.agreement,
@@ -108,7 +106,6 @@ def tell(run: Run, around: Around = NOTHING) -> Story:
         audit=audit.table(whole),
         rankings=() if found else tuple(map(table, rankings(run, comparisons))),
         figures=figures(run, comparisons, found),
-        samplers=_filled(search_tables.samplers(found)) if found else None,
         glance=_filled(equal),
         certificate=evidence.certificate(run),
         agreement=_filled(agreement),
@@ -152,7 +149,7 @@ def _filled(table: Table) -> Table | None:
 
 def _progress(run: Run) -> str:
     """How much of the plan is done, in a few words."""
-    planned = run.manifest.wanted
+    planned = run.manifest.expected_trials
     done = f"{len(run.trials)} of {plural(planned, 'trial')}"
     if len(run.trials) == planned:
         done = "the only trial" if planned == 1 else f"all {planned} trials"

@@ -1,17 +1,31 @@
-"""What is written down: the manifest, the certificate and one record a trial, as JSON with a schema version.
+"""Records of a run: their schema, upgrades of older versions, and how they are stored.
 
-The runner writes these and reports read them; nothing else passes between the two. Times in seconds, memory in
-bytes, scores in the series' own unit. `storage` puts them on the disk.
+`benchmarks` writes records and `reports` reads them; nothing else passes between the two packages.
 """
 
 from reports.records.base import SCHEMA, Mode, Number, Record
-from reports.records.certificate import Certificate, Check
-from reports.records.machine import Environment, Session
-from reports.records.manifest import Baseline, Case, Data, Limits, Manifest, Plan, Scores
-from reports.records.published import Figure, Published
-from reports.records.question import Contender, Question
-from reports.records.search import Configuration, Found, PublishedBest, Replay, Search
-from reports.records.trial import Outcome, Product, Times, Trial
+from reports.records.questions import Contender, Published, Quantity, Question
+from reports.records.schema import (
+    Baseline,
+    Case,
+    Certificate,
+    Check,
+    Configuration,
+    Data,
+    Environment,
+    GemmPeak,
+    Limits,
+    Manifest,
+    Outcome,
+    Plan,
+    PublishedBest,
+    Scores,
+    Search,
+    SearchResult,
+    Session,
+    Times,
+    Trial,
+)
 
 __all__ = [
     "SCHEMA",
@@ -23,22 +37,21 @@ __all__ = [
     "Contender",
     "Data",
     "Environment",
-    "Figure",
-    "Found",
+    "GemmPeak",
     "Limits",
     "Manifest",
     "Mode",
     "Number",
     "Outcome",
     "Plan",
-    "Product",
     "Published",
     "PublishedBest",
+    "Quantity",
     "Question",
     "Record",
-    "Replay",
     "Scores",
     "Search",
+    "SearchResult",
     "Session",
     "Times",
     "Trial",

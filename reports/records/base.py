@@ -1,16 +1,16 @@
-"""What all records share."""
+"""Base class, number type and schema version of all records."""
 
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer
 
-SCHEMA = 2  # 1 had no gate, no environment and no matrix product in a trial; what it lacks reads as None
+SCHEMA = 3  # the version that is written; `upgrade` reads versions 1 and 2
 
 Mode = Literal["matched", "native"]
 
 
 def _to_json(value: float) -> float | str:
-    """JSON has no infinity and no NaN: they are written as text, so that a failed trial can be recorded too."""
+    """Write infinities and NaN as text, because JSON has no numbers for them."""
     return value if value - value == 0 else str(value)
 
 
@@ -18,6 +18,6 @@ Number = Annotated[float, BeforeValidator(float), PlainSerializer(_to_json, when
 
 
 class Record(BaseModel):
-    """Immutable, and strict about what it does not know."""
+    """Immutable record that rejects unknown fields."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")

@@ -10,7 +10,7 @@ from reports.sections.provenance import history
 
 def state(run: Run) -> tuple[str, ...]:
     """What stands between this report and a complete one."""
-    planned, finished = run.manifest.wanted, len(run.trials)
+    planned, finished = run.manifest.expected_trials, len(run.trials)
     told = [*history(run)]
     if run.manifest.quick:
         told.append("This is the small form: it shows that everything works, and its figures say little about models.")

@@ -12,7 +12,7 @@ def told(run: Run) -> tuple[str, ...]:
     reaches: dict[str, int | None] = {}
     lags = 0
     for group in run.leading:
-        measured = [outcome.flow_after for outcome in group.outcomes.values() if outcome.flow_after]
+        measured = [outcome.gradient_norms_after for outcome in group.outcomes.values() if outcome.gradient_norms_after]
         if measured and group.case.label not in reaches:
             norms = np.median([next(iter(layers.values())) for layers in measured], axis=0)
             reaches[group.case.label], lags = vanished(norms), len(norms)

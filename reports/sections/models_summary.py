@@ -47,7 +47,7 @@ def _share(backend: str, ratios: list[float]) -> str:
 def _beaten(run: Run) -> str:
     """How many of the models' forecasts beat persistence with every seed."""
     groups = [group for group in run.leading if group.outcomes]
-    good = [g for g in groups if all(o.scores.skill_persistence > 0 for o in g.outcomes.values())]
+    good = [g for g in groups if all((o.scores.skill_persistence or 0) > 0 for o in g.outcomes.values())]
     exact = sum(run.exact(group.case, "persistence") for group in groups)
     unbeatable = f"; for {exact} of them persistence is exact and cannot be beaten" if exact else ""
     return f"{len(good)} of {plural(len(groups), 'forecast')} beat persistence with every seed{unbeatable}."

@@ -7,7 +7,7 @@ from typing import Literal
 
 from reports.analysis.metrics import Measured, find
 from reports.analysis.run import Run
-from reports.records import Figure, Published
+from reports.records import Published, Quantity
 from reports.render.formats import MINUS, backend_name, four_digits, listed, plural, sentence
 from reports.render.table import NONE, Cell, Row, Table, Tone, row, text
 
@@ -52,7 +52,7 @@ def audit(run: Run) -> tuple[Audited, ...]:
     )
 
 
-def _naive(run: Run, figure: Figure) -> tuple[str, ...]:
+def _naive(run: Run, figure: Quantity) -> tuple[str, ...]:
     """None where the figure is one of a naive forecast itself, or one that those do not have."""
     case = next((case for case in run.manifest.cases if case.label == figure.case), None)
     names = [baseline.name for baseline in run.data(case).baselines] if case else []
@@ -118,7 +118,7 @@ def row_of(audited: Audited) -> Row:
     )
 
 
-def _shown(found: Measured | None, figure: Figure | None, digits: int = 4, beside: tuple[str, ...] = ()) -> Cell:
+def _shown(found: Measured | None, figure: Quantity | None, digits: int = 4, beside: tuple[str, ...] = ()) -> Cell:
     """The value to as many digits as it is held against, whose it is, and what naive forecasts reach."""
     if found is None or figure is None:
         return Cell("\N{EN DASH}", tone="muted")

@@ -76,7 +76,7 @@ USE = (
     Figure(Column("CPU time", "s"), lambda run, trial, outcome: outcome.times.cpu),
     Figure(Column("peak memory", "MiB"), lambda run, trial, outcome: outcome.peak_memory_bytes, factor=MIB),
     Figure(Column("GPU memory", "MiB"), lambda run, trial, outcome: outcome.device_memory_bytes, factor=MIB),
-    Figure(Column("other load"), lambda run, trial, outcome: outcome.other_load, per_cent),
+    Figure(Column("other load"), lambda run, trial, outcome: outcome.background_load, per_cent),
     Figure(Column("steal"), lambda run, trial, outcome: outcome.steal, per_cent),
     Figure(Column("lowest clock", "MHz"), lambda run, trial, o: o.frequency[0] if o.frequency else None, whole),
     Figure(Column("highest clock", "MHz"), lambda run, trial, o: o.frequency[1] if o.frequency else None, whole),
@@ -142,7 +142,7 @@ def work(run: Run) -> Table:
             Cell(pace.group.mode),
             number(pace.group.case.threads, whole),
             Cell(pace.group.case.dtype),
-            number((pace.group.case.step_operations or 0) * 1e-6),
+            number((pace.group.case.step_flops or 0) * 1e-6),
             measured(interval(pace.rates), factor=GIGA),
             measured(interval(pace.ceilings), factor=GIGA),
             measured(pace.share, share_words),
@@ -199,7 +199,7 @@ def share_words(share: float) -> str:
 
 def _rate(run: Run, group: Group, outcome: Outcome) -> float | None:
     """Operations a second in a steady epoch."""
-    epoch, operations = steady_epoch(outcome.times.epochs), group.case.step_operations
+    epoch, operations = steady_epoch(outcome.times.epochs), group.case.step_flops
     steps = run.data(group.case).train_windows // group.case.batch
     return operations * steps / epoch if epoch and operations else None
 
@@ -216,7 +216,7 @@ def _best(run: Run) -> dict[Place, float]:
     best: dict[Place, float] = {}
     for group in run.groups:
         for outcome in group.outcomes.values():
-            if outcome.product is not None:
+            if outcome.gemm_peak is not None:
                 place = _place(group.case, outcome)
-                best[place] = max(best.get(place, 0.0), outcome.product.rate)
+                best[place] = max(best.get(place, 0.0), outcome.gemm_peak.flops_per_second)
     return best

@@ -1,22 +1,18 @@
-"""The answer of a search in words: what was selected, what it is worth, what was published, what a sampler saves."""
+"""The answer of a search in words: what was selected, what it is worth, what was published."""
 
 from collections.abc import Iterator
 
-import numpy as np
-
 from reports.analysis.run import over_seeds, score_unit
 from reports.analysis.search_results import Ranked, Selection
-from reports.records import Replay
-from reports.render.formats import case_name, four_digits, listed, per_cent, plural, sentence
+from reports.render.formats import case_name, four_digits, per_cent, plural, sentence
 from reports.sections import published_values
 from reports.sections.baselines import does
 from reports.sections.completeness import state, unequal
-from reports.sections.search_tables import SAMPLERS
 from reports.sections.summary import Answer
 
 
 def answer(found: Selection) -> Answer:
-    told = tuple(map(sentence, (*_selected(found), *_published(found), *_samplers(found))))
+    told = tuple(map(sentence, (*_selected(found), *_published(found))))
     return Answer(
         published_values.told(found.run),
         told,
@@ -63,21 +59,6 @@ def _mae(found: Selection, one: Ranked) -> str:
     return f"{four_digits(mae.median)} {score_unit(found.run)}".rstrip() if mae else "unknown"
 
 
-def _samplers(found: Selection) -> Iterator[str]:
-    replays = found.run.found.replays if found.run.found else ()
-    needed = listed([_needed(replay) for replay in replays])
-    if needed:
-        yield f"to come within {per_cent(found.search.near)} of the lowest validation loss, {needed}"
-
-
-def _needed(replay: Replay) -> str:
-    first, median, third = np.quantile(replay.needed, (0.25, 0.5, 0.75)).tolist()
-    name = SAMPLERS.get(replay.sampler, replay.sampler)
-    if len(replay.seeds) == 1:
-        return f"{name} needs {plural(replay.needed[0], 'trial')}"
-    return f"{name} {median:g} (the middle half of its {len(replay.seeds)} seeds {first:g} to {third:g})"
-
-
 def _limits(found: Selection) -> Iterator[str]:
     run, search = found.run, found.search
     if run.side_by_side:
@@ -91,5 +72,3 @@ def _limits(found: Selection) -> Iterator[str]:
         yield "each configuration had one seed, so a rank is luck as well as merit: --seeds 1,2,3 would tell how much"
     elif (luck := found.luck) is not None:
         yield f"the seeds of one configuration lie {per_cent(luck)} apart in the median: nearer ranks are luck"
-    if found.selected and not (run.found and run.found.replays):
-        yield "how many trials a sampler would have needed is known only where every configuration was trained"

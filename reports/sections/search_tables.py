@@ -1,11 +1,8 @@
-"""The tables of a search: its best configurations, all of them, and how many trials each sampler would have needed."""
-
-import numpy as np
+"""The tables of a search: its best configurations, and all of them."""
 
 from reports.analysis.run import Group, over_seeds, score_unit
 from reports.analysis.search_results import Ranked, Selection
-from reports.records import Replay
-from reports.render.formats import case_name, four_digits, per_cent, plural, whole
+from reports.render.formats import case_name, four_digits, plural, whole
 from reports.render.table import NONE, Cell, Column, Row, Table, measured, number, row, text
 from reports.sections.group_cells import failure_notes, records_cell
 
@@ -79,7 +76,7 @@ def configurations(found: Selection) -> Table:
         Column("parameters"),
         text("records"),
     )
-    tried = found.run.found.tried if found.run.found else ()
+    tried = found.run.search_result.tried if found.run.search_result else ()
     order = {one.case: place for place, one in enumerate(tried, 1)}
     rows = [
         row(
@@ -107,31 +104,3 @@ def _failed(group: Group, order: dict[str, int]) -> Row:
     name = Cell(case_name(group.case), detail="failed", notes=failure_notes(group), tone="bad")
     asked, parameters = number(order.get(group.case.label), whole), number(group.case.shape_parameters, whole)
     return row(none, name, asked, none, none, none, parameters, records_cell(group))
-
-
-def samplers(found: Selection) -> Table:
-    """Trials needed, from the replays; without rows where there are none."""
-    replays = found.run.found.replays if found.run.found else ()
-    columns = (
-        text("order of trials"),
-        Column("sampler seeds"),
-        *map(Column, ("trials needed, median", "first quartile", "third quartile", "most")),
-    )
-    rows = tuple(_needed(replay) for replay in replays)
-    caption = (
-        f"Trials until one is within {per_cent(found.search.near)} of the lowest validation loss, as "
-        f"{plural(found.near, 'configuration is', 'configurations are')} of {len(found.ranking)}. The recorded losses "
-        "were played again to each sampler with each of its seeds; nothing was trained for it. TPE learns "
-        "from what it finds after some first trials by chance."
-    )
-    return Table("samplers", "How many trials are enough", caption, columns, rows, "search.json")
-
-
-def _needed(replay: Replay) -> Row:
-    first, median, third = np.quantile(replay.needed, (0.25, 0.5, 0.75)).tolist()
-    return row(
-        Cell(SAMPLERS.get(replay.sampler, replay.sampler)),
-        number(len(replay.seeds), whole),
-        *(number(value, lambda trials: f"{trials:g}") for value in (median, first, third)),
-        number(max(replay.needed), whole),
-    )

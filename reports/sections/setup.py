@@ -47,7 +47,7 @@ def models(run: Run) -> Table:
             Cell(layers(case)),
             *(number(n, whole) for n in (case.window, case.horizon, case.epochs, case.batch)),
             number(case.learning_rate, plain),
-            Cell("; ".join(case.course) or "Adam, mean squared error"),
+            Cell("; ".join(case.training_notes) or "Adam, mean squared error"),
             Cell(case.dtype),
             *((number(case.threads, whole),) if threads else ()),
             number(case.shape_parameters, whole),

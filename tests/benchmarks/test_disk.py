@@ -40,7 +40,7 @@ def test_a_full_disk_keeps_what_is_finished(disk, written, tmp_path):
     place, remount = disk
     definition = written(ORACLE.replace("seeds = [1]", "seeds = [1, 2, 3, 4, 5, 6]"))
     full = one_sentence(benchmarks("run", definition, "--results", place, cwd=tmp_path))
-    assert "cannot be written: No space left on device; what was written before is kept, and resume" in full
+    assert "cannot be written: No space left on device; files written before are kept, and resume" in full
     (folder,) = place.glob("small/2*")
     _, _, kept = read_run(folder)
     assert 0 < len(kept) < 6

@@ -94,7 +94,7 @@ def test_other_programs_load_is_seen():
         monitor = LoadMonitor(core)
         time.sleep(1.0)
         monitor.stop()
-        disturbed = monitor.other_load()
+        disturbed = monitor.background_load()
         neighbour.kill()
     assert disturbed > 0.7
 

@@ -1,11 +1,12 @@
-"""Records are whole or absent, and a damaged one is named."""
+"""Tests of records: complete or absent, damage is reported, and older versions are upgraded."""
 
 import json
 import math
+from pathlib import Path
 
 import pytest
 
-from reports.records import Certificate, Check, store
+from reports.records import Certificate, Check, Manifest, SearchResult, Trial, store
 from reports.records.store import RecordError, read_json, write_json
 
 
@@ -42,7 +43,9 @@ def test_a_failed_write_leaves_the_old_file(tmp_path, monkeypatch):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(store.os, "fsync", full)
-    with pytest.raises(RecordError, match=r"certificate\.json cannot be written: No space left on device; what was"):
+    with pytest.raises(
+        RecordError, match=r"certificate\.json cannot be written: No space left on device; files written"
+    ):
         write_json(path, Certificate(checks=()))
     assert len(read_json(path, Certificate).checks) == 1
     assert [entry.name for entry in tmp_path.iterdir()] == ["certificate.json"]
@@ -51,12 +54,12 @@ def test_a_failed_write_leaves_the_old_file(tmp_path, monkeypatch):
 def test_the_certificate_gives_the_reason():
     certificate = Certificate(checks=(a_check(), a_check(dtype="float32", failure="losses differ")))
     assert certificate.failures("flax", "lstm") == ("float32: losses differ",)
-    assert certificate.failures("flax", "gru") == ("it was not checked against the oracle",)
+    assert certificate.failures("flax", "gru") == ("it was not checked against the reference implementation",)
 
 
 DAMAGES = {
     "truncated": (lambda text: text[:40], "is damaged: .* in line"),
-    "of a newer schema": (lambda text: text.replace('"schema_version": 2', '"schema_version": 99'), "version 99"),
+    "of a newer schema": (lambda text: text.replace('"schema_version": 3', '"schema_version": 99'), "version 99"),
     "edited": (lambda text: text.replace('"steps": 200', '"steps": "many"'), r"checks\.0\.steps"),
     "edited so that it is still valid": (
         lambda text: text.replace('"steps": 200', '"steps": 201'),
@@ -81,3 +84,69 @@ def test_a_damaged_record_is_named(tmp_path, damage, message):
 def test_a_missing_record_is_named(tmp_path):
     with pytest.raises(RecordError, match=r"manifest\.json does not exist"):
         store.read_run(tmp_path)
+
+
+GOLDEN = Path(__file__).parents[1] / "reports" / "golden" / "run"
+
+
+def older(content, version):
+    """Return the text of a file as version 1 (without a checksum) or version 2 wrote it."""
+    text = json.dumps(content | {"schema_version": version}, indent=1)
+    if version == 1:
+        return text
+    body = text.removesuffix("\n}")
+    return f'{body},\n "sha256": "{store._sha256(text)}"\n}}\n'
+
+
+def golden(kind):
+    """Return the content of a golden record, which version 1 wrote."""
+    path = GOLDEN / "manifest.json" if kind is Manifest else sorted((GOLDEN / "trials").iterdir())[-1]
+    return json.loads(path.read_text())
+
+
+def test_version_1_records_stay_readable():
+    manifest, certificate, trials = store.read_run(GOLDEN)
+    assert (manifest.schema_version, certificate.schema_version, trials[0].schema_version) == (1, 1, 1)
+
+
+@pytest.mark.parametrize("version", [1, 2])
+def test_renamed_fields_are_read(tmp_path, version):
+    manifest, trial = golden(Manifest), golden(Trial)
+    for case in manifest["cases"]:
+        case |= {"course": ["full batches"], "step_operations": 12}
+    for data in manifest["data"].values():
+        data["kept"] = 1
+    trial["outcome"] |= {
+        "other_load": 0.25,
+        "flow_before": {"0": [1.0]},
+        "flow_after": {"0": [2.0]},
+        "product": {"size": 2, "seconds": [4.0]},
+    }
+    search = {"tried": [], "selected": None, "replays": [{"sampler": "tpe"}]}
+    for name, content in (("manifest", manifest), ("trial", trial), ("search", search)):
+        (tmp_path / f"{name}.json").write_text(older(content, version))
+    case = read_json(tmp_path / "manifest.json", Manifest).cases[0]
+    assert (case.training_notes, case.step_flops) == (("full batches",), 12)
+    outcome = read_json(tmp_path / "trial.json", Trial).outcome
+    assert (outcome.background_load, outcome.gemm_peak.flops_per_second) == (0.25, 4.0)
+    assert (outcome.gradient_norms_before, outcome.gradient_norms_after) == ({"0": (1.0,)}, {"0": (2.0,)})
+    assert read_json(tmp_path / "search.json", SearchResult).tried == ()
+
+
+def test_the_checksum_of_an_older_version_is_checked(tmp_path):
+    """The checksum covers the text as written, not the upgraded content."""
+    path = tmp_path / "trial.json"
+    content = golden(Trial)
+    content["outcome"]["other_load"] = 0.25
+    path.write_text(older(content, 2))
+    assert read_json(path, Trial).outcome.background_load == 0.25
+    path.write_text(path.read_text().replace('"other_load": 0.25', '"other_load": 0.5'))
+    with pytest.raises(RecordError, match="edited after it was written"):
+        read_json(path, Trial)
+
+
+def test_an_old_name_in_a_new_record_is_refused(tmp_path):
+    path = tmp_path / "search.json"
+    path.write_text(older({"tried": [], "selected": None, "replays": []}, 3))
+    with pytest.raises(RecordError, match="not a search result: replays"):
+        read_json(path, SearchResult)

@@ -7,8 +7,9 @@ import time
 
 import pytest
 
+from benchmarks.runner.folders import locked
 from reports.records import Manifest, Trial
-from reports.records.store import RecordError, held, read_json, read_run, trial_path, write_json
+from reports.records.store import RecordError, read_json, read_run, trial_path, write_json
 from tests.benchmarks.command_line import COMMAND, ORACLE, benchmarks, environment
 
 SEEDS = "seeds = [1, 2]"
@@ -134,7 +135,7 @@ def test_a_damaged_record_is_named_and_left_alone(cut, command, damage, message)
 
 
 def test_a_run_under_way_is_not_written_by_another(cut):
-    with held(cut):
+    with locked(cut):
         done = resume(cut)
     assert done.returncode == 2
     assert "is being written by another run" in done.stderr
@@ -145,17 +146,17 @@ def test_the_folder_is_free_once_its_holder_is_dead(cut):
     code = f"""
 import time
 from pathlib import Path
-from benchmarks.runner.storage import held
-with held(Path({str(cut)!r})):
+from benchmarks.runner.folders import locked
+with locked(Path({str(cut)!r})):
     print(flush=True)
     time.sleep(60)
 """
     with subprocess.Popen([COMMAND[0], "-c", code], env=environment(), stdout=subprocess.PIPE) as holder:
         holder.stdout.readline()
-        with pytest.raises(RecordError, match="another run"), held(cut):
+        with pytest.raises(RecordError, match="another run"), locked(cut):
             pass
         holder.kill()
-    with held(cut):
+    with locked(cut):
         pass
 
 

@@ -85,8 +85,7 @@ def test_every_configuration_is_tried_and_the_lowest_validation_loss_selected(wh
     assert found.selected == min(scores, key=scores.get)
     assert {check.case for check in certificate.checks} == {found.selected}
     assert all(len(trial.environment.cores) == 1 for trial in trials)
-    assert manifest.search.configurations == manifest.search.trials == manifest.wanted == 4
-    assert [replay.sampler for replay in found.replays] == ["grid", "random", "tpe"]
+    assert manifest.search.configurations == manifest.search.trials == manifest.expected_trials == 4
     assert "RMSE" not in done.stdout  # nobody looks at the test scores of what was not selected
 
 
@@ -100,7 +99,6 @@ def test_the_report_tells_the_answer_and_no_ratio(whole):
     assert "their times are compared with nothing" in report
     assert "ran side by side" in report
     assert "1 (reference)" not in report
-    assert (folder / "figures" / "search.svg").exists()
 
 
 def test_a_search_that_is_resumed_finds_what_it_would_have_found(whole, copy):
@@ -120,7 +118,6 @@ def test_tpe_goes_on_with_the_questions_it_would_have_asked(learnt, copy):
     folder, _ = learnt
     found = read_search(folder)
     assert len(found.tried) == len({one.case for one in found.tried}) == 3
-    assert found.replays == ()
     for lost in (found.tried[:1], found.tried[2:]):
         cut = copy(folder, without=[one.case for one in lost])
         kept = files(cut)
@@ -154,7 +151,6 @@ def test_a_failed_configuration_has_no_score_and_a_killed_one_is_trained_again(w
     scores = {one.case: one.score for one in read_search(cut).tried}
     assert scores[first] is None
     assert scores[second] is not None
-    assert read_search(cut).replays == ()
     assert read_json(trial_path(cut, plan_of(cut, second)), Trial).outcome is not None
     assert "1 of 4 trials failed" in (cut / "report.md").read_text()
 

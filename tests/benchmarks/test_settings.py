@@ -183,4 +183,4 @@ def test_rates_fall_as_the_schedule_says():
 def test_a_full_batch_has_every_window(written):
     (case,) = loading.read(str(written(ORACLE.replace("batch = 16", 'batch = "full"')))).cases.values()
     assert case.training.batch_of(83) == 83
-    assert case.training.course() == ("full batches",)
+    assert case.training.notes() == ("full batches",)

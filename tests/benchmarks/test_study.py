@@ -3,7 +3,6 @@
 import pytest
 
 from benchmarks.definition.search_space import Space
-from benchmarks.runner.replay import curve, replays
 from benchmarks.runner.sampler import STARTUP, SearchSampler
 
 AXES = {"model.filters": 3, "model.width": 2, "training.learning_rate": 4}
@@ -59,26 +58,3 @@ def test_tpe_looks_where_it_was_good():
     best = min(SPACE.labels, key=score)
     needed = {name: [asked(name, seed).index(best) for seed in range(20)] for name in ("random", "tpe")}
     assert sum(needed["tpe"]) < 0.8 * sum(needed["random"])
-
-
-def test_a_replay_asks_as_the_search_does():
-    scores = {label: score(label) for label in SPACE.labels}
-    found = curve(SPACE, scores, "tpe", 7, 2)
-    order = asked("tpe", seed=7)
-    assert len(found) == 24
-    assert found[:5] == tuple(min(map(score, order[: n + 1])) for n in range(5))
-    assert list(found) == sorted(found, reverse=True)
-    assert found[-1] == min(scores.values())
-
-
-def test_replays_count_the_trials_until_one_is_as_good(monkeypatch):
-    monkeypatch.setattr("benchmarks.runner.replay.SEEDS", tuple(range(4)))
-    scores = {label: score(label) for label in SPACE.labels}
-    grid, chance, tpe = replays(SPACE, scores, near=0.02, at_once=2)
-    assert (grid.sampler, chance.sampler, tpe.sampler) == ("grid", "random", "tpe")
-    assert grid.needed == (1,)
-    for found in (chance, tpe):
-        good = [label for label in SPACE.labels if score(label) <= 1.02]
-        orders = [asked(found.sampler, seed, batch=24 if found is chance else 2) for seed in range(4)]
-        assert found.needed == tuple(min(order.index(label) for label in good) + 1 for order in orders)
-        assert all(a <= b <= c for a, b, c in zip(found.lower, found.median, found.upper, strict=True))

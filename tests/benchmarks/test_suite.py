@@ -197,7 +197,7 @@ def test_a_question_is_kept_for_the_report(written):
     [
         ('"gru" }', '"gur" }', "question 'Is the GRU better\\?': there is no case 'gur'; did you mean 'gru'"),
         ('"gru" }', '"gru", figure = "loss" }', 'question.0.better.figure = "loss"'),
-        ('"gru" }', '"gru", figure = "mae" }', "better is a question of mae and than of mse"),
+        ('"gru" }', '"gru", figure = "mae" }', "better has the figure mae and than has mse"),
         ("asks =", "ask =", "question.0.*ask"),
     ],
 )

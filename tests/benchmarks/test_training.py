@@ -12,7 +12,7 @@ from backends.model import ModelSpec, forecaster
 from backends.recurrent import Recurrent
 from benchmarks.worker import training
 from benchmarks.worker.batches import Schedule, TrainingPlan
-from benchmarks.worker.flops import step_operations
+from benchmarks.worker.flops import step_flops
 from benchmarks.worker.load_monitor import LoadMonitor
 from benchmarks.worker.training import Training, TrialError, pass_gate
 
@@ -141,13 +141,13 @@ def test_operations_by_hand():
     dense = ModelSpec((Recurrent("rnn", 3), Dense(2)))
     # T = 5: kernel 4x3 forward and once back, recurrent kernel 3x3 forward and twice back; dense 3x2 thrice
     by_hand = 2 * 7 * (5 * 4 * 3 * 2 + 5 * 3 * 3 * 3 + 3 * 2 * 3)
-    assert step_operations(dense, features=4, window=5, batch=7) == by_hand
+    assert step_flops(dense, features=4, window=5, batch=7) == by_hand
 
 
 def test_operations_grow_with_what_is_computed():
     sizes = {"features": 3, "window": 10, "batch": 4}
-    one, two = (step_operations(forecaster("gru", units=8, layers=n, horizon=2), **sizes) for n in (1, 2))
-    lstm = step_operations(forecaster("lstm", units=8, layers=1, horizon=2), **sizes)
-    twice = step_operations(forecaster("gru", units=8, layers=1, horizon=2), **sizes | {"batch": 8})
+    one, two = (step_flops(forecaster("gru", units=8, layers=n, horizon=2), **sizes) for n in (1, 2))
+    lstm = step_flops(forecaster("lstm", units=8, layers=1, horizon=2), **sizes)
+    twice = step_flops(forecaster("gru", units=8, layers=1, horizon=2), **sizes | {"batch": 8})
     assert one < lstm < two
     assert twice == 2 * one

@@ -7,7 +7,7 @@ import hashlib
 
 import numpy as np
 
-from reports.records import Environment, Product, Trial
+from reports.records import Environment, GemmPeak, Trial
 
 OPERATIONS = {"lstm": 4, "gru": 3, "rnn": 1}  # matrices of units × units a time step
 PACE = {  # seconds: the first step, an epoch of an lstm, of a gru
@@ -23,7 +23,7 @@ def digest(*parts):
     return hashlib.sha256(repr(parts).encode()).hexdigest()
 
 
-def step_operations(cell, units, window=20, batch=32):
+def step_flops(cell, units, window=20, batch=32):
     """A multiply-add is two operations; forwards once, backwards twice."""
     return 6 * batch * window * OPERATIONS[cell] * units**2
 
@@ -38,10 +38,10 @@ def trial_of(plan, outcome):
     times = outcome.times.model_copy(update={"validation": tuple(validation), "loop": training * 1.001})
     conditions = {
         "times": times,
-        "other_load": 0.01 + 0.02 * rng.random(),
+        "background_load": 0.01 + 0.02 * rng.random(),
         "steal": 0.0,
         "frequency": (2595.1, 2610.4),
-        "product": Product(size=2048, seconds=tuple((0.15 * rng.uniform(1, 1.1, 5)).tolist())),
+        "gemm_peak": GemmPeak(size=2048, seconds=tuple((0.15 * rng.uniform(1, 1.1, 5)).tolist())),
     }
     seconds = times.import_framework + times.build + training + 2.5
     return Trial(plan=plan, outcome=outcome.model_copy(update=conditions), failure=None, seconds=seconds)

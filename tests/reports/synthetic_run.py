@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 from synthetic_certificate import check
-from synthetic_machine import PACE, digest, environment, step_operations, trial_of
+from synthetic_machine import PACE, digest, environment, step_flops, trial_of
 
 from reports.records import Baseline, Case, Certificate, Data, Manifest, Outcome, Plan, Scores, Times
 from reports.records.store import write_json
@@ -137,7 +137,7 @@ def cases_of(cells, units, horizon, epochs):
             dtype="float32",
             shape_parameters=parameters(cell, width),
             threads=2,
-            step_operations=step_operations(cell, width),
+            step_flops=step_flops(cell, width),
         )
         for cell in cells
         for width in units

@@ -153,7 +153,7 @@ def test_other_programs_on_the_cores_are_told_with_the_ratio(records):
     """A ratio measured beside a busy neighbour says nothing about the frameworks."""
     manifest, certificate, trials = records
     assert "other programs" not in str(told(manifest, certificate, trials))
-    disturbed = tuple(change(trial, other_load=0.42) for trial in trials)
+    disturbed = tuple(change(trial, background_load=0.42) for trial in trials)
     found = told(manifest, certificate, disturbed)
     assert f"other programs used up to {per_cent(0.42)} of the cores meanwhile" in found.cases[0].lead
     assert "The machine was noisy: times of PyTorch, Keras and Flax are unstable, as noted beside them." in found.limits

@@ -9,7 +9,7 @@ from synthetic_run import change
 import reports
 from reports.analysis.run import Run
 from reports.pages import published_page
-from reports.records import Figure, Published
+from reports.records import Published, Quantity
 from reports.sections.published_values import audit, find
 
 NASTY = "<script>alert(1)</script>"
@@ -52,24 +52,24 @@ def test_an_error_between_two_scales_is_computed_from_the_records():
     found = run()
     truth = (np.array(found.manifest.data["co2"].test_truth) - 310) / 50
     expected = [np.mean((truth - np.array(outcome.predictions)) ** 2) for outcome in outcomes(found)]
-    assert find(found, Figure(case="gru", figure="mixed mse")).values == pytest.approx(tuple(expected))
+    assert find(found, Quantity(case="gru", figure="mixed mse")).values == pytest.approx(tuple(expected))
 
 
 def test_losses_and_predictions_are_counted_from_one_and_from_the_end():
     found = run()
-    (first, *_), (last, *_) = (find(found, Figure(case="gru", figure="loss", at=place)).values for place in (1, -1))
+    (first, *_), (last, *_) = (find(found, Quantity(case="gru", figure="loss", at=place)).values for place in (1, -1))
     outcome = outcomes(found)[0]
     assert (first, last) == (outcome.train_losses[0], outcome.train_losses[-1])
-    assert find(found, Figure(case="gru", figure="prediction", at=3)).values[0] == outcome.predictions[2][0]
-    assert find(found, Figure(case="gru", figure="loss", at=99)) is None
+    assert find(found, Quantity(case="gru", figure="prediction", at=3)).values[0] == outcome.predictions[2][0]
+    assert find(found, Quantity(case="gru", figure="loss", at=99)) is None
     with pytest.raises(ValidationError, match="counted from 1"):
-        Figure(case="gru", figure="loss", at=0)
+        Quantity(case="gru", figure="loss", at=0)
 
 
 def test_a_naive_forecast_may_be_the_figure():
     found = run()
     naive = found.manifest.data["co2"].baselines[0].scores
-    assert set(find(found, Figure(case="gru", backend="persistence", figure="mse")).values) == {naive.mse}
+    assert set(find(found, Quantity(case="gru", backend="persistence", figure="mse")).values) == {naive.mse}
 
 
 @pytest.mark.parametrize("fields", [{"case": "lstm"}, {"backend": "keras-jax"}, {"figure": "scaled mse"}])
@@ -79,7 +79,7 @@ def test_what_a_run_lacks_is_not_run(fields):
 
 
 def test_the_page_of_a_run_says_what_why_and_beside_what(tmp_path):
-    right = Figure(case="gru", figure="mse")
+    right = Quantity(case="gru", figure="mse")
     one = published("5.33", right=right).model_copy(update={"what": NASTY})
     for quick in (False, True):
         found = run(one, quick=quick)

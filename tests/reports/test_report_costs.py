@@ -20,7 +20,7 @@ def run_of(manifest, certificate, trials):
 def older(trial):
     """As a checkout wrote it that had no such clocks."""
     times = trial.outcome.times.model_copy(update={"validation": (), "loop": None})
-    lacking = dict.fromkeys(("other_load", "steal", "frequency", "product"))
+    lacking = dict.fromkeys(("background_load", "steal", "frequency", "gemm_peak"))
     return change(trial, times=times, **lacking).model_copy(update={"seconds": None})
 
 
@@ -67,7 +67,7 @@ def test_older_records_have_no_column_for_what_they_lack(records):
     assert not heads & {"whole process", "validation", "rest", "GPU memory", "other load", "steal", "lowest clock"}
     assert {"import", "epochs", "CPU time", "peak memory", "one window, median", "test part"} <= heads
     old = manifest.model_copy(
-        update={"cases": tuple(c.model_copy(update={"step_operations": None}) for c in manifest.cases)}
+        update={"cases": tuple(c.model_copy(update={"step_flops": None}) for c in manifest.cases)}
     )
     assert resources.work(run_of(old, certificate, trials)).rows == ()
 
@@ -88,26 +88,25 @@ def test_the_pace_is_held_against_the_best_product_of_the_same_place(records):
     """Whoever reached it; one on another host, or on a GPU, is no measure."""
     manifest, certificate, trials = records
     matched = [trial for trial in trials if trial.plan.mode == "matched"]
-    product = matched[0].outcome.product
+    product = matched[0].outcome.gemm_peak
     fast = product.model_copy(update={"seconds": (0.05,)})
     absurd = product.model_copy(update={"seconds": (1e-9,)})
     told = [
-        change(matched[0], product=fast),
-        change(matched[1], product=absurd, host="bench-2"),
-        change(matched[2], product=absurd, device_memory_bytes=1),
+        change(matched[0], gemm_peak=fast),
+        change(matched[1], gemm_peak=absurd, host="bench-2"),
+        change(matched[2], gemm_peak=absurd, device_memory_bytes=1),
         *matched[3:],
     ]
     table = resources.work(run_of(manifest, certificate, told))
     case, data = manifest.cases[0], manifest.data["co2"]
     mine = [trial.outcome for trial in told if trial.plan.backend == "pytorch"]
     rates = [
-        case.step_operations * (data.train_windows // case.batch) / sorted(outcome.times.epochs[1:])[2]
-        for outcome in mine
+        case.step_flops * (data.train_windows // case.batch) / sorted(outcome.times.epochs[1:])[2] for outcome in mine
     ]
     cell = column(table, "reached, at least, billion/s")[0]
     assert cell.value == pytest.approx(sum(rates) / 2)
-    assert column(table, "best product, billion/s")[0].value == pytest.approx(fast.rate)
-    assert column(table, "share, at least")[0].value == pytest.approx(sum(rates) / 2 / fast.rate)
+    assert column(table, "best product, billion/s")[0].value == pytest.approx(fast.flops_per_second)
+    assert column(table, "share, at least")[0].value == pytest.approx(sum(rates) / 2 / fast.flops_per_second)
     assert "A floor." in table.caption
 
 

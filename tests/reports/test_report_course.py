@@ -53,7 +53,7 @@ def test_every_trial_says_which_epoch_it_kept(records):
 
 def test_a_loss_is_called_mse_only_where_it_is(records):
     manifest, certificate, trials = records
-    cases = tuple(case.model_copy(update={"course": ("mean absolute error",)}) for case in manifest.cases)
+    cases = tuple(case.model_copy(update={"training_notes": ("mean absolute error",)}) for case in manifest.cases)
     other = Run(manifest.model_copy(update={"cases": cases}), certificate, trials)
     assert "MSE, scaled units" in loss_curves(Run(*records), "matched").svg
     assert "loss, scaled units" in loss_curves(other, "matched").svg

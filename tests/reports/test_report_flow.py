@@ -21,7 +21,7 @@ def flowing(layers, factor=lambda plan: 1.0, **options):
     def norms(trial, rate):
         return {layer: tuple(norm * factor(trial.plan) for norm in fading(rate)) for layer in layers}
 
-    measured = (change(t, flow_before=norms(t, 0.5), flow_after=norms(t, 0.9)) for t in trials)
+    measured = (change(t, gradient_norms_before=norms(t, 0.5), gradient_norms_after=norms(t, 0.9)) for t in trials)
     return Run(manifest, certificate, tuple(measured))
 
 
@@ -66,7 +66,7 @@ def test_norms_that_cannot_be_drawn_are_said_to_be_so(value, words):
 def test_a_gradient_that_grows_again_has_not_vanished_for_good():
     manifest, certificate, trials = synthetic_run.records(cells=("gru",), epochs=4, weeks=30)
     norms = {"0": (1.0, 0.001, 0.5)}
-    measured = tuple(change(t, flow_before=norms, flow_after=norms) for t in trials)
+    measured = tuple(change(t, gradient_norms_before=norms, gradient_norms_after=norms) for t in trials)
     assert "GRU at some lags, but not at the last" in draw(Run(manifest, certificate, measured)).caption
 
 
@@ -84,7 +84,11 @@ def test_the_answer_says_how_far_gradients_reach():
     run = Run(*synthetic_run.records(cells=("rnn", "gru"), modes=("matched",), seeds=(1,), epochs=2, weeks=30))
     flows = {"rnn": fading(0.2), "gru": (1.0,) * 20}
     trials = tuple(
-        change(trial, flow_before={"0": flows[trial.plan.case]}, flow_after={"0": flows[trial.plan.case]})
+        change(
+            trial,
+            gradient_norms_before={"0": flows[trial.plan.case]},
+            gradient_norms_after={"0": flows[trial.plan.case]},
+        )
         for trial in run.trials
     )
     assert gradient_norms.told(run) == ()

@@ -78,5 +78,7 @@ def test_the_page_and_the_markdown_have_them(run_of):
 
 
 def test_two_figures_cannot_be_compared():
-    with pytest.raises(ValidationError, match="better is a question of mae and than of mse; both must be one figure"):
+    with pytest.raises(
+        ValidationError, match="better has the figure mae and than has mse; both must have the same figure"
+    ):
         Question(asks="Better?", better=Contender(case="gru", figure="mae"), than=Contender(case="lstm"))

@@ -8,7 +8,7 @@ from reports.analysis.run import Run
 from reports.analysis.search_results import focus, selection
 from reports.pages import index_page
 from reports.pages.run_page import tell
-from reports.records import Configuration, Found, PublishedBest, Replay, Search
+from reports.records import Configuration, PublishedBest, Search, SearchResult
 from reports.records.store import RecordError, write_json
 from reports.sections import search_tables
 
@@ -39,14 +39,9 @@ def records(seeds=(1,), scores=(0.4, 0.3, 0.2, 0.5)):
     order = {case.label: value for case, value in zip(manifest.cases, scores, strict=True)}
     trials = tuple(loss(trial, order[trial.plan.case] + 0.001 * trial.plan.seed) for trial in trials)
     mean = sum(0.001 * seed for seed in seeds) / len(seeds)
-    curve = (0.5, 0.4, 0.2, 0.2)
-    found = Found(
+    found = SearchResult(
         tried=tuple(Configuration(case=case, score=_score(trials, case)) for case in order),
         selected=min(order, key=order.get),
-        replays=tuple(
-            Replay(sampler=name, seeds=runs, needed=(3,) * len(runs), lower=curve, median=curve, upper=curve)
-            for name, runs in (("grid", (0,)), ("random", (0, 1)), ("tpe", (0, 1)))
-        ),
     )
     assert mean > 0
     return manifest.model_copy(update={"search": SEARCH}), certificate, trials, found
@@ -91,18 +86,15 @@ def test_no_ratio_and_the_reason(folder):
     assert any("their times are compared with nothing" in words for words in story.answer.limits)
 
 
-def test_the_published_best_the_noise_and_the_samplers_are_told(folder):
+def test_the_published_best_and_the_noise_are_reported(folder):
     told = " ".join(tell(Run.read(folder(*records()))).answer.overview)
     assert "The published best, gru, units 8 (MAE 0.31), ranks 2 of 4 here, its validation loss 50 % above" in told
     assert "The noise alone leaves an MAE of 0.2 there." in told
-    assert "the definition's order needs 3 trials, random search 3 (the middle half of its 2 seeds 3 to 3)" in told
 
 
-def test_pages_figures_and_overviews_are_written(folder):
+def test_pages_and_overviews_are_written(folder):
     path = folder(*records())
     written = reports.write(path)
-    assert (path / "figures" / "search.svg").exists()
-    assert "How many trials are enough" in written.markdown.read_text()
     page = written.html.read_text()
     assert "Lowest validation loss during the search" in page
     assert "Each model" not in page
@@ -131,11 +123,10 @@ def test_a_search_under_way_selects_nothing(folder):
 def test_a_search_of_some_of_its_configurations_is_complete(folder):
     manifest, certificate, trials, found = records()
     manifest = manifest.model_copy(update={"search": SEARCH.model_copy(update={"trials": 3})})
-    some = found.model_copy(update={"tried": found.tried[:3], "replays": ()})
+    some = found.model_copy(update={"tried": found.tried[:3]})
     run = Run.read(folder(manifest, certificate, trials[:3], some))
     assert run.missing == ()
     assert tell(run).progress == "All 3 trials finished, 1 seed."
-    assert any("known only where every configuration was trained" in words for words in tell(run).answer.limits)
 
 
 def test_a_configuration_that_failed_has_no_rank(folder):

@@ -54,7 +54,7 @@ class TrainingSettings(Settings):
         """Of learning."""
         return Schedule(self.schedule, self.learning_rate, self.epochs, self.step_epochs or 1, self.step_factor or 1.0)
 
-    def course(self) -> tuple[str, ...]:
+    def notes(self) -> tuple[str, ...]:
         """What is not plain Adam on the mean squared error, in words."""
         falls = f"learning rate times {self.step_factor:g} every {self.step_epochs} epochs" if self.step_factor else ""
         epochs = "epoch" if self.patience == 1 else "epochs"

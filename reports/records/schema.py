@@ -1,0 +1,368 @@
+"""Schema of the files that a run writes: manifest, certificate, one record per trial, and the result of a search.
+
+Times are in seconds, memory in bytes, scores in the unit of the series.
+"""
+
+from collections.abc import Iterator
+
+from pydantic import Field
+
+from reports.records.base import SCHEMA, Mode, Number, Record
+from reports.records.questions import Published, Question
+
+ENVIRONMENT_FIELDS = {
+    "machine": "the machine",
+    "processor": "the processor",
+    "cores": "the cores",
+    "memory_bytes": "the memory in bytes",
+    "gpu": "the GPU",
+    "system": "the system",
+    "python": "Python",
+    "commit": "the checkout's commit",
+}
+# Fields that can change the last bit of a result; packages and environment variables, such as the number of threads,
+# can too. `system` is included because of the C library. Host name, memory and choice of cores change no result.
+# `commit` is left out on purpose: a repeated run is meant to find code changes that change results.
+FIELDS_OF_RESULTS = ("processor", "gpu", "system", "python")
+
+
+class Environment(Record):
+    """Machine and software of a run or a trial."""
+
+    machine: str
+    processor: str
+    cores: tuple[int, ...]  # numbers of the cores that trials were pinned to
+    memory_bytes: int
+    gpu: str | None
+    system: str
+    python: str
+    packages: dict[str, str]
+    variables: dict[str, str]  # environment variables of every worker, such as thread settings
+    commit: str | None
+
+    def differences(self, now: "Environment") -> tuple[str, ...]:
+        """Return one clause per difference: "torch was 2.12.0 and is 2.13.0"."""
+        return tuple(self._differences(now, tuple(ENVIRONMENT_FIELDS)))
+
+    def differences_in_bits(self, now: "Environment") -> tuple[str, ...]:
+        """Return the differences that can change the last bit of a result."""
+        return tuple(self._differences(now, FIELDS_OF_RESULTS))
+
+    def differences_in_time(self, now: "Environment") -> tuple[str, ...]:
+        """Return the differences that can change a time: those of `differences_in_bits` and the number of cores."""
+        before, after = len(self.cores), len(now.cores)
+        cores = () if before == after else (f"the number of cores was {before} and is {after}",)
+        return (*self._differences(now, FIELDS_OF_RESULTS), *cores)
+
+    def _differences(self, now: "Environment", fields: tuple[str, ...]) -> Iterator[str]:
+        for name in fields:
+            if getattr(self, name) != getattr(now, name):
+                words = f"was {_formatted(getattr(self, name))} and is {_formatted(getattr(now, name))}"
+                yield f"{ENVIRONMENT_FIELDS[name]} {words}"
+        for before, after in ((self.packages, now.packages), (self.variables, now.variables)):
+            for name in sorted(before.keys() | after.keys()):
+                if before.get(name) != after.get(name):
+                    yield f"{name} was {_formatted(before.get(name))} and is {_formatted(after.get(name))}"
+
+
+def _formatted(value: object) -> str:
+    if isinstance(value, tuple):
+        return ", ".join(map(str, value))
+    return "none" if value is None else str(value)
+
+
+class Session(Record):
+    """The start of a run, or one resumption."""
+
+    started: str  # ISO 8601, UTC
+    command: str
+    executor: str
+    environment: Environment
+    differences: tuple[str, ...] = ()  # from the environment at the run's start, accepted when the run was resumed
+
+
+class Scores(Record):
+    """Errors of one forecast on the test part, pooled over targets; a skill is computed from them when reported."""
+
+    mse: Number
+    rmse: Number
+    mae: Number
+    skill_persistence: Number | None = None  # in records of versions 1 and 2
+    skill_seasonal: Number | None = None  # in records of versions 1 and 2
+    scaled_mse: Number | None = None  # of values scaled as `[data]` states, also where the model sees changes
+    scaled_mae: Number | None = None
+
+
+class Baseline(Record):
+    """A naive forecast: one that needs no network."""
+
+    name: str  # "persistence", "seasonal naive", "training mean", "linear autoregression"
+    explanation: str
+    scores: Scores
+
+
+class Data(Record):
+    """The windows of a case, and the true values of its test part."""
+
+    series: str
+    title: str
+    unit: str
+    step: str  # "week"
+    licence: str
+    source: str
+    season: int | None  # in steps
+    notes: tuple[str, ...]  # changes made to the data: filled gaps, scaling, differencing
+    rows: int
+    features: tuple[str, ...]
+    window: int
+    horizon: int
+    train_windows: int
+    validation_windows: int
+    test_windows: int
+    digest: str  # SHA-256 of the windows as the worker receives them
+    baselines: tuple[Baseline, ...]
+    test_times: tuple[str, ...]  # of the first target of each stored test window, ISO 8601 or a row number
+    test_truth: tuple[tuple[Number, ...], ...]  # (stored windows, horizon * targets), unit of the series
+    test_stride: int = 1  # every `test_stride`-th test window is stored; scores are of all test windows
+    offset: tuple[Number, ...] = ()  # per target: scaled = (value - offset) / scale; empty: not recorded
+    scale: tuple[Number, ...] = ()
+    differenced: bool = False  # the scaled values are changes from row to row
+
+    @property
+    def stored_windows(self) -> int:
+        return -(-self.test_windows // self.test_stride)
+
+
+class Case(Record):
+    """One model on one windowing of a series: what all backends of a round have in common."""
+
+    label: str  # unique in a run: "lstm", "gru", "gru, units 64"
+    cell: str  # or the name of a model with a list of layers
+    units: int | None  # None: a list of layers
+    layers: int
+    architecture: tuple[str, ...] = ()  # one entry per layer, as text
+    gate_biases: int | None = None  # of all recurrent layers; a framework with two biases per gate has twice as many
+    training_notes: tuple[str, ...] = ()  # departures from plain Adam on the mean squared error, as text
+    data: str  # a key of Manifest.data
+    window: int
+    horizon: int
+    epochs: int
+    batch: int
+    learning_rate: float
+    dtype: str
+    shape_parameters: int  # parameter count of the matched model, from the shapes
+    threads: int | None = None  # per trial, each on its own core; None: not recorded
+    step_flops: int | None = None  # floating-point operations of one optimizer step, from the shapes
+
+
+class Plan(Record):
+    """A planned trial."""
+
+    key: str  # hash of the trial's definition; names the trial's file
+    case: str  # label of a Case
+    backend: str
+    mode: Mode
+    seed: int
+    place: int  # position in the order of execution, from 0
+
+
+class Limits(Record):
+    """Limits of a trial; a trial that exceeds one of them is ended."""
+
+    seconds: float
+    memory_bytes: int
+
+
+class PublishedBest(Record):
+    """The best configuration that another search of the same configurations published."""
+
+    case: str  # label of a Case, if the configuration is in the search space
+    mae: float
+
+
+class Search(Record):
+    """A search: a sampler chooses which cases are trained. The manifest plans the trials of all configurations."""
+
+    sampler: str  # "grid", "random", "tpe"
+    sampler_seed: int
+    trials: int  # number of configurations to train
+    configurations: int  # number of configurations in the search space
+    at_once: int  # trials that run at the same time; above 1, times are not comparable
+    near: float  # scores within this share above the lowest score count as equally good
+    optuna: str  # version
+    least_mae: float | None = None  # MAE of a perfect forecast, caused by noise
+    published: PublishedBest | None = None
+
+
+class Manifest(Record):
+    """What a run was asked to do, on which data, with all planned trials."""
+
+    schema_version: int = SCHEMA
+    benchmark: str
+    title: str
+    description: str
+    definition: dict[str, object]  # the validated TOML
+    command: str  # repeats the run
+    started: str  # ISO 8601, UTC
+    environment: Environment
+    data: dict[str, Data]
+    cases: tuple[Case, ...]
+    trials: tuple[Plan, ...]
+    source: str | None = None  # path of the definition's TOML file
+    source_text: str | None = None  # content of that file
+    limits: Limits | None = None
+    published: tuple[Published, ...] = ()
+    questions: tuple[Question, ...] = ()
+    quick: bool = False  # a small form of the benchmark, which checks that everything works
+    narrowed: bool = False  # the command line left out or changed part of the definition
+    sessions: tuple[Session, ...] = ()  # the start, then one per resumption
+    reproduces: str | None = None  # folder of the run that this run repeats
+    search: Search | None = None  # None: all planned trials are run
+
+    @property
+    def expected_trials(self) -> int:
+        """Number of trials to run; a search trains each chosen configuration with every seed."""
+        if self.search is None:
+            return len(self.trials)
+        return len(self.trials) // self.search.configurations * self.search.trials
+
+
+class Check(Record):
+    """Comparison of one backend with the reference implementation, for one case and dtype.
+
+    `outputs`, `gradients`, `losses` and `weights` are the largest relative differences.
+    """
+
+    backend: str
+    case: str
+    dtype: str
+    steps: int  # number of optimizer steps compared
+    outputs: Number
+    gradients: Number
+    losses: Number
+    weights: Number
+    bounds: dict[str, float]  # by the names above
+    windows_digest: str
+    order_digest: str
+    parameter_count: int
+    kernel: str
+    failure: str | None  # one sentence; None: all differences are within their bounds
+
+    @property
+    def passed(self) -> bool:
+        return self.failure is None
+
+
+class Certificate(Record):
+    """The checks of all backends and cases of a run."""
+
+    schema_version: int = SCHEMA
+    checks: tuple[Check, ...]
+
+    def failures(self, backend: str, case: str) -> tuple[str, ...]:
+        """Return why a backend's times for a case are not comparable; empty if they are."""
+        checks = [check for check in self.checks if check.backend == backend and check.case == case]
+        if not checks:
+            return ("it was not checked against the reference implementation",)
+        return tuple(f"{check.dtype}: {check.failure}" for check in checks if check.failure)
+
+
+class Times(Record):
+    """Raw times in wall-clock seconds unless stated otherwise. `epochs` does not include the first step."""
+
+    import_framework: float
+    build: float
+    first_step: float  # tracing, compilation and one optimizer step
+    epochs: tuple[float, ...]  # the first epoch lacks the first step
+    predict_one: tuple[float, ...]  # repeated forecasts of one window
+    predict_test: tuple[float, ...]  # repeated forecasts of the whole test part
+    cpu: float  # CPU time of the worker, user and system, all threads
+    validation: tuple[float, ...] = ()  # forecasts of the validation part, one per epoch
+    harness: float = 0.0  # drawing the next steps and keeping the best weights
+    loop: float | None = None  # the loop over epochs, from before the first step until the device had finished
+
+    @property
+    def training(self) -> float:
+        """Seconds from the first step to the last."""
+        return self.first_step + sum(self.epochs)
+
+
+class GemmPeak(Record):
+    """Timed product of two large matrices in the trial's framework, dtype and threads: the machine's practical peak."""
+
+    size: int  # rows and columns of both matrices
+    seconds: tuple[float, ...]  # raw, after warm-up
+
+    @property
+    def flops_per_second(self) -> float:
+        """Floating-point operations per second of the fastest repetition."""
+        return 2 * self.size**3 / min(self.seconds)
+
+
+class Outcome(Record):
+    """Results of a trial that finished."""
+
+    times: Times
+    scores: Scores
+    first_loss: Number  # of the first batch before any update, scaled units
+    train_losses: tuple[Number, ...]  # per epoch, the mean over its steps, scaled units
+    validation_losses: tuple[Number, ...]  # after each epoch, scaled units; empty without a validation part
+    predictions: tuple[tuple[Number, ...], ...]  # (stored windows, horizon * targets), unit of the series
+    parameter_count: int
+    kernel: str
+    peak_memory_bytes: int  # resident memory of the worker process
+    windows_digest: str
+    order_digest: str  # of the batches of all epochs
+    gradient_norms_before: dict[str, tuple[Number, ...]] | None = None  # before training, by layer and lag;
+    gradient_norms_after: dict[str, tuple[Number, ...]] | None = None  # see Model.gradient_norms; None: not measured
+    initial_digest: str  # of the canonical weights before training
+    final_digest: str  # of the canonical weights after training
+    host: str
+    masks_digest: str | None = None  # of the dropout masks of all epochs; None: no masks, or the framework drew them
+    best_epoch: int | None = None  # whose weights were restored, from 1; None: the last epoch's weights were kept
+    background_load: Number | None = None  # share of the trial's cores used by other processes; None: unknown
+    steal: Number | None = None  # share of `background_load` taken by the host for other guests; None: unknown
+    frequency: tuple[float, float] | None = None  # lowest and highest clock of the cores in MHz; None: unknown
+    device_memory_bytes: int | None = None  # largest allocation on the GPU; None: no GPU
+    gemm_peak: GemmPeak | None = None  # None: not measured
+
+    @property
+    def kept_loss(self) -> float:
+        """Validation loss of the weights that were kept. Requires a validation part."""
+        return self.validation_losses[(self.best_epoch or len(self.validation_losses)) - 1]
+
+
+class Trial(Record):
+    """A trial that ended: its outcome, or the reason why there is none."""
+
+    schema_version: int = SCHEMA
+    plan: Plan
+    outcome: Outcome | None
+    failure: str | None
+    log: str = ""  # end of a failed worker's error output
+    killed: bool = False  # ended from outside, not by the model: a resumed run repeats the trial
+    seconds: float | None = None  # wall time of the whole process
+    trained_digest: str | None = None  # of the file with weights and moments; None: not kept
+    trained: bytes | None = Field(default=None, exclude=True, repr=False)  # content of that file, see checkpoints
+    environment: Environment | None = None  # of the host that ran the trial
+
+
+class Configuration(Record):
+    """A configuration that a search trained."""
+
+    case: str  # label of a Case
+    score: Number | None  # mean over seeds of Outcome.kept_loss; None: a trial failed
+
+
+class SearchResult(Record):
+    """The result of a finished search."""
+
+    schema_version: int = SCHEMA
+    tried: tuple[Configuration, ...]  # in the order in which the sampler proposed them
+    selected: str | None  # case with the lowest score; None: all configurations failed
+
+    @property
+    def ranking(self) -> tuple[tuple[str, float], ...]:
+        """Cases with their scores, the lowest score first; failed configurations are left out."""
+        scores = [(tried.case, tried.score) for tried in self.tried if tried.score is not None]
+        return tuple(sorted(scores, key=lambda pair: pair[1]))
