@@ -1,4 +1,4 @@
-"""How figures look, whatever their names hold."""
+"""The look of figures: colours, labels, ticks and characters."""
 
 import warnings
 
@@ -11,7 +11,7 @@ from backends.registry import REGISTRY
 from reports.analysis.run import Run
 from reports.analysis.speedup import compare
 from reports.figures.speed import MOST_TICKS, _ratio_axis
-from reports.figures.style import COLOURS, KNOWN_BACKENDS, MARKERS, Palette, bar_labels, brief
+from reports.figures.style import COLOURS, KNOWN_BACKENDS, MARKERS, Palette, bar_labels, brief, panels
 from reports.pages.run_page import figures
 
 
@@ -20,9 +20,9 @@ def records():
     return synthetic_run.records(cells=("gru",), epochs=4, weeks=30)
 
 
-def test_letters_that_the_font_lacks_are_left_to_the_reader_s_own(run_of, records):
+def test_characters_that_the_font_lacks_are_left_to_the_reader_s_font(run_of, records):
     manifest, certificate, trials = records
-    data = {key: one.model_copy(update={"title": "気温", "unit": "度"}) for key, one in manifest.data.items()}
+    data = {key: series.model_copy(update={"title": "気温", "unit": "度"}) for key, series in manifest.data.items()}
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         folder = run_of(manifest.model_copy(update={"data": data}), certificate, trials)
@@ -40,17 +40,17 @@ def test_letters_that_the_font_lacks_are_left_to_the_reader_s_own(run_of, record
         ("", 4, ""),
     ],
 )
-def test_what_is_too_long_for_a_drawing_is_cut(text, most, short):
+def test_long_text_is_shortened(text, most, short):
     assert brief(text, most) == short
 
 
-def test_a_long_name_does_not_cost_the_framework_s(records):
+def test_a_long_case_name_does_not_shorten_the_backend_name(records):
     case = records[0].cases[0].model_copy(update={"label": "a model with a name that has no end at all"})
     assert bar_labels([(case, "keras-torch")])[0].endswith("…  Keras on torch")
 
 
-def test_bars_of_a_grid_say_what_tells_them_apart(records):
-    """Cut at the end, `batch 32` and `batch 256` would read the same."""
+def test_bar_labels_of_a_grid_name_the_differences(records):
+    """Shortened at the end, `batch 32` and `batch 256` would be equal."""
     labels = [f"gru, length 10, units 16, batch {batch}" for batch in (32, 256)]
     cases = [records[0].cases[0].model_copy(update={"label": label}) for label in labels]
     assert bar_labels((case, "flax") for case in cases) == ["batch 32  Flax", "batch 256  Flax"]
@@ -58,7 +58,7 @@ def test_bars_of_a_grid_say_what_tells_them_apart(records):
 
 
 @pytest.mark.parametrize("slowest", [0.9, 0.3, 0.05, 0.011])
-def test_ticks_of_a_ratio_do_not_run_into_each_other(slowest):
+def test_ticks_of_a_ratio_do_not_overlap(slowest):
     axes = Canvas().subplots()
     _ratio_axis(axes, [slowest, 1.0, 12.0])
     ticks = axes.get_xticks()
@@ -66,7 +66,7 @@ def test_ticks_of_a_ratio_do_not_run_into_each_other(slowest):
     assert 1 in ticks
 
 
-def test_a_single_epoch_is_a_mark_and_no_empty_plot():
+def test_a_single_epoch_is_drawn_as_a_marker():
     records = synthetic_run.records(cells=("gru",), epochs=1, weeks=30, seeds=(1,), backends=("flax",))
     run = Run(*records)
     drawn = {figure.name: figure.svg for figure in figures(run, compare(run))}
@@ -92,3 +92,8 @@ def test_a_backend_that_no_list_names_has_a_colour(records):
     plans = tuple(plan.model_copy(update={"backend": "another"}) for plan in manifest.trials)
     palette = Palette.of(Run(manifest.model_copy(update={"trials": plans}), certificate, trials))
     assert palette.colour("another") == COLOURS[len(KNOWN_BACKENDS)]
+
+
+def test_a_panel_above_an_empty_place_keeps_its_tick_labels():
+    _, grid = panels(3, 2, 1.0, sharex=True)
+    assert [axes.xaxis.get_tick_params()["labelbottom"] for axes in grid] == [False, True, True]

@@ -1,4 +1,4 @@
-"""Who is fastest where: the winner's map over one or two swept axes."""
+"""The fastest backend by setting: the map over one or two swept settings, and its figure."""
 
 import pytest
 import synthetic_run
@@ -16,76 +16,76 @@ from reports.figures.style import COLOURS, text_colour
 
 
 def crossing(case, backend):
-    """Flax wins above 64 units, PyTorch below; at 64 they need the same time."""
+    """Time factors: Flax is fastest above 64 units, PyTorch below; at 64 units they are equally fast."""
     return {"pytorch": case.units / 64 / 0.140, "keras": 9.0, "flax": 1 / 0.047}[backend] * 50 / case.units * 0.1
 
 
-def told(manifest, certificate, trials):
+def compared(manifest, certificate, trials):
     run = Run(manifest, certificate, tuple(trials))
     return run, compare(run)
 
 
-def test_one_axis_has_a_row_of_winners():
-    (found,) = maps(*told(*swept(pace=crossing)))
-    assert (found.across, found.up, found.columns, found.title) == ("units", "", (16, 64, 256), "GRU")
-    low, middle, high = (found.winners[units, 1] for units in found.columns)
+def test_one_swept_setting_gives_a_row():
+    (grid,) = maps(*compared(*swept(pace=crossing)))
+    assert (grid.across, grid.up, grid.columns, grid.title) == ("units", "", (16, 64, 256), "GRU")
+    low, middle, high = (grid.winners[units, 1] for units in grid.columns)
     assert (low.backend, low.sure, high.backend, high.sure) == ("pytorch", True, "flax", True)
     assert low.lead.median == pytest.approx(4, rel=0.1)
     assert not middle.sure
 
 
-def test_two_axes_have_a_map():
-    (found,) = maps(*told(*swept(windows=(10, 20), pace=crossing)))
-    assert (found.across, found.up, found.rows) == ("units", "window", (10, 20))
-    assert len(found.winners) == 6
+def test_two_swept_settings_give_a_map():
+    (grid,) = maps(*compared(*swept(windows=(10, 20), pace=crossing)))
+    assert (grid.across, grid.up, grid.rows) == ("units", "window", (10, 20))
+    assert len(grid.winners) == 6
 
 
-def test_a_third_axis_has_a_map_a_value():
-    found = maps(*told(*swept(windows=(10, 20, 40), batches=(16, 32), pace=crossing)))
-    assert [one.title for one in found] == ["GRU, batch 16", "GRU, batch 32"]
+def test_a_third_swept_setting_gives_a_map_per_value():
+    grids = maps(*compared(*swept(windows=(10, 20, 40), batches=(16, 32), pace=crossing)))
+    assert [grid.title for grid in grids] == ["GRU, batch 16", "GRU, batch 32"]
 
 
 @pytest.mark.parametrize("options", [{"units": (16, 64)}, {"units": (50,)}, {"modes": ("native",)}])
-def test_too_few_values_have_no_map(options):
-    assert maps(*told(*swept(**options))) == ()
+def test_too_few_values_give_no_map(options):
+    assert maps(*compared(*swept(**options))) == ()
 
 
-def test_only_what_is_certified_can_win():
+def test_only_certified_backends_can_be_fastest():
     manifest, certificate, trials = swept(pace=crossing)
     checks = [
         check.model_copy(update={"failure": "weights differ"}) if check.backend == "flax" else check
         for check in certificate.checks
     ]
-    (found,) = maps(*told(manifest, certificate.model_copy(update={"checks": tuple(checks)}), trials))
-    assert "flax" not in {won.backend for won in found.winners.values()}
-    assert maps(*told(manifest, None, trials)) == ()
+    (grid,) = maps(*compared(manifest, certificate.model_copy(update={"checks": tuple(checks)}), trials))
+    assert "flax" not in {winner.backend for winner in grid.winners.values()}
+    assert maps(*compared(manifest, None, trials)) == ()
 
 
-def test_a_point_that_is_missing_stays_empty():
+def test_a_missing_point_stays_empty():
     manifest, certificate, trials = swept(pace=crossing)
     trials = [fail(trial) if "units 64" in trial.plan.case else trial for trial in trials]
-    (found,) = maps(*told(manifest, certificate, trials))
-    assert set(found.winners) == {(16, 1), (256, 1)}
-    assert fastest_by_setting(*told(manifest, certificate, trials)).svg
+    (grid,) = maps(*compared(manifest, certificate, trials))
+    assert set(grid.winners) == {(16, 1), (256, 1)}
+    assert fastest_by_setting(*compared(manifest, certificate, trials)).svg
 
 
-def test_the_figure_says_who_wins_and_what_one_round_cannot_tell():
-    figure = fastest_by_setting(*told(*swept(pace=crossing)))
+def test_the_figure_names_the_fastest_and_marks_single_rounds():
+    figure = fastest_by_setting(*compared(*swept(pace=crossing)))
     assert "GRU, units 16: PyTorch, 4" in figure.alt
     assert "units 64: Flax and PyTorch tie" in figure.alt or "units 64: PyTorch and Flax tie" in figure.alt
     assert "single round" not in figure.caption
-    assert "single round" in fastest_by_setting(*told(*swept(pace=crossing, seeds=(1,)))).caption
+    assert "single round" in fastest_by_setting(*compared(*swept(pace=crossing, seeds=(1,)))).caption
 
 
-def test_series_are_not_mixed_along_an_axis():
-    run, comparisons = told(*over_series(2, units=(16, 32, 64), cells=("gru",), better=(1, 1, 1)))
+def test_series_are_not_mixed_along_a_setting():
+    run, comparisons = compared(*over_series(2, units=(16, 32, 64), cells=("gru",), better=(1, 1, 1)))
     (figure,) = scaling(run, comparisons)
-    assert [one.title for one in maps(run, comparisons)] == ["GRU, co2", "GRU, cet"]
+    assert [grid.title for grid in maps(run, comparisons)] == ["GRU, co2", "GRU, cet"]
     assert [f"GRU, {name}, window" in figure.svg for name in ("co2", "cet")] == [True, True]
 
 
 @pytest.mark.parametrize("tone", COLOURS)
-def test_letters_stand_out_from_every_framework_s_colour(tone):
+def test_text_has_contrast_on_every_colour(tone):
     def luminance(colour):
         parts = [int(colour[place : place + 2], 16) / 255 for place in (1, 3, 5)]
         linear = [p / 12.92 if p <= 0.04045 else ((p + 0.055) / 1.055) ** 2.4 for p in parts]
@@ -106,4 +106,4 @@ def test_the_map_is_on_the_page(visit, run_of, width, scheme):
 
 
 def test_a_run_without_a_sweep_has_no_map():
-    assert fastest_by_setting(*told(*synthetic_run.records(epochs=4, weeks=30))) is None
+    assert fastest_by_setting(*compared(*synthetic_run.records(epochs=4, weeks=30))) is None
