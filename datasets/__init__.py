@@ -1,15 +1,16 @@
-"""Numbers in, windows out: every series by name, the user's own files, splits, scaling, windows and baselines."""
+"""Series, and windows cut from them: registered series, files of the user, splits, scaling and baselines.
+
+`prepare` turns the tables `[data]` and `[window]` of a benchmark into windows. `sources` has the registered series,
+`files` reads a CSV or Parquet file. This package imports no framework and no other package of the project.
+"""
 
 from datasets.baselines import NAMES as BASELINES
 from datasets.baselines import Forecast, baselines
-from datasets.cutting import cut
-from datasets.prepare import prepare, read
-from datasets.rollout import forecast
-from datasets.series import Series
+from datasets.cutting import cut, prepare, read
+from datasets.series import Series, Split, split
 from datasets.sources.registry import Entry, describe, load, names
 from datasets.spec import DataError, DataSpec, Dtype, WindowSpec
-from datasets.split import Split
-from datasets.windows import Part, Windows
+from datasets.windows import Part, Windows, forecast
 
 __all__ = [
     "BASELINES",
@@ -31,4 +32,5 @@ __all__ = [
     "names",
     "prepare",
     "read",
+    "split",
 ]

@@ -1,10 +1,10 @@
-"""Differencing and scaling, column by column, and the way back to the series' own unit.
+"""Differencing and scaling per column, and the inverse, which returns values in the unit of the series.
 
     scaled = (value - offset) / scale        standard: mean and standard deviation; minmax: minimum and range
 
-A column that is constant on the rows that the scaler is fitted on has scale 1, so it becomes 0 there. One whose
-changes are too small to be squared has scale 0, which `cutting` refuses. Work is done in
-blocks of rows: ten million points must not need a second array of their size.
+A column that is constant on the rows that the scaler is fitted on gets scale 1 and becomes 0 on these rows. A column
+whose squared deviations underflow gets scale 0, which `cutting` refuses. The computation runs in blocks of rows, so
+that a series of ten million rows needs no second array of its size.
 """
 
 from collections.abc import Iterator, Sequence
@@ -12,34 +12,34 @@ from dataclasses import dataclass
 
 import numpy as np
 
-BLOCK = 1 << 16
-Span = tuple[int, int]  # rows from, to
+BLOCK = 1 << 16  # rows
+Span = tuple[int, int]  # first row, end row (exclusive)
 
 
 @dataclass(frozen=True, eq=False)
 class Scaler:
-    """What was fitted: one offset and one scale a column."""
+    """One fitted offset and scale per column."""
 
     offset: np.ndarray  # (columns,) float64
-    scale: np.ndarray
-    constant: tuple[int, ...]  # columns that never change on the rows fitted on
+    scale: np.ndarray  # (columns,) float64
+    constant: tuple[int, ...]  # columns that are constant on the rows of the fit
 
     def apply(self, values: np.ndarray) -> np.ndarray:
-        """(rows, columns) in the series' unit to scaled float64."""
+        """Scale (rows, columns) in the unit of the series; returns float64."""
         scaled: np.ndarray = (values - self.offset) / self.scale
         return scaled
 
     def undo(self, scaled: np.ndarray, columns: Sequence[int]) -> np.ndarray:
-        """(..., len(columns)) scaled to float64 in the series' unit."""
+        """Return (..., len(columns)) scaled values to the unit of the series, in float64."""
         index = list(columns)
         values: np.ndarray = np.asarray(scaled, np.float64) * self.scale[index] + self.offset[index]
         return values
 
 
 def blocks(values: np.ndarray, spans: Sequence[Span], difference: bool) -> Iterator[tuple[int, np.ndarray]]:
-    """First row and values of block after block of the spans; with `difference`, of the change from the row before.
+    """Yield the first row and the values of each block of the spans.
 
-    A difference needs its row before: a span's first row must not be 0 then.
+    difference: yield the change from the row before instead of the values; then no span may begin at row 0.
     """
     for start, stop in spans:
         for begin in range(start, stop, BLOCK):
@@ -49,12 +49,12 @@ def blocks(values: np.ndarray, spans: Sequence[Span], difference: bool) -> Itera
 
 
 def _twelve_digits(values: np.ndarray) -> np.ndarray:
-    """A sum's last bits differ from machine to machine, with its order; the scaler, and so the digest, must not."""
+    """Round to 12 significant digits: the last bits of a sum differ between machines, the digest must not."""
     return np.array([float(f"{value:.12g}") for value in values])
 
 
 def fit(values: np.ndarray, spans: Sequence[Span], kind: str, difference: bool = False) -> Scaler:
-    """Fit a scaler on the rows of the spans, which hold at least one row."""
+    """Fit a scaler on the rows of the spans, which contain at least one row. kind: "standard", "minmax" or "none"."""
     columns = values.shape[1]
     low, high = np.full(columns, np.inf), np.full(columns, -np.inf)
     total, count = np.zeros(columns), 0

@@ -1,24 +1,26 @@
-"""A series in memory: rows in order, columns side by side, no missing values left; and the rules that fill gaps.
+"""A series in memory, the filling of its gaps, and its split into train, validation and test.
 
-A gap is filled with the last value observed before it ("carry"). Interpolating between both neighbours draws on the
-value after the gap, so an input could hold a trace of its own target; it is there for those who ask for it
-("interpolate") and the note says what it does. Missing values at either end are cut off, not filled.
+A series has rows in order, columns of numbers and no missing values. A gap is filled with the last value observed
+before it (`gaps = "carry"`). `gaps = "interpolate"` draws a straight line to the value after the gap, so an input can
+contain information about its own target; the note of the series says so. Missing values at the start and at the end
+are cut off, not filled.
 """
 
 import difflib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 
 import numpy as np
 
-from datasets.spec import DataError, counted
+from datasets.spec import DataError, DataSpec, counted
 
-LABELS = {"year": "Y", "quarter": "M", "month": "M", "week": "D", "day": "D", "hour": "m", "minute": "m"}
+PRECISION = {"year": "Y", "quarter": "M", "month": "M", "week": "D", "day": "D", "hour": "m", "minute": "m"}
 
 
 @dataclass(frozen=True, eq=False)
 class Series:
-    """One series. Windows never cross from one run to the next; most series are a single run."""
+    """One series. Most series are a single run; a window never spans two runs."""
 
     name: str
     title: str
@@ -33,8 +35,8 @@ class Series:
     source: str = ""
     notes: tuple[str, ...] = ()
     filled: np.ndarray = field(default_factory=lambda: np.empty(0, np.int64))  # rows that hold a filled value
-    runs: tuple[int, ...] = (0,)  # the row at which each run begins
-    temporal: bool = True  # False: the rows are no time series
+    runs: tuple[int, ...] = (0,)  # first row of each run
+    temporal: bool = True  # False: the rows are not a time series
 
     def __post_init__(self) -> None:
         values = np.ascontiguousarray(self.values, np.float64)
@@ -50,6 +52,7 @@ class Series:
 
     @property
     def rows(self) -> int:
+        """The number of rows."""
         return len(self.values)
 
     def index(self, names: tuple[str, ...]) -> list[int]:
@@ -57,26 +60,27 @@ class Series:
         return [self.columns.index(name) for name in names]
 
     def label(self, row: int) -> str:
-        """The row's time stamp, as exact as its step, or its number counted from 1."""
+        """The time stamp of a row in the precision of the step, or without time stamps "row 1", counted from 1."""
         if self.times is None:
             return f"row {row + 1}"
-        return str(self.times[row].astype(f"datetime64[{LABELS.get(self.step, 's')}]"))
+        return str(self.times[row].astype(f"datetime64[{PRECISION.get(self.step, 's')}]"))
 
 
 @dataclass(frozen=True, eq=False)
 class Filled:
-    """Values without holes, and what was done to them."""
+    """Values without gaps, and what was done to obtain them."""
 
-    values: np.ndarray
-    kept: slice  # of the rows that came in
-    rows: np.ndarray  # rows filled, numbered within `kept`
+    values: np.ndarray  # (rows, columns)
+    kept: slice  # the rows of the input that were kept
+    rows: np.ndarray  # the rows that were filled, numbered within `kept`
     notes: tuple[str, ...]
 
 
 def fill(values: np.ndarray, rule: str = "carry", where: str = "the series") -> Filled:
-    """Cut off the rows before every column has begun and after one has ended, then fill what is missing inside.
+    """Fill missing values, after cutting off the rows before every column has begun or after one has ended.
 
-    values: (rows, columns) with NaN where missing; each column has at least one value.
+    values: (rows, columns) with NaN where missing; each column has at least one value. rule: "carry" or "interpolate".
+    Raises DataError if no row is left.
     """
     missing = np.isnan(values)
     if not missing.any():
@@ -85,7 +89,9 @@ def fill(values: np.ndarray, rule: str = "carry", where: str = "the series") -> 
     start = int(present.argmax(axis=0).max())
     stop = len(values) - int(present[::-1].argmax(axis=0).max())
     if start >= stop:
-        raise DataError(f"In {where} the columns have no row in common: one ends before another begins; choose others.")
+        raise DataError(
+            f"In {where} no row lies between the first and the last value of every column: choose other columns."
+        )
     notes = []
     if start or stop < len(values):
         notes.append(
@@ -109,7 +115,7 @@ def _fill_column(column: np.ndarray, holes: np.ndarray, rule: str) -> None:
 
 
 def longest_gap(rows: np.ndarray) -> int:
-    """The most consecutive numbers in `rows`, ascending."""
+    """The length of the longest sequence of consecutive numbers in `rows`, which ascend."""
     if not len(rows):
         return 0
     breaks = np.flatnonzero(np.diff(rows) > 1)
@@ -117,24 +123,83 @@ def longest_gap(rows: np.ndarray) -> int:
 
 
 def _gap_note(rows: np.ndarray, total: int, rule: str) -> str:
-    means = "the last value observed before them"
+    filling = "the last value observed before them"
     if rule == "interpolate":
-        means = "a straight line between their neighbours, which draws on values after the gap"
+        filling = "a straight line between their neighbours, which uses values after the gap"
     longest = f"the longest gap is {counted(longest_gap(rows))}"
-    return f"{len(rows)} of {total} rows had a missing value and hold {means}; {longest}."
+    return f"{len(rows)} of {total} rows had a missing value and were filled with {filling}; {longest}."
 
 
 def as_names(names: str | Sequence[str] | None) -> tuple[str, ...]:
-    """One name, several or none."""
+    """A tuple of names from a single name, several names or None."""
     if names is None:
         return ()
     return (names,) if isinstance(names, str) else tuple(names)
 
 
-def check_columns(wanted: Sequence[str], there: Sequence[str], where: str) -> None:
-    """Every wanted column is there; a `DataError` names the first that is not, and what is close to it."""
+def check_columns(wanted: Sequence[str], columns: Sequence[str], where: str) -> None:
+    """Raise DataError for the first wanted name that is not among the columns, with the closest name as a hint."""
     for name in wanted:
-        if name not in there:
-            near = difflib.get_close_matches(name, there, n=1)
-            hint = f"did you mean {near[0]!r}?" if near else f"it has {', '.join(there[:20])}."
+        if name not in columns:
+            near = difflib.get_close_matches(name, columns, n=1)
+            hint = f"did you mean {near[0]!r}?" if near else f"it has {', '.join(columns[:20])}."
             raise DataError(f"there is no column {name!r} in {where}; {hint}")
+
+
+@dataclass(frozen=True)
+class Split:
+    """The end row of each part, exclusive; the next part begins there."""
+
+    train: int
+    validation: int
+    test: int
+
+    @property
+    def spans(self) -> dict[str, tuple[int, int]]:
+        """First row and end of each part, by name."""
+        return {
+            "train": (0, self.train),
+            "validation": (self.train, self.validation),
+            "test": (self.validation, self.test),
+        }
+
+
+def split(series: Series, data: DataSpec) -> Split:
+    """The end rows of the parts. Raises DataError with the name of the setting that leaves a part empty."""
+    ends: list[int] = []
+    for option in ("train", "validation", "test"):
+        value = getattr(data, option)
+        begin = ends[-1] if ends else 0
+        if value is None:
+            end = series.rows
+        elif isinstance(value, str):
+            end = _row_at(series, option, value)
+        elif isinstance(value, int):
+            end = begin + value
+        else:
+            end = begin + int(value * series.rows + 1e-6)  # against rounding: 0.29 * 100 is 28.999999999999996
+        _check_part(series, option, value, begin, end)
+        ends.append(end)
+    return Split(*ends)
+
+
+def _row_at(series: Series, option: str, value: str) -> int:
+    """The first row at or after a date or time."""
+    if series.times is None:
+        raise DataError(
+            f"{option} = {value!r} is a date, but {series.name} has no time stamps: give a share or a number of rows."
+        )
+    moment = datetime.fromisoformat(value)
+    if moment.tzinfo is not None:
+        moment = moment.astimezone(UTC).replace(tzinfo=None)
+    return int(np.searchsorted(series.times, np.datetime64(moment)))
+
+
+def _check_part(series: Series, option: str, value: object, begin: int, end: int) -> None:
+    span = f"{series.name} has {counted(series.rows)}, {series.label(0)} to {series.label(series.rows - 1)}"
+    if end > series.rows:
+        raise DataError(f"{option} = {value!r} ends at row {end}, but {span}: give it fewer rows.")
+    may_be_empty = option == "validation" and isinstance(value, int | float) and value == 0
+    if end <= begin and not may_be_empty:
+        cause = f"{option} = {value!r} leaves" if value is not None else "train and validation leave"
+        raise DataError(f"{cause} no row for the {option} part, which begins at row {begin + 1}: {span}.")

@@ -9,10 +9,9 @@ import numpy as np
 import datasets
 from benchmarks.commands import Subparsers
 from benchmarks.commands.options import RESULTS
-from datasets import DataError, Series, Split
+from datasets import DataError, Series, Split, split
 from datasets.series import longest_gap
 from datasets.spec import counted
-from datasets.split import split
 
 NAME = "data"
 COLOURS = {"train": "#3b6ea5", "validation": "#c98a1b", "test": "#b13f3f"}

@@ -1,4 +1,8 @@
-"""One function a file format: the bytes of a registered file to a table. A damaged file never gets here."""
+"""Readers and generators of the registered series: each function returns a Table.
+
+A reader parses the bytes of a file whose SHA-256 has been checked. The values of generated series are rounded, because
+the last bits of a sine differ between machines.
+"""
 
 import csv
 from collections.abc import Sequence
@@ -6,7 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-AIRLINE = (
+DIGITS = 12  # decimal places of generated values
+AIRLINE = (  # thousands of passengers per month
     "112 118 132 129 121 135 148 148 136 119 104 118 115 126 141 135 125 149 170 170 158 133 114 140 "
     "145 150 178 163 172 178 199 199 184 162 146 166 171 180 193 181 183 218 230 242 209 191 172 194 "
     "196 196 236 235 229 243 264 272 237 211 180 201 204 188 235 227 234 264 302 293 259 229 203 229 "
@@ -18,15 +23,15 @@ AIRLINE = (
 
 @dataclass(frozen=True, eq=False)
 class Table:
-    """Numbers as they were found."""
+    """The numbers of a source, before gaps are filled."""
 
     values: np.ndarray  # (rows, columns), NaN where missing
-    times: np.ndarray | None = None
-    runs: tuple[int, ...] = (0,)
+    times: np.ndarray | None = None  # (rows,) datetime64
+    runs: tuple[int, ...] = (0,)  # first row of each run
 
 
 def _rows(content: bytes) -> list[list[str]]:
-    """The cells of a CSV file below its header."""
+    """The cells of a CSV file, without its header."""
     return list(csv.reader(content.decode("utf-8").splitlines()))[1:]
 
 
@@ -35,7 +40,7 @@ def _numbers(cells: Sequence[str]) -> np.ndarray:
 
 
 def _days(stamps: np.ndarray) -> np.ndarray:
-    """19580329 as a date."""
+    """Dates from numbers like 19580329."""
     years, months, days = stamps // 10_000, stamps // 100 % 100, stamps % 100
     months_since_1970 = (years - 1970) * 12 + months - 1
     dates: np.ndarray = months_since_1970.astype("datetime64[M]").astype("datetime64[D]") + (days - 1)
@@ -47,32 +52,32 @@ def _months(first: str, count: int) -> np.ndarray:
 
 
 def co2(content: bytes) -> Table:
-    """date, co2: one row a week, empty where missing."""
+    """Columns date and co2: one row per week; an empty cell is missing."""
     rows = _rows(content)
     return Table(_numbers([row[1] for row in rows]), _days(np.array([int(row[0]) for row in rows])))
 
 
 def sunspots(content: bytes) -> Table:
-    """YEAR, SUNACTIVITY."""
+    """Columns YEAR and SUNACTIVITY."""
     rows = _rows(content)
     years = np.array([row[0] for row in rows], "datetime64[Y]")
     return Table(_numbers([row[1] for row in rows]), years.astype("datetime64[D]"))
 
 
 def airline() -> Table:
-    """Thousands of passengers a month from January 1949."""
+    """Thousands of passengers per month from January 1949."""
     values = _numbers(AIRLINE.split())
     return Table(values, _months("1949-01", len(values)))
 
 
 def temperatures(content: bytes) -> Table:
-    """Date, Temp."""
+    """Columns Date and Temp."""
     rows = _rows(content)
     return Table(_numbers([row[1] for row in rows]), np.array([row[0] for row in rows], "datetime64[D]"))
 
 
 def seatac(content: bytes) -> Table:
-    """One row a year: the year, twelve months, then means of seasons; 999.90 is missing."""
+    """One row per year: the year, twelve months, then means of seasons; 999.90 is missing."""
     rows = _rows(content)
     values = np.array([[float(cell) for cell in row[1:13]] for row in rows]).reshape(-1, 1)
     values[values == 999.9] = np.nan
@@ -80,13 +85,35 @@ def seatac(content: bytes) -> Table:
 
 
 def cet(content: bytes) -> Table:
-    """YYYYMMDD and a temperature, row by row."""
+    """Each row: YYYYMMDD and a temperature."""
     cells = np.array(content.split(), np.float64).reshape(-1, 2)
     return Table(cells[:, 1:], _days(cells[:, 0].astype(np.int64)))
 
 
 def etth1(content: bytes) -> Table:
-    """date and seven columns."""
+    """Column date and seven columns of numbers."""
     rows = _rows(content)
     values = np.array([row[1:] for row in rows], np.float64)
     return Table(values, np.array([row[0] for row in rows], "datetime64[s]"))
+
+
+def sine() -> Table:
+    """sin(2πi / 50), i from 0 to 999."""
+    steps = np.arange(1000)
+    return Table(np.round(np.sin(2 * np.pi * steps / 50), DIGITS)[:, None])
+
+
+def trend_season_noise() -> Table:
+    """Four years of days: a rising baseline, a yearly pattern and noise."""
+    days = np.arange(1461)
+    year = (days % 365) / 365
+    pattern = np.where(year < 0.4, np.cos(2 * np.pi * year), np.exp(-3 * year))
+    noise = np.random.RandomState(42).randn(len(days))  # the legacy generator, which published versions of it use
+    return Table(np.round(10 + 0.09 * days + 20 * pattern + 5 * noise, DIGITS)[:, None])
+
+
+def counting() -> Table:
+    """A hundred runs of ten consecutive numbers; each run begins at a random number from 0 to 90."""
+    first = np.random.default_rng(1).integers(0, 91, size=100)
+    numbers = first[:, None] + np.arange(10)
+    return Table(numbers.reshape(-1, 1).astype(np.float64), runs=tuple(range(0, numbers.size, 10)))

@@ -1,29 +1,27 @@
-"""The registry: every series by name. Adding a series is adding an entry, and a reader if its file needs one."""
+"""The registered series by name. To add a series, add an Entry, and a reader to `readers` if its file needs one."""
 
 import difflib
 from dataclasses import dataclass
 
 from datasets.series import Series, fill
-from datasets.sources import readers, synthetic
-from datasets.sources.download import Remote
-from datasets.sources.housing import Housing
-from datasets.sources.origins import Downloaded, Generated, Origin, Packaged
+from datasets.sources import readers
+from datasets.sources.origins import Downloaded, Generated, Housing, Origin, Packaged
 from datasets.spec import DataError
 
 BOOK = "https://raw.githubusercontent.com/lmoroney/PyTorch-Book-FIles/99de24f749a2e16717dea202fb3ff12b35833665"
 BROWNLEE = "https://raw.githubusercontent.com/jbrownlee/Datasets/d20fcb6402ae34e653d4513b00f39257bb37ed7f"
 ETT = "https://raw.githubusercontent.com/zhouhaoyi/ETDataset/1d16c8f4f943005d613b5bc962e9eeb06058cf07"
-ROOMS = ("MedInc", "HouseAge", "AveRooms", "AveBedrms", "Population", "AveOccup", "Latitude", "Longitude")
+DISTRICT = ("MedInc", "HouseAge", "AveRooms", "AveBedrms", "Population", "AveOccup", "Latitude", "Longitude")
 
 
 @dataclass(frozen=True)
 class Entry:
-    """What is known of a series without loading it."""
+    """The description of a series, available without loading it."""
 
     name: str
     title: str
     unit: str
-    step: str
+    step: str  # time between rows: hour, day, week, month, quarter or year; or another noun
     season: int | None  # in steps
     rows: int
     columns: tuple[str, ...]
@@ -31,11 +29,11 @@ class Entry:
     source: str
     origin: Origin
     note: str | None = None
-    temporal: bool = True
+    temporal: bool = True  # False: the rows are not a time series
 
     @property
     def targets(self) -> tuple[str, ...]:
-        """What is forecast: of several columns the last."""
+        """The column that is forecast by default: the last."""
         return self.columns[-1:]
 
 
@@ -49,7 +47,7 @@ _ENTRIES = (
         rows=2284,
         columns=("co2",),
         licence="public domain",
-        source="Keeling & Whorf 2004, Scripps Institution of Oceanography, as packaged by statsmodels",
+        source="Keeling & Whorf 2004, Scripps Institution of Oceanography, from the package statsmodels",
         origin=Packaged("co2/co2.csv", "16695fa2786e53414e5a6b54767a3fdf5de99cfbc68617f69d1362d92776a92f", readers.co2),
     ),
     Entry(
@@ -61,7 +59,7 @@ _ENTRIES = (
         rows=309,
         columns=("sunspots",),
         licence="public domain",
-        source="National Geophysical Data Center (NOAA), as packaged by statsmodels",
+        source="National Geophysical Data Center (NOAA), from the package statsmodels",
         origin=Packaged(
             "sunspots/sunspots.csv",
             "f67889b1d9002cd5227f0e0ef54e35b419cdd85a31279adef6f73fb41e5c0a9b",
@@ -90,17 +88,15 @@ _ENTRIES = (
         rows=3650,
         columns=("Temp",),
         licence="none stated",
-        source="Australian Bureau of Meteorology, as kept in github.com/jbrownlee/Datasets",
+        source="Australian Bureau of Meteorology, from github.com/jbrownlee/Datasets",
         origin=Downloaded(
-            Remote(
-                "daily-min-temperatures.csv",
-                f"{BROWNLEE}/daily-min-temperatures.csv",
-                "8b9de63ed6789492bf497625e7f9beb96a63d367b4b0a21754006f749fa5e5da",
-            ),
+            "daily-min-temperatures.csv",
+            f"{BROWNLEE}/daily-min-temperatures.csv",
+            "8b9de63ed6789492bf497625e7f9beb96a63d367b4b0a21754006f749fa5e5da",
             readers.temperatures,
         ),
-        note="The source leaves out 31 December of the leap years 1984 and 1988; nothing is put in their place, "
-        "so that every year has 365 rows.",
+        note="The source omits 31 December of the leap years 1984 and 1988; the two days are not filled in, "
+        "so every year has 365 rows.",
     ),
     Entry(
         name="seatac",
@@ -111,13 +107,11 @@ _ENTRIES = (
         rows=897,
         columns=("temperature",),
         licence="public domain (US government)",
-        source="NASA GISS surface temperature analysis, as kept in github.com/lmoroney/PyTorch-Book-FIles",
+        source="NASA GISS surface temperature analysis, from github.com/lmoroney/PyTorch-Book-FIles",
         origin=Downloaded(
-            Remote(
-                "giss-seatac.csv",
-                f"{BOOK}/Chapter11/station.csv",
-                "e914bf104c13a9f590f0929856f627f9ac679e6d46d48cfe561323127baa3a79",
-            ),
+            "giss-seatac.csv",
+            f"{BOOK}/Chapter11/station.csv",
+            "e914bf104c13a9f590f0929856f627f9ac679e6d46d48cfe561323127baa3a79",
             readers.seatac,
         ),
     ),
@@ -130,13 +124,11 @@ _ENTRIES = (
         rows=91502,
         columns=("temperature",),
         licence="Crown copyright, Met Office Hadley Centre",
-        source="HadCET, Met Office Hadley Centre, as kept in github.com/lmoroney/PyTorch-Book-FIles",
+        source="HadCET, Met Office Hadley Centre, from github.com/lmoroney/PyTorch-Book-FIles",
         origin=Downloaded(
-            Remote(
-                "cet-daily.txt",
-                f"{BOOK}/Chapter11/tdaily_cet.dat.txt",
-                "581be63bc3791f4330fe13970def669ffa430bb837eaa16755e87169c4353ea2",
-            ),
+            "cet-daily.txt",
+            f"{BOOK}/Chapter11/tdaily_cet.dat.txt",
+            "581be63bc3791f4330fe13970def669ffa430bb837eaa16755e87169c4353ea2",
             readers.cet,
         ),
     ),
@@ -151,11 +143,9 @@ _ENTRIES = (
         licence="CC BY-ND 4.0",
         source="Zhou et al. 2021 (Informer), github.com/zhouhaoyi/ETDataset",
         origin=Downloaded(
-            Remote(
-                "ETTh1.csv",
-                f"{ETT}/ETT-small/ETTh1.csv",
-                "f18de3ad269cef59bb07b5438d79bb3042d3be49bdeecf01c1cd6d29695ee066",
-            ),
+            "ETTh1.csv",
+            f"{ETT}/ETT-small/ETTh1.csv",
+            "f18de3ad269cef59bb07b5438d79bb3042d3be49bdeecf01c1cd6d29695ee066",
             readers.etth1,
         ),
     ),
@@ -166,11 +156,11 @@ _ENTRIES = (
         step="district",
         season=None,
         rows=20640,
-        columns=(*ROOMS, "MedHouseVal"),
+        columns=(*DISTRICT, "MedHouseVal"),
         licence="none stated",
-        source="Pace & Barry 1997 (StatLib), through scikit-learn's fetch_california_housing",
+        source="Pace & Barry 1997 (StatLib), from scikit-learn's fetch_california_housing",
         origin=Housing(),
-        note="The rows are districts, no moments in time; 965 values are capped at 5.00001.",
+        note="The rows are districts, not points in time; 965 values are capped at 5.00001.",
         temporal=False,
     ),
     Entry(
@@ -183,7 +173,7 @@ _ENTRIES = (
         columns=("sine",),
         licence="generated",
         source="sin(2πi / 50), i from 0 to 999",
-        origin=Generated(synthetic.sine),
+        origin=Generated(readers.sine),
     ),
     Entry(
         name="trend-season-noise",
@@ -194,8 +184,8 @@ _ENTRIES = (
         rows=1461,
         columns=("value",),
         licence="generated",
-        source="baseline 10, slope 0.09 a day, yearly pattern of amplitude 20, noise of standard deviation 5, seed 42",
-        origin=Generated(synthetic.trend_season_noise),
+        source="baseline 10, slope 0.09/day, yearly pattern of amplitude 20, noise of standard deviation 5, seed 42",
+        origin=Generated(readers.trend_season_noise),
     ),
     Entry(
         name="counting",
@@ -207,20 +197,20 @@ _ENTRIES = (
         columns=("number",),
         licence="generated",
         source="runs that begin at a random number from 0 to 90, seed 1",
-        origin=Generated(synthetic.counting),
-        note="No window reaches from one run into another.",
+        origin=Generated(readers.counting),
+        note="No window spans two runs.",
     ),
 )
 _REGISTRY = {entry.name: entry for entry in _ENTRIES}
 
 
 def names() -> tuple[str, ...]:
-    """Every registered series."""
+    """The names of all registered series."""
     return tuple(_REGISTRY)
 
 
 def describe(name: str) -> Entry:
-    """What is known of a series without loading it."""
+    """The entry of a series, without loading it. Raises DataError for an unknown name."""
     if name not in _REGISTRY:
         near = difflib.get_close_matches(name, _REGISTRY, n=1)
         hint = f"did you mean {near[0]!r}? " if near else ""
@@ -229,7 +219,7 @@ def describe(name: str) -> Entry:
 
 
 def load(name: str) -> Series:
-    """The series, read from the package, the cache or the net, its gaps filled."""
+    """Load a series from its package, the cache folder or the internet, and fill its gaps."""
     entry = describe(name)
     table = entry.origin.table()
     whole = fill(table.values)

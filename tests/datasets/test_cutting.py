@@ -1,4 +1,4 @@
-"""Windows over random series: no leak, no lost row, no copy, and the way back to the series' own unit."""
+"""Windows over random series: no leak, no lost row, no copy, and the conversion to the unit of the series."""
 
 import numpy as np
 import pytest
@@ -11,7 +11,7 @@ QUICK = settings(max_examples=150, deadline=None)
 
 
 def walk(rows: int, columns: int = 1, targets: int = 1, seed: int = 0, runs: tuple[int, ...] = (0,)) -> Series:
-    """A random walk; every value is different, so a row can be told by its value."""
+    """A random walk. All values differ, so a value identifies its row."""
     values = np.random.default_rng(seed).normal(size=(rows, columns)).cumsum(axis=0)
     names = tuple(f"c{number}" for number in range(columns))
     return Series("walk", "A walk", values, names, names[-targets:], season=7, runs=runs)
@@ -19,7 +19,7 @@ def walk(rows: int, columns: int = 1, targets: int = 1, seed: int = 0, runs: tup
 
 @st.composite
 def cases(draw, **fixed) -> tuple[Series, DataSpec, WindowSpec]:
-    """A series of one or several runs, a split, a window: all that `cut` takes; `fixed` settings of the data."""
+    """Arguments of `cut`: a series of one or several runs, [data] and [window]. fixed: settings of [data]."""
     rows = draw(st.integers(30, 200))
     columns = draw(st.integers(1, 3))
     runs = (0, *sorted(draw(st.sets(st.integers(1, rows - 1), max_size=3))))
@@ -43,15 +43,15 @@ def cases(draw, **fixed) -> tuple[Series, DataSpec, WindowSpec]:
 
 
 def made(case: tuple[Series, DataSpec, WindowSpec], dtype: str = "float64") -> Windows:
-    """The case's windows; cases whose parts cannot hold a window are not what is tested."""
+    """The windows of a case; a case with a part too short for a window is skipped."""
     try:
         return cut(*case, dtype)
     except DataError:
         assume(False)
 
 
-def by_hand(windows: Windows) -> np.ndarray:
-    """The scaled series, the plainest way."""
+def scaled_series(windows: Windows) -> np.ndarray:
+    """The scaled series, computed in the simplest way."""
     values = windows.series.values
     if windows.data.difference:
         values = np.vstack([np.zeros(values.shape[1]), np.diff(values, axis=0)])
@@ -59,7 +59,7 @@ def by_hand(windows: Windows) -> np.ndarray:
 
 
 def run_start(windows: Windows, row: int) -> int:
-    """The first row with a value of the run that `row` is in."""
+    """The first row with a value in the run of `row`."""
     return max(start for start in windows.series.runs if start <= row) + windows.data.difference
 
 
@@ -70,9 +70,9 @@ def parts(windows: Windows) -> list:
 @QUICK
 @given(cases())
 def test_views_equal_windows_copied_one_by_one(case):
-    """Every window holds exactly the T rows before its target, padding where there are none, and the H rows from it."""
+    """A window has the T rows before its target, padded with zeros if there are fewer, and the H rows from it on."""
     windows = made(case)
-    scaled, (length, horizon) = by_hand(windows), (windows.window.length, windows.window.horizon)
+    scaled, (length, horizon) = scaled_series(windows), (windows.window.length, windows.window.horizon)
     for part in parts(windows):
         for number, row in enumerate(part.rows):
             past = scaled[max(run_start(windows, row), row - length) : row]
@@ -87,7 +87,7 @@ def test_views_equal_windows_copied_one_by_one(case):
 @QUICK
 @given(cases(scale_on="train"))
 def test_no_row_after_the_split_reaches_an_earlier_part(case):
-    """Change every row from a part's end on: nothing that the part holds may change, scaler included."""
+    """Changing every row from the end of a part on does not change the part, nor the scaler."""
     series, data, window = case
     windows = made(case)
     for part, end in (("train", windows.split.train), ("validation", windows.split.validation)):
@@ -101,7 +101,7 @@ def test_no_row_after_the_split_reaches_an_earlier_part(case):
 @QUICK
 @given(cases(scaling="none"))
 def test_no_target_lies_in_its_own_input(case):
-    """Change one window's target rows: its input must stay as it is."""
+    """Changing the target rows of a window does not change its input."""
     series, data, window = case
     windows = made(case)
     part = windows.test
@@ -115,8 +115,8 @@ def test_no_target_lies_in_its_own_input(case):
 
 @QUICK
 @given(cases())
-def test_every_window_belongs_to_the_part_of_all_its_targets_and_to_one_only(case):
-    """Parts are disjoint and in order; a window whose targets straddle a boundary is in none; none is forgotten."""
+def test_every_window_is_in_the_part_that_contains_all_its_targets(case):
+    """A window with targets in two parts is in neither; every other window is in exactly one part, in order."""
     windows = made(case)
     horizon, history, stride = windows.window.horizon, windows.window.shortest, windows.window.stride
     ends = (*windows.series.runs[1:], windows.series.rows)
@@ -132,7 +132,7 @@ def test_every_window_belongs_to_the_part_of_all_its_targets_and_to_one_only(cas
 @QUICK
 @given(cases())
 def test_scaling_and_differencing_are_undone_exactly(case):
-    """The scaled targets, brought back, are the series itself; float32 to its precision."""
+    """The scaled targets converted back are the values of the series, within the precision of the dtype."""
     for dtype, tolerance in (("float64", 1e-9), ("float32", 1e-3)):
         windows = made(case, dtype)
         for part in parts(windows):
@@ -144,14 +144,14 @@ def test_scaling_and_differencing_are_undone_exactly(case):
 
 @QUICK
 @given(cases())
-def test_the_scaler_knows_the_training_rows_and_no_other(case):
-    """Scaled training rows have mean 0 and deviation 1, or range 0 to 1, when the scaler is fitted on them."""
+def test_the_scaler_is_fitted_on_the_rows_of_scale_on(case):
+    """The scaled rows of the fit have mean 0 and standard deviation 1, or the range 0 to 1."""
     windows = made(case)
     assume(windows.data.scaling != "none")
     rows = np.arange(windows.series.rows if windows.data.scale_on == "all" else windows.split.train)
     if windows.data.difference:
         rows = np.setdiff1d(rows, windows.series.runs)
-    scaled = by_hand(windows)[rows]
+    scaled = scaled_series(windows)[rows]
     assume(len(scaled) > 1)
     if windows.data.scaling == "standard":
         np.testing.assert_allclose(scaled.mean(axis=0), 0, atol=1e-9)
@@ -163,30 +163,30 @@ def test_the_scaler_knows_the_training_rows_and_no_other(case):
 @QUICK
 @given(cases(), st.data())
 def test_the_digest_changes_if_and_only_if_a_window_changes(case, data):
-    """Change one number anywhere: the digests differ exactly where some window, target or mask differs."""
+    """After changing one number of the series, the digests differ exactly if some window or target differs."""
     series, spec, window = case
     windows = made(case)
     changed = series.values.copy()
     changed[data.draw(st.integers(0, series.rows - 1)), data.draw(st.integers(0, len(series.columns) - 1))] += 0.5
     other = made((Series("walk", "", changed, series.columns, series.targets, runs=series.runs), spec, window))
     same = all(
-        np.array_equal(mine.x, theirs.x) and np.array_equal(mine.y, theirs.y)
-        for mine, theirs in zip(parts(windows), parts(other), strict=True)
+        np.array_equal(before.x, after.x) and np.array_equal(before.y, after.y)
+        for before, after in zip(parts(windows), parts(other), strict=True)
     )
     assert (windows.digest == other.digest) == same
     assert windows.digest == cut(series, spec, window, "float64").digest
 
 
 def test_the_digest_is_the_same_on_every_machine():
-    """Written down once: another byte order, sum order or NumPy must not change it."""
+    """A stored value: byte order, order of summation and NumPy version must not change the digest."""
     values = np.round(np.random.RandomState(3).randn(500, 2), 6)
     series = Series("fixed", "", values, ("a", "b"), ("b",))
     windows = cut(series, DataSpec(series="fixed"), WindowSpec(length=9, horizon=2, stride=3, min_history=2))
     assert windows.digest == "207cad851aee69774964c524fe152f5d71c98d24c5dbc9d45fa27e757a6708a5"
 
 
-def test_windows_are_views_that_nobody_can_write_to():
-    """No copy: x and y share memory with one array; a model that scribbled on its input would train others on it."""
+def test_windows_are_read_only_views():
+    """x and y of all parts share the memory of one array, so no model may change its input."""
     windows = cut(walk(300, 3), DataSpec(series="walk"), WindowSpec(length=20, horizon=3))
     assert np.shares_memory(windows.train.x, windows.validation.x)
     assert np.shares_memory(windows.train.x, windows.train.y)
@@ -196,8 +196,8 @@ def test_windows_are_views_that_nobody_can_write_to():
         windows.series.values[0] = 0
 
 
-def test_runs_are_never_bridged():
-    """Windows over runs of consecutive numbers hold consecutive numbers, which no window across two runs would."""
+def test_no_window_spans_two_runs():
+    """The runs are consecutive numbers, so every window must contain consecutive numbers."""
     runs = np.concatenate([start + np.arange(10.0) for start in (40, 3, 77, 12, 60, 5)])[:, None]
     series = Series("runs", "", runs, ("n",), ("n",), runs=tuple(range(0, 60, 10)))
     windows = cut(series, DataSpec(series="runs", scaling="none", train=0.5), WindowSpec(length=2))
@@ -208,7 +208,7 @@ def test_runs_are_never_bridged():
 
 
 def test_a_column_that_never_changes_becomes_zero_and_is_named():
-    """A constant column has no deviation to divide by: it must not become NaN, and the reader must be told."""
+    """The deviation of a constant column is 0: its scaled values must not be NaN, and a note names the column."""
     values = np.column_stack([np.full(100, 0.1), np.arange(100.0)])
     for scaling in ("standard", "minmax"):
         windows = cut(
@@ -217,29 +217,29 @@ def test_a_column_that_never_changes_becomes_zero_and_is_named():
             WindowSpec(length=3),
         )
         assert (windows.test.x[:, :, 0] == 0).all()
-        assert any("so scaled to 0 there: flat" in note for note in windows.notes)
+        assert any("scaled to 0 there: flat" in note for note in windows.notes)
 
 
 def test_a_differenced_forecast_starts_from_the_last_observed_value():
-    """Zero change, forecast over three steps, is the value before the target, three times."""
+    """A forecast of no change over three steps is the value before the target, three times."""
     windows = cut(walk(200), DataSpec(series="walk", difference=True, scaling="none"), WindowSpec(length=5, horizon=3))
     forecast = windows.to_unit(windows.test, np.zeros((len(windows.test), 3)))
     before = windows.series.values[np.asarray(windows.test.rows) - 1]
     np.testing.assert_array_equal(forecast, np.repeat(before, 3, axis=1))
 
 
-def test_errors_are_scaled_by_the_values_spread_whether_or_not_their_changes_are_learnt():
-    """A standardised error is published of values: learning changes must not turn it into another figure."""
+def test_errors_are_scaled_by_the_deviation_of_the_values_also_with_difference():
+    """Published standardised errors refer to values, so `difference` must not change their scale."""
     series, window = walk(200, columns=3, targets=2, runs=(0, 90)), WindowSpec(length=5, horizon=3)
-    spread = series.values[:140, 1:].std(axis=0)
+    deviation = series.values[:140, 1:].std(axis=0)
     for difference in (False, True):
         windows = cut(series, DataSpec(series="walk", difference=difference, train=140), window)
-        np.testing.assert_allclose(windows.scale, spread, rtol=1e-11)
+        np.testing.assert_allclose(windows.scale, deviation, rtol=1e-11)
 
 
-def test_fitting_on_all_rows_is_said_plainly():
-    """A reader must learn that the model knew the range of the test part."""
+def test_a_note_reports_a_scaler_fitted_on_all_rows():
+    """Such a scaler contains information about the test part."""
     spec = DataSpec(series="walk", scale_on="all", scaling="minmax")
     assert any(
-        "on ALL rows, the test part included" in note for note in cut(walk(99), spec, WindowSpec(length=2)).notes
+        "on ALL rows, including the test part" in note for note in cut(walk(99), spec, WindowSpec(length=2)).notes
     )

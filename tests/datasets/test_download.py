@@ -1,4 +1,4 @@
-"""Downloads against a server on the loopback interface: a file is kept whole and right, or not at all."""
+"""Downloads from a server on the loopback interface: a file is kept if it is complete and right, else not at all."""
 
 import contextlib
 import hashlib
@@ -10,15 +10,15 @@ from pathlib import Path
 import pytest
 
 from datasets import DataError, describe, load
-from datasets.sources import download
-from datasets.sources.download import Remote
+from datasets.sources import origins
+from datasets.sources.origins import Downloaded
 
 CONTENT = b"day,value\n" + b"1,2\n" * 50_000
 RIGHT = hashlib.sha256(CONTENT).hexdigest()
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
-    """Serves one file in the ways that a bad day has."""
+    """Serves one file correctly, damaged, truncated, slowly or not at all, as the path says."""
 
     def do_GET(self):
         kind = self.path.strip("/")
@@ -37,17 +37,17 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.wfile.flush()
             time.sleep(1.5)
             with contextlib.suppress(ConnectionError):
-                self.wfile.write(CONTENT[1000:])  # whole and right, for who waits that long
+                self.wfile.write(CONTENT[1000:])  # complete and right, after the timeout of the client
         else:
             self.wfile.write(CONTENT)
 
     def log_message(self, *arguments):
-        """Silent."""
+        """Write no log."""
 
 
 @pytest.fixture(scope="module")
 def server():
-    """Its address."""
+    """The address of the running server."""
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as running:
         thread = threading.Thread(target=running.serve_forever, daemon=True)
         thread.start()
@@ -57,105 +57,113 @@ def server():
 
 @pytest.fixture
 def cache(tmp_path, monkeypatch) -> Path:
-    """An empty cache folder that does not exist yet."""
+    """A cache folder that does not exist yet."""
     monkeypatch.setenv("BENCH_DATA", str(tmp_path / "cache"))
-    monkeypatch.setattr(download, "TIMEOUT", 0.5)
+    monkeypatch.setattr(origins, "TIMEOUT", 0.5)
     return tmp_path / "cache"
 
 
+def remote(file: str, url: str) -> Downloaded:
+    """A downloaded file with the SHA-256 of CONTENT."""
+    return Downloaded(file, url, RIGHT, parse=lambda _: pytest.fail("not parsed here"))
+
+
 def test_a_good_file_is_downloaded_once(server, cache):
-    """The second read needs no server."""
-    assert download.read(Remote("a.csv", f"{server}/good", RIGHT)) == CONTENT
+    """The second read uses the cached file."""
+    assert remote("a.csv", f"{server}/good").read() == CONTENT
     assert [file.name for file in cache.iterdir()] == ["a.csv"]
-    assert download.read(Remote("a.csv", "http://127.0.0.1:1/gone", RIGHT)) == CONTENT
+    assert remote("a.csv", "http://127.0.0.1:1/gone").read() == CONTENT
 
 
 @pytest.mark.parametrize(
     ("kind", "message"),
     [
-        ("damaged", r"sent for a\.csv is damaged or cut short: its SHA-256 is not"),
+        (
+            "damaged",
+            r"The download of a\.csv from .*/damaged is damaged or incomplete: its SHA-256 does not begin with",
+        ),
         ("truncated", r"a\.csv"),
-        ("slow", r"a\.csv could not be downloaded from .*/slow \(.*\): go online and try again, or put the file into"),
+        ("slow", r"a\.csv could not be downloaded from .*/slow \(.*\): connect to the internet and try"),
         ("absent", r"a\.csv could not be downloaded from .*/absent \(HTTPError\)"),
     ],
 )
-def test_a_bad_download_is_named_and_nothing_is_kept(server, cache, kind, message):
-    """Neither under its name nor under a temporary one."""
+def test_a_failed_download_is_reported_and_nothing_is_kept(server, cache, kind, message):
+    """No file remains, neither under its name nor under a temporary one."""
     with pytest.raises(DataError, match=message) as caught:
-        download.read(Remote("a.csv", f"{server}/{kind}", RIGHT))
+        remote("a.csv", f"{server}/{kind}").read()
     assert "\n" not in str(caught.value)
     assert list(cache.iterdir()) == []
 
 
-def test_without_a_network_the_error_says_which_file_from_where_and_where_to(cache):
-    """The three things needed to get it by hand."""
+def test_the_error_without_a_network_names_file_url_and_cache_folder(cache):
+    """The three things that a user needs to download the file in another way."""
     with pytest.raises(DataError) as caught:
-        download.read(Remote("a.csv", "http://127.0.0.1:1/a.csv", RIGHT))
+        remote("a.csv", "http://127.0.0.1:1/a.csv").read()
     assert all(part in str(caught.value) for part in ("a.csv", "http://127.0.0.1:1/a.csv", str(cache)))
 
 
-def test_a_damaged_file_in_the_cache_is_refused_and_left_alone(server, cache):
-    """It may be the user's own: reading says so; only an explicit fetch replaces it."""
+def test_a_damaged_file_in_the_cache_is_refused_and_not_replaced(server, cache):
+    """The file may belong to the user: reading refuses it, and only an explicit fetch replaces it."""
     cache.mkdir()
     (cache / "a.csv").write_bytes(CONTENT[:-7])
-    remote = Remote("a.csv", f"{server}/good", RIGHT)
-    with pytest.raises(DataError, match=r"a\.csv is damaged: its SHA-256 begins with .* delete it"):
-        download.read(remote)
+    file = remote("a.csv", f"{server}/good")
+    with pytest.raises(DataError, match=r"a\.csv is damaged: its SHA-256 begins with .* delete the file"):
+        file.read()
     assert (cache / "a.csv").read_bytes() == CONTENT[:-7]
-    assert download.fetch(remote).read_bytes() == CONTENT
+    assert file.fetch().read_bytes() == CONTENT
 
 
 def test_a_failed_fetch_leaves_the_damaged_file_that_was_there(server, cache):
-    """Nothing half written in its place."""
+    """No partly written file takes its place."""
     cache.mkdir()
     (cache / "a.csv").write_bytes(b"old")
     with pytest.raises(DataError):
-        download.fetch(Remote("a.csv", f"{server}/truncated", RIGHT))
+        remote("a.csv", f"{server}/truncated").fetch()
     assert [(file.name, file.read_bytes()) for file in cache.iterdir()] == [("a.csv", b"old")]
 
 
 def test_a_filled_cache_may_be_read_only(cache, monkeypatch):
-    """Nothing is written and nothing downloaded where the file is there and right."""
+    """A file with the right SHA-256 is read without writing or downloading anything."""
     cache.mkdir()
     (cache / "a.csv").write_bytes(CONTENT)
-    monkeypatch.setattr(download.os, "access", lambda *_: False)
-    remote = Remote("a.csv", "http://127.0.0.1:1/a.csv", RIGHT)
-    assert download.read(remote) == CONTENT
-    assert download.fetch(remote) == cache / "a.csv"
+    monkeypatch.setattr(origins.os, "access", lambda *_: False)
+    file = remote("a.csv", "http://127.0.0.1:1/a.csv")
+    assert file.read() == CONTENT
+    assert file.fetch() == cache / "a.csv"
 
 
-def test_an_unwritable_cache_is_named(cache, monkeypatch):
-    """Root may write anywhere, so the answer of the system is simulated."""
+def test_a_cache_that_is_not_writable_is_named(cache, monkeypatch):
+    """os.access is replaced, because root may write to every folder."""
     cache.mkdir()
-    monkeypatch.setattr(download.os, "access", lambda *_: False)
-    with pytest.raises(DataError, match=r"a\.csv is not in .*cache, which cannot be written to: .* set BENCH_DATA"):
-        download.read(Remote("a.csv", "http://127.0.0.1:1/a.csv", RIGHT))
+    monkeypatch.setattr(origins.os, "access", lambda *_: False)
+    with pytest.raises(DataError, match=r"a\.csv is not in .*cache, which is not writable: .* set BENCH_DATA"):
+        remote("a.csv", "http://127.0.0.1:1/a.csv").read()
 
 
 def test_a_cache_that_is_a_file_is_named(cache):
-    """Making the folder fails."""
+    """The cache folder cannot be created, because a file has its name."""
     cache.write_text("")
-    with pytest.raises(DataError, match="which cannot be written to"):
-        download.fetch(Remote("a.csv", "http://127.0.0.1:1/a.csv", RIGHT))
+    with pytest.raises(DataError, match="which is not writable"):
+        remote("a.csv", "http://127.0.0.1:1/a.csv").fetch()
 
 
 def test_a_damaged_housing_pickle_is_refused(cache):
-    """It is unpickled, so anything can be raised; the user reads one sentence."""
+    """Unpickling a damaged file can raise any exception; the user gets a DataError."""
     cache.mkdir()
     (cache / "cal_housing_py3.pkz").write_bytes(b"no pickle")
-    with pytest.raises(DataError, match=r"cal_housing_py3\.pkz is damaged .* delete it and fetch it again"):
+    with pytest.raises(DataError, match=r"cal_housing_py3\.pkz is damaged .* delete the file, and the next run"):
         load("housing")
 
 
-def test_a_housing_download_that_fails_leaves_nothing(cache, monkeypatch):
-    """scikit-learn writes into a folder of its own, which goes whatever happens."""
+def test_a_failed_housing_download_leaves_no_file(cache, monkeypatch):
+    """scikit-learn writes into a temporary folder, which is always removed."""
     import sklearn.datasets
 
-    def half(data_home: Path) -> None:
+    def interrupted(data_home: Path) -> None:
         (data_home / "cal_housing.tgz").write_bytes(b"half")
         raise OSError("connection lost")
 
-    monkeypatch.setattr(sklearn.datasets, "fetch_california_housing", half)
+    monkeypatch.setattr(sklearn.datasets, "fetch_california_housing", interrupted)
     with pytest.raises(DataError, match=r"cal_housing_py3\.pkz could not be downloaded from scikit-learn's"):
         describe("housing").origin.fetch()
     assert list(cache.iterdir()) == []

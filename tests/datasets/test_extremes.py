@@ -1,4 +1,4 @@
-"""Numbers at the ends of double precision: refused by name, or worked on without a warning; never NaN or infinity."""
+"""Numbers near the limits of double precision: refused, or processed without a warning, NaN or infinity."""
 
 import warnings
 from pathlib import Path
@@ -10,7 +10,7 @@ from datasets import DataError, DataSpec, Windows, WindowSpec, baselines, prepar
 
 
 def column(tmp_path: Path, cells, **settings) -> Windows:
-    """Windows of three rows over the cells; a warning is an error."""
+    """Windows of three rows over the cells of a CSV file. Warnings are errors."""
     path = tmp_path / "data.csv"
     path.write_text("a\n" + "\n".join(map(str, cells)) + "\n", encoding="utf-8")
     with warnings.catch_warnings():
@@ -20,8 +20,8 @@ def column(tmp_path: Path, cells, **settings) -> Windows:
 
 @pytest.mark.parametrize("size", [1e149, 1e-149])
 @pytest.mark.parametrize("scaling", ["standard", "minmax"])
-def test_what_is_let_in_gives_finite_baselines(tmp_path, size, scaling):
-    """Squared errors too, and without a warning."""
+def test_accepted_extreme_values_give_finite_baselines(tmp_path, size, scaling):
+    """The squared errors are finite too, and no warning is issued."""
     windows = column(tmp_path, size * np.sin(np.arange(100)), scaling=scaling)
     for forecast in baselines(windows, windows.test):
         squares = (forecast.values - windows.truth(windows.test)) ** 2
@@ -34,17 +34,20 @@ def test_what_is_let_in_gives_finite_baselines(tmp_path, size, scaling):
     ("cells", "message"),
     [
         (5e301 * (1 + np.arange(40) / 100), r"column 'a', row 1 holds 5e\+301, whose square .*: rescale the column"),
-        (1e-300 * np.arange(40), r"column 'a', row 40 holds 3\.9e-299, and no two values .*: rescale the column"),
+        (
+            1e-300 * np.arange(40),
+            r"column 'a', row 40 holds 3\.9e-299, and all values of the column lie within .*: rescale the column",
+        ),
     ],
 )
-def test_beyond_squares_a_file_is_refused(tmp_path, cells, message, scaling):
-    """A scaler's variance would be infinite, or 0 for a column that is not constant."""
+def test_values_whose_squares_overflow_or_underflow_are_refused(tmp_path, cells, message, scaling):
+    """The variance of such a column is infinite, or 0 although the column is not constant."""
     with pytest.raises(DataError, match=message):
         column(tmp_path, cells, scaling=scaling)
 
 
-def test_training_rows_that_hardly_differ_are_refused(tmp_path):
-    """The whole column varies enough; what the scaler is fitted on does not."""
+def test_nearly_constant_training_rows_are_refused(tmp_path):
+    """The column as a whole varies enough, but the rows that the scaler is fitted on do not."""
     cells = [*(1e-200 * np.arange(70)), *range(30)]
     for scaling in ("standard", "minmax"):
         with pytest.raises(DataError, match=r"column 'a': its values on the rows .* rescale the column"):
@@ -52,7 +55,9 @@ def test_training_rows_that_hardly_differ_are_refused(tmp_path):
 
 
 def test_values_far_beyond_the_training_rows_are_refused(tmp_path):
-    """Scaled they would be infinite in single precision; scaling them is no remedy then."""
+    """Their scaled values are infinite in single precision."""
     cells = [*(1e-30 * np.arange(70)), *(1e30 * np.arange(30))]
-    with pytest.raises(DataError, match=r"column 'a' has values so far from those .* float32 cannot hold them scaled"):
+    with pytest.raises(
+        DataError, match=r"column 'a' has values so far from the rows .* scaled values are outside the range of float32"
+    ):
         column(tmp_path, cells)

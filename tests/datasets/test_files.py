@@ -1,4 +1,4 @@
-"""A user's own file: what is read, what is refused, each refusal one sentence that says where."""
+"""Files of the user: what is read, and what is refused with a sentence that names the place."""
 
 from pathlib import Path
 
@@ -12,14 +12,14 @@ DAYS = pd.date_range("2020-01-01", periods=30)
 
 
 def written(tmp_path: Path, text: str, name: str = "data.csv") -> Path:
-    """The file's path."""
+    """Write a file and return its path."""
     path = tmp_path / name
     path.write_text(text, encoding="utf-8")
     return path
 
 
 def table(values=None, times=DAYS, header: str = "day,a,b") -> str:
-    """Thirty days of two columns; `values` replaces cells of a by their row, counted from 1."""
+    """A CSV text: thirty days of two columns. values: cells of column a by row, counted from 1."""
     cells = [f"{number}.5" for number in range(len(times))]
     for row, cell in (values or {}).items():
         cells[row - 1] = cell
@@ -29,12 +29,12 @@ def table(values=None, times=DAYS, header: str = "day,a,b") -> str:
 
 
 def spec(path: Path, **settings) -> DataSpec:
-    """Column a over days, unless told otherwise."""
+    """Column a over days, unless the settings differ."""
     return DataSpec(csv=path, **{"target": "a", "time": "day"} | settings)
 
 
 def refusal(path: Path, **settings) -> str:
-    """The one sentence that says why the file is refused, without its folder."""
+    """The sentence with which the file is refused, without the name of its folder."""
     with pytest.raises(DataError) as caught:
         read(spec(path, **settings))
     message = str(caught.value).replace(f"{path.parent}/", "")
@@ -43,8 +43,8 @@ def refusal(path: Path, **settings) -> str:
     return message
 
 
-def test_a_plain_file_is_read_as_it_stands(tmp_path):
-    """Values, columns, step and season come out as they are in the file."""
+def test_a_plain_file_is_read_unchanged(tmp_path):
+    """Values and columns are those of the file; step and season follow from the time stamps."""
     series = read(spec(written(tmp_path, table()), features=["b"]))
     assert (series.rows, series.columns, series.targets, series.step, series.season) == (
         30,
@@ -58,33 +58,33 @@ def test_a_plain_file_is_read_as_it_stands(tmp_path):
 
 
 def test_parquet_gives_the_same_series(tmp_path):
-    """The two readers must agree to the bit."""
+    """The CSV and the Parquet reader return equal bits."""
     path = written(tmp_path, table())
     pd.read_csv(path, parse_dates=["day"]).to_parquet(tmp_path / "data.parquet")
-    ours, theirs = read(spec(path)), read(spec(tmp_path / "data.parquet"))
-    np.testing.assert_array_equal(ours.values, theirs.values)
-    np.testing.assert_array_equal(ours.times, theirs.times)
+    csv, parquet = read(spec(path)), read(spec(tmp_path / "data.parquet"))
+    np.testing.assert_array_equal(csv.values, parquet.values)
+    np.testing.assert_array_equal(csv.times, parquet.times)
 
 
 def test_a_changed_file_gives_changed_windows(tmp_path):
-    """Nothing is cached between two readings, however alike the files look from outside."""
+    """No content is cached between two readings, although size and name of the file stay the same."""
     path = written(tmp_path, table())
     before = prepare(spec(path), WindowSpec(length=3))
     path.write_text(path.read_text().replace("7.5", "8.5"))
     assert prepare(spec(path), WindowSpec(length=3)).digest != before.digest
 
 
-def test_semicolons_decimal_commas_and_other_dates_can_be_told(tmp_path):
-    """What a German spreadsheet exports."""
+def test_semicolons_decimal_commas_and_other_dates_can_be_set(tmp_path):
+    """The format of a German spreadsheet."""
     lines = ["Tag;a", *(f"{time:%d.%m.%Y};{number},5" for number, time in enumerate(DAYS))]
     path = written(tmp_path, "\n".join(lines))
     series = read(spec(path, time="Tag", separator=";", decimal=",", time_format="%d.%m.%Y"))
     assert (series.values[3, 0], series.step) == (3.5, "day")
     assert refusal(path, time="Tag", separator=";", time_format="%d.%m.%Y").startswith(
-        "data.csv, column 'a', row 1 holds '0,5', which is no number: if that is a decimal comma, set data.decimal = "
+        "data.csv, column 'a', row 1 holds '0,5', which is not a number: if this is a decimal comma, set data.decimal = "
     )
     assert refusal(path, time="Tag") == (
-        'data.csv is one column when split at \',\': set data.separator = ";" and data.decimal = "," '
+        'data.csv has a single column when split at \',\': set data.separator = ";" and data.decimal = "," '
         "(on the command line: --set 'data.separator=;' --set data.decimal=,)."
     )
 
@@ -94,8 +94,8 @@ def test_semicolons_decimal_commas_and_other_dates_can_be_told(tmp_path):
     [("h", "hour", 24), ("W", "week", 52), ("MS", "month", 12), ("ME", "month", 12), ("QS", "quarter", 4),
      ("YS", "year", None), ("15min", "900 s", None), ("2MS", "2 months", None)],
 )  # fmt: skip
-def test_the_step_is_read_from_the_time_stamps(tmp_path, frequency, step, season):
-    """Months differ in length and must still count as regular; a missing row is found by its step."""
+def test_the_step_follows_from_the_time_stamps(tmp_path, frequency, step, season):
+    """Months are regular although they differ in length; missing rows are found by the step."""
     times = pd.date_range("2019-01-01", periods=40, freq=frequency)
     frame = pd.DataFrame({"day": times, "a": np.arange(40.0)})
     whole, holed = tmp_path / "whole.csv", tmp_path / "holed.csv"
@@ -103,8 +103,8 @@ def test_the_step_is_read_from_the_time_stamps(tmp_path, frequency, step, season
     frame.drop(index=[7, 8]).to_csv(holed, index=False)
     series, filled = read(spec(whole)), read(spec(holed, gaps="carry"))
     assert (series.step, series.season) == (step, season)
-    for found in (series, filled):
-        np.testing.assert_array_equal(found.times, times.to_numpy())
+    for read_series in (series, filled):
+        np.testing.assert_array_equal(read_series.times, times.to_numpy())
     assert filled.values[5:10, 0].tolist() == [5, 6, 6, 6, 9]
 
 
@@ -116,36 +116,36 @@ def test_the_step_is_read_from_the_time_stamps(tmp_path, frequency, step, season
         ("?", "data.csv, column 'a', row 9 has no value"),
         ("999.9", "data.csv, column 'a', row 9 has no value"),
         ("-9999", "data.csv, column 'a', row 9 has no value"),
-        ("?0.2", "data.csv, column 'a', row 9 holds '?0.2', which is no number: correct it, or if it means a"),
+        ("?0.2", "data.csv, column 'a', row 9 holds '?0.2', which is not a number: correct it, or if it means a"),
         ("inf", "data.csv, column 'a', row 9 holds inf: leave the cell empty instead."),
         ("1e999", "data.csv, column 'a', row 9 holds inf: leave the cell empty instead."),
         ("-5e301", "data.csv, column 'a', row 9 holds -5e+301, whose square is beyond double precision: rescale the"),
     ],
 )
 def test_a_cell_without_a_number_is_named(tmp_path, cell, message):
-    """Row and column, so that an editor finds it."""
+    """The error gives row and column."""
     assert refusal(written(tmp_path, table({9: cell}))).startswith(message)
 
 
-def test_gaps_are_filled_from_before_when_asked_and_it_is_said(tmp_path):
-    """The value carried comes from before the gap; missing ends are cut off, not filled."""
+def test_gaps_are_filled_as_the_setting_says_with_a_note(tmp_path):
+    """gaps = "carry" repeats the value before the gap; missing values at the ends are cut off."""
     path = written(tmp_path, table({1: "", 9: "?", 10: "-9999", 30: "NA"}))
     series = read(spec(path, gaps="carry"))
     assert series.rows == 28
     assert series.values[6:10, 0].tolist() == [7.5, 7.5, 7.5, 10.5]
     assert str(series.times[0])[:10] == "2020-01-02"
-    said = " ".join(series.notes)
+    notes = " ".join(series.notes)
     assert all(
-        part in said
+        part in notes
         for part in ("-9999, far from all other values", "2 of 28 rows", "1 row at the start, 1 at the end")
     )
     straight = read(spec(path, gaps="interpolate"))
     np.testing.assert_allclose(straight.values[6:10, 0], [7.5, 8.5, 9.5, 10.5])
-    assert "draws on values after the gap" in " ".join(straight.notes)
+    assert "uses values after the gap" in " ".join(straight.notes)
 
 
-def test_a_marker_among_like_values_is_a_number(tmp_path):
-    """999 in a column that counts to a thousand is no missing value; listing markers ends the guessing."""
+def test_a_marker_within_the_range_of_other_values_is_a_number(tmp_path):
+    """999 in a column that counts to a thousand is a number; so is 999 if `missing` does not list it."""
     for marker, other in (("999", "600"), ("-999", "-600")):
         assert read(spec(written(tmp_path, table({9: marker, 10: other})))).values[8, 0] == float(marker)
         assert read(spec(written(tmp_path, table({9: marker})), missing="")).values[8, 0] == float(marker)
@@ -156,7 +156,7 @@ def test_a_marker_among_like_values_is_a_number(tmp_path):
 
 
 def swapped(first: int, second: int):
-    """The days with two of them, counted from 1, exchanged."""
+    """The thirty days with two of them exchanged, counted from 1."""
     order = list(range(30))
     order[first - 1], order[second - 1] = second - 1, first - 1
     return DAYS[order]
@@ -167,17 +167,17 @@ def swapped(first: int, second: int):
     [
         (DAYS.insert(5, DAYS[4])[:30], "data.csv, column 'day', row 6 repeats the time stamp 2020-01-05 of row 5"),
         (swapped(8, 9), "data.csv, column 'day', row 9, 2020-01-08, comes after 2020-01-09: sort the file by time."),
-        (DAYS.delete(6), "data.csv, column 'day' lacks 2020-01-07 after row 6 (1 day a row): to repeat the last"),
+        (DAYS.delete(6), "data.csv, column 'day' lacks 2020-01-07 after row 6 (1 day between rows): to repeat the last"),
         (DAYS[:29].append(pd.DatetimeIndex(["2520-01-01"])), "data.csv, column 'day' jumps from 2020-01-29 in row 29"),
     ],
 )  # fmt: skip
-def test_time_stamps_out_of_step_are_named(tmp_path, times, message):
-    """Duplicates, disorder, missing rows and typing errors in years."""
+def test_irregular_time_stamps_are_named(tmp_path, times, message):
+    """Repeated and unordered stamps, missing rows, and a wrong year."""
     assert refusal(written(tmp_path, table(times=times))).startswith(message)
 
 
 def test_stamps_between_the_steps_are_named(tmp_path):
-    """Half an hour in a series of hours."""
+    """A stamp at half past in an hourly series."""
     times = [*pd.date_range("2020-01-01", periods=20, freq="h"), pd.Timestamp("2020-01-01 20:30")]
     path = tmp_path / "data.csv"
     pd.DataFrame({"day": times, "a": range(21)}).to_csv(path, index=False)
@@ -185,17 +185,17 @@ def test_stamps_between_the_steps_are_named(tmp_path):
     assert read(spec(path, order="rows")).rows == 21
 
 
-def test_newest_first_is_turned_round(tmp_path):
-    """A common export; in this order the model would learn to forecast the past."""
+def test_a_file_with_the_newest_row_first_is_reversed(tmp_path):
+    """Common in exports; without reversal a model would forecast the past."""
     series = read(spec(written(tmp_path, table(times=DAYS[::-1]))))
     assert (series.values[0, 0], str(series.times[0])[:10]) == (29.5, "2020-01-01")
     assert "newest row first" in " ".join(series.notes)
 
 
 def test_ambiguous_dates_are_not_guessed(tmp_path):
-    """Day and month cannot be told apart in 03/04/2020."""
+    """In 03/04/2020, day and month are ambiguous."""
     path = written(tmp_path, "day,a\n03/04/2020,1\n04/04/2020,2\n05/04/2020,3\n")
-    assert "row 1 holds '03/04/2020', which is no ISO date like 1990-12-31: say how to read it" in refusal(path)
+    assert "row 1 holds '03/04/2020', which is not an ISO date like 1990-12-31: give the format" in refusal(path)
     assert read(spec(path, time_format="%d/%m/%Y")).step == "day"
 
 
@@ -207,49 +207,49 @@ def test_ambiguous_dates_are_not_guessed(tmp_path):
         ("day,a\n", "data.csv has 0 rows of data below its header: a forecast needs at least 2."),
         ("day,a\n2020-01-01,5\n", "data.csv has 1 row of data below its header"),
         ("day,temp\n2020-01-01,5\n", "there is no column 'a' in data.csv; it has day, temp."),
-        ("day;a\n2020-01-01;5\n", "data.csv is one column when split at ',': set data.separator = \";\" (on"),
-        ("day\ta\n2020-01-01\t5\n", "data.csv is one column when split at ',': set data.separator = \"\\t\" (on"),
-        ("2020-01-01,5\n2020-01-02,6\n", "data.csv, line 1 holds '2020-01-01' where column names belong: add a header"),
+        ("day;a\n2020-01-01;5\n", "data.csv has a single column when split at ',': set data.separator = \";\" (on"),
+        ("day\ta\n2020-01-01\t5\n", "data.csv has a single column when split at ',': set data.separator = \"\\t\" (on"),
+        ("2020-01-01,5\n2020-01-02,6\n", "data.csv, line 1 holds '2020-01-01' instead of column names: add a header"),
         ("day,a,a\n2020-01-01,5,6\n", "data.csv, line 1 has two columns 'a': rename one."),
-        ("day,a\n2020-01-01,5,7\n2020-01-02,6,7\n", "data.csv cannot be read as CSV with 2 columns: rows"),
-        ("day,a\n2020-01-01,5\n2020-01-02,5,7\n", "data.csv has 3 cells in line 3 where its header has 2"),
-        ('day,a\n2020-01-01,5\n2020-01-02,"5\n', "data.csv ends inside a quoted cell: it is cut short"),
+        ("day,a\n2020-01-01,5,7\n2020-01-02,6,7\n", "data.csv cannot be read as CSV with 2 columns: give"),
+        ("day,a\n2020-01-01,5\n2020-01-02,5,7\n", "data.csv has 3 cells in line 3 and 2 in its header"),
+        ('day,a\n2020-01-01,5\n2020-01-02,"5\n', "data.csv ends inside a quoted cell: the file is truncated"),
         ("day,a\n2020-01-01,\n2020-01-02,\n", "data.csv, column 'a' has no value in any of its 2 rows"),
         ("day,a\n2020-01-01,5\n,6\n2020-01-03,6\n", "data.csv, column 'day', row 2 holds no time stamp."),
         ("day,a\n2020-01-01,5\n2020-01-02,5\n", "data.csv, column 'a' holds 5 in every row: there is nothing"),
-        ("day,a\n2020-01-01,5\n2020-01-02,5\0\n", "data.csv is no text file"),
+        ("day,a\n2020-01-01,5\n2020-01-02,5\0\n", "data.csv is not a text file"),
     ],
 )  # fmt: skip
-def test_a_file_that_is_no_table_is_refused(tmp_path, text, message):
-    """Each with what is wrong, and where."""
+def test_a_file_that_is_not_a_table_is_refused(tmp_path, text, message):
+    """Each error says what is wrong and where."""
     assert refusal(written(tmp_path, text)).startswith(message)
 
 
-def test_names_that_are_nearly_right_are_answered_with_the_right_one(tmp_path):
-    """Files and columns."""
+def test_errors_for_misspelt_names_contain_the_closest_name(tmp_path):
+    """For files and for columns."""
     path = written(tmp_path, table(header="day,a temp,b"))
     assert refusal(path, target="atemp") == "there is no column 'atemp' in data.csv; did you mean 'a temp'?"
     assert refusal(path, target="day") == "data.csv, column 'day' cannot be both time and a target or feature."
     assert refusal(tmp_path / "dta.csv").startswith("there is no file dta.csv; did you mean")
     assert "is a folder" in refusal(tmp_path)
-    assert "is no file that can be read twice" in refusal(Path("/dev/null"))
+    assert "is not a regular file" in refusal(Path("/dev/null"))
 
 
-def test_a_huge_file_with_a_wrong_delimiter_is_refused_from_its_head(tmp_path):
-    """Two gigabytes must not be read, nor held, to find the first line wrong."""
+def test_a_huge_file_with_a_wrong_separator_is_refused_after_reading_its_head(tmp_path):
+    """A file of two gigabytes is refused without reading all of it."""
     path = written(tmp_path, "day;a;b\n2020-01-01;5;6\n")
     with path.open("rb+") as file:
         file.truncate(2 << 30)
-    assert refusal(path, target="a").startswith("data.csv is no text file")
+    assert refusal(path, target="a").startswith("data.csv is not a text file")
     path.write_text("day;a;b\n" + "2020-01-01;5;6\n" * 10_000)
     with path.open("rb+") as file:
         file.truncate(2 << 30)
-    assert refusal(path).startswith("data.csv is one column when split at ',': set data.separator = ")
+    assert refusal(path).startswith("data.csv has a single column when split at ',': set data.separator = ")
 
 
 def test_a_damaged_parquet_file_is_refused(tmp_path):
-    """Cut short, its footer is gone."""
+    """A truncated file has no footer."""
     whole = tmp_path / "data.parquet"
     pd.DataFrame({"day": DAYS, "a": np.arange(30.0)}).to_parquet(whole)
     whole.write_bytes(whole.read_bytes()[:-20])
-    assert refusal(whole).startswith("data.parquet is no whole Parquet file")
+    assert refusal(whole).startswith("data.parquet is not a complete Parquet file")

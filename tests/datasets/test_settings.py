@@ -1,4 +1,4 @@
-"""The tables [data] and [window]: what they accept, what they refuse, and where the parts end."""
+"""The tables [data] and [window]: accepted and refused settings, and the ends of the parts."""
 
 import json
 from datetime import date
@@ -12,15 +12,15 @@ from datasets.spec import to_set
 
 
 def weeks(rows: int = 100) -> Series:
-    """A straight line over weeks from 2000-01-01."""
+    """A straight line over weeks from 2000-01-01 on."""
     times = np.datetime64("2000-01-01") + 7 * np.arange(rows)
     return Series("line", "", np.arange(rows, dtype=float)[:, None], ("n",), ("n",), times=times, step="week", season=4)
 
 
 def ends(**settings) -> tuple[int, int, int]:
-    """Where the three parts of a hundred weeks end."""
-    found = cut(weeks(), DataSpec(series="line", **settings), WindowSpec(length=2)).split
-    return found.train, found.validation, found.test
+    """The end rows of the three parts of a hundred weeks."""
+    parts = cut(weeks(), DataSpec(series="line", **settings), WindowSpec(length=2)).split
+    return parts.train, parts.validation, parts.test
 
 
 @pytest.mark.parametrize(
@@ -37,7 +37,7 @@ def ends(**settings) -> tuple[int, int, int]:
     ],
 )
 def test_parts_end_by_share_by_row_or_by_date(settings, expected):
-    """A date is the first row that no longer belongs."""
+    """A part ends before the first row at or after the date."""
     assert ends(**settings) == expected
 
 
@@ -51,14 +51,14 @@ def test_parts_end_by_share_by_row_or_by_date(settings, expected):
         ),
         ({"train": 0.9, "validation": 0.001}, r"validation = 0\.001 leaves no row for the validation part"),
         ({"train": 200}, r"train = 200 ends at row 200, but line has 100 rows"),
-        ({"train": 80, "validation": 20}, r"what train and validation take leaves no row for the test part"),
+        ({"train": 80, "validation": 20}, r"train and validation leave no row for the test part"),
         ({"train": "1999-01-01"}, r"train = '1999-01-01' leaves no row for the train part"),
         ({"train": 80, "validation": "2000-03-01"}, r"validation = '2000-03-01' leaves no row for the validation part"),
         ({"train": 2, "validation": 50}, r"The train part, rows 1 to 2 of line, holds no window: length = 2 rows"),
     ],
 )
 def test_a_split_that_leaves_a_part_empty_names_the_option(settings, message):
-    """An empty part would give an average over nothing, long after the mistake."""
+    """Without this check, the metrics of the empty part would fail later."""
     with pytest.raises(DataError, match=message):
         ends(**settings)
 
@@ -72,13 +72,13 @@ def test_a_horizon_longer_than_a_part_is_named():
 
 
 def test_a_window_longer_than_the_series_is_named():
-    """It would need more rows than there are."""
+    """The length exceeds the number of rows."""
     with pytest.raises(DataError, match=r"The train part, rows 1 to 70 of line, holds no window: length = 500 rows"):
         cut(weeks(), DataSpec(series="line"), WindowSpec(length=500))
 
 
 def test_a_date_needs_time_stamps():
-    """Sines have none."""
+    """The series sine has no time stamps."""
     with pytest.raises(DataError, match=r"train = '1990-01-01' is a date, but sine has no time stamps"):
         prepare(DataSpec(series="sine", train="1990-01-01"), WindowSpec(length=2))
 
@@ -89,7 +89,7 @@ def test_a_date_needs_time_stamps():
         ({}, "give either series, a registered name, or csv"),
         ({"series": "co2", "csv": "a.csv"}, "give either series"),
         ({"csv": "a.csv"}, "csv needs target"),
-        ({"series": "co2", "gaps": "carry"}, "gaps belongs to csv; series = 'co2' brings its own"),
+        ({"series": "co2", "gaps": "carry"}, "gaps is for csv files only; remove it"),
         (
             {"series": "co2", "train": 1.5},
             r"write a share below 1 like 0\.7, a whole number of rows, or an ISO date",
@@ -116,7 +116,7 @@ def test_a_date_needs_time_stamps():
     ],
 )
 def test_a_wrong_setting_is_refused(settings, message):
-    """Each before any data is read."""
+    """Each error is raised before any data is read."""
     with pytest.raises(ValidationError, match=message):
         DataSpec(**settings)
 
@@ -133,13 +133,13 @@ def test_a_wrong_setting_is_refused(settings, message):
     ],
 )
 def test_a_wrong_window_is_refused(settings, message):
-    """Also True, which Python counts as 1."""
+    """True is refused too, although it equals 1 in Python."""
     with pytest.raises(ValidationError, match=message):
         WindowSpec(**settings)
 
 
-def test_a_hint_serves_the_file_and_the_command_line():
-    """Whoever copies either half gets the setting; in a shell a semicolon would end the command."""
+def test_advice_is_valid_in_a_file_and_on_the_command_line():
+    """Both forms can be copied; the shell form quotes a semicolon, which would end the command."""
     assert to_set(gaps="carry") == 'set data.gaps = "carry" (on the command line: --set data.gaps=carry)'
     assert to_set(separator=";").endswith("(on the command line: --set 'data.separator=;')")
     assert to_set(separator="\t").endswith("""(on the command line: --set 'data.separator="\\t"')""")
@@ -147,14 +147,14 @@ def test_a_hint_serves_the_file_and_the_command_line():
 
 @pytest.mark.parametrize(("missing", "expected"), [(-9999, "-9999"), (999.9, "999.9"), ([-1, "n/k"], "-1, n/k")])
 def test_a_marker_of_missing_values_may_be_a_number(missing, expected):
-    """The natural way to write it in TOML, and the only one that --set makes of it."""
+    """A number in TOML, and the result of --set data.missing=-9999."""
     assert DataSpec(csv="a.csv", target="a", missing=missing).missing == expected
     with pytest.raises(ValidationError, match="write the markers of missing values"):
         DataSpec(csv="a.csv", target="a", missing=True)
 
 
 def test_settings_survive_the_manifest():
-    """They are written as JSON and read back when a run is resumed or repeated."""
+    """Settings are stored as JSON and read back when a run is resumed or reproduced."""
     for spec in (
         DataSpec(series="co2", train=date(1990, 1, 1), validation=100, features=["co2"]),
         DataSpec(csv="some/file.csv", target=["a", "b"], missing="999.9"),
@@ -163,29 +163,31 @@ def test_settings_survive_the_manifest():
 
 
 def test_columns_of_a_series_can_be_chosen():
-    """In the order of the series; the target's own past always goes in."""
-    housing = DataSpec(series="airline", features=["passenger"])
+    """In the order of the series; the past of the target is always an input."""
+    misspelt = DataSpec(series="airline", features=["passenger"])
     with pytest.raises(DataError, match=r"no column 'passenger' in the series airline; did you mean 'passengers'"):
-        prepare(housing, WindowSpec(length=2))
+        prepare(misspelt, WindowSpec(length=2))
     assert prepare(DataSpec(series="airline"), WindowSpec(length=2)).series.columns == ("passengers",)
 
 
 def test_values_too_large_for_float32_are_refused_unscaled():
-    """They would become infinite without a word."""
+    """Otherwise they would become infinite without an error."""
     series = Series("big", "", np.array([1e39, 2e39] * 20)[:, None], ("n",), ("n",))
-    with pytest.raises(DataError, match=r'values that float32 cannot hold unscaled: set data\.scaling = "standard"'):
+    with pytest.raises(
+        DataError, match=r'unscaled values outside the range of float32: set data\.scaling = "standard"'
+    ):
         cut(series, DataSpec(series="big", scaling="none"), WindowSpec(length=2))
     assert cut(series, DataSpec(series="big"), WindowSpec(length=2)).train.x.max() == 1
 
 
-def test_a_series_with_a_hole_is_refused():
-    """NaN or infinity in memory is a mistake of whoever made the series."""
+def test_a_series_with_a_missing_value_is_refused():
+    """A Series must be finite: gaps are filled before it is created."""
     with pytest.raises(DataError, match="hole, column 'n', row 2 holds nan"):
         Series("hole", "", np.array([[1.0], [np.nan]]), ("n",), ("n",))
 
 
-def test_the_notes_of_co2_tell_what_was_done():
-    """The report prints them; here they are read as a whole."""
+def test_the_notes_of_co2_describe_the_preparation():
+    """The first words of the five notes, and the span of the training part."""
     notes = cut(load("co2"), DataSpec(series="co2", difference=True), WindowSpec(length=20)).notes
     assert [note.split(" ")[0] for note in notes] == ["59", "Of", "Split", "The", "Each"]
     assert "train 1958-03-29 to 1988-11-05 (1,598 rows)" in notes[2]

@@ -1,4 +1,4 @@
-"""Each series' numbers, as they were when this project learned to know them."""
+"""The numbers of each registered series, compared with stored facts."""
 
 import os
 import subprocess
@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from datasets import DataError, DataSpec, WindowSpec, cut, describe, load, names
-from datasets.sources import download
+from datasets.sources import origins
 
 FACTS = {  # rows, first and last value of the target, first and last time, missing rows filled, SHA-256 of the values
     "co2": (
@@ -115,32 +115,32 @@ DOWNLOADED = ("temperatures", "seatac", "cet", "etth1", "housing")
 
 
 def loaded(name: str):
-    """The series; skipped where it would have to be downloaded."""
+    """The series; the test is skipped if the series is not in the cache folder."""
     if name in DOWNLOADED and not (os.environ.get("BENCH_DATA") and describe(name).origin.is_cached()):
         pytest.skip(f"{name} is downloaded: set BENCH_DATA to a folder that holds it")
     return load(name)
 
 
-def test_every_series_is_known_here():
-    """A series added without its facts would be a series whose numbers nobody checks."""
+def test_every_series_has_facts():
+    """A series added without facts here would be unchecked."""
     assert tuple(FACTS) == names()
 
 
 @pytest.mark.parametrize("name", FACTS)
-def test_the_numbers_are_the_ones_known(name):
-    """A reader that drops, shifts or swaps a row or column changes one of these."""
+def test_the_numbers_equal_the_stored_facts(name):
+    """A reader that drops, shifts or swaps a row or a column changes one of the facts."""
     series = loaded(name)
     rows, first, last, begin, end, filled, digest = FACTS[name]
     target = series.values[:, series.index(series.targets)[0]]
     assert (series.rows, target[0], target[-1], len(series.filled)) == (rows, first, last, filled)
     stamps = None if series.times is None else (str(series.times[0]), str(series.times[-1]))
     assert stamps == (None if begin is None else (begin, end))
-    assert download.sha256(series.values.astype("<f8").tobytes()) == digest
+    assert origins.sha256(series.values.astype("<f8").tobytes()) == digest
 
 
 @pytest.mark.parametrize("name", FACTS)
 def test_the_registry_describes_what_is_loaded(name):
-    """`describe` answers without loading: what it says must be so."""
+    """`describe` does not load the series, so its facts must be checked."""
     entry, series = describe(name), loaded(name)
     assert (entry.rows, entry.columns, entry.targets) == (series.rows, series.columns, series.targets)
     assert all((entry.title, entry.step, entry.licence, entry.source))
@@ -151,46 +151,46 @@ def test_the_registry_describes_what_is_loaded(name):
 
 @pytest.mark.parametrize("name", FACTS)
 def test_time_stamps_ascend(name):
-    """A split by date searches them."""
+    """A split by date uses binary search."""
     series = loaded(name)
     assert series.times is None or (np.diff(series.times) > np.timedelta64(0, "s")).all()
 
 
-def test_co2_gaps_hold_the_value_before_them():
-    """The seventh week of the series is missing: a value from after the gap in it would be a leak."""
+def test_co2_gaps_are_filled_with_the_value_before_them():
+    """The seventh week of the series is missing; a value from after the gap would be a leak."""
     assert load("co2").values[4:9, 0].tolist() == [316.4, 316.9, 316.9, 317.5, 317.9]
 
 
 def test_counting_is_runs_of_ten():
-    """Each run goes up by one, and windows never reach into the next."""
+    """Each run ascends by one, and no window spans two runs."""
     series = load("counting")
     assert (np.diff(series.values[:, 0].reshape(-1, 10), axis=1) == 1).all()
     windows = cut(series, DataSpec(series="counting", scaling="none"), WindowSpec(length=2))
     assert (windows.truth(windows.test)[:, 0] - windows.test.x[:, -1, 0] == 1).all()
 
 
-def test_rows_that_are_no_time_series_want_to_be_asked_for():
-    """Windows over districts are no forecast: the setting must say what is done, and the notes too."""
+def test_windows_over_rows_that_are_not_a_time_series_need_order_rows():
+    """Windows over districts need an explicit setting and get a note."""
     housing = loaded("housing")
     spec = DataSpec(series="housing", order="rows", scaling="minmax", train=0.67, validation=0)
-    with pytest.raises(DataError, match=r'housing is no time series: .* set data.order = "rows"'):
+    with pytest.raises(DataError, match=r'housing is not a time series: .* set data.order = "rows"'):
         cut(housing, spec.model_copy(update={"order": "time"}), WindowSpec(length=20))
     windows = cut(housing, spec, WindowSpec(length=20))
     assert len(windows.validation) == 0
-    assert any("no regular time series" in note for note in windows.notes)
+    assert any("not a regular time series" in note for note in windows.notes)
 
 
-def test_an_unknown_name_gets_a_near_one():
-    """A typing error is answered with what was probably meant."""
+def test_the_error_for_an_unknown_name_contains_the_closest_name():
+    """If no name is close, the error lists all names."""
     with pytest.raises(DataError, match=r"there is no series 'airlines'; did you mean 'airline'\?"):
         load("airlines")
     with pytest.raises(DataError, match=r"there is no series 'xyz'; known: co2, sunspots"):
         describe("xyz")
 
 
-def test_importing_datasets_imports_nothing_heavy():
-    """Each trial is a fresh process that pays for it, and a framework must not be in it by accident."""
-    heavy = "{'torch', 'tensorflow', 'keras', 'jax', 'flax', 'pandas', 'sklearn', 'scipy', 'statsmodels', 'pooch'}"
-    code = f"import sys, datasets; datasets.load('co2'); print(sorted({heavy} & set(sys.modules)))"
-    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert found.stdout.strip() == "[]"
+def test_importing_datasets_imports_no_large_package():
+    """Each trial is a new process, and it must import no framework except its own."""
+    large = "{'torch', 'tensorflow', 'keras', 'jax', 'flax', 'pandas', 'sklearn', 'scipy', 'statsmodels', 'pooch'}"
+    code = f"import sys, datasets; datasets.load('co2'); print(sorted({large} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
