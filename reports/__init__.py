@@ -104,7 +104,7 @@ def write_reproduction(folder: Path) -> Verdict:
     The page of the repetition, where there is one, is written again, to lead there.
     Raises `RecordError` where one of the two cannot be read.
     """
-    from reports.analysis.reproduction import reproduce
+    from reports.analysis.reproduction import check_reproduction
     from reports.analysis.run import Run
     from reports.pages import reproduction_page
     from reports.render import document
@@ -115,7 +115,7 @@ def write_reproduction(folder: Path) -> Verdict:
     original = Path(repeated.manifest.reproduces)
     if not original.exists():  # the results were moved as a whole
         original = folder.parent / original.name
-    found = reproduce(Run.read(original), repeated)
+    found = check_reproduction(Run.read(original), repeated)
     told = reproduction_page.document(found, f"{found.stored.manifest.benchmark}/{original.name}")
     path = folder / "reproduction.md"
     write_text(path, document.markdown(told))
@@ -139,11 +139,11 @@ def certificate_overview(certificate: Certificate) -> str:
 def compare(first: Path, second: Path) -> Beside:
     """Two stored runs side by side. Raises `RecordError` where one of them cannot be read."""
     from reports.analysis.run import Run
-    from reports.analysis.run_comparison import side_by_side
+    from reports.analysis.run_comparison import compare_runs
     from reports.pages import comparison_page
     from reports.render import document
 
-    found = side_by_side(Run.read(first), Run.read(second))
+    found = compare_runs(Run.read(first), Run.read(second))
     names = [f"{side.manifest.benchmark}/{path.name}" for side, path in ((found.first, first), (found.second, second))]
     if not found.common:
         return Beside("", "", "", [], common=False)

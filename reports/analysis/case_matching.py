@@ -25,7 +25,7 @@ UNSAID = ("title", "description")  # of a definition: words, which change no num
 
 
 @dataclass(frozen=True)
-class Match:
+class CaseMatch:
     """A model of the first run and its counterpart in the second; None: it has none there."""
 
     first: Case | None
@@ -60,7 +60,7 @@ class Match:
                     yield f"other {name}, {as_written(one)} and {as_written(other)}"
 
 
-def match(first: Run, second: Run) -> tuple[Match, ...]:
+def match_cases(first: Run, second: Run) -> tuple[CaseMatch, ...]:
     """By all settings but the threads, preferring the same threads; what is left over, by its label on one series."""
 
     def settings(run: Run, case: Case) -> tuple[object, ...]:
@@ -81,12 +81,12 @@ def match(first: Run, second: Run) -> tuple[Match, ...]:
             if case.label not in partner and found is not None:
                 partner[case.label] = free.pop(found.label)
     return (
-        *(Match(case, partner.get(case.label)) for case in first.manifest.cases),
-        *(Match(None, case) for case in free.values()),
+        *(CaseMatch(case, partner.get(case.label)) for case in first.manifest.cases),
+        *(CaseMatch(None, case) for case in free.values()),
     )
 
 
-def differences(first: Run, second: Run, matches: tuple[Match, ...]) -> tuple[str, ...]:
+def run_differences(first: Run, second: Run, matches: tuple[CaseMatch, ...]) -> tuple[str, ...]:
     """Between the runs, a sentence each: machine and versions, settings by dotted name, threads, names."""
     told = [*_environments(first, second)]
     mine, theirs = (dict(_flat(run.manifest.definition)) for run in (first, second))
@@ -104,7 +104,7 @@ def differences(first: Run, second: Run, matches: tuple[Match, ...]) -> tuple[st
     return tuple(told)
 
 
-def machine(first: Run, second: Run) -> str:
+def machine_difference(first: Run, second: Run) -> str:
     """What a ratio of times is a ratio of, where the machine is another; empty where it is not."""
     one, other = first.manifest.environment, second.manifest.environment
     hosts = set(first.hosts()) != set(second.hosts())

@@ -12,12 +12,12 @@ from reports.render.formats import listed, per_cent
 CONFIDENCE = 0.95
 # Fewer observations than this cannot bracket a median with 95 % confidence: all n fall on one side of it with
 # probability 2 ** (1 - n), which is below 5 % only from n = 6 on.
-ENOUGH = 6
-SPREAD = 0.10  # relative standard deviation above which a time is called unstable
-OUTLIER = 0.50  # relative distance from the median above which one value is an outlier
-DISTURBED = 0.10  # share of the cores that others used, from which on a time is doubted
-PRECISION = 0.05  # half width, relative to the median, of the interval that `runs_needed` aims at
-MOST_RUNS = 100  # more than this is no advice
+MIN_FOR_INTERVAL = 6
+MAX_VARIATION = 0.10  # relative standard deviation above which a time is called unstable
+MAX_DEVIATION = 0.50  # relative distance from the median above which one value is an outlier
+MAX_BACKGROUND_LOAD = 0.10  # share of the cores that others used, from which on a time is doubted
+TARGET_PRECISION = 0.05  # half width, relative to the median, of the interval that `runs_needed` aims at
+MAX_N = 100  # more than this is no advice
 RESAMPLES = 4_999
 
 
@@ -29,27 +29,27 @@ class Interval:
     Of `mean_interval` and the ratios: a mean, and a 95 % t interval.
     """
 
-    median: float
+    estimate: float
     low: float
     high: float
     count: int
 
     @property
-    def confident(self) -> bool:
-        return self.count >= ENOUGH
+    def is_confidence_interval(self) -> bool:
+        return self.count >= MIN_FOR_INTERVAL
 
     @property
     def single(self) -> bool:
         return self.count == 1
 
 
-def interval(values: Sequence[float]) -> Interval | None:
+def median_interval(values: Sequence[float]) -> Interval | None:
     """The median of `values` with its interval; None where there is nothing to summarise."""
     finite = [value for value in values if isfinite(value)]
     if not finite or len(finite) < len(values):
         return None
     median, low, high = float(np.median(finite)), min(finite), max(finite)
-    if len(finite) >= ENOUGH and low < high:
+    if len(finite) >= MIN_FOR_INTERVAL and low < high:
         found = stats.bootstrap(
             (np.array(finite),),
             np.median,
@@ -76,15 +76,15 @@ def mean_interval(values: Sequence[float]) -> Interval | None:
     return Interval(mean, mean - reach, mean + reach, count)
 
 
-def ratio_interval(ratios: Sequence[float]) -> Interval | None:
+def geometric_mean_interval(ratios: Sequence[float]) -> Interval | None:
     """The geometric mean of paired ratios with its 95 % interval: `mean_interval` of their logarithms."""
     if not all(ratio > 0 for ratio in ratios):
         return None
     found = mean_interval([log(ratio) for ratio in ratios])
-    return None if found is None else Interval(exp(found.median), exp(found.low), exp(found.high), found.count)
+    return None if found is None else Interval(exp(found.estimate), exp(found.low), exp(found.high), found.count)
 
 
-def ratio_of_samples(above: Sequence[float], below: Sequence[float]) -> Interval | None:
+def ratio_of_repeats(above: Sequence[float], below: Sequence[float]) -> Interval | None:
     """How many times as large `above` is as `below`, with Welch's 95 % interval of the logarithms; `count` is 1.
 
     Both are repeats inside one process each, so the interval knows nothing of how processes differ. None where a
@@ -105,44 +105,50 @@ def steady_epoch(epochs: Sequence[float]) -> float | None:
     return float(np.median(epochs[1:])) if len(epochs) > 1 else None
 
 
-def spread(values: Sequence[float]) -> float:
+def coefficient_of_variation(values: Sequence[float]) -> float:
     """Standard deviation relative to the median; 0 where a single value says nothing about it."""
     if len(values) < 2:
         return 0.0
     return float(np.std(values, ddof=1) / np.median(values))
 
 
-def outlier(values: Sequence[float]) -> float:
+def largest_deviation(values: Sequence[float]) -> float:
     """The largest relative distance of one value from the median."""
     median = float(np.median(values))
     return max(abs(value / median - 1) for value in values)
 
 
-def runs_needed(values: Sequence[float]) -> int:
+def required_n(values: Sequence[float]) -> int:
     """How many runs would put a 95 % interval within 5 % of the median, at the spread seen in `values`."""
     quantile = float(stats.norm.ppf((1 + CONFIDENCE) / 2))
-    return max(ENOUGH, ceil((quantile * spread(values) / PRECISION) ** 2))
+    return max(MIN_FOR_INTERVAL, ceil((quantile * coefficient_of_variation(values) / TARGET_PRECISION) ** 2))
 
 
 def stability(epochs: dict[int, Sequence[float]]) -> tuple[str, ...]:
     """Warnings about the epochs of a group's trials, seconds by seed; empty where the machine was quiet."""
     steady = {seed: values[1:] for seed, values in epochs.items() if len(values) > 2}
-    noisy = [seed for seed, values in steady.items() if spread(values) > SPREAD or outlier(values) > OUTLIER]
+    noisy = [
+        seed
+        for seed, values in steady.items()
+        if coefficient_of_variation(values) > MAX_VARIATION or largest_deviation(values) > MAX_DEVIATION
+    ]
     warnings = []
     if noisy:
-        widest = per_cent(max(spread(steady[seed]) for seed in noisy))
-        farthest = per_cent(max(outlier(steady[seed]) for seed in noisy))
+        widest = per_cent(max(coefficient_of_variation(steady[seed]) for seed in noisy))
+        farthest = per_cent(max(largest_deviation(steady[seed]) for seed in noisy))
         seeds = ("seed " if len(noisy) == 1 else "seeds ") + listed([str(seed) for seed in noisy])
         warnings.append(f"unstable: the epochs of {seeds} spread by {widest}, the farthest lies {farthest} off")
-    if seeds_spread(epochs.values()):
+    if seeds_disagree(epochs.values()):
         medians = _medians(epochs.values())
-        warnings.append(f"unstable: the seeds spread by {per_cent(spread(medians))}; {_remedy(medians)}")
+        warnings.append(
+            f"unstable: the seeds spread by {per_cent(coefficient_of_variation(medians))}; {_remedy(medians)}"
+        )
     return tuple(warnings)
 
 
-def seeds_spread(epochs: Iterable[Sequence[float]]) -> bool:
+def seeds_disagree(epochs: Iterable[Sequence[float]]) -> bool:
     """Whether trials that differ only in their seed disagree on the steady epoch."""
-    return spread(_medians(epochs)) > SPREAD
+    return coefficient_of_variation(_medians(epochs)) > MAX_VARIATION
 
 
 def _medians(epochs: Iterable[Sequence[float]]) -> list[float]:
@@ -151,13 +157,13 @@ def _medians(epochs: Iterable[Sequence[float]]) -> list[float]:
 
 def _remedy(medians: Sequence[float]) -> str:
     """More runs where a sane number of them helps; nobody makes hundreds, and noise that wide has a cause."""
-    needed = runs_needed(medians)
-    if needed > MOST_RUNS:
+    needed = required_n(medians)
+    if needed > MAX_N:
         return "repeat it on a quiet machine"
-    return f"about {needed} would bring the interval within {per_cent(PRECISION)}"
+    return f"about {needed} would bring the interval within {per_cent(TARGET_PRECISION)}"
 
 
-def equivalent(differences: Sequence[float], margin: float) -> float | None:
+def tost_p(differences: Sequence[float], margin: float) -> float | None:
     """The p-value of two one-sided t tests that the mean of paired `differences` lies within ± margin.
 
     Schuirmann (1987). None for fewer than two pairs, of which no test can be made.
@@ -171,7 +177,7 @@ def equivalent(differences: Sequence[float], margin: float) -> float | None:
     return float(max(above, below))
 
 
-def rounds_to_show(differences: Sequence[float], margin: float) -> int | None:
+def tost_required_n(differences: Sequence[float], margin: float) -> int | None:
     """How many pairs `equivalent` would take for p < 0.05, if they had the mean and the spread of those seen.
 
     Two are the fewest it can test. None where no sane number would do: the mean lies at the margin or beyond it.
@@ -182,7 +188,7 @@ def rounds_to_show(differences: Sequence[float], margin: float) -> int | None:
         return None
     room = margin - abs(float(np.mean(differences)))
     scatter = float(np.std(differences, ddof=1))
-    for count in range(2, MOST_RUNS + 1):
+    for count in range(2, MAX_N + 1):
         if room > scatter / np.sqrt(count) * float(stats.t.ppf(CONFIDENCE, count - 1)):
             return count
     return None

@@ -12,7 +12,7 @@ from reports.render.formats import squared
 
 
 @dataclass(frozen=True)
-class Measured:
+class QuantityValue:
     """By seed; a naive forecast's is the same with each. There is at least one."""
 
     figure: Quantity
@@ -29,13 +29,13 @@ class Measured:
     def median(self) -> float:
         return median(self.values)
 
-    def of(self, seeds: Set[int]) -> "Measured | None":
+    def of(self, seeds: Set[int]) -> "QuantityValue | None":
         """These seeds' alone; None where it has none of them."""
         known = {seed: value for seed, value in sorted(self.by_seed.items()) if seed in seeds}
         return replace(self, by_seed=known) if known else None
 
 
-def find(run: Run, figure: Quantity) -> Measured | None:
+def find_quantity(run: Run, figure: Quantity) -> QuantityValue | None:
     """None where no trial of it ended well, or its records lack it."""
     case = next((case for case in run.manifest.cases if case.label == figure.case), None)
     if case is None:
@@ -52,7 +52,7 @@ def find(run: Run, figure: Quantity) -> Measured | None:
         return None
     unit = {"mae": data.unit, "mse": squared(data.unit), "prediction": data.unit}.get(figure.figure, "")
     known = {seed: value for seed, value in values.items() if value is not None}
-    return Measured(figure, case, known, unit, whose) if known else None
+    return QuantityValue(figure, case, known, unit, whose) if known else None
 
 
 def _mixed(outcome: Outcome, data: Data, figure: Quantity) -> float | None:

@@ -9,7 +9,7 @@ from scipy import stats
 
 from reports.analysis.intervals import CONFIDENCE
 from reports.analysis.run import Run, over_seeds, unique
-from reports.analysis.speedup import Comparisons
+from reports.analysis.speedup import Speedups
 from reports.records import Case
 from reports.render.formats import backend_name, case_name
 
@@ -115,7 +115,7 @@ class Ranking:
         return differ and abs(self.mean_ranks[one] - self.mean_ranks[other]) > self.critical
 
 
-def rankings(run: Run, comparisons: Comparisons) -> tuple[Ranking, ...]:
+def rankings(run: Run, comparisons: Speedups) -> tuple[Ranking, ...]:
     """Empty of one series; models that forecast another number of steps are ranked apart."""
     horizons = tuple(dict.fromkeys(case.horizon for case in run.manifest.cases))
     found = []
@@ -139,7 +139,7 @@ def _rank(name: str, noun: str, by: str, scores: Scores) -> Ranking | None:
     return Ranking(name, noun, by, tuple(methods), tuple(whole), values, left_out)
 
 
-def _errors(run: Run, comparisons: Comparisons, horizon: int) -> Scores:
+def _errors(run: Run, comparisons: Speedups, horizon: int) -> Scores:
     """Median test MSE; equal models have one, the reference's.
 
     In native mode each framework's model is another one, so each is a method.
@@ -151,7 +151,7 @@ def _errors(run: Run, comparisons: Comparisons, horizon: int) -> Scores:
             native = f", {backend_name(group.backend)}" if group.mode == "native" else ""
             if native or group.backend == (comparisons[case.label].reference or run.backends[0]):
                 middle = over_seeds(group, lambda outcome: outcome.scores.mse)
-                own[_model(run, case) + native] = middle.median if middle else nan
+                own[_model(run, case) + native] = middle.estimate if middle else nan
         own |= {baseline.name: baseline.scores.mse for baseline in data.baselines if baseline.name == NAIVE}
     return {one: own for one, own in found.items() if _one_question(run, one, horizon)}
 
@@ -162,13 +162,13 @@ def _one_question(run: Run, series: str, horizon: int) -> bool:
     return len({one.test_times for one in data if one.series == series}) == 1
 
 
-def _paces(run: Run, comparisons: Comparisons) -> Scores:
+def _paces(run: Run, comparisons: Speedups) -> Scores:
     """Time of a steady epoch relative to the reference's, the geometric mean over a series' models; certified only."""
     logs: dict[str, dict[str, list[float]]] = {}
     for case in run.manifest.cases:
         own = logs.setdefault(run.data(case).series, {})
         for backend, found in comparisons[case.label].backends.items():
-            ratio = found.epoch.median if found.comparable and found.epoch else nan
+            ratio = found.epoch.estimate if found.comparable and found.epoch else nan
             own.setdefault(backend_name(backend), []).append(-log(ratio))
     return {one: {name: exp(sum(own[name]) / len(own[name])) for name in own} for one, own in logs.items()}
 

@@ -11,7 +11,7 @@ from functools import cached_property
 
 import numpy as np
 
-from reports.analysis.effect_size import Shift, of_one_trial, of_ratios
+from reports.analysis.effect_size import EffectSize, ratio_effect, single_trial_effect
 from reports.analysis.intervals import steady_epoch
 from reports.analysis.run import Run, unique
 from reports.analysis.speedup import DIGESTS
@@ -35,7 +35,7 @@ RESULTS = {
 
 
 @dataclass(frozen=True)
-class Repeat:
+class TrialReproduction:
     """One trial and its repetition. Differences are relative; None where there is no repetition to measure."""
 
     plan: Plan
@@ -49,20 +49,20 @@ class Repeat:
 
 
 @dataclass(frozen=True)
-class Pace:
+class TimeRatio:
     """How long a backend's steady epochs took, relative to the stored run's."""
 
     backend: str
     trials: int
-    shift: Shift | None  # None: a single epoch was trained
+    effect: EffectSize | None  # None: a single epoch was trained
 
 
 @dataclass(frozen=True)
 class Reproduction:
     stored: Run
     repeated: Run
-    rows: tuple[Repeat, ...]
-    paces: tuple[Pace, ...]
+    rows: tuple[TrialReproduction, ...]
+    paces: tuple[TimeRatio, ...]
     differences: tuple[str, ...]  # between the machines, a clause each
     decisive: tuple[str, ...]  # those of them that a bit may hang on
     skipped: tuple[tuple[Plan, str], ...]  # stored trials that cannot be repeated, and why
@@ -72,14 +72,14 @@ class Reproduction:
         return bool(self.rows) and all(row.reproduced for row in self.rows)
 
     @cached_property
-    def wavering(self) -> tuple[Repeat, ...]:
+    def wavering(self) -> tuple[TrialReproduction, ...]:
         """Those whose results differ although their inputs do not, nor anything else that a bit may hang on."""
         inputs = OTHERS.values()
         bad = (row for row in self.rows if row.exact and not row.reproduced and row.losses is not None)
         return tuple(row for row in bad if row.verdict not in inputs)
 
 
-def reproduce(stored: Run, repeated: Run) -> Reproduction:
+def check_reproduction(stored: Run, repeated: Run) -> Reproduction:
     """Hold every trial that `repeated` planned against the stored one of the same key."""
     before = {trial.plan.key: trial for trial in stored.trials}
     after = {trial.plan.key: trial for trial in repeated.trials}
@@ -101,18 +101,18 @@ def reproduce(stored: Run, repeated: Run) -> Reproduction:
     )
 
 
-def _row(stored: Run, repeated: Run, case: Case, old: Trial, new: Trial | None) -> Repeat:
+def _row(stored: Run, repeated: Run, case: Case, old: Trial, new: Trial | None) -> TrialReproduction:
     if new is None:
-        return Repeat(old.plan, case, "missing", False, False, reason="its repetition has not finished")
+        return TrialReproduction(old.plan, case, "missing", False, False, reason="its repetition has not finished")
     exact = not stored.environment(old).differences_in_bits(repeated.environment(new))
     then, now = old.outcome, new.outcome
     if then is None or now is None:
-        return Repeat(
+        return TrialReproduction(
             old.plan, case, "failed", False, exact, reason=(new.failure or "no reason was recorded").rstrip(".")
         )
     losses, predictions = _losses(then, now), _predictions(then, now, stored.data(case))
     verdict, reproduced, reason = _judge(then, now, max(losses, predictions), exact, _bound(stored, old.plan, case))
-    return Repeat(old.plan, case, verdict, reproduced, exact, losses, predictions, reason)
+    return TrialReproduction(old.plan, case, verdict, reproduced, exact, losses, predictions, reason)
 
 
 def _judge(then: Outcome, now: Outcome, difference: float, exact: bool, bound: float) -> tuple[str, bool, str]:
@@ -166,18 +166,18 @@ def _power(bound: float) -> str:
     return f"{bound:.0e}".replace("e-0", "e-")
 
 
-def _paces(repeated: Run, pairs: Sequence[tuple[Trial, Trial | None]]) -> tuple[Pace, ...]:
+def _paces(repeated: Run, pairs: Sequence[tuple[Trial, Trial | None]]) -> tuple[TimeRatio, ...]:
     """Over all cases, modes and seeds of a backend: a ratio has no unit. Other windows would be other work."""
     found: dict[str, list[tuple[Outcome, Outcome]]] = {name: [] for name in repeated.backends}
     for old, new in pairs:
         if new and old.outcome and new.outcome and old.outcome.windows_digest == new.outcome.windows_digest:
             found[old.plan.backend].append((old.outcome, new.outcome))
-    return tuple(Pace(backend, len(both), _shift(both)) for backend, both in found.items() if both)
+    return tuple(TimeRatio(backend, len(both), _shift(both)) for backend, both in found.items() if both)
 
 
-def _shift(pairs: Sequence[tuple[Outcome, Outcome]]) -> Shift | None:
+def _shift(pairs: Sequence[tuple[Outcome, Outcome]]) -> EffectSize | None:
     if len(pairs) == 1:
         ((then, now),) = pairs
-        return of_one_trial(then.times.epochs[1:], now.times.epochs[1:])
+        return single_trial_effect(then.times.epochs[1:], now.times.epochs[1:])
     steady = [(steady_epoch(then.times.epochs), steady_epoch(now.times.epochs)) for then, now in pairs]
-    return of_ratios([after / before for before, after in steady if before and after])
+    return ratio_effect([after / before for before, after in steady if before and after])

@@ -6,7 +6,7 @@ from functools import cached_property
 from pathlib import Path
 
 from reports.analysis.consistency import refuse_contradictions, refuse_other_scores
-from reports.analysis.intervals import Interval, interval
+from reports.analysis.intervals import Interval, median_interval
 from reports.records import Case, Certificate, Data, Environment, Manifest, Mode, Outcome, Plan, SearchResult, Trial
 from reports.records.store import read_run, read_search
 
@@ -86,9 +86,9 @@ class Run:
         return tuple(sorted({plan.seed for plan in self.manifest.trials}))
 
     @cached_property
-    def repeats(self) -> tuple[int, int]:
+    def seed_counts(self) -> tuple[int, int]:
         """Of the mode that the answer is about; other modes may have fewer seeds and say nothing about it."""
-        return repeats(self.leading)
+        return seed_counts(self.leading)
 
     @cached_property
     def failed(self) -> tuple[Trial, ...]:
@@ -151,7 +151,7 @@ class Run:
         return unique(trial.outcome.host for trial in self.trials if trial.outcome is not None)
 
 
-def repeats(groups: Iterable[Group]) -> tuple[int, int]:
+def seed_counts(groups: Iterable[Group]) -> tuple[int, int]:
     """The fewest and the most seeds that a group has finished; groups with none are left out."""
     found = [len(group.outcomes) for group in groups if group.outcomes] or [0]
     return min(found), max(found)
@@ -164,7 +164,7 @@ def unique(values: Iterable[str]) -> tuple[str, ...]:
 
 def over_seeds(group: Group, figure: Callable[[Outcome], float | None]) -> Interval | None:
     """The median of one figure over a group's seeds; seeds that lack it are left out."""
-    return interval(values([group], figure))
+    return median_interval(values([group], figure))
 
 
 def score_unit(run: Run) -> str:

@@ -3,11 +3,11 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from reports.analysis.case_matching import Match, match
-from reports.analysis.effect_size import Shift, of_differences, of_ratios
-from reports.analysis.intervals import equivalent, steady_epoch
+from reports.analysis.case_matching import CaseMatch, match_cases
+from reports.analysis.effect_size import EffectSize, difference_effect, ratio_effect
+from reports.analysis.intervals import steady_epoch, tost_p
 from reports.analysis.run import Group, Run
-from reports.analysis.speedup import MARGIN, unproven, untimed
+from reports.analysis.speedup import EQUIVALENCE_MARGIN, certificate_problems, timing_problems
 from reports.records import Case, Mode, Outcome
 from reports.render.formats import listed, plural
 
@@ -21,26 +21,26 @@ FIGURES: dict[str, Measure] = {
 
 
 @dataclass(frozen=True)
-class Figure:
+class MetricComparison:
     """One figure on both sides, over the seeds that both finished: the second's ratio to the first's, or of an error
     the difference. `reason` says why there is none."""
 
     first: tuple[float, ...]
     second: tuple[float, ...]
-    shift: Shift | None
+    effect: EffectSize | None
     reason: str
     equal: bool = False  # of an error: shown to be the same within 1 %
 
 
 @dataclass(frozen=True)
-class Pair:
+class GroupComparison:
     """One backend in one mode on one model, in both runs."""
 
-    match: Match
+    match: CaseMatch
     backend: str
     mode: Mode
     seeds: tuple[int, ...]
-    figures: dict[str, Figure]
+    figures: dict[str, MetricComparison]
 
     @property
     def case(self) -> Case:
@@ -48,11 +48,11 @@ class Pair:
 
 
 @dataclass(frozen=True)
-class SideBySide:
+class RunComparison:
     first: Run
     second: Run
-    matches: tuple[Match, ...]
-    pairs: tuple[Pair, ...]
+    matches: tuple[CaseMatch, ...]
+    pairs: tuple[GroupComparison, ...]
 
     @property
     def common(self) -> bool:
@@ -60,15 +60,15 @@ class SideBySide:
         return any(pair.seeds for pair in self.pairs)
 
 
-def side_by_side(first: Run, second: Run) -> SideBySide:
-    matches = match(first, second)
+def compare_runs(first: Run, second: Run) -> RunComparison:
+    matches = match_cases(first, second)
     pairs = []
     for found in matches:
         mine, theirs = _groups(first, found.first), _groups(second, found.second)
         for mode, backend in dict.fromkeys((*mine, *theirs)):
             one, other = mine.get((mode, backend)), theirs.get((mode, backend))
             pairs.append(_pair(first, second, found, mode, backend, one, other))
-    return SideBySide(first, second, matches, tuple(pairs))
+    return RunComparison(first, second, matches, tuple(pairs))
 
 
 def _groups(run: Run, case: Case | None) -> dict[tuple[Mode, str], Group]:
@@ -76,8 +76,8 @@ def _groups(run: Run, case: Case | None) -> dict[tuple[Mode, str], Group]:
 
 
 def _pair(
-    first: Run, second: Run, found: Match, mode: Mode, backend: str, one: Group | None, other: Group | None
-) -> Pair:
+    first: Run, second: Run, found: CaseMatch, mode: Mode, backend: str, one: Group | None, other: Group | None
+) -> GroupComparison:
     mine, theirs = (side.outcomes if side else {} for side in (one, other))
     seeds = tuple(sorted(mine.keys() & theirs.keys()))
     neither = _neither(found, one, other, seeds)
@@ -91,7 +91,7 @@ def _pair(
         else:  # shown, although there is nothing on the other side to hold them against
             before, after = _all(mine, measure), _all(theirs, measure)
         figures[name] = _figure(name, before, after, reason)
-    return Pair(found, backend, mode, seeds, figures)
+    return GroupComparison(found, backend, mode, seeds, figures)
 
 
 def _paired(pairs: list[tuple[Outcome, Outcome]], measure: Measure) -> tuple[tuple[float, ...], tuple[float, ...]]:
@@ -104,17 +104,17 @@ def _all(outcomes: dict[int, Outcome], measure: Measure) -> tuple[float, ...]:
     return tuple(value for value in map(measure, outcomes.values()) if value is not None)
 
 
-def _figure(name: str, first: tuple[float, ...], second: tuple[float, ...], reason: str) -> Figure:
+def _figure(name: str, first: tuple[float, ...], second: tuple[float, ...], reason: str) -> MetricComparison:
     if reason or not first or not second:
-        return Figure(first, second, None, reason or "a single epoch was trained, so there is no steady one")
+        return MetricComparison(first, second, None, reason or "a single epoch was trained, so there is no steady one")
     if name != "mse":
-        return Figure(first, second, of_ratios([b / a for a, b in zip(first, second, strict=True)]), "")
+        return MetricComparison(first, second, ratio_effect([b / a for a, b in zip(first, second, strict=True)]), "")
     relative = [b / a - 1 for a, b in zip(first, second, strict=True) if a > 0]
-    p = equivalent(relative, MARGIN) if len(relative) == len(first) else None  # an exact forecast has no share
-    return Figure(first, second, of_differences(first, second), "", equal=p is not None and p < 0.05)
+    p = tost_p(relative, EQUIVALENCE_MARGIN) if len(relative) == len(first) else None  # an exact forecast has no share
+    return MetricComparison(first, second, difference_effect(first, second), "", equal=p is not None and p < 0.05)
 
 
-def _neither(found: Match, one: Group | None, other: Group | None, seeds: tuple[int, ...]) -> str:
+def _neither(found: CaseMatch, one: Group | None, other: Group | None, seeds: tuple[int, ...]) -> str:
     """Why neither scores nor times can be compared; empty where they can."""
     for which, group in (("first", one), ("second", other)):
         if group is None:
@@ -132,7 +132,7 @@ def _neither(found: Match, one: Group | None, other: Group | None, seeds: tuple[
     return ""
 
 
-def _scores(first: Run, second: Run, found: Match, one: Group, other: Group, seeds: tuple[int, ...]) -> str:
+def _scores(first: Run, second: Run, found: CaseMatch, one: Group, other: Group, seeds: tuple[int, ...]) -> str:
     """Why errors cannot be compared, where times might be."""
     if one.case.learning_rate != other.case.learning_rate:
         return f"other learning rate, {one.case.learning_rate:g} and {other.case.learning_rate:g}"
@@ -142,22 +142,22 @@ def _scores(first: Run, second: Run, found: Match, one: Group, other: Group, see
     return ""
 
 
-def _times(first: Run, second: Run, found: Match, one: Group, other: Group) -> str:
+def _times(first: Run, second: Run, found: CaseMatch, one: Group, other: Group) -> str:
     """Why times cannot be compared, where errors might be."""
     counts = [run.data(group.case).train_windows for run, group in ((first, one), (second, other))]
     if counts[0] != counts[1]:
         return f"other amount of work, {counts[0]:,} and {counts[1]:,} windows to train on"
     for which, run in (("first", first), ("second", second)):
-        if reasons := untimed(run):
+        if reasons := timing_problems(run):
             return f"not timed alone in the {which}: {reasons[0]}"
     if one.mode == "native":  # the certificate is about matched models; a native one is held against itself
         return ""
     for which, run, group in (("first", first, one), ("second", second, other)):
-        if reasons := unproven(run.certificate, group):
+        if reasons := certificate_problems(run.certificate, group):
             return f"no proof of equality in the {which}: {reasons[0].rstrip('.')}"
     return ""
 
 
-def seeds_shown(pairs: tuple[Pair, ...]) -> str:
+def common_seeds(pairs: tuple[GroupComparison, ...]) -> str:
     found = sorted({len(pair.seeds) for pair in pairs if pair.seeds})
     return plural(found[0], "common seed") if len(found) == 1 else f"{found[0]} to {found[-1]} common seeds"

@@ -14,7 +14,7 @@ FRAMEWORKS = ("torch", "tensorflow", "tensorflow-cpu", "keras", "jax", "flax")
 
 
 @dataclass(frozen=True)
-class Past:
+class StoredRun:
     """A run in its folder, results/<benchmark>/<start>."""
 
     folder: Path
@@ -49,14 +49,14 @@ class Past:
 
 
 @dataclass(frozen=True)
-class Kept:
+class StoredRuns:
     """`damaged` has a sentence on each run that cannot be read."""
 
-    runs: tuple[Past, ...]  # the newest first
+    runs: tuple[StoredRun, ...]  # the newest first
     damaged: tuple[str, ...]
 
 
-def collect(results: Path, benchmark: str = "*") -> Kept:
+def read_runs(results: Path, benchmark: str = "*") -> StoredRuns:
     """All runs under `results`, or those of one benchmark."""
     runs, damaged = [], []
     for manifest in sorted(results.glob(f"{benchmark}/*/manifest.json")):
@@ -64,11 +64,11 @@ def collect(results: Path, benchmark: str = "*") -> Kept:
         if folder.is_symlink():  # `latest`
             continue
         try:
-            runs.append(Past(folder, Run.read(folder)))
+            runs.append(StoredRun(folder, Run.read(folder)))
         except RecordError as error:
             damaged.append(sentence(f"the run {folder.parent.name}/{folder.name} cannot be shown: {error}"))
     runs.sort(key=lambda past: (past.run.manifest.started, past.folder.name), reverse=True)
-    return Kept(tuple(runs), tuple(damaged))
+    return StoredRuns(tuple(runs), tuple(damaged))
 
 
 def versions(environment: Environment) -> str:

@@ -8,7 +8,7 @@ from reports.records import Search
 
 
 @dataclass(frozen=True)
-class Ranked:
+class RankedCase:
     """A configuration whose trials all ended well."""
 
     group: Group
@@ -20,20 +20,20 @@ class Ranked:
 
 
 @dataclass(frozen=True)
-class Selection:
+class SearchRanking:
     """A search as far as it has come; `selected` is None until it is finished, and where every trial failed."""
 
     run: Run
     search: Search
-    ranking: tuple[Ranked, ...]  # the lowest score first
+    ranking: tuple[RankedCase, ...]  # the lowest score first
 
     @property
-    def selected(self) -> Ranked | None:
+    def selected(self) -> RankedCase | None:
         label = self.run.search_result.selected if self.run.search_result else None
         return next((one for one in self.ranking if one.label == label), None)
 
     @property
-    def published(self) -> Ranked | None:
+    def published(self) -> RankedCase | None:
         """The one that somebody else found best, where it was tried here and there is one to hold it against."""
         label = self.search.published.case if self.search.published else None
         return next((one for one in self.ranking if one.label == label), None) if self.selected else None
@@ -45,28 +45,28 @@ class Selection:
         return sum(one.score <= lowest * (1 + self.search.near) for one in self.ranking)
 
     @property
-    def luck(self) -> float | None:
+    def seed_range(self) -> float | None:
         """How far apart the seeds of a configuration lie, as a share of its score: the median; None of one seed."""
         losses = [[o.kept_loss for o in one.group.outcomes.values()] for one in self.ranking]
         apart = [(max(each) - min(each)) / _mean(each) for each in losses if len(each) > 1]
         return median(apart) if apart else None
 
-    def rank(self, one: Ranked) -> int:
+    def rank(self, one: RankedCase) -> int:
         return self.ranking.index(one) + 1
 
 
-def selection(run: Run) -> Selection | None:
+def search_ranking(run: Run) -> SearchRanking | None:
     """None where the run is no search."""
     if run.manifest.search is None:
         return None
     whole = [group for group in run.groups if len(group.outcomes) == len(group.plans)]
-    ranked = [Ranked(group, _mean([outcome.kept_loss for outcome in group.outcomes.values()])) for group in whole]
-    return Selection(run, run.manifest.search, tuple(sorted(ranked, key=lambda one: one.score)))
+    ranked = [RankedCase(group, _mean([outcome.kept_loss for outcome in group.outcomes.values()])) for group in whole]
+    return SearchRanking(run, run.manifest.search, tuple(sorted(ranked, key=lambda one: one.score)))
 
 
-def focus(run: Run) -> Run:
+def selected_only(run: Run) -> Run:
     """A search as if nothing but the selected configuration had been tried: test scores belong to that one alone."""
-    found = selection(run)
+    found = search_ranking(run)
     if found is None:
         return run
     label = found.selected.label if found.selected else None

@@ -4,9 +4,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
 from matplotlib.patches import Rectangle
 
-from reports.analysis.fastest_by_setting import Map, Winner, maps
+from reports.analysis.fastest_by_setting import Fastest, SettingMap, setting_maps
 from reports.analysis.run import Run
-from reports.analysis.speedup import Comparisons
+from reports.analysis.speedup import Speedups
 from reports.figures.style import (
     FAINT,
     INK,
@@ -25,9 +25,9 @@ from reports.render.formats import backend_name, significant
 CELL = 0.62  # inches
 
 
-def fastest_by_setting(run: Run, comparisons: Comparisons) -> Figure | None:
+def fastest_by_setting(run: Run, comparisons: Speedups) -> Figure | None:
     """A map per group of cases that differ in the swept settings alone; a cell per point."""
-    grids = maps(run, comparisons)
+    grids = setting_maps(run, comparisons)
     if not grids:
         return None
     drawn, palette = grids[:PANELS], Palette.of(run)
@@ -58,11 +58,11 @@ def fastest_by_setting(run: Run, comparisons: Comparisons) -> Figure | None:
     return Figure("fastest-by-setting", "Fastest backend by setting", caption, alt, svg)
 
 
-def _point(grid: Map, column: int, row: int) -> str:
+def _point(grid: SettingMap, column: int, row: int) -> str:
     return f"{grid.across} {column}" + (f", {grid.up} {row}" if grid.up else "")
 
 
-def _draw(axes: Axes, grid: Map, palette: Palette) -> None:
+def _draw(axes: Axes, grid: SettingMap, palette: Palette) -> None:
     for column, across in enumerate(grid.columns):
         for row, up in enumerate(grid.rows):
             _cell(axes, column, row, grid.winners.get((across, up)), palette)
@@ -77,7 +77,7 @@ def _draw(axes: Axes, grid: Map, palette: Palette) -> None:
     axes.set_title(brief(grid.title, 44))
 
 
-def _cell(axes: Axes, column: int, row: int, winner: Winner | None, palette: Palette) -> None:
+def _cell(axes: Axes, column: int, row: int, winner: Fastest | None, palette: Palette) -> None:
     """The name of the fastest on its colour; hatched if no backend is clearly the fastest; a dash without data."""
     if winner is None:
         axes.text(column, row, "\N{EN DASH}", ha="center", va="center")
@@ -92,5 +92,5 @@ def _cell(axes: Axes, column: int, row: int, winner: Winner | None, palette: Pal
         )
     name = backend_name(winner.backend).replace(" on ", "\non ") if winner.sure else "tie"
     name += "?" if winner.lead.single else ""
-    words = f"{name}\n{significant(winner.lead.median)}\N{MULTIPLICATION SIGN}"
+    words = f"{name}\n{significant(winner.lead.estimate)}\N{MULTIPLICATION SIGN}"
     axes.text(column, row, words, ha="center", va="center", fontsize=8.5, color=text_colour(colour) if clear else INK)

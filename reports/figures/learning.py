@@ -9,8 +9,8 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
 from reports.analysis.run import Group, Run, over_seeds, unique
-from reports.analysis.search_results import Selection
-from reports.analysis.speedup import Comparisons
+from reports.analysis.search_results import SearchRanking
+from reports.analysis.speedup import Speedups
 from reports.figures.style import (
     INK,
     PANELS,
@@ -81,7 +81,7 @@ def _draw_band(axes: Axes, curves: list[tuple[float, ...]], style: dict[str, Any
         axes.fill_between(epochs, losses.min(axis=0), losses.max(axis=0), color=style["color"], alpha=0.12, linewidth=0)
 
 
-def loss_by_time(run: Run, comparisons: Comparisons) -> Figure | None:
+def loss_by_time(run: Run, comparisons: Speedups) -> Figure | None:
     """Loss against seconds since the start of training, of comparable backends."""
     groups = [
         group
@@ -139,10 +139,12 @@ def _curves(group: Group, kind: str) -> list[tuple[float, ...]]:
 
 def _last_loss(group: Group) -> str:
     loss = over_seeds(group, lambda outcome: outcome.train_losses[-1] if outcome.train_losses else None)
-    return f"{backend_name(group.backend)}, {case_name(group.case)}, {significant(loss.median) if loss else 'unknown'}"
+    return (
+        f"{backend_name(group.backend)}, {case_name(group.case)}, {significant(loss.estimate) if loss else 'unknown'}"
+    )
 
 
-def lowest_loss_by_trial(search: Selection) -> Figure | None:
+def lowest_loss_by_trial(search: SearchRanking) -> Figure | None:
     """The validation loss of each configuration and the lowest so far, in the order in which they were tried."""
     scores = [trial.score for trial in search.run.search_result.tried] if search.run.search_result else []
     finished = [(number, score) for number, score in enumerate(scores, 1) if score is not None]

@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
-from reports.analysis.fastest_by_setting import AXES, family
+from reports.analysis.fastest_by_setting import AXES, constant_settings
 from reports.analysis.intervals import steady_epoch
 from reports.analysis.run import Run, over_seeds
-from reports.analysis.speedup import Comparisons
+from reports.analysis.speedup import Speedups
 from reports.figures.style import PANELS, Figure, Palette, brief, label_axes, legend, only_first, panels, styled, to_svg
 from reports.records import Case
 from reports.render.formats import backend_name, listed, significant
@@ -16,17 +16,17 @@ from reports.render.formats import backend_name, listed, significant
 FEWEST = 3  # values of a setting that make a curve
 
 
-def scaling(run: Run, comparisons: Comparisons) -> tuple[Figure, ...]:
+def scaling(run: Run, comparisons: Speedups) -> tuple[Figure, ...]:
     """One figure per setting that takes at least three values while all else is equal."""
     figures = (_along(run, comparisons, axis) for axis in AXES)
     return tuple(figure for figure in figures if figure)
 
 
-def _along(run: Run, comparisons: Comparisons, axis: str) -> Figure | None:
+def _along(run: Run, comparisons: Speedups, axis: str) -> Figure | None:
     families: dict[tuple[object, ...], list[Case]] = {}
     for case in run.manifest.cases:
         if run.mode_of(case) == "matched" and comparisons[case.label].reference:
-            families.setdefault(family(run, case, (axis,)), []).append(case)
+            families.setdefault(constant_settings(run, case, (axis,)), []).append(case)
     swept = [cases for cases in families.values() if len({getattr(case, axis) for case in cases}) >= FEWEST]
     if not swept:
         return None
@@ -44,11 +44,11 @@ def _along(run: Run, comparisons: Comparisons, axis: str) -> Figure | None:
     return Figure(f"scaling-{axis}", f"Time against {axis}", caption, alt, svg)
 
 
-def _draw(axes: Axes, run: Run, comparisons: Comparisons, cases: Sequence[Case], axis: str) -> None:
+def _draw(axes: Axes, run: Run, comparisons: Speedups, cases: Sequence[Case], axis: str) -> None:
     palette = Palette.of(run)
     for backend in run.backends:
         points = [
-            (getattr(case, axis), epoch.median * 1e3)
+            (getattr(case, axis), epoch.estimate * 1e3)
             for case in cases
             for group in run.select(case, "matched")
             if group.backend == backend and comparisons[case.label].backends[backend].comparable

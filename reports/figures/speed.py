@@ -8,7 +8,7 @@ from matplotlib.ticker import FuncFormatter, NullFormatter, NullLocator
 
 from reports.analysis.intervals import Interval
 from reports.analysis.run import Group, Run, over_seeds, unique
-from reports.analysis.speedup import CaseComparison, Comparison, Comparisons
+from reports.analysis.speedup import CaseSpeedups, Speedup, Speedups
 from reports.figures.style import FAINT, INK, WIDTH, Figure, Palette, bar_labels, bars, label_axes, styled, to_svg
 from reports.render.formats import backend_name, case_name, duration, listed, significant, span
 
@@ -18,9 +18,9 @@ MOST_TICKS = 6  # per panel, so that their labels do not overlap
 SHARE = 0.78  # of a panel's width for the marks; the numbers at the right take the rest
 
 
-def speed_ratios(run: Run, comparisons: Comparisons) -> Figure | None:
+def speed_ratios(run: Run, comparisons: Speedups) -> Figure | None:
     """A forest plot of each certified backend's speed ratio: a dot per round, a bar for the interval."""
-    lines = [(case, rival) for case in comparisons.values() for rival in case.rivals]
+    lines = [(case, rival) for case in comparisons.values() for rival in case.compared]
     if not lines:
         return None
     references = listed(unique(backend_name(case.reference or "") for case, _ in lines))
@@ -36,7 +36,7 @@ def speed_ratios(run: Run, comparisons: Comparisons) -> Figure | None:
         _ratio_axis(left, [x for rival in rivals for x in (*rival.epoch_ratios, *rival.training_ratios, 1.0)])
         label_axes(canvas, x=f"speed relative to {references} (above 1 is faster)")
         svg = to_svg(canvas)
-    certain = all(rival.epoch and rival.epoch.confident for rival in rivals)
+    certain = all(rival.epoch and rival.epoch.is_confidence_interval for rival in rivals)
     bar = "95 % interval" if certain else "range"
     caption = f"Speed relative to {references}: a dot per round, the stroke is the median, the bar the {bar}."
     numbers = "; ".join(_ratio_words(case, rival) for case, rival in lines)
@@ -45,7 +45,7 @@ def speed_ratios(run: Run, comparisons: Comparisons) -> Figure | None:
 
 
 def _forest(
-    axes: Axes, title: str, palette: Palette, rows: Sequence[tuple[Comparison, Interval | None, Sequence[float]]]
+    axes: Axes, title: str, palette: Palette, rows: Sequence[tuple[Speedup, Interval | None, Sequence[float]]]
 ) -> None:
     axes.set_title(title, pad=8)
     axes.axvline(1, color=FAINT, linewidth=1)
@@ -57,8 +57,10 @@ def _forest(
         colour = palette.colour(rival.backend)
         axes.plot([ratio.low, ratio.high], [place, place], color=colour, linewidth=8, alpha=0.55, solid_capstyle="butt")
         axes.plot(rounds, [place] * len(rounds), "o", color=colour, markersize=3.5, markeredgewidth=0)
-        axes.plot(ratio.median, place, "|", color=INK, markersize=13, markeredgewidth=1.4)
-        axes.text(0.99, place, significant(ratio.median), transform=axes.get_yaxis_transform(), ha="right", va="center")
+        axes.plot(ratio.estimate, place, "|", color=INK, markersize=13, markeredgewidth=1.4)
+        axes.text(
+            0.99, place, significant(ratio.estimate), transform=axes.get_yaxis_transform(), ha="right", va="center"
+        )
 
 
 def _ratio_axis(axes: Axes, values: Sequence[float]) -> None:
@@ -76,7 +78,7 @@ def _ratio_axis(axes: Axes, values: Sequence[float]) -> None:
     axes.xaxis.set_minor_formatter(NullFormatter())
 
 
-def _ratio_words(case: CaseComparison, rival: Comparison) -> str:
+def _ratio_words(case: CaseSpeedups, rival: Speedup) -> str:
     limits = span(rival.epoch.low, rival.epoch.high) if rival.epoch else "unknown"
     return f"{backend_name(rival.backend)}, {case_name(case.case)}, {limits}"
 
@@ -116,4 +118,4 @@ def _first_and_rest(group: Group) -> tuple[float, float]:
     """Seconds of the first step and of all other steps, medians over the seeds."""
     first = over_seeds(group, lambda outcome: outcome.times.first_step)
     rest = over_seeds(group, lambda outcome: sum(outcome.times.epochs))
-    return (first.median if first else 0.0, rest.median if rest else 0.0)
+    return (first.estimate if first else 0.0, rest.estimate if rest else 0.0)

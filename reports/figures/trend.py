@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
 from reports.analysis.run import unique
-from reports.analysis.trend import MEASURES, Change, Series
+from reports.analysis.trend import MEASURES, Change, TrendSeries
 from reports.figures.style import (
     INK,
     PANELS,
@@ -29,7 +29,7 @@ LATEST = 30  # runs drawn at most, so that points stay apart
 
 
 def trend(
-    series: Sequence[Series],
+    series: Sequence[TrendSeries],
     changes: Sequence[Change],
     palette: Palette,
     names: Mapping[str, str],
@@ -69,23 +69,23 @@ def trend(
 
 
 def _draw(
-    axes: Axes, lines: Sequence[Series], changes: Sequence[Change], oldest: int, unit: str, palette: Palette
+    axes: Axes, lines: Sequence[TrendSeries], changes: Sequence[Change], oldest: int, unit: str, palette: Palette
 ) -> None:
     """Draw the points after the run numbered `oldest`."""
     by_backend = {line.backend: [point for point in line.points if point.place > oldest] for line in lines}
-    intervals = [point.found for points in by_backend.values() for point in points]
+    intervals = [point.interval for points in by_backend.values() for point in points]
     timed = lines[0].measure.timed if lines else False
-    factor, label = time_unit(interval.median for interval in intervals) if timed else (1.0, unit)
+    factor, label = time_unit(interval.estimate for interval in intervals) if timed else (1.0, unit)
     for number, (backend, points) in enumerate(by_backend.items()):
         places = [point.place for point in points]
         low, middle, high = (
-            [getattr(point.found, limit) * factor for point in points] for limit in ("low", "median", "high")
+            [getattr(point.interval, limit) * factor for point in points] for limit in ("low", "estimate", "high")
         )
         axes.vlines(places, low, high, color=palette.colour(backend), linewidth=4, alpha=0.35)
         style = {} if timed else nested(number, len(lines))  # equal models have equal scores
         axes.plot(places, middle, marker=palette.marker(backend), markersize=3.5, **{**palette.line(backend), **style})
     for change in changes:
-        place, value = change.after.place, change.after.found.median * factor
+        place, value = change.after.place, change.after.interval.estimate * factor
         axes.plot(place, value, "o", markersize=10, markerfacecolor="none", markeredgecolor=INK, markeredgewidth=1)
     _scale(axes, [limit * factor for interval in intervals for limit in (interval.low, interval.high)])
     axes.xaxis.set_major_locator(MaxNLocator(5, integer=True, min_n_ticks=1))

@@ -2,10 +2,10 @@
 
 from math import isfinite
 
-from reports.analysis.case_matching import differences, machine
-from reports.analysis.intervals import interval
+from reports.analysis.case_matching import machine_difference, run_differences
+from reports.analysis.intervals import median_interval
 from reports.analysis.run import Run, score_unit
-from reports.analysis.run_comparison import Figure, Pair, SideBySide, seeds_shown
+from reports.analysis.run_comparison import GroupComparison, MetricComparison, RunComparison, common_seeds
 from reports.pages.reproduction_page import shift_facts
 from reports.render.document import Document
 from reports.render.formats import backend_name, case_name, four_digits, listed, plural, significant, squared, time_unit
@@ -21,21 +21,21 @@ VERDICTS: dict[str, tuple[str, Tone]] = {
 }
 
 
-def document(found: SideBySide, first: str, second: str) -> Document:
+def document(found: RunComparison, first: str, second: str) -> Document:
     """first, second: how the runs are called."""
-    changed = differences(found.first, found.second, found.matches)
+    changed = run_differences(found.first, found.second, found.matches)
     from_to = "From the first to the second:" if changed else "Nothing differs between their machines and settings."
     opening = (f"First: {_called(found.first, first)}", f"Second: {_called(found.second, second)}", from_to)
     tables = tuple(_table(found, name) for name in TITLES)
-    closing = (machine(found.first, found.second), conclusion(found))
+    closing = (machine_difference(found.first, found.second), conclusion(found))
     return Document("Two runs side by side", opening, changed, tables, tuple(filter(None, closing)))
 
 
-def conclusion(found: SideBySide) -> str:
+def conclusion(found: RunComparison) -> str:
     """How much of what could be compared lies beyond noise."""
     parts = []
     for name, title in TITLES.items():
-        shifts = [pair.figures[name].shift for pair in found.pairs]
+        shifts = [pair.figures[name].effect for pair in found.pairs]
         compared = [shift for shift in shifts if shift]
         beyond = sum(shift.state in ("up", "down") for shift in compared)
         if compared:
@@ -43,10 +43,10 @@ def conclusion(found: SideBySide) -> str:
     if not parts:
         return "Nothing can be compared; the reasons stand under the tables."
     chance = " At 95 %, one comparison in twenty looks so by chance."
-    return f"Beyond noise, over {seeds_shown(found.pairs)}: {listed(parts)}.{chance}"
+    return f"Beyond noise, over {common_seeds(found.pairs)}: {listed(parts)}.{chance}"
 
 
-def facts(found: SideBySide) -> list[dict[str, object]]:
+def facts(found: RunComparison) -> list[dict[str, object]]:
     """A JSON object a row. Times in seconds, memory in bytes."""
     return [
         {
@@ -61,25 +61,25 @@ def facts(found: SideBySide) -> list[dict[str, object]]:
     ]
 
 
-def _facts(figure: Figure) -> dict[str, object]:
+def _facts(figure: MetricComparison) -> dict[str, object]:
     return {
         "first": _median(figure.first),
         "second": _median(figure.second),
-        "shift": shift_facts(figure.shift),
+        "shift": shift_facts(figure.effect),
         "reason": figure.reason or None,
     }
 
 
 def _median(values: tuple[float, ...]) -> float | None:
-    found = interval(values)
-    return found.median if found and isfinite(found.median) else None
+    found = median_interval(values)
+    return found.estimate if found and isfinite(found.estimate) else None
 
 
 def _called(run: Run, name: str) -> str:
     return f"{name}, {run.manifest.title}, {plural(len(run.trials), 'trial')}, begun {run.manifest.started}"
 
 
-def _table(found: SideBySide, name: str) -> Table:
+def _table(found: RunComparison, name: str) -> Table:
     factor, unit, form = _scale(found, name)
     error = name == "mse"
     columns = (
@@ -94,9 +94,9 @@ def _table(found: SideBySide, name: str) -> Table:
             Cell(case_name(pair.case)),
             Cell(backend_name(pair.backend)),
             Cell(pair.mode),
-            measured(interval(pair.figures[name].first), form, factor=factor),
-            measured(interval(pair.figures[name].second), form, factor=factor),
-            measured(shift.found if (shift := pair.figures[name].shift) else None),
+            measured(median_interval(pair.figures[name].first), form, factor=factor),
+            measured(median_interval(pair.figures[name].second), form, factor=factor),
+            measured(shift.interval if (shift := pair.figures[name].effect) else None),
             _verdict(pair, pair.figures[name]),
         )
         for pair in found.pairs
@@ -107,7 +107,7 @@ def _table(found: SideBySide, name: str) -> Table:
     return Table(name, title, caption, columns, rows)
 
 
-def _scale(found: SideBySide, name: str) -> tuple[float, str, Format]:
+def _scale(found: RunComparison, name: str) -> tuple[float, str, Format]:
     values = [value for pair in found.pairs for value in (*pair.figures[name].first, *pair.figures[name].second)]
     if name == "mse":
         return 1.0, squared(score_unit(found.first)), four_digits
@@ -116,16 +116,16 @@ def _scale(found: SideBySide, name: str) -> tuple[float, str, Format]:
     return (*time_unit(values), significant)
 
 
-def _verdict(pair: Pair, figure: Figure) -> Cell:
-    if figure.shift is None:
+def _verdict(pair: GroupComparison, figure: MetricComparison) -> Cell:
+    if figure.effect is None:
         who = f"{backend_name(pair.backend)}, {case_name(pair.case)}, {pair.mode}"
         short = figure.reason if figure.reason.startswith("missing") else "not comparable"
         return Cell(short, notes=() if short == figure.reason else (f"{who}: {figure.reason}.",), tone="muted")
-    state, middle = figure.shift.state, figure.shift.found.median
+    state, middle = figure.effect.state, figure.effect.interval.estimate
     if figure.equal and state in ("within", "few"):
         return Cell("equal within 1 %", tone="good")
     if state == "few":
-        return Cell(figure.shift.too_few("too few seeds"), tone="muted")
+        return Cell(figure.effect.too_few("too few seeds"), tone="muted")
     words, tone = VERDICTS[state]
-    slight = state in ("up", "down") and figure.shift.neutral == 1 and abs(middle - 1) < SLIGHT
+    slight = state in ("up", "down") and figure.effect.neutral == 1 and abs(middle - 1) < SLIGHT
     return Cell(f"{words}, under 1 %" if slight else words, tone="" if slight else tone)

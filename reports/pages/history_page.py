@@ -5,9 +5,17 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from reports.analysis.run import unique
-from reports.analysis.run_store import Past, collect, versions
-from reports.analysis.search_results import focus
-from reports.analysis.trend import MEASURES, Change, Series, changes, comparable, expected_by_chance, series
+from reports.analysis.run_store import StoredRun, read_runs, versions
+from reports.analysis.search_results import selected_only
+from reports.analysis.trend import (
+    MEASURES,
+    Change,
+    TrendSeries,
+    changes_beyond_noise,
+    comparable_neighbours,
+    expected_by_chance,
+    trend_series,
+)
 from reports.figures.style import Figure, Palette, brief
 from reports.figures.trend import trend
 from reports.records.store import write_text
@@ -48,10 +56,10 @@ def write(folder: Path) -> Path:
 
 def tell(folder: Path) -> Timeline:
     """Repetitions are left out: they are parts of runs, held against these on pages of their own."""
-    kept = collect(folder.parent, folder.name)
+    kept = read_runs(folder.parent, folder.name)
     runs = [past for past in reversed(kept.runs) if past.run.manifest.reproduces is None]
-    found = series([replace(past, run=focus(past.run)) for past in runs])
-    moved = changes(found)
+    found = trend_series([replace(past, run=selected_only(past.run)) for past in runs])
+    moved = changes_beyond_noise(found)
     names = {case.label: case_name(case) for past in runs for case in past.run.manifest.cases}
     units = {case.label: past.run.data(case).unit for past in runs for case in past.run.manifest.cases}
     tables = (_changes(moved, names), _runs(runs, folder), _values(found, names))
@@ -65,9 +73,9 @@ def tell(folder: Path) -> Timeline:
     )
 
 
-def _lead(found: Sequence[Series], moved: Sequence[Change]) -> str:
+def _lead(found: Sequence[TrendSeries], moved: Sequence[Change]) -> str:
     """Whether anything moved, or why nobody can tell."""
-    pairs = sum(len(comparable(one)) for one in found)
+    pairs = sum(len(comparable_neighbours(one)) for one in found)
     if not pairs:
         return (
             "No change can be told from noise yet: that takes two neighbouring runs on one machine, of one definition, "
@@ -82,7 +90,7 @@ def _lead(found: Sequence[Series], moved: Sequence[Change]) -> str:
     return f"{len(moved)} of {compared} differ beyond noise, in {names}{by_chance}."
 
 
-def _from_to(runs: Sequence[Past]) -> tuple[str, ...]:
+def _from_to(runs: Sequence[StoredRun]) -> tuple[str, ...]:
     ends = unique(past.started for past in (*runs[:1], *runs[-1:]))
     return (f"{' to '.join(ends)} UTC",) if ends else ()
 
@@ -118,12 +126,12 @@ def _changes(moved: Sequence[Change], names: Mapping[str, str]) -> Table:
 
 
 def _shown(change: Change, place: int) -> str:
-    found = (change.before, change.after)[place].found
-    limits = f"{significant(found.median)} ({significant(found.low)} to {significant(found.high)})"
+    found = (change.before, change.after)[place].interval
+    limits = f"{significant(found.estimate)} ({significant(found.low)} to {significant(found.high)})"
     return f"{limits} s" if change.series.measure.timed else limits
 
 
-def _runs(runs: Sequence[Past], folder: Path) -> Table:
+def _runs(runs: Sequence[StoredRun], folder: Path) -> Table:
     heads = ("started, UTC", "number", "what changed since the run before", "state", "where", "versions")
     rows = [
         row(
@@ -141,7 +149,7 @@ def _runs(runs: Sequence[Past], folder: Path) -> Table:
     return Table("runs", "The runs", caption, tuple(map(text, heads)), tuple(reversed(rows)))
 
 
-def _differences(before: Past, after: Past) -> Iterator[str]:
+def _differences(before: StoredRun, after: StoredRun) -> Iterator[str]:
     """Of the machine, the versions and the definition, a clause each; of a commit as much as tells it from others."""
     old, new = before.run.manifest, after.run.manifest
     short = [
@@ -174,7 +182,7 @@ def _flat(definition: Mapping[str, object], above: str = "") -> Iterator[tuple[s
             yield f"{above}{name}", str(value) if _is_tables(value) else brief(as_written(value))
 
 
-def _values(found: Sequence[Series], names: Mapping[str, str]) -> Table:
+def _values(found: Sequence[TrendSeries], names: Mapping[str, str]) -> Table:
     columns = (
         text("model"),
         text("backend"),
@@ -185,7 +193,9 @@ def _values(found: Sequence[Series], names: Mapping[str, str]) -> Table:
     for one in found:
         for point in one.points:
             form = significant if one.measure.timed else four_digits
-            by_row.setdefault((one.case, one.backend, point.place), {})[one.measure.name] = measured(point.found, form)
+            by_row.setdefault((one.case, one.backend, point.place), {})[one.measure.name] = measured(
+                point.interval, form
+            )
     rows = tuple(
         row(
             Cell(names[case]),

@@ -5,9 +5,9 @@ from pathlib import Path
 from urllib.parse import quote
 
 from reports.analysis.run import Run, unique
-from reports.analysis.run_store import Past, collect, versions
-from reports.analysis.search_results import selection
-from reports.analysis.speedup import compare
+from reports.analysis.run_store import StoredRun, read_runs, versions
+from reports.analysis.search_results import search_ranking
+from reports.analysis.speedup import speedups_of
 from reports.pages import history_page
 from reports.records.store import write_text
 from reports.render import html
@@ -44,7 +44,7 @@ def write(results: Path) -> Path:
 
 
 def tell(results: Path) -> Index:
-    kept = collect(results)
+    kept = read_runs(results)
     names = unique(past.benchmark for past in kept.runs)
     progress = f"{plural(len(kept.runs), 'run')} of {plural(len(names), 'benchmark')}, the newest first"
     found = []
@@ -55,7 +55,7 @@ def tell(results: Path) -> Index:
     return Index(progress, kept.damaged, tuple(found))
 
 
-def _table(results: Path, place: int, runs: list[Past]) -> Table:
+def _table(results: Path, place: int, runs: list[StoredRun]) -> Table:
     columns = (
         *map(text, ("started, UTC", "state")),
         Column("headline", numeric=False),
@@ -82,6 +82,6 @@ def headline(run: Run) -> str:
         return f"Repeats trials of {Path(run.manifest.reproduces).name}."
     if not run.trials:
         return "No trial has finished."
-    searched = selection(run)
-    found = search_summary.answer(searched) if searched else answer(run, compare(run))
+    searched = search_ranking(run)
+    found = search_summary.answer(searched) if searched else answer(run, speedups_of(run))
     return " ".join(found.overview or [f"{case.name}: {case.lead}" for case in found.cases])

@@ -5,8 +5,8 @@ from pathlib import Path
 from statistics import median
 
 from reports.analysis.run import Group, Run, over_seeds, unique
-from reports.analysis.run_store import Past, collect
-from reports.analysis.search_results import focus
+from reports.analysis.run_store import StoredRun, read_runs
+from reports.analysis.search_results import selected_only
 from reports.records.store import write_text
 from reports.render import html
 from reports.render.document import Document, markdown
@@ -41,7 +41,7 @@ def write(results: Path) -> tuple[Path, str]:
 
 
 def tell(results: Path) -> Audits:
-    kept = collect(results)
+    kept = read_runs(results)
     chosen = [_choose([past for past in kept.runs if past.benchmark == name]) for name in _names(kept.runs)]
     runs = [past for past in chosen if past is not None]
     found = [one for past in runs for one in audit(past.run)]
@@ -49,22 +49,22 @@ def tell(results: Path) -> Audits:
     return Audits(lead(found) or NOTHING, MEANING if tables else "", kept.damaged, _overview(results, runs), tables)
 
 
-def _names(runs: tuple[Past, ...]) -> tuple[str, ...]:
+def _names(runs: tuple[StoredRun, ...]) -> tuple[str, ...]:
     return tuple(sorted(unique(past.benchmark for past in runs)))
 
 
-def _choose(runs: list[Past]) -> Past | None:
+def _choose(runs: list[StoredRun]) -> StoredRun | None:
     """The newest whole run; one in the small form, narrowed or cut short only where there is no other."""
     own = [past for past in runs if past.run.manifest.reproduces is None and past.run.trials]
     return min(own, key=_lesser, default=None)
 
 
-def _lesser(past: Past) -> tuple[bool, bool, bool]:
+def _lesser(past: StoredRun) -> tuple[bool, bool, bool]:
     manifest = past.run.manifest
     return manifest.quick, manifest.narrowed, bool(past.run.missing)
 
 
-def _overview(results: Path, runs: list[Past]) -> Table:
+def _overview(results: Path, runs: list[StoredRun]) -> Table:
     columns = (
         text("benchmark"),
         text("best model"),
@@ -82,8 +82,8 @@ def _overview(results: Path, runs: list[Past]) -> Table:
     return Table("benchmarks", "Benchmarks", told, columns, tuple(_row(results, past) for past in runs))
 
 
-def _row(results: Path, past: Past) -> Row:
-    run = focus(past.run)  # of a search what was selected: the others' test errors belong to no answer
+def _row(results: Path, past: StoredRun) -> Row:
+    run = selected_only(past.run)  # of a search what was selected: the others' test errors belong to no answer
     name = Cell(
         "",
         links=tuple(Link(run.manifest.title, one.target, one.meaning) for one in past.link(results).links),
@@ -111,7 +111,7 @@ def _row(results: Path, past: Past) -> Row:
 def _alike(group: Group, best: Group) -> bool:
     """Whether it is of the same model, and its error reads the same."""
     errors = [over_seeds(one, lambda outcome: outcome.scores.mse) for one in (group, best)]
-    return group.case == best.case and len({four_digits(error.median) for error in errors if error}) == 1
+    return group.case == best.case and len({four_digits(error.estimate) for error in errors if error}) == 1
 
 
 def _skill(group: Group) -> float:
@@ -138,7 +138,7 @@ def _audited(run: Run) -> Cell:
     return Cell(f"{good} of {len(found)} reproduced" if found else "none")
 
 
-def _table(results: Path, past: Past) -> Table:
+def _table(results: Path, past: StoredRun) -> Table:
     """The values of one benchmark; its title leads to the report that has their records."""
     rows = tuple(map(row_of, audit(past.run)))
     title = f"{past.run.manifest.title}: published values"

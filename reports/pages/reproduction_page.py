@@ -4,9 +4,9 @@ from collections import Counter
 from collections.abc import Callable
 from math import isfinite
 
-from reports.analysis.effect_size import Shift
-from reports.analysis.intervals import DISTURBED
-from reports.analysis.reproduction import Pace, Repeat, Reproduction
+from reports.analysis.effect_size import EffectSize
+from reports.analysis.intervals import MAX_BACKGROUND_LOAD
+from reports.analysis.reproduction import Reproduction, TimeRatio, TrialReproduction
 from reports.analysis.run import unique
 from reports.analysis.timing_quality import most_disturbed
 from reports.records import Plan, Trial
@@ -50,7 +50,7 @@ def conclusion(found: Reproduction) -> str:
     return f"Not reproduced: {len(bad)} of {plural(len(found.rows), 'trial')}. {worst}{more}.{rest}"
 
 
-def named(row: Repeat) -> str:
+def named(row: TrialReproduction) -> str:
     return f"{backend_name(row.plan.backend)}, {case_name(row.case)}, {row.plan.mode}, seed {row.plan.seed}"
 
 
@@ -72,7 +72,7 @@ def facts(found: Reproduction) -> list[dict[str, object]]:
         }
         for one in found.rows
     ]
-    told += [{"backend": p.backend, "trials": p.trials, "epoch_ratio": shift_facts(p.shift)} for p in found.paces]
+    told += [{"backend": p.backend, "trials": p.trials, "epoch_ratio": shift_facts(p.effect)} for p in found.paces]
     return told
 
 
@@ -81,17 +81,17 @@ def _finite(value: float | None) -> float | str | None:
     return value if value is None or isfinite(value) else str(value)
 
 
-def shift_facts(shift: Shift | None) -> dict[str, object] | None:
+def shift_facts(shift: EffectSize | None) -> dict[str, object] | None:
     """The second figure to the first: middle, limits, whether it is beyond noise, and how many pairs would do."""
     if shift is None:
         return None
-    middle = shift.found
+    middle = shift.interval
     return {
-        "middle": middle.median,
+        "middle": middle.estimate,
         "low": middle.low,
         "high": middle.high,
         "state": shift.state,
-        "needed": shift.needed,
+        "needed": shift.required_n,
     }
 
 
@@ -144,14 +144,14 @@ def _times(found: Reproduction) -> Table:
     return Table("times", "Times", caption, columns, rows)
 
 
-def _ratio(pace: Pace) -> Cell:
-    return measured(pace.shift.found if pace.shift else None)
+def _ratio(pace: TimeRatio) -> Cell:
+    return measured(pace.effect.interval if pace.effect else None)
 
 
-def _pace(pace: Pace) -> str:
-    if pace.shift is None:
+def _pace(pace: TimeRatio) -> str:
+    if pace.effect is None:
         return NONE
-    return PACES.get(pace.shift.state) or pace.shift.too_few("too few to say")
+    return PACES.get(pace.effect.state) or pace.effect.too_few("too few to say")
 
 
 def _skipped(found: Reproduction) -> tuple[str, ...]:
@@ -176,7 +176,7 @@ def _wavering(found: Reproduction) -> tuple[str, ...]:
     return tuple(told)
 
 
-def _most(rows: list[Repeat], figure: Callable[[Repeat], float | None]) -> str:
+def _most(rows: list[TrialReproduction], figure: Callable[[TrialReproduction], float | None]) -> str:
     return scientific(max(figure(row) or 0.0 for row in rows))
 
 
@@ -186,7 +186,7 @@ def _load(found: Reproduction) -> tuple[str, ...]:
         return most_disturbed(t.outcome for t in trials if t.outcome and t.plan.key in keys)
 
     then, now = load(found.stored.trials), load(found.repeated.trials)
-    if max(then, now) <= DISTURBED:
+    if max(then, now) <= MAX_BACKGROUND_LOAD:
         return ()
     return (
         f"Other programs used up to {per_cent(then)} of the cores then and {per_cent(now)} now: do not build on times.",

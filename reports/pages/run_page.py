@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 from reports.analysis.ranking import rankings
 from reports.analysis.run import Run
-from reports.analysis.search_results import Selection, focus, selection
-from reports.analysis.speedup import Comparisons, compare
+from reports.analysis.search_results import SearchRanking, search_ranking, selected_only
+from reports.analysis.speedup import Speedups, speedups_of
 from reports.figures.fastest_by_setting import fastest_by_setting
 from reports.figures.forecast import error_by_horizon, forecasts
 from reports.figures.gradient_norms import gradient_norms
@@ -91,9 +91,9 @@ class Story:
 
 def tell(run: Run, around: Around = NOTHING) -> Story:
     """Of a search, scores and forecasts of the selected configuration alone: the others' belong to no answer."""
-    found, whole = selection(run), run
-    run = focus(whole)
-    comparisons = compare(run)
+    found, whole = search_ranking(run), run
+    run = selected_only(whole)
+    comparisons = speedups_of(run)
     agreement, beside, work = forecast_agreement.agreement(run, comparisons), evidence.native(run), resources.work(run)
     counted, equal = native.parameters(run), glance.glance(run)
     return Story(
@@ -125,7 +125,7 @@ def tell(run: Run, around: Around = NOTHING) -> Story:
     )
 
 
-def figures(run: Run, comparisons: Comparisons, search: Selection | None = None) -> tuple[Figure, ...]:
+def figures(run: Run, comparisons: Speedups, search: SearchRanking | None = None) -> tuple[Figure, ...]:
     """Every figure that the run has data for, in the order of the page; `search` if the run is a search."""
     drawn = (
         lowest_loss_by_trial(search) if search else None,

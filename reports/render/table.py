@@ -106,4 +106,4 @@ def measured(
     low, high = form(found.low * factor), form(found.high * factor)
     dash = " to " if MINUS in low + high else "\N{EN DASH}"
     detail = "" if low == high else f"{low}{dash}{high}".replace("+", "")
-    return Cell(form(found.median * factor), found.median, detail, tuple(notes), tone=tone)
+    return Cell(form(found.estimate * factor), found.estimate, detail, tuple(notes), tone=tone)

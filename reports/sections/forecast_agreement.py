@@ -3,14 +3,14 @@
 from math import isfinite
 from statistics import median
 
-from reports.analysis.intervals import equivalent, rounds_to_show, spread
+from reports.analysis.intervals import coefficient_of_variation, tost_p, tost_required_n
 from reports.analysis.run import Run, score_unit
-from reports.analysis.speedup import MARGIN, CaseComparison, Comparison, Comparisons
+from reports.analysis.speedup import EQUIVALENCE_MARGIN, CaseSpeedups, Speedup, Speedups
 from reports.render.formats import backend_name, case_name, per_cent, probability, significant, squared, whole, within
 from reports.render.table import Cell, Column, Table, number, row, text
 
 
-def agreement(run: Run, comparisons: Comparisons) -> Table:
+def agreement(run: Run, comparisons: Speedups) -> Table:
     """How closely the forecasts of equal models agree after training, each with the reference's."""
     unit = score_unit(run)
     columns = (
@@ -18,7 +18,7 @@ def agreement(run: Run, comparisons: Comparisons) -> Table:
         Column("rounds"),
         Column("largest difference of a forecast", unit),
         Column("largest difference of a test MSE"),
-        Column(f"margin, ± {per_cent(MARGIN)} of a test MSE", squared(unit)),
+        Column(f"margin, ± {per_cent(EQUIVALENCE_MARGIN)} of a test MSE", squared(unit)),
         text("test MSE the same within the margin?"),
     )
     rows = tuple(
@@ -29,24 +29,27 @@ def agreement(run: Run, comparisons: Comparisons) -> Table:
             number(len(rival.seeds), whole),
             number(rival.forecast_difference),
             Cell(within(largest), largest),
-            number(MARGIN * median(outcome.scores.mse for outcome in rival.theirs)),
+            number(EQUIVALENCE_MARGIN * median(outcome.scores.mse for outcome in rival.reference_outcomes)),
             _equivalence(rival),
         )
         for comparison in comparisons.values()
-        for rival in comparison.rivals
+        for rival in comparison.compared
         for largest in [max(map(abs, rival.error_differences))]
     )
     caption = (
         "In matched mode, within each round. The last column is a statement about other seeds too, by two one-sided t "
-        f"tests at 5 % that the mean difference of the test MSE lies within ± {per_cent(MARGIN)} of the reference's. "
-        f"{_why(comparisons)}"
+        f"tests at 5 % that the mean difference of the test MSE lies within ± {per_cent(EQUIVALENCE_MARGIN)} of the "
+        f"reference's. {_why(comparisons)}"
     )
     return Table("agreement", "How closely the forecasts agree", caption, columns, rows)
 
 
-def _equivalence(rival: Comparison) -> Cell:
+def _equivalence(rival: Speedup) -> Cell:
     """The verdict; where it is open, how many rounds would settle it at the spread that was seen."""
-    p, needed = equivalent(rival.error_differences, MARGIN), rounds_to_show(rival.error_differences, MARGIN)
+    p, needed = (
+        tost_p(rival.error_differences, EQUIVALENCE_MARGIN),
+        tost_required_n(rival.error_differences, EQUIVALENCE_MARGIN),
+    )
     if p is None:
         return Cell("one round cannot tell", detail="two could", tone="muted")
     if p < 0.05:
@@ -55,21 +58,21 @@ def _equivalence(rival: Comparison) -> Cell:
     return Cell("not shown", detail=f"{probability(p)}; {more}", tone="muted")
 
 
-def _why(comparisons: Comparisons) -> str:
+def _why(comparisons: Speedups) -> str:
     """What the margin is measured by: how much the seeds alone change the reference's error."""
     found = [value for comparison in comparisons.values() if (value := _seeds(comparison)) is not None]
-    margin = per_cent(MARGIN)
+    margin = per_cent(EQUIVALENCE_MARGIN)
     if not found:
         return f"The margin of {margin} is a convention: with one seed nothing says how much a seed changes."
     spans = list(dict.fromkeys(f"{significant(value * 100, 2)} %" for value in (min(found), max(found))))
     seen = f"the test MSE of one framework spreads by {' to '.join(spans)} from seed to seed"
-    if min(found) > MARGIN:
+    if min(found) > EQUIVALENCE_MARGIN:
         return f"The margin of {margin} is less than what a seed changes: {seen}."
     return f"The margin of {margin} is a convention, and no less than what a seed changes: {seen}."
 
 
-def _seeds(comparison: CaseComparison) -> float | None:
+def _seeds(comparison: CaseSpeedups) -> float | None:
     """The relative spread of the reference's test MSE over its seeds."""
     found = comparison.backends.get(comparison.reference or "")
-    scores = [outcome.scores.mse for outcome in found.mine] if found and comparison.rivals else []
-    return spread(scores) if len(scores) > 1 and all(map(isfinite, scores)) else None
+    scores = [outcome.scores.mse for outcome in found.outcomes] if found and comparison.compared else []
+    return coefficient_of_variation(scores) if len(scores) > 1 and all(map(isfinite, scores)) else None

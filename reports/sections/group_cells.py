@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from math import inf
 
-from reports.analysis.intervals import ENOUGH
+from reports.analysis.intervals import MIN_FOR_INTERVAL
 from reports.analysis.run import Group, Run, over_seeds, unique
 from reports.records import Outcome, Trial
 from reports.render.formats import backend_name, case_name, plural, sentence, signed
@@ -50,7 +50,7 @@ def skill_cell(run: Run, group: Group, naive: str, figure: Callable[[Outcome], f
 
 def spread_words(run: Run) -> str:
     """For the mode that the answer is about."""
-    return words_of(run.repeats)
+    return words_of(run.seed_counts)
 
 
 def words_of(found: tuple[int, int]) -> str:
@@ -59,9 +59,9 @@ def words_of(found: tuple[int, int]) -> str:
     if most < 2:
         return "a single seed"
     seeds = plural(most, "seed") if fewest == most else f"{fewest} to {most} seeds"
-    if fewest < ENOUGH <= most:
-        return f"median of {seeds} with the 95 % interval, or the range where there are fewer than {ENOUGH}"
-    return f"median of {seeds} with the {'95 % interval' if fewest >= ENOUGH else 'range'}"
+    if fewest < MIN_FOR_INTERVAL <= most:
+        return f"median of {seeds} with the 95 % interval, or the range where there are fewer than {MIN_FOR_INTERVAL}"
+    return f"median of {seeds} with the {'95 % interval' if fewest >= MIN_FOR_INTERVAL else 'range'}"
 
 
 def skill_of(value: float | None, naive: str) -> Cell:

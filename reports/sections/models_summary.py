@@ -2,7 +2,7 @@
 
 from reports.analysis.ranking import rankings
 from reports.analysis.run import Run
-from reports.analysis.speedup import Comparisons
+from reports.analysis.speedup import Speedups
 from reports.analysis.timing_quality import doubt
 from reports.render.formats import backend_name, listed, plural, span
 from reports.sections.ranking_over_series import finding
@@ -10,13 +10,13 @@ from reports.sections.ranking_over_series import finding
 MANY = 4  # with fewer models, each has its own sentence and needs no overview
 
 
-def overview(run: Run, comparisons: Comparisons) -> tuple[str, ...]:
+def overview(run: Run, comparisons: Speedups) -> tuple[str, ...]:
     """Empty where the run has few models."""
     cases = run.manifest.cases
     if len(cases) < MANY:
         return ()
     told = [finding(ranking) for ranking in rankings(run, comparisons) if ranking.enough]
-    rivals = [rival for comparison in comparisons.values() for rival in comparison.rivals]
+    rivals = [rival for comparison in comparisons.values() for rival in comparison.compared]
     doubtful = doubt(rivals)
     fastest = [f"{words}{doubtful}." for words in _fastest(comparisons)]
     beaten = [_beaten(run)]
@@ -24,11 +24,11 @@ def overview(run: Run, comparisons: Comparisons) -> tuple[str, ...]:
     return (*first, *told)
 
 
-def _fastest(comparisons: Comparisons) -> tuple[str, ...]:
+def _fastest(comparisons: Speedups) -> tuple[str, ...]:
     """By the median ratio of a steady epoch; the reference's own is 1."""
     best: dict[str, list[float]] = {}
     for comparison in comparisons.values():
-        found = {rival.backend: rival.epoch.median for rival in comparison.rivals if rival.epoch}
+        found = {rival.backend: rival.epoch.estimate for rival in comparison.compared if rival.epoch}
         if found and comparison.reference:
             winner, ratio = max([(comparison.reference, 1.0), *found.items()], key=lambda pair: pair[1])
             best.setdefault(winner, []).append(ratio)

@@ -51,7 +51,7 @@ def _figures(matched: Group, other: Group) -> Iterator[str]:
     """What the two really began with: the loss before any update."""
     before, after = (over_seeds(group, lambda o: o.first_loss) for group in (matched, other))
     if before and after:
-        mine, theirs = significant(after.median), significant(before.median)
+        mine, theirs = significant(after.estimate), significant(before.estimate)
         compared = f" instead of {theirs}" if mine != theirs else " in both"
         yield f"{backend_name(matched.backend)}, {case_name(matched.case)}: its first loss is {mine}{compared}."
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from reports.analysis.metrics import Measured, find
+from reports.analysis.metrics import QuantityValue, find_quantity
 from reports.analysis.run import Run
 from reports.records import Published, Quantity
 from reports.render.formats import MINUS, backend_name, four_digits, listed, plural, sentence
@@ -27,8 +27,8 @@ class Audited:
     """A published value and what became of it; `found` and `right` are None where the run lacks them."""
 
     published: Published
-    found: Measured | None
-    right: Measured | None
+    found: QuantityValue | None
+    right: QuantityValue | None
     naive: tuple[str, ...] = ()  # what naive forecasts reach by the right figure: "persistence 6.873"
 
     @property
@@ -45,9 +45,9 @@ class Audited:
 def audit(run: Run) -> tuple[Audited, ...]:
     """Every published value of the run's benchmark."""
     return tuple(
-        Audited(one, find(run, one), find(run, one.right), _naive(run, one.right))
+        Audited(one, find_quantity(run, one), find_quantity(run, one.right), _naive(run, one.right))
         if one.right and not run.manifest.quick  # which trains too little to correct anybody
-        else Audited(one, find(run, one), None)
+        else Audited(one, find_quantity(run, one), None)
         for one in run.manifest.published
     )
 
@@ -58,7 +58,7 @@ def _naive(run: Run, figure: Quantity) -> tuple[str, ...]:
     names = [baseline.name for baseline in run.data(case).baselines] if case else []
     if figure.backend in names:
         return ()
-    found = [(name, find(run, figure.model_copy(update={"backend": name}))) for name in names]
+    found = [(name, find_quantity(run, figure.model_copy(update={"backend": name}))) for name in names]
     return tuple(f"{name} {four_digits(value.median)}" for name, value in found if value)
 
 
@@ -82,7 +82,7 @@ def told(run: Run) -> tuple[str, ...]:
     return tuple(words)
 
 
-def _value(found: Measured) -> str:
+def _value(found: QuantityValue) -> str:
     return f"{four_digits(found.median)} {found.unit}".strip()
 
 
@@ -118,7 +118,7 @@ def row_of(audited: Audited) -> Row:
     )
 
 
-def _shown(found: Measured | None, figure: Quantity | None, digits: int = 4, beside: tuple[str, ...] = ()) -> Cell:
+def _shown(found: QuantityValue | None, figure: Quantity | None, digits: int = 4, beside: tuple[str, ...] = ()) -> Cell:
     """The value to as many digits as it is held against, whose it is, and what naive forecasts reach."""
     if found is None or figure is None:
         return Cell("\N{EN DASH}", tone="muted")

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from reports.analysis.intervals import Interval, mean_interval
-from reports.analysis.metrics import Measured, find
+from reports.analysis.metrics import QuantityValue, find_quantity
 from reports.analysis.run import Run
 from reports.records import Question
 from reports.render.formats import backend_name, case_name, four_digits, plural, significant
@@ -27,8 +27,8 @@ class Answered:
     """A question and the two errors, of the seeds that both have; None without such seeds."""
 
     question: Question
-    better: Measured | None
-    than: Measured | None
+    better: QuantityValue | None
+    than: QuantityValue | None
 
     @property
     def difference(self) -> Interval | None:
@@ -52,7 +52,7 @@ def answered(run: Run) -> tuple[Answered, ...]:
     """Every question of the run's benchmark."""
     found = []
     for question in run.manifest.questions:
-        better, than = find(run, question.better), find(run, question.than)
+        better, than = find_quantity(run, question.better), find_quantity(run, question.than)
         seeds = better.by_seed.keys() & than.by_seed.keys() if better and than else set()
         found.append(Answered(question, better and better.of(seeds), than and than.of(seeds)))
     return tuple(found)
@@ -79,7 +79,7 @@ def _row(found: Answered) -> Row:
     )
 
 
-def _error(found: Measured | None) -> Cell:
+def _error(found: QuantityValue | None) -> Cell:
     """The median with its unit; small beside it whose it is, and the range over seeds."""
     if found is None:
         return Cell(NONE, tone="muted")
@@ -93,8 +93,8 @@ def _error(found: Measured | None) -> Cell:
 
 def _difference(found: Interval) -> Cell:
     """With its sign: below zero the first is the better."""
-    middle, low, high = (_signed(value) for value in (found.median, found.low, found.high))
-    return Cell(middle, found.median, detail="" if found.low == found.high else f"{low} to {high}")
+    middle, low, high = (_signed(value) for value in (found.estimate, found.low, found.high))
+    return Cell(middle, found.estimate, detail="" if found.low == found.high else f"{low} to {high}")
 
 
 def _signed(value: float) -> str:

@@ -1,14 +1,14 @@
 """The cell of a speed ratio, with everything that speaks against it, or the reason why there is none."""
 
-from reports.analysis.intervals import ENOUGH, Interval
+from reports.analysis.intervals import MIN_FOR_INTERVAL, Interval
 from reports.analysis.run import Group, Run
-from reports.analysis.speedup import NO_CERTIFICATE, Comparison, Comparisons
+from reports.analysis.speedup import NO_CERTIFICATE, Speedup, Speedups
 from reports.analysis.timing_quality import warnings
 from reports.render.formats import backend_name, case_name, sentence
 from reports.render.table import NONE, Cell, measured
 
 
-def ratio_cell(run: Run, group: Group, comparisons: Comparisons, *, training: bool = False) -> Cell:
+def ratio_cell(run: Run, group: Group, comparisons: Speedups, *, training: bool = False) -> Cell:
     """The speed ratio against the reference, or why there is none."""
     if group.mode == "native":
         return Cell("another model", notes=("Native models differ, so their times give no ratio.",), tone="muted")
@@ -24,18 +24,18 @@ def ratio_cell(run: Run, group: Group, comparisons: Comparisons, *, training: bo
     return measured(found, notes=(*_ratio_notes(group, comparison, found), *doubts))
 
 
-def _reference(run: Run, group: Group, comparison: Comparison) -> tuple[Group, ...]:
+def _reference(run: Run, group: Group, comparison: Speedup) -> tuple[Group, ...]:
     """The group on the other side of a ratio, whose times the ratio hangs on just as much."""
     return tuple(other for other in run.select(group.case, group.mode) if other.backend == comparison.reference)
 
 
-def _ratio_notes(group: Group, comparison: Comparison, found: Interval) -> tuple[str, ...]:
+def _ratio_notes(group: Group, comparison: Speedup, found: Interval) -> tuple[str, ...]:
     name = f"{backend_name(group.backend)}, {case_name(group.case)}"
     remarks = tuple(f"{name}: {remark}." for remark in comparison.remarks)
-    if found.confident:
+    if found.is_confidence_interval:
         return remarks
     what = "the only round" if found.single else f"the range of {found.count} rounds"
-    return (*remarks, f"Too few for an interval: this is {what}; {ENOUGH} would give one of 95 %.")
+    return (*remarks, f"Too few for an interval: this is {what}; {MIN_FOR_INTERVAL} would give one of 95 %.")
 
 
 def _reason(group: Group, reason: str) -> str:

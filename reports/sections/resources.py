@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from reports.analysis.intervals import Interval, interval, steady_epoch
+from reports.analysis.intervals import Interval, median_interval, steady_epoch
 from reports.analysis.run import Group, Run
 from reports.records import Case, Outcome, Trial
 from reports.render.formats import backend_name, case_name, per_cent, plural, significant, whole
@@ -143,8 +143,8 @@ def work(run: Run) -> Table:
             number(pace.group.case.threads, whole),
             Cell(pace.group.case.dtype),
             number((pace.group.case.step_flops or 0) * 1e-6),
-            measured(interval(pace.rates), factor=GIGA),
-            measured(interval(pace.ceilings), factor=GIGA),
+            measured(median_interval(pace.rates), factor=GIGA),
+            measured(median_interval(pace.ceilings), factor=GIGA),
             measured(pace.share, share_words),
         )
         for pace in paces(run)
@@ -189,7 +189,7 @@ def paces(run: Run) -> tuple[Pace, ...]:
         shares = [rate / top for (rate, _), top in zip(pairs, tops, strict=True) if top]
         if pairs:
             rates, ceilings = tuple(rate for rate, _ in pairs), tuple(top for top in tops if top)
-            found.append(Pace(group, rates, ceilings, interval(shares)))
+            found.append(Pace(group, rates, ceilings, median_interval(shares)))
     return tuple(found)
 
 

@@ -4,8 +4,8 @@ from collections.abc import Callable
 from operator import attrgetter
 
 from reports.analysis.intervals import steady_epoch
-from reports.analysis.run import Group, Run, over_seeds, repeats, score_unit, unique, values
-from reports.analysis.speedup import Comparisons
+from reports.analysis.run import Group, Run, over_seeds, score_unit, seed_counts, unique, values
+from reports.analysis.speedup import Speedups
 from reports.analysis.timing_quality import warnings
 from reports.records import Outcome
 from reports.render.formats import case_name, four_digits, squared, time_unit, whole
@@ -15,7 +15,7 @@ from reports.sections.group_cells import backend_cell, records_cell, skill_cell,
 from reports.sections.ratio_cells import ratio_cell
 
 
-def main(run: Run, comparisons: Comparisons) -> Table:
+def main(run: Run, comparisons: Speedups) -> Table:
     """The result at a glance: one row a backend and case, then the forecasts that need no network."""
     groups = run.leading
     modes = unique(group.mode for group in groups)
@@ -96,14 +96,14 @@ def scores(run: Run) -> Table:
         skills = (skill_of(found.skill_persistence, "persistence"), skill_of(found.skill_seasonal, "seasonal naive"))
         name = Cell(baseline.name, notes=(f"{baseline.name}: {baseline.explanation}",))
         rows.append(row(Cell(label), name, _blank(), *figures, *skills, _blank(), _blank(), kind="baseline"))
-    over = words_of(repeats(run.groups))
+    over = words_of(seed_counts(run.groups))
     caption = f"On the test part, {over}. Skill is 1 less the MSE over the naive forecast's MSE."
     if run.scaled:
         caption += " Scaled errors are those of the values scaled as the definition says."
     return Table("scores", "Scores", caption, columns, tuple(rows))
 
 
-def times(run: Run, comparisons: Comparisons) -> Table:
+def times(run: Run, comparisons: Speedups) -> Table:
     """Where the time went, with both ratios. An uncertified backend has times but no ratio."""
     scale = {
         "total": time_unit(values(run.groups, lambda o: o.times.training)),
@@ -148,7 +148,7 @@ def times(run: Run, comparisons: Comparisons) -> Table:
             records_cell(group),
         )
 
-    over = words_of(repeats(run.groups))
+    over = words_of(seed_counts(run.groups))
     caption = (
         f"Wall time, {over}. Training runs from the first step, in which Keras and Flax trace and compile, to "
         "the last; an epoch is the median one after the first. Inference is for one window and for the whole test part."

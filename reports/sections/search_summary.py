@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from reports.analysis.run import over_seeds, score_unit
-from reports.analysis.search_results import Ranked, Selection
+from reports.analysis.search_results import RankedCase, SearchRanking
 from reports.render.formats import case_name, four_digits, per_cent, plural, sentence
 from reports.sections import published_values
 from reports.sections.baselines import does
@@ -11,7 +11,7 @@ from reports.sections.completeness import state, unequal
 from reports.sections.summary import Answer
 
 
-def answer(found: Selection) -> Answer:
+def answer(found: SearchRanking) -> Answer:
     told = tuple(map(sentence, (*_selected(found), *_published(found))))
     return Answer(
         published_values.told(found.run),
@@ -22,7 +22,7 @@ def answer(found: Selection) -> Answer:
     )
 
 
-def _selected(found: Selection) -> Iterator[str]:
+def _selected(found: SearchRanking) -> Iterator[str]:
     best = found.selected
     if best is None:
         yield f"nothing has been selected: {plural(len(found.ranking), 'configuration')} ended well so far"
@@ -35,12 +35,12 @@ def _selected(found: Selection) -> Iterator[str]:
         mae, name = naive[0]
         own = over_seeds(best.group, lambda outcome: outcome.scores.mae)
         if own:
-            yield f"{name}, which needs no network, {does(mae, own.median)}: its MAE is {four_digits(mae)}"
+            yield f"{name}, which needs no network, {does(mae, own.estimate)}: its MAE is {four_digits(mae)}"
     if found.search.least_mae is not None:
         yield f"the noise alone leaves an MAE of {found.search.least_mae:g} there"
 
 
-def _published(found: Selection) -> Iterator[str]:
+def _published(found: SearchRanking) -> Iterator[str]:
     told = found.search.published
     if told is None or found.selected is None:
         return
@@ -54,12 +54,12 @@ def _published(found: Selection) -> Iterator[str]:
     yield f"{name}, {rank}{worse}; its test MAE is {_mae(found, theirs)}"
 
 
-def _mae(found: Selection, one: Ranked) -> str:
+def _mae(found: SearchRanking, one: RankedCase) -> str:
     mae = over_seeds(one.group, lambda outcome: outcome.scores.mae)
-    return f"{four_digits(mae.median)} {score_unit(found.run)}".rstrip() if mae else "unknown"
+    return f"{four_digits(mae.estimate)} {score_unit(found.run)}".rstrip() if mae else "unknown"
 
 
-def _limits(found: Selection) -> Iterator[str]:
+def _limits(found: SearchRanking) -> Iterator[str]:
     run, search = found.run, found.search
     if run.side_by_side:
         yield (
@@ -70,5 +70,5 @@ def _limits(found: Selection) -> Iterator[str]:
     yield f"only the selected configuration is held against the oracle, and only its{also} test scores are told"
     if len(run.seeds) == 1:
         yield "each configuration had one seed, so a rank is luck as well as merit: --seeds 1,2,3 would tell how much"
-    elif (luck := found.luck) is not None:
+    elif (luck := found.seed_range) is not None:
         yield f"the seeds of one configuration lie {per_cent(luck)} apart in the median: nearer ranks are luck"

@@ -1,7 +1,7 @@
 """The tables of a search: its best configurations, and all of them."""
 
 from reports.analysis.run import Group, over_seeds, score_unit
-from reports.analysis.search_results import Ranked, Selection
+from reports.analysis.search_results import RankedCase, SearchRanking
 from reports.render.formats import case_name, four_digits, plural, whole
 from reports.render.table import NONE, Cell, Column, Row, Table, measured, number, row, text
 from reports.sections.group_cells import failure_notes, records_cell
@@ -10,7 +10,7 @@ SAMPLERS = {"grid": "the definition's order", "random": "random search", "tpe": 
 SHOWN = 10  # configurations in the result
 
 
-def result(found: Selection) -> Table:
+def result(found: SearchRanking) -> Table:
     """The best configurations by validation loss; a test error for the selected one and the published one alone."""
     columns = (
         Column("rank"),
@@ -31,7 +31,7 @@ def result(found: Selection) -> Table:
     return Table("result", "The result", caption, columns, tuple(rows))
 
 
-def _ranked(found: Selection, one: Ranked) -> Row:
+def _ranked(found: SearchRanking, one: RankedCase) -> Row:
     notes = []
     if one == found.selected:
         notes.append("Selected: it has the lowest validation loss.")
@@ -49,12 +49,12 @@ def _ranked(found: Selection, one: Ranked) -> Row:
     )
 
 
-def _above(found: Selection, one: Ranked) -> Cell:
+def _above(found: SearchRanking, one: RankedCase) -> Cell:
     share = one.score / found.ranking[0].score - 1
     return number(share, lambda value: f"{value * 100:.1f} %")
 
 
-def _baselines(found: Selection) -> list[Row]:
+def _baselines(found: SearchRanking) -> list[Row]:
     """Forecasts that need no network, on the same test part."""
     blank = Cell("")
     return [
@@ -64,7 +64,7 @@ def _baselines(found: Selection) -> list[Row]:
     ]
 
 
-def configurations(found: Selection) -> Table:
+def configurations(found: SearchRanking) -> Table:
     """Everything that the sampler asked for, in the order of rank."""
     columns = (
         Column("rank"),

@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass
 
-from reports.analysis.intervals import ENOUGH, Interval
+from reports.analysis.intervals import MIN_FOR_INTERVAL, Interval
 from reports.analysis.ranking import rankings
 from reports.analysis.run import Group, Run, over_seeds, score_unit, unique
-from reports.analysis.speedup import CaseComparison, Comparisons
+from reports.analysis.speedup import CaseSpeedups, Speedups
 from reports.analysis.timing_quality import doubt, warnings
 from reports.records import Case
 from reports.render.formats import (
@@ -53,7 +53,7 @@ class Answer:
     limits: tuple[str, ...]
 
 
-def answer(run: Run, comparisons: Comparisons) -> Answer:
+def answer(run: Run, comparisons: Speedups) -> Answer:
     cases = tuple(_case(run, case, comparisons[case.label]) for case in run.manifest.cases)
     return Answer(
         (*published_values.told(run), *gradient_norms.told(run)),
@@ -64,26 +64,28 @@ def answer(run: Run, comparisons: Comparisons) -> Answer:
     )
 
 
-def _case(run: Run, case: Case, comparison: CaseComparison) -> CaseAnswer:
+def _case(run: Run, case: Case, comparison: CaseSpeedups) -> CaseAnswer:
     groups = [group for group in run.select(case, run.mode_of(case)) if group.outcomes]
     if not groups:
         tried = any(trial.plan.case == case.label for trial in run.trials)
         none = "No trial ended well." if tried else "No trial has finished yet."
         return CaseAnswer(case_name(case), layers(case), none, "")
     (speed, *slower), (forecast, *others) = _speed(case, comparison), _forecasts(run, groups, comparison)
-    first = (forecast, speed) if doubt(comparison.rivals) else (speed, forecast)  # nothing to build on leads no answer
+    first = (
+        (forecast, speed) if doubt(comparison.compared) else (speed, forecast)
+    )  # nothing to build on leads no answer
     lead, more = ([sentence(part) for part in parts] for parts in (first, (*slower, *others)))
     return CaseAnswer(case_name(case), layers(case), " ".join(lead), " ".join(more))
 
 
-def _speed(case: Case, comparison: CaseComparison) -> list[str]:
+def _speed(case: Case, comparison: CaseSpeedups) -> list[str]:
     """At least one sentence: who is faster, or why nobody can tell."""
     model = f"this {case.cell.upper()}" if case.units is not None else f"'{case.label}'"
     told = []
     if not comparison.backends:
         told.append("Native models differ, so this run makes no statement about speed")
-    elif comparison.rivals:
-        told += [_ranking(model, comparison) + doubt(comparison.rivals), _whole_training(case, comparison)]
+    elif comparison.compared:
+        told += [_ranking(model, comparison) + doubt(comparison.compared), _whole_training(case, comparison)]
     elif len(comparison.backends) == 1 and comparison.reference:
         told.append(f"{backend_name(comparison.reference)} ran alone, so there is nothing to compare its speed with")
     elif all(c.comparable for c in comparison.backends.values()):
@@ -95,9 +97,9 @@ def _speed(case: Case, comparison: CaseComparison) -> list[str]:
     return told
 
 
-def _ranking(model: str, comparison: CaseComparison) -> str:
+def _ranking(model: str, comparison: CaseSpeedups) -> str:
     """Who trains `model` fastest, by the steady epoch."""
-    found = [(rival.backend, rival.epoch) for rival in comparison.rivals if rival.epoch]
+    found = [(rival.backend, rival.epoch) for rival in comparison.compared if rival.epoch]
     (first, lead), *others = found
     reference = backend_name(comparison.reference or "")
     once = " in the one round that was run" if lead.single else ""
@@ -120,23 +122,23 @@ def _clause(backend: str, found: Interval) -> str:
     return f"{name} cannot be told apart ({span(found.low, found.high)} times as fast)"
 
 
-def _whole_training(case: Case, comparison: CaseComparison) -> str:
+def _whole_training(case: Case, comparison: CaseSpeedups) -> str:
     """The same with the first step counted, which may turn the order round."""
-    clauses = listed([_clause(rival.backend, found) for rival in comparison.rivals if (found := rival.training)])
+    clauses = listed([_clause(rival.backend, found) for rival in comparison.compared if (found := rival.training)])
     turned = any(
-        found and rival.epoch and (found.median - 1) * (rival.epoch.median - 1) < 0
-        for rival in comparison.rivals
+        found and rival.epoch and (found.estimate - 1) * (rival.epoch.estimate - 1) < 0
+        for rival in comparison.compared
         for found in [rival.training]
     )
     opening = "Yet over" if turned else "Over"
-    outcomes = [outcome for rival in comparison.rivals for outcome in (*rival.mine, *rival.theirs)]
+    outcomes = [outcome for rival in comparison.compared for outcome in (*rival.outcomes, *rival.reference_outcomes)]
     most = "at most " if any(len(outcome.times.epochs) < case.epochs for outcome in outcomes) else ""
     return f"{opening} a whole training of {most}{plural(case.epochs, 'epoch')}, compilation included, {clauses}"
 
 
-def _forecasts(run: Run, groups: list[Group], comparison: CaseComparison) -> list[str]:
+def _forecasts(run: Run, groups: list[Group], comparison: CaseSpeedups) -> list[str]:
     """At least one sentence: whether equal models forecast alike, and whether any beats what needs no network."""
-    members = len(comparison.rivals) + 1
+    members = len(comparison.compared) + 1
     agreement, (beaten, unbeaten) = _agreement(comparison), _verdict(run, groups)
     if agreement and beaten and members == len(groups):
         told = [f"{_together(members, 'forecast')} {agreement} and {beaten}"]
@@ -152,7 +154,7 @@ def _together(number: int, what: str) -> str:
     return {1: f"the {what}", 2: f"both {what}s"}.get(number, f"all {count(number)} {what}s")
 
 
-def _agreement(comparison: CaseComparison) -> str:
+def _agreement(comparison: CaseSpeedups) -> str:
     found = comparison.agreement
     return "" if found is None else f"agree within {within(found)} in test MSE"
 
@@ -192,7 +194,7 @@ def _skills(groups: list[Group], skill: str) -> str:
 
 def _better_baseline(run: Run, groups: list[Group]) -> list[str]:
     """The best forecast without a network, where it is at least as good as the best backend's median."""
-    medians = [found.median for group in groups if (found := over_seeds(group, lambda o: o.scores.mse))]
+    medians = [found.estimate for group in groups if (found := over_seeds(group, lambda o: o.scores.mse))]
     known = run.data(groups[0].case).baselines
     if not medians or not known:
         return []
@@ -204,19 +206,19 @@ def _better_baseline(run: Run, groups: list[Group]) -> list[str]:
     return [f"{best.name}, which needs no network, {does(best.scores.mse, min(medians))} ({figures})"]
 
 
-def _limits(run: Run, comparisons: Comparisons) -> tuple[str, ...]:
+def _limits(run: Run, comparisons: Speedups) -> tuple[str, ...]:
     """Which statements the numbers do not carry, and what would carry them."""
     told = []
-    fewest, most = run.repeats
-    if 0 < fewest < ENOUGH:
+    fewest, most = run.seed_counts
+    if 0 < fewest < MIN_FOR_INTERVAL:
         shown = "no range is shown" if most == 1 else "the ranges shown are what was seen, no more"
         seeds = plural(most, "seed") if fewest == most else f"{fewest} to {most} seeds"
-        told.append(f"{seeds} cannot carry a 95 % interval of a median, {ENOUGH} can: {shown}.")
+        told.append(f"{seeds} cannot carry a 95 % interval of a median, {MIN_FOR_INTERVAL} can: {shown}.")
     told += _pooled(run)
     told += [finding(ranking) for ranking in rankings(run, comparisons) if not ranking.enough]
     if len(run.hosts()) > 1:
         told.append(f"Trials ran on {plural(len(run.hosts()), 'host')}: ratios are made within a host only.")
-    rounds = [ratio for c in comparisons.values() for ratio in c.rivals if ratio.epoch and not ratio.epoch.single]
+    rounds = [ratio for c in comparisons.values() for ratio in c.compared if ratio.epoch and not ratio.epoch.single]
     unclear = [r for r in rounds if r.epoch and r.epoch.low <= 1 <= r.epoch.high]
     if unclear:
         names = listed(list(dict.fromkeys(backend_name(r.backend) for r in unclear)))

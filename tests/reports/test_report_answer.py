@@ -3,7 +3,7 @@ import synthetic_run
 from synthetic_run import change, fail
 
 from reports.analysis.run import Run
-from reports.analysis.speedup import compare
+from reports.analysis.speedup import speedups_of
 from reports.pages.run_page import tell
 from reports.render.formats import per_cent
 from reports.sections.summary import answer
@@ -16,7 +16,7 @@ def records():
 
 def told(manifest, certificate, trials):
     run = Run(manifest, certificate, tuple(trials))
-    return answer(run, compare(run))
+    return answer(run, speedups_of(run))
 
 
 def paced(trials, **factors):

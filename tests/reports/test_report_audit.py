@@ -10,7 +10,7 @@ import reports
 from reports.analysis.run import Run
 from reports.pages import published_page
 from reports.records import Published, Quantity
-from reports.sections.published_values import audit, find
+from reports.sections.published_values import audit, find_quantity
 
 NASTY = "<script>alert(1)</script>"
 
@@ -52,16 +52,16 @@ def test_an_error_between_two_scales_is_computed_from_the_records():
     found = run()
     truth = (np.array(found.manifest.data["co2"].test_truth) - 310) / 50
     expected = [np.mean((truth - np.array(outcome.predictions)) ** 2) for outcome in outcomes(found)]
-    assert find(found, Quantity(case="gru", figure="mixed mse")).values == pytest.approx(tuple(expected))
+    assert find_quantity(found, Quantity(case="gru", figure="mixed mse")).values == pytest.approx(tuple(expected))
 
 
 def test_losses_and_predictions_are_counted_from_one_and_from_the_end():
     found = run()
-    (first, *_), (last, *_) = (find(found, Quantity(case="gru", figure="loss", at=place)).values for place in (1, -1))
+    (first, *_), (last, *_) = (find_quantity(found, Quantity(case="gru", figure="loss", at=place)).values for place in (1, -1))
     outcome = outcomes(found)[0]
     assert (first, last) == (outcome.train_losses[0], outcome.train_losses[-1])
-    assert find(found, Quantity(case="gru", figure="prediction", at=3)).values[0] == outcome.predictions[2][0]
-    assert find(found, Quantity(case="gru", figure="loss", at=99)) is None
+    assert find_quantity(found, Quantity(case="gru", figure="prediction", at=3)).values[0] == outcome.predictions[2][0]
+    assert find_quantity(found, Quantity(case="gru", figure="loss", at=99)) is None
     with pytest.raises(ValidationError, match="counted from 1"):
         Quantity(case="gru", figure="loss", at=0)
 
@@ -69,7 +69,7 @@ def test_losses_and_predictions_are_counted_from_one_and_from_the_end():
 def test_a_naive_forecast_may_be_the_figure():
     found = run()
     naive = found.manifest.data["co2"].baselines[0].scores
-    assert set(find(found, Quantity(case="gru", backend="persistence", figure="mse")).values) == {naive.mse}
+    assert set(find_quantity(found, Quantity(case="gru", backend="persistence", figure="mse")).values) == {naive.mse}
 
 
 @pytest.mark.parametrize("fields", [{"case": "lstm"}, {"backend": "keras-jax"}, {"figure": "scaled mse"}])

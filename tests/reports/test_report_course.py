@@ -6,7 +6,7 @@ from synthetic_run import change, fail
 
 import reports
 from reports.analysis.run import Run
-from reports.analysis.speedup import compare
+from reports.analysis.speedup import speedups_of
 from reports.figures.learning import loss_curves
 from reports.records.store import RecordError
 from reports.sections import certificate as evidence
@@ -36,9 +36,9 @@ def test_trainings_that_patience_ended_apart_have_no_ratio(records):
     manifest, certificate, trials = records
     early = [stopped(t, 4 if t.plan.backend == "flax" else 5, 2) for t in trials]
     (case,) = manifest.cases
-    found = compare(Run(manifest, certificate, tuple(early)))[case.label].backends["flax"]
+    found = speedups_of(Run(manifest, certificate, tuple(early)))[case.label].backends["flax"]
     assert found.reasons == (f"with seed {trials[0].plan.seed} it trained 4 epochs and PyTorch 5",)
-    assert not found.mine
+    assert not found.outcomes
 
 
 def test_every_trial_says_which_epoch_it_kept(records):

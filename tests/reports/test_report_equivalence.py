@@ -4,15 +4,15 @@ import pytest
 import synthetic_run
 from synthetic_run import change
 
-from reports.analysis.intervals import equivalent, rounds_to_show
+from reports.analysis.intervals import tost_p, tost_required_n
 from reports.analysis.run import Run
-from reports.analysis.speedup import compare
+from reports.analysis.speedup import speedups_of
 from reports.sections import forecast_agreement
 
 
 def table(manifest, certificate, trials):
     run = Run(manifest, certificate, tuple(trials))
-    return forecast_agreement.agreement(run, compare(run))
+    return forecast_agreement.agreement(run, speedups_of(run))
 
 
 def records(**options):
@@ -77,7 +77,7 @@ def test_an_open_question_says_how_many_rounds_would_settle_it():
 
 @pytest.mark.parametrize("differences", [[0.0, 0.012, -0.01], [0.004, 0.009, 0.001]])
 def test_the_number_of_rounds_is_the_fewest_that_the_test_takes(differences):
-    count = rounds_to_show(differences, 0.01)
+    count = tost_required_n(differences, 0.01)
     assert count > 3
     assert shown(differences, count)
     assert not shown(differences, count - 1)
@@ -93,9 +93,9 @@ def shown(differences, count):
         else [0.0] + [1.0 if place % 2 else -1.0 for place in range(count - 1)]
     )
     own = (sum(sign**2 for sign in signs) / (count - 1)) ** 0.5
-    return equivalent([mean + scatter * sign / own for sign in signs], 0.01) < 0.05
+    return tost_p([mean + scatter * sign / own for sign in signs], 0.01) < 0.05
 
 
 def test_no_number_of_rounds_helps_a_mean_beyond_the_margin():
-    assert rounds_to_show([0.02, 0.021], 0.01) is None
-    assert rounds_to_show([0.0], 0.01) == 2
+    assert tost_required_n([0.02, 0.021], 0.01) is None
+    assert tost_required_n([0.0], 0.01) == 2

@@ -7,9 +7,9 @@ from synthetic_several import over_series
 from synthetic_sweep import swept
 
 import reports
-from reports.analysis.fastest_by_setting import maps
+from reports.analysis.fastest_by_setting import setting_maps
 from reports.analysis.run import Run
-from reports.analysis.speedup import compare
+from reports.analysis.speedup import speedups_of
 from reports.figures.fastest_by_setting import fastest_by_setting
 from reports.figures.scaling import scaling
 from reports.figures.style import COLOURS, text_colour
@@ -22,32 +22,32 @@ def crossing(case, backend):
 
 def compared(manifest, certificate, trials):
     run = Run(manifest, certificate, tuple(trials))
-    return run, compare(run)
+    return run, speedups_of(run)
 
 
 def test_one_swept_setting_gives_a_row():
-    (grid,) = maps(*compared(*swept(pace=crossing)))
+    (grid,) = setting_maps(*compared(*swept(pace=crossing)))
     assert (grid.across, grid.up, grid.columns, grid.title) == ("units", "", (16, 64, 256), "GRU")
     low, middle, high = (grid.winners[units, 1] for units in grid.columns)
     assert (low.backend, low.sure, high.backend, high.sure) == ("pytorch", True, "flax", True)
-    assert low.lead.median == pytest.approx(4, rel=0.1)
+    assert low.lead.estimate == pytest.approx(4, rel=0.1)
     assert not middle.sure
 
 
 def test_two_swept_settings_give_a_map():
-    (grid,) = maps(*compared(*swept(windows=(10, 20), pace=crossing)))
+    (grid,) = setting_maps(*compared(*swept(windows=(10, 20), pace=crossing)))
     assert (grid.across, grid.up, grid.rows) == ("units", "window", (10, 20))
     assert len(grid.winners) == 6
 
 
 def test_a_third_swept_setting_gives_a_map_per_value():
-    grids = maps(*compared(*swept(windows=(10, 20, 40), batches=(16, 32), pace=crossing)))
+    grids = setting_maps(*compared(*swept(windows=(10, 20, 40), batches=(16, 32), pace=crossing)))
     assert [grid.title for grid in grids] == ["GRU, batch 16", "GRU, batch 32"]
 
 
 @pytest.mark.parametrize("options", [{"units": (16, 64)}, {"units": (50,)}, {"modes": ("native",)}])
 def test_too_few_values_give_no_map(options):
-    assert maps(*compared(*swept(**options))) == ()
+    assert setting_maps(*compared(*swept(**options))) == ()
 
 
 def test_only_certified_backends_can_be_fastest():
@@ -56,15 +56,15 @@ def test_only_certified_backends_can_be_fastest():
         check.model_copy(update={"failure": "weights differ"}) if check.backend == "flax" else check
         for check in certificate.checks
     ]
-    (grid,) = maps(*compared(manifest, certificate.model_copy(update={"checks": tuple(checks)}), trials))
+    (grid,) = setting_maps(*compared(manifest, certificate.model_copy(update={"checks": tuple(checks)}), trials))
     assert "flax" not in {winner.backend for winner in grid.winners.values()}
-    assert maps(*compared(manifest, None, trials)) == ()
+    assert setting_maps(*compared(manifest, None, trials)) == ()
 
 
 def test_a_missing_point_stays_empty():
     manifest, certificate, trials = swept(pace=crossing)
     trials = [fail(trial) if "units 64" in trial.plan.case else trial for trial in trials]
-    (grid,) = maps(*compared(manifest, certificate, trials))
+    (grid,) = setting_maps(*compared(manifest, certificate, trials))
     assert set(grid.winners) == {(16, 1), (256, 1)}
     assert fastest_by_setting(*compared(manifest, certificate, trials)).svg
 
@@ -80,7 +80,7 @@ def test_the_figure_names_the_fastest_and_marks_single_rounds():
 def test_series_are_not_mixed_along_a_setting():
     run, comparisons = compared(*over_series(2, units=(16, 32, 64), cells=("gru",), better=(1, 1, 1)))
     (figure,) = scaling(run, comparisons)
-    assert [grid.title for grid in maps(run, comparisons)] == ["GRU, co2", "GRU, cet"]
+    assert [grid.title for grid in setting_maps(run, comparisons)] == ["GRU, co2", "GRU, cet"]
     assert [f"GRU, {name}, window" in figure.svg for name in ("co2", "cet")] == [True, True]
 
 

@@ -5,7 +5,7 @@ import synthetic_run
 
 import reports
 from reports.analysis.run import Run
-from reports.analysis.search_results import focus, selection
+from reports.analysis.search_results import search_ranking, selected_only
 from reports.pages import index_page
 from reports.pages.run_page import tell
 from reports.records import Configuration, PublishedBest, Search, SearchResult
@@ -73,7 +73,7 @@ def test_validation_selects_and_the_test_part_tells_of_that_one_alone(folder):
     assert [row[1] for row in ranks] == ["GRU, units 16", "GRU, units 8", "GRU, units 4", "GRU, units 32"]
     assert [row[4] == "–" for row in ranks] == [False, False, True, True]  # the selected and the published one
     assert [row.cells[0].text for row in story.scores.rows if row.kind == "model"] == ["GRU, units 16"]
-    assert [case.label for case in focus(run).manifest.cases] == ["gru, units 16"]
+    assert [case.label for case in selected_only(run).manifest.cases] == ["gru, units 16"]
     assert [row.cells[0].text for row in story.trials.rows] == ["1", "2", "3", "4"]
 
 
@@ -102,8 +102,8 @@ def test_pages_and_overviews_are_written(folder):
 
 
 def test_several_seeds_tell_how_much_a_rank_is_luck(folder):
-    found = selection(Run.read(folder(*records(seeds=(1, 2, 3)))))
-    assert found.luck == pytest.approx(0.5 * (0.002 / 0.402 + 0.002 / 0.302), rel=0.01)
+    found = search_ranking(Run.read(folder(*records(seeds=(1, 2, 3)))))
+    assert found.seed_range == pytest.approx(0.5 * (0.002 / 0.402 + 0.002 / 0.302), rel=0.01)
     story = tell(found.run)
     assert any("apart in the median: nearer ranks are luck" in words for words in story.answer.limits)
 
@@ -136,7 +136,7 @@ def test_a_configuration_that_failed_has_no_rank(folder):
     story = tell(Run.read(folder(manifest, certificate, trials, found.model_copy(update={"tried": tried}))))
     failed = story.trials.rows[-1]
     assert [cell.text for cell in failed.cells[:4]] == ["–", "GRU, units 4", "1", "–"]
-    assert len(search_tables.result(selection(story.run)).rows) == 3 + 4
+    assert len(search_tables.result(search_ranking(story.run)).rows) == 3 + 4
 
 
 def test_scores_that_the_trials_do_not_have_are_refused(folder):

@@ -11,7 +11,7 @@ from synthetic_several import over_series
 import reports
 from reports.analysis.ranking import critical_difference, friedman, least_series, rankings
 from reports.analysis.run import Run
-from reports.analysis.speedup import compare
+from reports.analysis.speedup import speedups_of
 from reports.pages.run_page import figures
 from reports.sections import ranking_over_series
 from reports.sections.summary import answer
@@ -19,7 +19,7 @@ from reports.sections.summary import answer
 
 def told(manifest, certificate, trials):
     run = Run(manifest, certificate, tuple(trials))
-    return run, compare(run)
+    return run, speedups_of(run)
 
 
 def ranking(records, name="forecasts"):

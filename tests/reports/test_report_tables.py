@@ -3,7 +3,7 @@ import synthetic_run
 from synthetic_run import change, fail
 
 from reports.analysis.run import Run
-from reports.analysis.speedup import compare
+from reports.analysis.speedup import speedups_of
 from reports.sections import certificate as evidence
 from reports.sections import results
 
@@ -30,7 +30,7 @@ def texts(table, column):
 
 def test_the_main_table_has_a_row_a_backend_and_a_row_a_baseline(records):
     run = run_of(*records)
-    rows = results.main(run, compare(run)).rows
+    rows = results.main(run, speedups_of(run)).rows
     assert [row.cells[1].text for row in rows] == [
         "PyTorch",
         "Keras",
@@ -44,7 +44,7 @@ def test_the_main_table_has_a_row_a_backend_and_a_row_a_baseline(records):
 
 def test_a_native_model_has_times_but_no_ratio(records):
     run = run_of(*records)
-    table = results.times(run, compare(run))
+    table = results.times(run, speedups_of(run))
     ratio = texts(table, "speed ratio, epoch")["Flax", "native"]
     assert ratio.text == "another model"
     assert ratio.value is None
@@ -55,10 +55,10 @@ def test_an_uncertified_backend_keeps_its_times_and_says_why_there_is_no_ratio(r
     manifest, certificate, trials = records
     checks = tuple(c.model_copy(update={"failure": "gradients differ"}) for c in certificate.checks)
     run = run_of(manifest, certificate.model_copy(update={"checks": checks}), trials)
-    cell = texts(results.times(run, compare(run)), "speed ratio, epoch")["Flax", "matched"]
+    cell = texts(results.times(run, speedups_of(run)), "speed ratio, epoch")["Flax", "matched"]
     assert cell.text == "not comparable"
     assert cell.notes[0] == "Flax, GRU, is not comparable: in float64 gradients differ."
-    assert texts(results.times(run, compare(run)), "training")["Flax", "matched"].value > 0
+    assert texts(results.times(run, speedups_of(run)), "training")["Flax", "matched"].value > 0
 
 
 def test_every_row_links_to_the_raw_records_behind_it(records):
@@ -70,18 +70,18 @@ def test_every_row_links_to_the_raw_records_behind_it(records):
 
 def test_three_rounds_are_a_range_and_six_are_an_interval(records):
     run = run_of(*records)
-    cell = texts(results.main(run, compare(run)), "speed ratio")["Flax", ""]
+    cell = texts(results.main(run, speedups_of(run)), "speed ratio")["Flax", ""]
     assert cell.notes == ("Too few for an interval: this is the range of 3 rounds; 6 would give one of 95 %.",)
     run = run_of(*synthetic_run.records(cells=("gru",), modes=("matched",), seeds=range(6), epochs=6, weeks=30))
-    cell = texts(results.main(run, compare(run)), "speed ratio")["Flax", ""]
+    cell = texts(results.main(run, speedups_of(run)), "speed ratio")["Flax", ""]
     assert cell.notes == ()
-    assert "95 % interval" in results.main(run, compare(run)).caption
+    assert "95 % interval" in results.main(run, speedups_of(run)).caption
 
 
 def test_seeds_of_native_mode_do_not_count_for_matched_figures(records):
     manifest, certificate, trials = records
     run = run_of(manifest, certificate, [t for t in trials if t.plan.mode == "matched" or t.plan.seed == 1])
-    assert results.main(run, compare(run)).caption.startswith("Matched mode, median of 3 seeds with the range.")
+    assert results.main(run, speedups_of(run)).caption.startswith("Matched mode, median of 3 seeds with the range.")
     assert "median of 1 to 3 seeds" in results.scores(run).caption
 
 
@@ -90,9 +90,9 @@ def test_planned_seeds_that_have_not_finished_carry_no_interval():
         cells=("gru",), modes=("matched",), seeds=range(6), epochs=6, weeks=30
     )
     run = run_of(manifest, certificate, trials[:9])
-    assert "median of 3 seeds with the range" in results.main(run, compare(run)).caption
+    assert "median of 3 seeds with the range" in results.main(run, speedups_of(run)).caption
     run = run_of(manifest, certificate, trials[:16])
-    assert "median of 5 to 6 seeds with the 95 % interval, or the range" in results.main(run, compare(run)).caption
+    assert "median of 5 to 6 seeds with the 95 % interval, or the range" in results.main(run, speedups_of(run)).caption
 
 
 def test_an_unstable_time_is_warned_of_beside_the_number(records):
@@ -104,9 +104,9 @@ def test_an_unstable_time_is_warned_of_beside_the_number(records):
 
     run = run_of(manifest, certificate, [disturbed(t) if t.plan.backend == "flax" else t for t in trials])
     for column in ("epoch", "speed ratio, epoch"):
-        notes = texts(results.times(run, compare(run)), column)["Flax", "matched"].notes
+        notes = texts(results.times(run, speedups_of(run)), column)["Flax", "matched"].notes
         assert any("unstable: the epochs of seeds 1, 2 and 3 spread by" in note for note in notes)
-    assert not texts(results.times(run, compare(run)), "epoch")["Keras", "matched"].notes
+    assert not texts(results.times(run, speedups_of(run)), "epoch")["Keras", "matched"].notes
 
 
 def test_an_unstable_reference_is_warned_of_beside_every_ratio_and_its_own_times(records):
@@ -118,7 +118,7 @@ def test_an_unstable_reference_is_warned_of_beside_every_ratio_and_its_own_times
         return change(trial, times=trial.outcome.times.model_copy(update={"epochs": epochs}))
 
     run = run_of(manifest, certificate, [drifting(t) if t.plan.backend == "pytorch" else t for t in trials])
-    table, warning = results.main(run, compare(run)), "PyTorch, GRU, matched: unstable: the seeds spread by"
+    table, warning = results.main(run, speedups_of(run)), "PyTorch, GRU, matched: unstable: the seeds spread by"
     for backend, column in [("Flax", "speed ratio"), ("Keras", "speed ratio"), ("PyTorch", "epoch")]:
         assert any(note.startswith(warning) for note in texts(table, column)[backend, ""].notes)
     assert any(note.startswith(warning) for note in texts(table, "training")["PyTorch", ""].notes)
@@ -130,7 +130,7 @@ def test_failed_and_missing_trials_are_noted_at_the_backend(records):
     gone = [trial for trial in trials if (trial.plan.backend, trial.plan.seed) != ("keras", 3)]
     broken = [fail(t) if (t.plan.backend, t.plan.seed, t.plan.mode) == ("flax", 1, "matched") else t for t in gone]
     run = run_of(manifest, certificate, broken)
-    backend = texts(results.main(run, compare(run)), "backend")
+    backend = texts(results.main(run, speedups_of(run)), "backend")
     assert (backend["Keras", ""].detail, backend["Keras", ""].notes) == ("2 of 3 seeds", ())
     assert backend["Flax", ""].detail == "2 of 3 seeds"
     assert backend["Flax", ""].notes == ("Flax, GRU, matched: 1 trial failed: the loss was not finite in epoch 3.",)
@@ -171,7 +171,7 @@ def test_without_a_certificate_the_table_says_so(records):
 
 def test_notes_are_numbered_once_each(records):
     run = run_of(*records)
-    table = results.times(run, compare(run))
+    table = results.times(run, speedups_of(run))
     marked = {table.marks(cell) for row in table.rows for cell in row.cells if cell.notes}
     assert marked == {(1,), (2,)}
     assert len(table.notes) == 2
@@ -210,7 +210,7 @@ def test_scaled_errors_stand_beside_those_in_the_unit(records):
 def test_a_naive_forecast_stands_once_unless_its_scaled_error_differs(records):
     """Its error in the unit hangs on no scaler: two rows that read the same would have a reader look for a reason."""
     run = scaled(records, 5.0, 8.0)
-    plain = [row.cells[1].text for row in results.main(run, compare(run)).rows if row.kind == "baseline"]
+    plain = [row.cells[1].text for row in results.main(run, speedups_of(run)).rows if row.kind == "baseline"]
     assert len(plain) == len(set(plain))
     told = [(row.cells[0].text, row.cells[1].text) for row in results.scores(run).rows if row.kind == "baseline"]
     assert len(told) == len(set(told)) == 2 * len(plain)
@@ -223,5 +223,5 @@ def test_a_naive_forecast_s_label_says_no_more_than_tells_it_apart(records):
     (data,) = manifest.data.values()
     longer = data.model_copy(update={"horizon": 4, "test_windows": data.test_windows - 3})
     run = run_of(manifest.model_copy(update={"data": {"co2": data, "more": longer}}), certificate, trials)
-    labels = {row.cells[0].text for row in results.main(run, compare(run)).rows if row.kind == "baseline"}
+    labels = {row.cells[0].text for row in results.main(run, speedups_of(run)).rows if row.kind == "baseline"}
     assert labels == {"baseline, horizon 1", "baseline, horizon 4"}

@@ -6,7 +6,7 @@ import synthetic_run
 from synthetic_run import change, fail
 
 import reports
-from reports.analysis.reproduction import reproduce
+from reports.analysis.reproduction import check_reproduction
 from reports.analysis.run import Run
 from reports.pages.reproduction_page import conclusion, document
 from reports.records import Session
@@ -26,7 +26,7 @@ def repeated(records, alter=lambda trial: trial, **environment):
     manifest, certificate, trials = records
     place = synthetic_run.environment().model_copy(update=environment)
     again = manifest.model_copy(update={"environment": place, "reproduces": "/results/co2/stored"})
-    return reproduce(Run(manifest, certificate, trials), Run(again, None, tuple(map(alter, trials))))
+    return check_reproduction(Run(manifest, certificate, trials), Run(again, None, tuple(map(alter, trials))))
 
 
 def only_first(records, alter):
@@ -145,7 +145,7 @@ def test_a_failed_and_a_missing_repetition_are_not_reproduced(records):
     assert (row.verdict, row.reason) == ("failed", "the loss was not finite in epoch 3")
     manifest, certificate, trials = records
     again = manifest.model_copy(update={"reproduces": "/results/co2/stored"})
-    found = reproduce(Run(manifest, certificate, trials), Run(again, None, trials[1:]))
+    found = check_reproduction(Run(manifest, certificate, trials), Run(again, None, trials[1:]))
     assert found.rows[0].verdict == "missing"
     assert not found.good
 
@@ -154,7 +154,7 @@ def test_stored_trials_without_a_result_are_said_and_not_repeated(records):
     manifest, certificate, trials = records
     stored = Run(manifest, certificate, (fail(trials[0]), *trials[2:]))
     kept = manifest.model_copy(update={"trials": manifest.trials[2:], "reproduces": "/results/co2/stored"})
-    found = reproduce(stored, Run(kept, None, trials[2:]))
+    found = check_reproduction(stored, Run(kept, None, trials[2:]))
     assert found.good
     assert [plan.key for plan, _ in found.skipped] == [trial.plan.key for trial in trials[:2]]
     assert any("Not repeated" in words for words in document(found, "co2/stored").closing)
@@ -181,16 +181,18 @@ def slower(by):
 def test_times_are_told_by_interval_and_decide_nothing(records, by, state):
     found = repeated(records, slower(by))
     assert found.good
-    assert {pace.shift.state for pace in found.paces} == {state}
+    assert {pace.effect.state for pace in found.paces} == {state}
 
 
 def test_a_single_trial_has_an_interval_over_its_epochs_and_no_verdict(records):
     manifest, certificate, trials = records
     one = manifest.model_copy(update={"trials": manifest.trials[:1], "reproduces": "/results/co2/stored"})
-    found = reproduce(Run(manifest, certificate, trials), Run(one, None, (slower(lambda plan: 2.0)(trials[0]),)))
+    found = check_reproduction(
+        Run(manifest, certificate, trials), Run(one, None, (slower(lambda plan: 2.0)(trials[0]),))
+    )
     (pace,) = found.paces
-    assert pace.shift.found.low < 2 < pace.shift.found.high
-    assert pace.shift.state == "few"
+    assert pace.effect.interval.low < 2 < pace.effect.interval.high
+    assert pace.effect.state == "few"
 
 
 def test_the_verdict_is_written_and_fits_a_terminal(records, tmp_path):

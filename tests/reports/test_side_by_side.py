@@ -5,9 +5,9 @@ import synthetic_run
 from synthetic_run import change
 
 import reports
-from reports.analysis.case_matching import differences, machine, match
+from reports.analysis.case_matching import machine_difference, match_cases, run_differences
 from reports.analysis.run import Run
-from reports.analysis.run_comparison import side_by_side
+from reports.analysis.run_comparison import compare_runs
 from reports.pages.comparison_page import document
 from reports.records import Certificate
 from reports.render.document import markdown, plain
@@ -34,7 +34,7 @@ def altered(records, alter=lambda trial: trial, *, case=None, data=None, certifi
 
 
 def figures(first, second, backend="pytorch"):
-    return next(pair.figures for pair in side_by_side(first, second).pairs if pair.backend == backend)
+    return next(pair.figures for pair in compare_runs(first, second).pairs if pair.backend == backend)
 
 
 def errors(by):
@@ -56,7 +56,7 @@ def epochs(by):
 
 def test_a_run_beside_its_copy_is_identical(records):
     found = figures(altered(records), altered(records))
-    assert {figure.shift.state for figure in found.values()} == {"same"}
+    assert {figure.effect.state for figure in found.values()} == {"same"}
 
 
 @pytest.mark.parametrize(
@@ -70,24 +70,24 @@ def test_a_run_beside_its_copy_is_identical(records):
 )
 def test_an_error_is_judged_over_common_seeds(records, by, state, equal):
     found = figures(altered(records), altered(records, errors(by)))["mse"]
-    assert (found.shift.state, found.equal) == (state, equal)
+    assert (found.effect.state, found.equal) == (state, equal)
 
 
 def test_a_time_is_judged_over_common_seeds_and_says_how_many_would_do(records):
     assert (
-        figures(altered(records), altered(records, epochs(lambda seed: 3 + 0.01 * seed)))["epoch"].shift.state == "up"
+        figures(altered(records), altered(records, epochs(lambda seed: 3 + 0.01 * seed)))["epoch"].effect.state == "up"
     )
-    few = figures(altered(records), altered(records, epochs(lambda seed: 1 + 0.05 * (-1) ** seed)))["epoch"].shift
-    assert (few.state, few.needed) == ("few", 6)
+    few = figures(altered(records), altered(records, epochs(lambda seed: 1 + 0.05 * (-1) ** seed)))["epoch"].effect
+    assert (few.state, few.required_n) == ("few", 6)
     many = made(seeds=tuple(range(1, 9)))
-    found = figures(altered(many), altered(many, epochs(lambda seed: 1 + 0.02 * (-1) ** seed)))["epoch"].shift
+    found = figures(altered(many), altered(many, epochs(lambda seed: 1 + 0.02 * (-1) ** seed)))["epoch"].effect
     assert found.state == "within"
 
 
 @pytest.mark.parametrize(("field", "value"), [("units", 64), ("batch", 16), ("dtype", "float64"), ("horizon", 2)])
 def test_another_question_compares_neither(records, field, value):
     found = figures(altered(records), altered(records, case={field: value}))
-    assert all(figure.shift is None and f"other {field}" in figure.reason for figure in found.values())
+    assert all(figure.effect is None and f"other {field}" in figure.reason for figure in found.values())
 
 
 def test_other_data_compare_no_scores(records):
@@ -96,13 +96,13 @@ def test_other_data_compare_no_scores(records):
     assert "other windows" in found["mse"].reason
     found = figures(altered(records), altered(records, data={"train_windows": 99}))
     assert "1,578 and 99 windows" in found["epoch"].reason
-    assert found["mse"].shift is not None
+    assert found["mse"].effect is not None
 
 
 def test_another_learning_rate_compares_times_alone(records):
     found = figures(altered(records), altered(records, case={"learning_rate": 0.01}))
     assert found["mse"].reason == "other learning rate, 0.001 and 0.01"
-    assert found["epoch"].shift is not None
+    assert found["epoch"].effect is not None
 
 
 def test_a_side_without_proof_gives_no_ratio(records):
@@ -115,17 +115,17 @@ def test_a_side_without_proof_gives_no_ratio(records):
     second = Run(records[0], broken, records[2])
     found = figures(altered(records), second, "flax")
     assert found["epoch"].reason.startswith("no proof of equality in the second")
-    assert found["mse"].shift is not None
-    assert figures(altered(records), second)["epoch"].shift is not None
+    assert found["mse"].effect is not None
+    assert figures(altered(records), second)["epoch"].effect is not None
     bare = figures(altered(records), altered(records, certificate=False))
     assert bare["epoch"].reason == "no proof of equality in the second: there is no certificate yet"
 
 
 def test_what_is_missing_on_one_side_is_said(records):
-    found = side_by_side(altered(records), altered(made(backends=("pytorch",))))
+    found = compare_runs(altered(records), altered(made(backends=("pytorch",))))
     reasons = {pair.backend: pair.figures["mse"].reason for pair in found.pairs}
     assert reasons == {"pytorch": "", "flax": "missing in the second"}
-    apart = side_by_side(altered(records), altered(made(cells=("lstm",))))
+    apart = compare_runs(altered(records), altered(made(cells=("lstm",))))
     assert not apart.common
 
 
@@ -136,10 +136,10 @@ def test_a_model_of_other_parameters_is_another_model(records):
 
 def test_models_are_matched_by_their_settings_but_for_threads(records):
     first, second = altered(records, case={"threads": 2}), altered(records, case={"threads": 1})
-    (found,) = match(first, second)
+    (found,) = match_cases(first, second)
     assert found.threads == "2 threads in the first and 1 in the second"
-    assert figures(first, second)["epoch"].shift is not None
-    assert "GRU: 2 threads in the first and 1 in the second" in differences(first, second, (found,))
+    assert figures(first, second)["epoch"].effect is not None
+    assert "GRU: 2 threads in the first and 1 in the second" in run_differences(first, second, (found,))
 
 
 def test_the_same_threads_are_preferred():
@@ -151,29 +151,29 @@ def test_the_same_threads_are_preferred():
         )
         return Run(plan.model_copy(update={"cases": cases, "trials": ()}), None, ())
 
-    pairs = match(axis(1, 2), axis(2, 4))
+    pairs = match_cases(axis(1, 2), axis(2, 4))
     found = {p.first.threads: p.second.threads for p in pairs}
     assert found == {2: 2, 1: 4}
-    assert any("is matched with" in words for words in differences(axis(1, 2), axis(2, 4), pairs))
+    assert any("is matched with" in words for words in run_differences(axis(1, 2), axis(2, 4), pairs))
 
 
 def test_what_differs_stands_above_the_table(records):
     plan = records[0]
     newer = plan.environment.model_copy(update={"packages": plan.environment.packages | {"torch": "2.14.0"}})
     second = altered(records, environment=newer, definition=plan.definition | {"training": {"epochs": 6}})
-    told = differences(altered(records), second, match(altered(records), second))
+    told = run_differences(altered(records), second, match_cases(altered(records), second))
     assert "torch was 2.13.0 and is 2.14.0" in told
     assert "training.epochs: not set in the first, 6 in the second" in told
-    assert machine(altered(records), second) == ""
+    assert machine_difference(altered(records), second) == ""
     moved = altered(records, environment=newer.model_copy(update={"processor": "Apple M4"}))
-    assert "machine and framework together" in machine(altered(records), moved)
+    assert "machine and framework together" in machine_difference(altered(records), moved)
     elsewhere = altered(records, lambda trial: change(trial, host="bench-2"))
-    assert "the machines'" in machine(altered(records), elsewhere)
+    assert "the machines'" in machine_difference(altered(records), elsewhere)
 
 
 def test_it_fits_a_terminal_and_is_markdown():
     full = made(backends=("pytorch", "keras", "keras-jax"), cells=("lstm", "gru"), modes=("matched", "native"))
-    page = document(side_by_side(altered(full), altered(full, epochs(lambda seed: 1 + seed / 3))), "co2/a", "co2/b")
+    page = document(compare_runs(altered(full), altered(full, epochs(lambda seed: 1 + seed / 3))), "co2/a", "co2/b")
     assert max(map(len, plain(page).splitlines())) <= 100
     text = markdown(page)
     assert "## Steady epoch, ms" in text
