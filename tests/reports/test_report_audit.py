@@ -57,7 +57,9 @@ def test_an_error_between_two_scales_is_computed_from_the_records():
 
 def test_losses_and_predictions_are_counted_from_one_and_from_the_end():
     found = run()
-    (first, *_), (last, *_) = (find_quantity(found, Quantity(case="gru", figure="loss", at=place)).values for place in (1, -1))
+    (first, *_), (last, *_) = (
+        find_quantity(found, Quantity(case="gru", figure="loss", at=place)).values for place in (1, -1)
+    )
     outcome = outcomes(found)[0]
     assert (first, last) == (outcome.train_losses[0], outcome.train_losses[-1])
     assert find_quantity(found, Quantity(case="gru", figure="prediction", at=3)).values[0] == outcome.predictions[2][0]
