@@ -9,7 +9,7 @@ from benchmarks.commands.text_table import aligned
 from benchmarks.definition.loading import Benchmark
 from benchmarks.runner import run
 from benchmarks.runner.estimate import Estimate, Span, estimate
-from benchmarks.worker.probe import REPEATS
+from benchmarks.worker.trial import PROBE_REPEATS
 from datasets.spec import counted
 from reports.records import Manifest, Plan
 
@@ -69,13 +69,14 @@ def _told(found: Estimate) -> Iterator[str]:
 def basis(found: Estimate) -> Iterator[str]:
     """What an estimate rests on."""
     yield (
-        f"The estimate rests on {found.probes} probes on this machine, as busy as it was: each started a process, "
-        f"built the model and timed {REPEATS} times some steps; cases in between are taken as linear in a step's "
-        "operations, native models to be as fast as matched ones."
+        f"The estimate rests on {counted(found.probes, 'probe')} on this machine, as busy as it was: each started a "
+        f"process, built the largest model of a kind and timed {PROBE_REPEATS} repeats of some steps. A smaller model's step is "
+        "assumed to take at least its share of the operations and at most as long; native models are assumed to be as "
+        "fast as matched ones."
     )
     yield (
-        "The range is that of the middle half of those repeats, and the certificate's goes from checks perfectly "
-        "side by side to one after another. A failed or disturbed trial, and the writing of the report, are not in it."
+        "The range also covers the middle half of those repeats and, for the certificate, checks that run all at once "
+        "to one after another. It does not cover failed or disturbed trials and the writing of the report."
     )
 
 

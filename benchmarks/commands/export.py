@@ -7,7 +7,8 @@ from benchmarks.commands import Subparsers, options
 from benchmarks.commands.finding import find_run
 from benchmarks.commands.json_lines import emit
 from benchmarks.errors import UserError, one_of
-from benchmarks.worker import checkpoints, transfer
+from benchmarks.runner import transfer
+from benchmarks.worker import checkpoints
 from reports.records.store import read_run, write_bytes
 
 NAME = "export"

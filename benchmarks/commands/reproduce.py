@@ -27,17 +27,17 @@ def add(subparsers: Subparsers) -> None:
 def execute(arguments: argparse.Namespace) -> int:
     stored = find_run(arguments.run, arguments.results)
     session = asked(arguments)
-    benchmark, trials = reproduce.prepare(stored, _wanted(arguments), session.executor)
+    benchmark, trials = reproduce.prepare(stored, _selection(arguments), session.executor)
     folder, plan = run.begin(benchmark, arguments.results, session, trials=trials, reproduces=stored)
     if not follow(arguments, benchmark, folder, plan, session):
         return INTERRUPTED
     return conclude(arguments, folder)
 
 
-def _wanted(arguments: argparse.Namespace) -> reproduce.Wanted:
+def _selection(arguments: argparse.Namespace) -> reproduce.Selection:
     if arguments.sample is not None and arguments.sample < 1:
         raise UserError(f"--sample {arguments.sample}: write how many trials to repeat, 1 or more")
-    return reproduce.Wanted(
+    return reproduce.Selection(
         arguments.sample,
         None if arguments.seeds is None else tuple(options.numbers(arguments.seeds, "--seeds")),
         None if arguments.backends is None else tuple(options.words(arguments.backends, "--backends")),

@@ -11,8 +11,7 @@ from benchmarks.commands.json_lines import JsonLines, emit
 from benchmarks.definition.loading import Benchmark
 from benchmarks.runner import certify, environment, executors, run
 from benchmarks.runner.executors import Executor
-from benchmarks.runner.folders import point_latest
-from benchmarks.runner.run import Invocation
+from benchmarks.runner.run import Invocation, point_latest
 from datasets.spec import counted
 from reports.records import Manifest
 from reports.records.store import read_run

@@ -12,8 +12,7 @@ from benchmarks.commands.text_table import aligned
 from benchmarks.errors import UserError, one_of
 from benchmarks.runner import resume, run
 from benchmarks.runner.cores import Conditions, reserved
-from benchmarks.worker import transfer
-from benchmarks.worker.transfer import Crossing
+from benchmarks.runner.transfer import TransferResult, transfer
 from reports.records import Trial
 from reports.records.store import read_run
 
@@ -43,7 +42,7 @@ def execute(arguments: argparse.Namespace) -> int:
     trials = _chosen(folder, arguments.origin, arguments.to)
     run.require({arguments.to, *(trial.plan.backend for trial in trials)})
     with reserved(Conditions.of().cores, alone=False):
-        crossings = [transfer.cross(folder, benchmark, trial, arguments.to, arguments.epochs) for trial in trials]
+        crossings = [transfer(folder, benchmark, trial, arguments.to, arguments.epochs) for trial in trials]
     if arguments.json:
         for found in crossings:
             facts = asdict(found) | {"trial": found.trial.plan.model_dump()}
@@ -70,7 +69,7 @@ def _chosen(folder: Path, origin: str | None, to: str) -> list[Trial]:
     return list(first.values())
 
 
-def _told(crossings: list[Crossing], epochs: int) -> list[str]:
+def _told(crossings: list[TransferResult], epochs: int) -> list[str]:
     plan = crossings[0].trial.plan
     names = [backends.REGISTRY[name].framework for name in (plan.backend, crossings[0].to)]
     steps = "epoch" if epochs == 1 else f"{epochs} epochs"

@@ -21,8 +21,8 @@ from backends.masks import draw_masks
 from backends.model import ModelSpec
 from backends.recurrent import Recurrent
 from benchmarks.runner.cores import Conditions
-from benchmarks.runner.environment import ROOT, pin, worker_environment
-from benchmarks.worker.timing import timed
+from benchmarks.runner.environment import ROOT, worker_environment
+from benchmarks.worker.timing import pin, timed
 
 UNITS, WINDOW, BATCH, STEPS = 50, 20, 32, 47
 TURNS = 12

@@ -23,7 +23,8 @@ from backends.contract import Adam, Objective, Steps
 from backends.initial import initial_weights
 from backends.model import forecaster
 from benchmarks.runner.cores import Conditions
-from benchmarks.runner.environment import ROOT, pin, worker_environment
+from benchmarks.runner.environment import ROOT, worker_environment
+from benchmarks.worker.timing import pin
 
 UNITS, WINDOW, BATCH, STEPS = 50, 20, 32, 47
 EPOCHS, ROUNDS = 4, 12  # epochs a turn, turns

@@ -1,4 +1,4 @@
-"""Has every backend checked against the oracle, each in processes of its own, before anything is timed."""
+"""Compares every backend with the reference implementation, each in a process of its own, before anything is timed."""
 
 import math
 import tempfile
@@ -16,35 +16,36 @@ from benchmarks.worker import certification
 from benchmarks.worker.jobs import CheckJob, Job
 from reports.records import Certificate, Check
 
-AT_ONCE = 4  # checks at most that run side by side, for the sake of memory; nothing is timed here
+AT_ONCE = 4  # checks at most that run at the same time, which limits memory; nothing is timed here
 
 
 def certify(benchmark: Benchmark, backends: Iterable[str], report: Callable[[CheckJob], None]) -> Certificate:
-    """The checks of every backend and case, in float64 and in the dtype that is timed.
+    """Check every backend and case, in float64 and in the dtype that is timed.
 
-    Each has a core of its own and one thread, whatever a trial has: threads of several checks on the same cores would
-    mostly wait for each other, and nothing but the order of additions hangs on their number.
+    Each check runs with one thread on a core of its own, whatever the number of threads of a trial. That number affects
+    only the order of additions, and the threads of several checks on the same cores would mostly wait for each other.
 
-    report: called as each job is done, from another thread.
+    report: called after each job, from another thread.
     """
     free: SimpleQueue[Conditions] = SimpleQueue()
     for conditions in places():
         free.put(conditions)
-    with tempfile.TemporaryDirectory(prefix="like-for-like-oracle-") as folder:
-        paths = _oracles(benchmark, Path(folder))
+    with tempfile.TemporaryDirectory(prefix="like-for-like-reference-") as folder:
+        paths = _store_references(benchmark, Path(folder))
         jobs = [job for backend in backends for job in _jobs(benchmark, backend, paths)]
 
         def run(job: CheckJob) -> tuple[Check, ...]:
             conditions = free.get()
             try:
-                own = job.model_copy(update={"cores": conditions.cores})
-                ended = processes.work(Job(check=own), conditions.variables)
+                ended = processes.work(
+                    Job(check=job.model_copy(update={"cores": conditions.cores})), conditions.variables
+                )
             finally:
                 free.put(conditions)
-            if ended.killed:  # by somebody: that says nothing about the backend, and must not be written down
-                raise UserError(f"the check of {job.backend} in {job.dtype} was killed; resume the run to make it")
+            if ended.killed:  # which says nothing about the backend and must not be recorded
+                raise UserError(f"the check of {job.backend} in {job.dtype} was killed; resume the run to repeat it")
             report(job)
-            return ended.answer.checks or _failed(job, ended.answer.failure or "it gave no answer")
+            return ended.answer.checks or _failed(job, ended.answer.failure or "the worker gave no answer")
 
         pool = ThreadPoolExecutor(len(places()))
         try:
@@ -55,12 +56,12 @@ def certify(benchmark: Benchmark, backends: Iterable[str], report: Callable[[Che
 
 
 def places() -> tuple[Conditions, ...]:
-    """Where checks run side by side."""
+    """Return the cores and variables of the checks that run at the same time."""
     return Conditions.sets(1)[:AT_ONCE]
 
 
 def count(benchmark: Benchmark) -> int:
-    """How many jobs `certify` will report for the benchmark's own backends."""
+    """Return the number of jobs that `certify` reports for the benchmark's own backends."""
     return sum(
         len({dtype for label in benchmark.matched(backend) for dtype in dtypes(benchmark, label)})
         for backend in benchmark.header.backends
@@ -68,12 +69,13 @@ def count(benchmark: Benchmark) -> int:
 
 
 def dtypes(benchmark: Benchmark, label: str) -> tuple[Dtype, ...]:
-    """float64, where equality can be seen, and what is timed."""
+    """Return the dtypes of a case's checks: float64, which shows equality, and the dtype that is timed."""
     exact: Dtype = "float64"
     return tuple(dict.fromkeys([exact, benchmark.cases[label].training.dtype]))
 
 
-def _oracles(benchmark: Benchmark, folder: Path) -> dict[tuple[str, Dtype], Path]:
+def _store_references(benchmark: Benchmark, folder: Path) -> dict[tuple[str, Dtype], Path]:
+    """Compute the reference trajectories of all matched cases; return their files by case and dtype."""
     paths: dict[tuple[str, Dtype], Path] = {}
     needed = {label for backend in benchmark.header.backends for label in benchmark.matched(backend)}
     for number, (label, case) in enumerate(benchmark.cases.items()):
@@ -81,7 +83,7 @@ def _oracles(benchmark: Benchmark, folder: Path) -> dict[tuple[str, Dtype], Path
             continue
         for dtype in dtypes(benchmark, label):
             paths[label, dtype] = folder / f"{number}-{dtype}.npz"
-            certification.store_oracle(case, dtype, benchmark.header.seeds[0], paths[label, dtype])
+            certification.store_reference(case, dtype, benchmark.header.seeds[0], paths[label, dtype])
     return paths
 
 
@@ -95,8 +97,8 @@ def _jobs(benchmark: Benchmark, backend: str, paths: dict[tuple[str, Dtype], Pat
             dtype=dtype,
             seed=benchmark.header.seeds[0],
             cases={label: benchmark.cases[label] for label in labels},
-            oracles={label: str(paths[label, dtype]) for label in labels},
-            cores=(),  # those that are free when its turn comes
+            references={label: str(paths[label, dtype]) for label in labels},
+            cores=(),  # set when the job starts
             threads=1,
         )
 

@@ -1,4 +1,4 @@
-"""What all workers of a run have in common: how many cores, and their environment variables."""
+"""The cores and environment variables of workers, and the machine-wide reservation of cores."""
 
 import fcntl
 import logging
@@ -16,22 +16,25 @@ from benchmarks.runner.environment import available_cores, worker_variables
 
 @dataclass(frozen=True)
 class Conditions:
-    """The same for every trial with the same number of threads."""
+    """The cores and environment variables of a worker: the same for every trial with the same number of threads."""
 
     cores: tuple[int, ...]
     variables: dict[str, str]
 
     @classmethod
     def of(cls, threads: int | None = None) -> "Conditions":
-        """The first `threads` cores that this process may use, or all of them, and one thread on each."""
+        """The first `threads` cores that this process may use, or all of them, with one thread on each."""
         cores = available_cores()
         if threads is not None and threads > len(cores):
-            raise UserError(f"training.threads = {threads}, but this process may use {len(cores)} cores: {cores}")
+            raise UserError(
+                f"training.threads = {threads}, but this process may use {len(cores)} cores {cores}; "
+                f"write at most {len(cores)}"
+            )
         return cls._on(cores[:threads])
 
     @classmethod
     def sets(cls, threads: int) -> tuple["Conditions", ...]:
-        """The disjoint sets of `threads` cores that this machine has room for."""
+        """Disjoint sets of `threads` cores each, as many as this machine has."""
         cores = available_cores()
         return tuple(cls._on(cores[start : start + threads]) for start in range(0, len(cores) - threads + 1, threads))
 
@@ -42,19 +45,19 @@ class Conditions:
 
 @contextmanager
 def reserved(cores: Sequence[int], *, alone: bool) -> Iterator[None]:
-    """Wait for these cores, and hold them: a timed trial holds its cores alone, checks share theirs.
+    """Wait for these cores and hold them: timed trials hold them exclusively, checks share them.
 
-    All runs of all users of the machine keep to it, so that two runs at once take turns trial by trial.
+    The locks are shared by all runs of all users of the machine, so that two runs take turns, trial by trial.
     """
     with ExitStack() as stack:
-        for core in sorted(cores):  # all in the same order, so that no two wait for each other
-            stack.callback(os.close, _held(core, fcntl.LOCK_EX if alone else fcntl.LOCK_SH))
+        for core in sorted(cores):  # always in the same order, so that two processes cannot wait for each other
+            stack.callback(os.close, _lock(core, fcntl.LOCK_EX if alone else fcntl.LOCK_SH))
         yield
 
 
 @contextmanager
 def first_free(choices: Sequence[Conditions]) -> Iterator[Conditions]:
-    """Hold alone the first of these disjoint sets of cores that nobody holds; wait for the first if all are held."""
+    """Hold the first of these disjoint sets of cores that is free; wait for the first set if none is."""
     with ExitStack() as stack:
         if (free := take_free(choices, stack)) is not None:
             yield free
@@ -64,12 +67,12 @@ def first_free(choices: Sequence[Conditions]) -> Iterator[Conditions]:
 
 
 def take_free(choices: Sequence[Conditions], until: ExitStack) -> Conditions | None:
-    """Hold alone, until the stack is closed, the first of these sets that nobody holds; None, at once, if all are."""
+    """Hold the first of these sets that is free until the stack is closed. Return None at once if none is free."""
     for choice in choices:
         with ExitStack() as stack:
             try:
                 for core in sorted(choice.cores):
-                    stack.callback(os.close, _held(core, fcntl.LOCK_EX | fcntl.LOCK_NB))
+                    stack.callback(os.close, _lock(core, fcntl.LOCK_EX | fcntl.LOCK_NB))
             except BlockingIOError:
                 continue
             until.push(stack.pop_all())
@@ -77,11 +80,11 @@ def take_free(choices: Sequence[Conditions], until: ExitStack) -> Conditions | N
     return None
 
 
-def _held(core: int, operation: int) -> int:
-    """The open handle of a core's lock file, locked; whoever closes it, or ends, lets go of the core."""
+def _lock(core: int, operation: int) -> int:
+    """Lock a core's file and return the open handle. Closing it, or the end of the process, releases the core."""
     path = Path(tempfile.gettempdir()) / f"like-for-like-core-{core}.lock"
     try:
-        handle = os.open(path, os.O_RDONLY)  # not O_CREAT at once: the file may be another user's
+        handle = os.open(path, os.O_RDONLY)  # without O_CREAT first, because another user may own the file
     except FileNotFoundError:
         handle = os.open(path, os.O_RDONLY | os.O_CREAT, 0o644)
     try:
@@ -90,7 +93,7 @@ def _held(core: int, operation: int) -> int:
         except BlockingIOError:
             if operation & fcntl.LOCK_NB:
                 raise
-            _say_waiting()
+            _log_waiting()
             fcntl.flock(handle, operation)
     except BaseException:
         os.close(handle)
@@ -99,8 +102,8 @@ def _held(core: int, operation: int) -> int:
 
 
 @cache
-def _say_waiting() -> None:
-    """Once a process: whoever starts a second run would otherwise look at nothing."""
+def _log_waiting() -> None:
+    """Log, once in a process, that another run holds the cores."""
     logging.getLogger(__name__).warning(
-        "waiting: another run holds this machine's cores; the two take turns, trial by trial"
+        "waiting: another run uses this machine's cores; the two runs take turns, trial by trial"
     )

@@ -1,8 +1,8 @@
-"""How long a run would take, from probes of its smallest and its largest cases.
+"""Estimates the duration of a run from short probes.
 
-A step's time and a trial's fixed costs are taken as linear in a step's operations, between two cases of the same
-cell, precision and threads: those change what an operation costs, while window, units, layers and batch change how
-many there are.
+Each backend is probed on the largest case of each kind. Cases of a kind have the same cell, dtype and threads, which
+determine the time of an operation; window, units, layers and batch determine the number of operations. A smaller case's
+step takes at most as long as the largest case's step and at least its share of the operations: the estimate is a range.
 """
 
 import time
@@ -18,15 +18,15 @@ from benchmarks.worker import certification
 from benchmarks.worker.jobs import Job, Probed, ProbeJob, TrialJob
 from reports.records import Case, Manifest, Mode, Plan
 
-ORACLE = "reference"
-SLOWER = 2.0  # times as long as in float32 a step takes in float64, at most: twice the bytes, half the vector lanes
+REFERENCE = "reference"
+FLOAT64_FACTOR = 2.0  # a float64 step takes at most twice as long as float32: twice the bytes, half the vector lanes
 
-Kind = tuple[str, str, int | None]  # cell, precision, threads
+Kind = tuple[str, str, int | None]  # cell, dtype, threads
 
 
 @dataclass(frozen=True)
 class Span:
-    """Seconds, from the least to the most."""
+    """A range of seconds."""
 
     low: float = 0.0
     high: float = 0.0
@@ -45,64 +45,50 @@ def total(spans: Iterable[Span]) -> Span:
 
 
 @dataclass(frozen=True)
-class Measured:
-    """One probe that went well."""
+class Probe:
+    """The result of one probe."""
 
     operations: int  # of a step
-    seconds: float  # of the whole process, started and ended
+    seconds: float  # of the whole process, from its start to its end
     probed: Probed
 
-    @property
-    def step(self) -> Span:
-        """The middle half of the repeats: a training's many steps even out what hit a single repeat."""
+    def step(self, operations: int) -> Span:
+        """Return the time of a step with at most as many operations, from the middle half of the repeats."""
         low, high = np.quantile(self.probed.steps, (0.25, 0.75))
-        return Span(float(low), float(high))
+        share = operations / self.operations if self.operations else 1.0
+        return Span(float(low) * share, float(high))
 
     @property
     def start(self) -> float:
-        """Until the worker began its work, and from its end on."""
+        """The time that the process spends outside its job: starting and ending."""
         return self.seconds - self.probed.whole
 
     @property
     def fixed(self) -> float:
-        """What a trial takes besides its steady steps and its later forecasts of the validation part."""
+        """The time of a trial without its steady steps and its later forecasts of the validation part."""
         return self.seconds - self.probed.extra
 
     @property
     def setup(self) -> float:
-        """What a check has for each case before its steps: the model is traced for a gradient and for the training."""
+        """The time of a check before its steps; the model is traced for a gradient and again for training."""
         return self.probed.prepare + self.probed.build + 2 * self.probed.first_step
 
 
-@dataclass(frozen=True)
-class Line:
-    """One or two probes of the same kind; between them, everything is linear in the operations of a step."""
-
-    ends: tuple[Measured, ...]
-
-    def at(self, operations: int, figure: Callable[[Measured], float]) -> float:
-        first, last = self.ends[0], self.ends[-1]
-        if first.operations == last.operations:
-            return figure(first)
-        share = (operations - first.operations) / (last.operations - first.operations)
-        return figure(first) + share * (figure(last) - figure(first))
-
-    def step(self, operations: int) -> Span:
-        return Span(self.at(operations, lambda m: m.step.low), self.at(operations, lambda m: m.step.high))
+Probes = dict[tuple[str, Kind], Probe]  # by backend and kind
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """Seconds. A backend that could not be probed is missing, and `failures` says why, a sentence each."""
+    """Seconds. Backends without a successful probe are missing; `failures` has a clause for each failed probe."""
 
     trials: dict[str, Span]  # by backend
-    certificate: Span | None
+    certificate: Span | None  # None if a probe failed
     probes: int
     failures: tuple[str, ...]
 
     @property
     def complete(self) -> bool:
-        return self.certificate is not None  # which takes all probes
+        return self.certificate is not None
 
     @property
     def whole(self) -> Span:
@@ -110,135 +96,116 @@ class Estimate:
 
 
 def estimate(benchmark: Benchmark, plan: Manifest, starting: Callable[[Plan], None]) -> Estimate:
-    """Probe every backend of a run that is laid out, and the oracle. `starting` is told before each probe."""
-    lines: dict[tuple[str, Kind], Line] = {}
+    """Probe every backend of a planned run and the reference implementation. `starting` is called before each."""
+    probes: Probes = {}
     failures: list[str] = []
-    probes = 0
-    asking = {backend: _cases(benchmark, plan, backend) for backend in (*benchmark.header.backends, ORACLE)}
-    for backend, wanted in asking.items():
-        for kind, cases in _ends(wanted).items():
-            found = []
-            for case in cases:
-                probes += 1
-                asked = _plan(benchmark, backend, case)
-                starting(asked)
-                answer = _probe(benchmark, plan, asked, case)
-                if isinstance(answer, str):
-                    failures.append(f"no estimate from {backend}, {case.label}: {answer}")
-                else:
-                    found.append(answer)
-            if found:
-                lines[backend, kind] = Line(tuple(found))
-    trials = {}
-    for backend in benchmark.header.backends:
-        if all((backend, kind_of(case)) in lines for case in asking[backend]):
-            trials[backend] = _trials(plan, backend, lines)
-    whole = all((name, kind_of(case)) in lines for name, cases in asking.items() for case in cases)
-    return Estimate(trials, _certificate(benchmark, plan, lines) if whole else None, probes, tuple(failures))
+    cases = {name: _cases(benchmark, plan, name) for name in (*benchmark.header.backends, REFERENCE)}
+    # sorted, so that the last case of each kind is the largest
+    largest = {(name, kind_of(case)): case for name in cases for case in sorted(cases[name], key=_operations)}
+    for (backend, kind), case in largest.items():
+        trial = _plan(benchmark, backend, case)
+        starting(trial)
+        result = _probe(benchmark, plan, trial, case)
+        if isinstance(result, str):
+            failures.append(f"no estimate from {backend}, {case.label}: {result}")
+        else:
+            probes[backend, kind] = result
+    estimable = {name for name in cases if all((name, kind_of(case)) in probes for case in cases[name])}
+    trials = {name: _trials(plan, name, probes) for name in benchmark.header.backends if name in estimable}
+    certificate = _certificate(benchmark, plan, probes) if estimable == set(cases) else None
+    return Estimate(trials, certificate, len(largest), tuple(failures))
 
 
 def _cases(benchmark: Benchmark, plan: Manifest, backend: str) -> tuple[Case, ...]:
-    """Those that a backend is asked; the oracle those that anybody must be proven equal in."""
-    if backend == ORACLE:
-        wanted = {label for name in benchmark.header.backends for label in benchmark.matched(name)}
+    """Return a backend's cases; for the reference implementation, all cases that any backend is certified on."""
+    if backend == REFERENCE:
+        labels = {label for name in benchmark.header.backends for label in benchmark.matched(name)}
     else:
-        wanted = {label for label, asked in benchmark.asked.items() if backend in asked.backends}
-    return tuple(case for case in plan.cases if case.label in wanted)
+        labels = {label for label, asked in benchmark.asked.items() if backend in asked.backends}
+    return tuple(case for case in plan.cases if case.label in labels)
 
 
 def kind_of(case: Case) -> Kind:
     return case.cell, case.dtype, case.threads
 
 
-def _ends(cases: Iterable[Case]) -> dict[Kind, tuple[Case, ...]]:
-    """The cases with the fewest and the most operations a step of each kind; one where they are the same."""
-    kinds: dict[Kind, list[Case]] = {}
-    for case in sorted(cases, key=_operations):
-        kinds.setdefault(kind_of(case), []).append(case)
-    return {
-        kind: (found[0], found[-1]) if found[0].step_flops != found[-1].step_flops else (found[0],)
-        for kind, found in kinds.items()
-    }
-
-
 def _plan(benchmark: Benchmark, backend: str, case: Case) -> Plan:
     modes = benchmark.asked[case.label].modes
-    mode: Mode = "matched" if "matched" in modes or backend == ORACLE else modes[0]
+    mode: Mode = "matched" if "matched" in modes or backend == REFERENCE else modes[0]
     return Plan(key="probe", case=case.label, backend=backend, mode=mode, seed=benchmark.header.seeds[0], place=0)
 
 
-def _probe(benchmark: Benchmark, plan: Manifest, asked: Plan, case: Case) -> Measured | str:
-    """On the cores that the trial would have, which are held meanwhile; a string says why it failed."""
+def _probe(benchmark: Benchmark, plan: Manifest, trial: Plan, case: Case) -> Probe | str:
+    """Run a probe on the cores of the trial, which are held meanwhile; return the reason if it failed."""
     conditions = Conditions.of(case.threads)
-    settings = benchmark.cases[case.label]
-    trial = TrialJob(plan=asked, case=settings, cores=conditions.cores, persistence=0.0, seasonal=None)
+    job = ProbeJob(trial=TrialJob(plan=trial, case=benchmark.cases[case.label], cores=conditions.cores))
     with reserved(conditions.cores, alone=True):
         start = time.perf_counter()
         environment.describe(conditions.cores, conditions.variables)  # as before every trial
-        ended = processes.work(Job(probe=ProbeJob(trial=trial)), conditions.variables, plan.limits)
+        ended = processes.work(Job(probe=job), conditions.variables, plan.limits)
         seconds = time.perf_counter() - start
     if ended.answer.probed is None:
-        return (ended.answer.failure or "it gave no answer").rstrip(".")
-    return Measured(_operations(case), seconds, ended.answer.probed)
+        return (ended.answer.failure or "the worker gave no answer").rstrip(".")
+    return Probe(_operations(case), seconds, ended.answer.probed)
 
 
-def _trials(plan: Manifest, backend: str, lines: dict[tuple[str, Kind], Line]) -> Span:
+def _trials(plan: Manifest, backend: str, probes: Probes) -> Span:
     cases = {case.label: case for case in plan.cases}
     return _searched(plan) * total(
-        _trial(plan, cases[trial.case], lines[backend, kind_of(cases[trial.case])])
+        _trial(plan, cases[trial.case], probes[backend, kind_of(cases[trial.case])])
         for trial in plan.trials
         if trial.backend == backend
     )
 
 
 def _searched(plan: Manifest) -> float:
-    """The share of all trials' seconds that a search takes: it runs some of them, several at once where they fit."""
+    """Return the share of all trials' time that a search takes: it runs some, several at once where they fit."""
     if plan.search is None:
         return 1.0
-    fit = min(len(Conditions.sets(case.threads or 1)) for case in plan.cases)
-    return plan.expected_trials / len(plan.trials) / max(1, min(plan.search.at_once, fit))
+    places = min(len(Conditions.sets(case.threads or 1)) for case in plan.cases)
+    return plan.expected_trials / len(plan.trials) / max(1, min(plan.search.at_once, places))
 
 
-def _trial(plan: Manifest, case: Case, line: Line) -> Span:
+def _trial(plan: Manifest, case: Case, probe: Probe) -> Span:
     steps = case.epochs * (plan.data[case.data].train_windows // case.batch) - 1
-    fixed = line.at(_operations(case), lambda m: m.fixed)
-    fixed += (case.epochs - 1) * line.at(_operations(case), lambda m: m.probed.validation)
-    return line.step(_operations(case)) * steps + Span(fixed, fixed)
+    fixed = probe.fixed + (case.epochs - 1) * probe.probed.validation
+    return probe.step(_operations(case)) * steps + Span(fixed, fixed)
 
 
-def _certificate(benchmark: Benchmark, plan: Manifest, lines: dict[tuple[str, Kind], Line]) -> Span:
-    """The oracle's own steps, then every backend's checks: from all side by side to one after another."""
-    oracle, checks = _checks(benchmark, plan, ORACLE, lines), Span()
+def _certificate(benchmark: Benchmark, plan: Manifest, probes: Probes) -> Span:
+    """Return the time of the reference trajectories and of the checks: all at once, up to one after another."""
+    reference, checks = _checks(benchmark, plan, REFERENCE, probes), Span()
     for backend in benchmark.header.backends:
-        opened: dict[str, float] = {}  # a process a precision
-        for case in _proven(benchmark, plan, backend):
-            start = lines[backend, kind_of(case)].at(_operations(case), lambda m: m.start + m.probed.import_framework)
-            opened |= dict.fromkeys(certify.dtypes(benchmark, case.label), start)
-        checks += _checks(benchmark, plan, backend, lines) + Span(sum(opened.values()), sum(opened.values()))
-    return oracle + Span(checks.low / len(certify.places()), checks.high)
+        starts: dict[str, float] = {}  # one process for each dtype
+        for case in _certified(benchmark, plan, backend):
+            probe = probes[backend, kind_of(case)]
+            start = probe.start + probe.probed.import_framework
+            starts |= dict.fromkeys(certify.dtypes(benchmark, case.label), start)
+        checks += _checks(benchmark, plan, backend, probes) + Span(sum(starts.values()), sum(starts.values()))
+    return reference + Span(checks.low / len(certify.places()), checks.high)
 
 
-def _checks(benchmark: Benchmark, plan: Manifest, backend: str, lines: dict[tuple[str, Kind], Line]) -> Span:
-    """Every case in every precision, inside the processes."""
+def _checks(benchmark: Benchmark, plan: Manifest, backend: str, probes: Probes) -> Span:
+    """Return the time of all cases in all dtypes, without starting the processes."""
     spent = Span()
-    for case in _proven(benchmark, plan, backend):
-        line = lines[backend, kind_of(case)]
-        setup, steps = line.at(_operations(case), lambda m: m.setup), line.step(_operations(case)) * certification.STEPS
+    for case in _certified(benchmark, plan, backend):
+        probe = probes[backend, kind_of(case)]
+        steps = probe.step(_operations(case)) * certification.STEPS
         for dtype in certify.dtypes(benchmark, case.label):
-            slower = 1.0 if dtype == case.dtype or backend == ORACLE else SLOWER
-            spent += Span(setup + steps.low, setup + steps.high * slower)
+            factor = 1.0 if dtype == case.dtype or backend == REFERENCE else FLOAT64_FACTOR
+            spent += Span(probe.setup + steps.low, probe.setup + steps.high * factor)
     return spent
 
 
-def _proven(benchmark: Benchmark, plan: Manifest, backend: str) -> tuple[Case, ...]:
-    """The cases that the certificate holds a backend against the oracle in; the oracle computes them all.
+def _certified(benchmark: Benchmark, plan: Manifest, backend: str) -> tuple[Case, ...]:
+    """Return the cases that a backend is certified on; the reference implementation computes them all.
 
-    Of a search it is the one that it selects, which is no larger than this.
+    A search certifies the case that it selects, for which the largest case is an upper bound.
     """
     if plan.search is not None:
         return (max(plan.cases, key=_operations),)
-    if backend == ORACLE:
-        return _cases(benchmark, plan, ORACLE)
+    if backend == REFERENCE:
+        return _cases(benchmark, plan, REFERENCE)
     return tuple(case for case in plan.cases if case.label in benchmark.matched(backend))
 
 

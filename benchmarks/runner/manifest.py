@@ -1,4 +1,4 @@
-"""What a run writes down before its first trial: the question, the data, the machine, the plan."""
+"""Builds the manifest, which a run writes before its first trial: definition, data, machine and planned trials."""
 
 from dataclasses import dataclass
 from importlib import metadata
@@ -14,42 +14,44 @@ from benchmarks.definition.loading import Benchmark
 from benchmarks.definition.settings import CaseSettings, SearchSettings
 from benchmarks.errors import UserError, one_of
 from benchmarks.worker import scores
-from benchmarks.worker.flops import step_flops
 from reports.records import Baseline, Case, Data, Manifest, PublishedBest, Search, Session
 
 
 @dataclass(frozen=True)
 class Prepared:
-    """A case's windows, and the key under which the manifest describes them."""
+    """A case's windows, and their key in the manifest's `data`."""
 
     key: str
     windows: datasets.Windows
 
 
 def prepare(benchmark: Benchmark) -> dict[str, Prepared]:
-    """Each case's windows, cut once for all cases that share them; the user's mistakes in the data show here."""
+    """Return each case's windows, cut once for all cases that share them.
+
+    Raises UserError or DataError where a case's data, model and training settings do not fit together.
+    """
     cut: dict[str, Prepared] = {}
-    found = {}
+    by_case = {}
     for label, case in benchmark.cases.items():
         settings = (case.data, case.window, case.training.dtype)
         if repr(settings) not in cut:
             cut[repr(settings)] = Prepared(f"data-{len(cut) + 1}", datasets.prepare(*settings))
-        prepared = found[label] = cut[repr(settings)]
+        prepared = by_case[label] = cut[repr(settings)]
         _require_fit(benchmark.name, label, case, prepared.windows)
         if benchmark.search is not None and not len(prepared.windows.validation):
             raise UserError(f"{benchmark.name}: a search needs a validation part; give data.validation a share")
-    return found
+    return by_case
 
 
 def _require_fit(name: str, label: str, case: CaseSettings, windows: datasets.Windows) -> None:
-    """Model, training and windows must go together."""
+    """Raise UserError where a case's model, training settings and windows do not fit together."""
     train, training = windows.train, case.training
     _, window, features = train.x.shape
     batch = training.batch_of(len(train))
     if batch > len(train):
         raise UserError(
             f"{name}: training.batch = {batch} is more than the {len(train)} windows of the training part; "
-            f"at most {len(train)} would fit"
+            f"write at most {len(train)}"
         )
     if training.patience is not None and not len(windows.validation):
         raise UserError(f"{name}: training.patience needs a validation part; give data.validation a share")
@@ -59,11 +61,11 @@ def _require_fit(name: str, label: str, case: CaseSettings, windows: datasets.Wi
     except ModelError as problem:
         raise UserError(f"{name}: the model of '{label}': {problem}") from None
     if not shapes:
-        raise UserError(f"{name}: the model of '{label}' has nothing to learn; a dense layer at its end would do")
+        raise UserError(f"{name}: the model of '{label}' has no parameters; add a dense layer at its end")
     if outputs != train.y.shape[1]:
         raise UserError(
             f"{name}: the model of '{label}' has {outputs} outputs and its windows {train.y.shape[1]}; "
-            "a last layer without units has as many as are needed"
+            "leave out the units of the last layer to give it as many outputs as needed"
         )
     for parameter in training.l2_on:
         if parameter not in shapes:
@@ -72,7 +74,7 @@ def _require_fit(name: str, label: str, case: CaseSettings, windows: datasets.Wi
 
 
 def describe(benchmark: Benchmark, prepared: dict[str, Prepared], session: Session, threads: int) -> Manifest:
-    """threads: of a trial whose definition does not say."""
+    """Return the manifest. threads: the number for trials whose definition does not give one."""
     facts: dict[str, Data] = {}
     for entry in prepared.values():
         if entry.key not in facts:
@@ -140,13 +142,24 @@ def _case(label: str, case: CaseSettings, prepared: Prepared, threads: int) -> C
     )
 
 
+def step_flops(model: ModelSpec, *, features: int, window: int, batch: int) -> int:
+    """Return the floating-point operations in the matrix products of one optimizer step.
+
+    The step takes `batch` windows of `window` rows. A multiply-add counts as two operations. The backward pass computes
+    each product twice, for the gradients of the inputs and of the weights, but needs no gradient of the windows: the
+    first layer's input product therefore has a single one. Activations and the optimizer are not counted, so that the
+    number, and any rate computed from it, is a lower bound.
+    """
+    return 2 * batch * (3 * model.multiply_adds(features, window) - model.input_multiply_adds(features, window))
+
+
 def gate_biases(model: ModelSpec, features: int, window: int) -> int:
-    """How many biases the recurrent layers' gates have between them."""
+    """Return the number of biases of all gates of the recurrent layers."""
     return sum(
-        prod(own)
+        prod(size)
         for _, layer, shape in model.walk(features, window)
         if isinstance(layer, Recurrent)
-        for name, own in layer.shapes(shape).items()
+        for name, size in layer.shapes(shape).items()
         if name.endswith("bias")
     )
 
@@ -183,15 +196,15 @@ def _data(windows: datasets.Windows) -> Data:
     )
 
 
-def _sampled(kept: int) -> tuple[str, ...]:
-    if kept == 1:
+def _sampled(stride: int) -> tuple[str, ...]:
+    if stride == 1:
         return ()
-    return (f"The records keep the forecast of one test window in {kept}; scores are of all of them.",)
+    return (f"The records keep the forecast of one test window in {stride}; the scores cover all test windows.",)
 
 
 def _baselines(windows: datasets.Windows, truth: np.ndarray) -> tuple[Baseline, ...]:
     forecasts = datasets.baselines(windows, windows.test)
-    errors = {forecast.name: scores.mse(forecast.values, truth) for forecast in forecasts}
+    errors = {forecast.name: float(np.mean((forecast.values - truth) ** 2)) for forecast in forecasts}
     persistence, seasonal = errors["persistence"], errors.get("seasonal naive")
     return tuple(
         Baseline(
@@ -206,13 +219,13 @@ def _baselines(windows: datasets.Windows, truth: np.ndarray) -> tuple[Baseline, 
 
 
 def naive_errors(data: Data) -> tuple[float, float | None]:
-    """The mean squared errors of persistence and, where the series has a season, of seasonal naive."""
+    """Return the mean squared errors of persistence and, where the series has a season, of seasonal naive."""
     errors = {baseline.name: baseline.scores.mse for baseline in data.baselines}
     return errors["persistence"], errors.get("seasonal naive")
 
 
 def _label(time: np.generic) -> str:
-    """ISO 8601 to the second, dates without their midnight; row numbers as they are."""
+    """Format a time as ISO 8601, to the second or, at midnight, as a date. A row number stays a number."""
     if not isinstance(time, np.datetime64):
         return str(time)
     return str(time.astype("datetime64[s]")).removesuffix("T00:00:00")

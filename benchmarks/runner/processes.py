@@ -1,4 +1,4 @@
-"""Starts a worker, watches what it takes, ends it."""
+"""Starts a worker process, enforces its limits, and turns its answer into a record."""
 
 import os
 import signal
@@ -12,30 +12,74 @@ from pathlib import Path
 import psutil
 from pydantic import ValidationError
 
-from benchmarks.runner.environment import ROOT, worker_environment
-from benchmarks.worker.jobs import Answer, Job
-from reports.records import Limits
+from benchmarks.definition.settings import CaseSettings
+from benchmarks.runner import environment
+from benchmarks.runner.cores import Conditions
+from benchmarks.worker.checkpoints import digest_bytes
+from benchmarks.worker.jobs import Answer, Job, TrialJob
+from reports.records import Limits, Plan, Record, Trial
 
 LOG_CHARACTERS = 4000
-LOOK = 0.25  # seconds between two looks at what a worker takes
+POLL = 0.25  # seconds between two checks of a worker's time and memory
 GIB = 2**30
-LIVE: set[subprocess.Popen[bytes]] = set()  # workers under way, in whichever thread
+LIVE: set[subprocess.Popen[bytes]] = set()  # the workers that are running, of all threads
+
+
+class Task(Record):
+    """A trial to run on some host, with everything that the host needs for it."""
+
+    plan: Plan
+    case: CaseSettings
+    threads: int
+    persistence: float = 0.0  # the naive forecasts' mean squared errors on the same windows
+    seasonal: float | None = None
+    limits: Limits
+    gradient_flow: bool = False
+    timed: bool = True
+
+
+def run_trial(task: Task, conditions: Conditions) -> Trial:
+    """Run a trial on the cores of `conditions`, which the caller holds. Any error becomes the trial's failure."""
+    job = TrialJob(
+        plan=task.plan,
+        case=task.case,
+        cores=conditions.cores,
+        persistence=task.persistence,
+        seasonal=task.seasonal,
+        gradient_flow=task.gradient_flow,
+        timed=task.timed,
+    )
+    machine = environment.describe(conditions.cores, conditions.variables)
+    ended = work(Job(trial=job), conditions.variables, task.limits)
+    answer = ended.answer
+    failure = answer.failure or (None if answer.outcome else "the worker gave no answer")
+    return Trial(
+        plan=task.plan,
+        outcome=answer.outcome,
+        failure=failure,
+        log=ended.log if failure else "",
+        killed=ended.killed,
+        seconds=ended.seconds,
+        environment=machine,
+        trained=answer.trained,
+        trained_digest=None if answer.trained is None else digest_bytes(answer.trained),
+    )
 
 
 @dataclass(frozen=True)
 class Ended:
-    """What became of a worker. `killed`: by somebody else, so that its end says nothing about its work."""
+    """How a worker ended. killed: by a signal from outside, which says nothing about the worker's job."""
 
     answer: Answer
-    log: str  # the end of what it said on standard error
+    log: str  # the end of the worker's standard error
     seconds: float
     killed: bool = False
 
 
 def work(job: Job, variables: dict[str, str], limits: Limits | None = None) -> Ended:
-    """Run a job in a fresh process. A process that dies without an answer is an answer with that failure.
+    """Run a job in a new process. A process that ends without an answer gives an answer with that failure.
 
-    An interrupt of this process ends the worker before it is passed on.
+    If this process is interrupted, the worker is killed before the interrupt is raised.
     """
     with tempfile.TemporaryDirectory(prefix="like-for-like-") as folder:
         job_path, answer_path, log_path = (Path(folder) / name for name in ("job.json", "answer.json", "log"))
@@ -45,8 +89,8 @@ def work(job: Job, variables: dict[str, str], limits: Limits | None = None) -> E
         with log_path.open("wb") as log:
             process = subprocess.Popen(
                 command,
-                cwd=ROOT,
-                env=worker_environment(variables),
+                cwd=environment.ROOT,
+                env=environment.worker_environment(variables),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -54,43 +98,47 @@ def work(job: Job, variables: dict[str, str], limits: Limits | None = None) -> E
             )
             LIVE.add(process)
             try:
-                excess = _watch(process, limits)
+                excess = _wait(process, limits)
             finally:
                 _end(process)
                 LIVE.discard(process)
         seconds = time.perf_counter() - start
-        said = log_path.read_text(encoding="utf-8", errors="replace")[-LOG_CHARACTERS:]
+        output = log_path.read_text(encoding="utf-8", errors="replace")[-LOG_CHARACTERS:]
         if excess:
-            return Ended(Answer(failure=excess), said, seconds)
-        return Ended(_answer(answer_path, process.returncode, said), said, seconds, killed=_killed(process.returncode))
+            return Ended(Answer(failure=excess), output, seconds)
+        answer = _answer(answer_path, process.returncode, output)
+        return Ended(answer, output, seconds, killed=_killed(process.returncode))
 
 
 def end_all() -> None:
-    """End every worker that is under way."""
+    """Kill every running worker."""
     for process in list(LIVE):
         _end(process)
 
 
-def _watch(process: subprocess.Popen[bytes], limits: Limits | None) -> str | None:
-    """Wait for the worker's own end, None, or for the limit that it goes beyond, a sentence."""
+def _wait(process: subprocess.Popen[bytes], limits: Limits | None) -> str | None:
+    """Wait until the worker ends by itself, then return None; or return a clause naming the limit that it exceeds."""
     if limits is None:
         process.wait()
         return None
     start = time.monotonic()
     while True:
         try:
-            process.wait(timeout=LOOK)
+            process.wait(timeout=POLL)
             return None
         except subprocess.TimeoutExpired:
             if time.monotonic() - start > limits.seconds:
-                return f"it did not finish within time_limit = {limits.seconds:g} seconds and was ended"
-            if (taken := _memory(process.pid)) > limits.memory_bytes:
-                allowed = limits.memory_bytes / GIB
-                return f"it took {taken / GIB:.2f} GiB of memory, more than memory_limit = {allowed:.2f}, and was ended"
+                return f"the trial did not finish within time_limit = {limits.seconds:g} seconds and was ended"
+            if (memory := _memory(process.pid)) > limits.memory_bytes:
+                limit = limits.memory_bytes / GIB
+                return (
+                    f"the trial took {memory / GIB:.2f} GiB of memory, more than memory_limit = {limit:.2f}, "
+                    "and was ended"
+                )
 
 
 def _memory(pid: int) -> int:
-    """Resident bytes of a worker, which starts no processes of its own; 0 if it has just ended."""
+    """Return the resident bytes of a worker, which starts no child processes; 0 if it has just ended."""
     try:
         return int(psutil.Process(pid).memory_info().rss)
     except psutil.Error:
@@ -104,15 +152,15 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 
 
 def _killed(status: int) -> bool:
-    """By a signal that is sent, not by one that a process earns by its own mistakes."""
+    """Return whether the signal was sent from outside, unlike a signal such as SIGSEGV that a fault raises."""
     return -status in (signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
-def _answer(path: Path, status: int, said: str) -> Answer:
+def _answer(path: Path, status: int, output: str) -> Answer:
     if status < 0:
         return Answer(failure=f"its process was killed by {signal.Signals(-status).name}")
     try:
         return Answer.model_validate_json(path.read_text(encoding="utf-8"))
     except (OSError, ValidationError):
-        last = (said.strip().splitlines() or ["nothing"])[-1][:300]
-        return Answer(failure=f"its process ended with status {status} and no answer; its last words: {last}")
+        last = (output.strip().splitlines() or ["nothing"])[-1][:300]
+        return Answer(failure=f"its process ended with status {status} and no answer; its last output: {last}")

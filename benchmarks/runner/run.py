@@ -1,6 +1,13 @@
-"""Runs a benchmark: certificate, then the trials, each result on the disk before the next begins."""
+"""Runs a benchmark: makes the run's folder, certifies the backends, then runs the trials and stores each result.
 
-from collections.abc import Callable, Iterable
+A run lives in results/<benchmark>/<start time>/, and the link `latest` beside it points to the newest finished run.
+"""
+
+import fcntl
+import os
+import tempfile
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,16 +18,15 @@ from benchmarks.errors import UserError
 from benchmarks.runner import certify, environment, manifest
 from benchmarks.runner.cores import Conditions, reserved
 from benchmarks.runner.executors import Executor
-from benchmarks.runner.folders import locked, new_folder
-from benchmarks.runner.run_trial import Task
+from benchmarks.runner.processes import Task
 from benchmarks.worker.jobs import CheckJob
 from reports.records import Certificate, Manifest, Plan, Session, Trial
-from reports.records.store import read_run, trial_path, weights_path, write_bytes, write_json
+from reports.records.store import RecordError, read_run, trial_path, weights_path, write_bytes, write_json
 
 
 @dataclass(frozen=True)
 class Progress:
-    """What is told to whoever watches."""
+    """Functions that are called while a run makes progress."""
 
     checked: Callable[[CheckJob], None]
     starting: Callable[[Plan], None]
@@ -29,72 +35,75 @@ class Progress:
 
 @dataclass(frozen=True)
 class Invocation:
-    """Who asks, and how: what a session's record says besides the environment."""
+    """The command line of a run and the executor that it names."""
 
     command: str
     executor: Executor
 
-    def session(self, benchmark: Benchmark, differences: tuple[str, ...] = ()) -> Session:
-        """Raises UserError where no machine has the cores that a case asks for."""
-        wanted = max(case.training.threads or self.executor.threads() for case in benchmark.cases.values())
-        self.executor.require(wanted)
-        conditions = Conditions.of(wanted) if self.executor.name == "local" else Conditions.of()
-        beside = benchmark.search.at_once if benchmark.search else 1
-        cores = max(conditions.cores, Conditions.of().cores[: wanted * beside], key=len)
+    def session(self, benchmark: Benchmark) -> Session:
+        """Return the record of a session that starts now.
+
+        Raises UserError where no machine has the cores that a case needs.
+        """
+        threads = max(case.training.threads or self.executor.threads() for case in benchmark.cases.values())
+        self.executor.require(threads)
+        conditions = Conditions.of(threads) if self.executor.name == "local" else Conditions.of()
+        at_once = benchmark.search.at_once if benchmark.search else 1
+        cores = max(conditions.cores, Conditions.of().cores[: threads * at_once], key=len)
         return Session(
             started=datetime.now(UTC).isoformat(timespec="seconds"),
             command=self.command,
             executor=self.executor.name,
             environment=environment.describe(cores, conditions.variables),
-            differences=differences,
         )
 
 
 def begin(
     benchmark: Benchmark,
     results: Path,
-    asked: Invocation,
+    invocation: Invocation,
     *,
     trials: tuple[Plan, ...] | None = None,
     reproduces: Path | None = None,
 ) -> tuple[Path, Manifest]:
     """Make the run's folder and write its manifest.
 
-    Everything that can be wrong with the question is found first: until then a UserError or DataError leaves
-    nothing behind. trials: these of the benchmark's instead of all; reproduces: the run that they repeat.
+    Everything is validated first, so that a UserError or DataError leaves no files behind. trials: run these instead
+    of all; reproduces: the run whose trials are repeated.
     """
-    plan = lay_out(benchmark, asked)
+    plan = lay_out(benchmark, invocation)
     plan = plan.model_copy(
         update={"trials": trials or plan.trials}
-        | ({"reproduces": str(reproduces), "search": None} if reproduces else {})  # which repeats what was chosen
+        # a reproduction repeats the configurations that a search has chosen, and does not search
+        | ({"reproduces": str(reproduces), "search": None} if reproduces else {})
     )
-    folder = new_folder(results / benchmark.name, datetime.fromisoformat(plan.started))
+    folder = _new_folder(results / benchmark.name, datetime.fromisoformat(plan.started))
     write_json(folder / "manifest.json", plan)
     return folder, plan
 
 
-def lay_out(benchmark: Benchmark, asked: Invocation) -> Manifest:
-    """What a run would write down before its first trial; a UserError or DataError says what is wrong with it."""
+def lay_out(benchmark: Benchmark, invocation: Invocation) -> Manifest:
+    """Return the manifest that a run would write. Raises UserError or DataError if the run is impossible."""
     require(benchmark.header.backends)
-    session = asked.session(benchmark)
-    return manifest.describe(benchmark, manifest.prepare(benchmark), session, asked.executor.threads())
+    session = invocation.session(benchmark)
+    return manifest.describe(benchmark, manifest.prepare(benchmark), session, invocation.executor.threads())
 
 
 def missing(folder: Path) -> tuple[Plan, ...]:
-    """The trials of a run without a result. One that was killed has none: that says nothing about its model."""
+    """Return the trials of a run without a result. A killed trial has none: its end says nothing about its model."""
     plan, _, trials = read_run(folder)
     done = {trial.plan.key for trial in trials if not trial.killed}
     return tuple(trial for trial in plan.trials if trial.key not in done)
 
 
 def left(folder: Path) -> int:
-    """How many trials are still to be run; a search runs some of its manifest's."""
+    """Return the number of trials still to be run; a search runs only some of its manifest's trials."""
     plan, _, _ = read_run(folder)
     return plan.expected_trials - (len(plan.trials) - len(missing(folder)))
 
 
 def execute(benchmark: Benchmark, folder: Path, executor: Executor, progress: Progress) -> None:
-    """Certify, then run every trial that is missing. A KeyboardInterrupt passes through once all workers are ended."""
+    """Certify, then run every missing trial. A KeyboardInterrupt is raised again once all workers have ended."""
     with locked(folder):
         plan, certificate, _ = read_run(folder)
         if certificate is None and plan.reproduces is None:
@@ -113,7 +122,10 @@ def run(
     progress: Progress,
     at_once: int = 1,
 ) -> None:
-    """Run some of a run's trials, whose folder the caller holds; at_once: as the executor has it."""
+    """Run these trials and store each result before the next starts. The caller holds the folder.
+
+    at_once: see Executor.run.
+    """
     timed = at_once == 1
     tasks = [_task(benchmark, plan, trial, executor).model_copy(update={"timed": timed}) for trial in trials]
     for finished in executor.run(tasks, progress.starting, at_once):
@@ -124,11 +136,12 @@ def run(
 
 
 def certified(certificate: Certificate) -> bool:
+    """Return whether every check of the certificate passed."""
     return all(check.failure is None for check in certificate.checks)
 
 
 def require(names: Iterable[str]) -> None:
-    """Every framework must be installed before the first is started."""
+    """Raise UserError, with the command that installs it, if a framework of these backends is not installed."""
     for name in names:
         if lacking := backends.missing(name):
             install = f"{environment.python()} -m pip install -c constraints.txt {' '.join(lacking)}"
@@ -148,3 +161,56 @@ def _task(benchmark: Benchmark, plan: Manifest, trial: Plan, executor: Executor)
         limits=plan.limits or benchmark.header.limits(),
         gradient_flow=benchmark.header.gradient_flow,
     )
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Lock a run's folder for this process and remove left-over temporary files.
+
+    The system releases the lock when the process ends, however it ends. Raises RecordError if another process holds
+    the folder.
+    """
+    try:
+        handle = os.open(folder / ".lock", os.O_RDWR | os.O_CREAT, 0o644)
+    except OSError as error:
+        raise RecordError(f"{folder} cannot be written: {error.strerror}") from None
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise RecordError(f"{folder} is being written by another run; wait until it has finished") from None
+        for temporary in folder.rglob(".*.tmp"):
+            temporary.unlink(missing_ok=True)
+        yield
+    finally:
+        os.close(handle)
+
+
+def point_latest(folder: Path) -> None:
+    """Atomically point the link `latest`, beside a run's folder, to the folder."""
+    link = folder.with_name("latest")
+    with tempfile.TemporaryDirectory(dir=link.parent) as scratch:
+        temporary = Path(scratch) / link.name
+        temporary.symlink_to(folder.name)
+        os.replace(temporary, link)
+
+
+def _new_folder(parent: Path, started: datetime) -> Path:
+    """Make a folder named by the start time, with a number added if another run has the name."""
+    path = parent / started.strftime("%Y-%m-%dT%H-%M-%SZ")
+    names = [path, *(path.with_name(f"{path.name}-{number}") for number in range(2, 100))]
+    try:
+        parent.mkdir(parents=True, exist_ok=True)
+        return next(name for name in names if _made(name))
+    except OSError as error:
+        raise UserError(
+            f"{parent} cannot hold the results: {error.strerror}; name another place with --results"
+        ) from None
+
+
+def _made(path: Path) -> bool:
+    try:
+        path.mkdir()
+    except FileExistsError:
+        return False
+    return True

@@ -1,77 +1,177 @@
-"""Runs a search: the sampler asks for configurations, their trials are run or read, and it is told their scores."""
+"""Runs a search: a sampler names configurations, their trials are run, and the sampler gets their scores.
 
-from collections.abc import Mapping
+The sampler stores nothing. It is seeded and the trials' scores are recorded, so that a resumed search asks for the same
+configurations and reads the recorded scores: no second store exists that could disagree.
+"""
+
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
 
 from benchmarks.definition.loading import Benchmark
+from benchmarks.definition.search_space import Space
 from benchmarks.definition.settings import SearchSettings
+from benchmarks.definition.settings.search import Sampler
 from benchmarks.errors import UserError
 from benchmarks.runner import certify, run
 from benchmarks.runner.cores import Conditions, reserved
 from benchmarks.runner.executors import Executor
-from benchmarks.runner.folders import locked
-from benchmarks.runner.run import Progress
-from benchmarks.runner.sampler import SearchSampler, learns
+from benchmarks.runner.run import Progress, locked
 from reports.records import Configuration, Manifest, Plan, SearchResult, Trial
 from reports.records.store import read_json, read_run, read_search, trial_path, write_json
 
+STARTUP = 5  # random trials before TPE learns; Optuna's default of ten is much of a grid with a few dozen cases
+REPEATS = 20  # TPE's suggestions in a row that were tried before, after which a random other configuration is taken
+
+
+class SearchSampler(Protocol):
+    """Names each configuration at most once. The same seed and the same scores give the same configurations."""
+
+    def ask(self, most: int) -> tuple[str, ...]:
+        """Return the next cases to try: `most`, or as many as are left. The scores of earlier ones must be known."""
+
+    def tell(self, label: str, score: float | None) -> None:
+        """Report the score of a case: lower is better, None if the case failed."""
+
+
+def sampler(space: Space, name: Sampler, seed: int) -> SearchSampler:
+    """Return the sampler of this name: "grid", "random" or "tpe"."""
+    if name == "grid":
+        return OrderedSampler(space.labels)
+    if name == "random":
+        return OrderedSampler(
+            [space.labels[index] for index in np.random.default_rng(seed).permutation(len(space.labels))]
+        )
+    return TpeSampler(space, seed)
+
+
+def learns(name: Sampler | str) -> bool:
+    """Return whether the sampler's choice depends on earlier scores."""
+    return name == "tpe"
+
+
+class OrderedSampler:
+    """Goes through all cases in a fixed order: a grid search, or a random search without repetition."""
+
+    def __init__(self, labels: Sequence[str]) -> None:
+        self._left = tuple(labels)
+
+    def ask(self, most: int) -> tuple[str, ...]:
+        labels, self._left = self._left[:most], self._left[most:]
+        return labels
+
+    def tell(self, label: str, score: float | None) -> None:
+        """Scores do not change the order."""
+
+
+class TpeSampler:
+    """Optuna's tree-structured Parzen estimator. Its repeated suggestions are answered with the known scores."""
+
+    def __init__(self, space: Space, seed: int) -> None:
+        import optuna
+
+        optuna.logging.set_verbosity(optuna.logging.WARNING)
+        self._space = space
+        self._distributions = {
+            axis: optuna.distributions.CategoricalDistribution(tuple(range(size))) for axis, size in space.axes.items()
+        }
+        self._study = optuna.create_study(sampler=optuna.samplers.TPESampler(seed=seed, n_startup_trials=STARTUP))
+        self._failed = optuna.trial.TrialState.FAIL
+        self._trials: dict[str, Any] = {}
+        self._scores: dict[str, float | None] = {}
+        self._random = np.random.default_rng(seed)
+
+    def ask(self, most: int) -> tuple[str, ...]:
+        labels: list[str] = []
+        repeats = 0
+        while len(labels) < most and len(self._trials) < len(self._space.labels):
+            trial = self._study.ask(self._distributions)
+            label = self._space.label([trial.params[axis] for axis in self._space.axes])
+            if label not in self._trials:
+                self._trials[label] = trial
+                labels.append(label)
+                repeats = 0
+                continue
+            self._report(trial, self._scores.get(label))
+            repeats += 1
+            if repeats == REPEATS:
+                self._study.enqueue_trial(self._random_untried())
+                repeats = 0
+        return tuple(labels)
+
+    def tell(self, label: str, score: float | None) -> None:
+        self._scores[label] = score
+        self._report(self._trials[label], score)
+
+    def _report(self, trial: object, score: float | None) -> None:
+        if score is None:
+            self._study.tell(trial, state=self._failed)
+        else:
+            self._study.tell(trial, score)
+
+    def _random_untried(self) -> dict[str, int]:
+        untried = [label for label in self._space.labels if label not in self._trials]
+        places = self._space.places(untried[int(self._random.integers(len(untried)))])
+        return dict(zip(self._space.axes, places, strict=True))
+
 
 def execute(benchmark: Benchmark, folder: Path, executor: Executor, progress: Progress) -> None:
-    """Try what the sampler asks for, write down what was found, and certify the one that was selected.
+    """Run the configurations that the sampler names, store the search's result, and certify the selected case.
 
-    A trial that somebody killed has no score, and what a sampler asks next may hang on it: the search then ends there
-    as if interrupted. A KeyboardInterrupt passes through once all workers are ended.
+    A killed trial has no score, and the sampler's next choice may depend on it: the search then ends there as if it
+    were interrupted. A KeyboardInterrupt is raised again once all workers have ended.
     """
     with locked(folder):
         plan, certificate, _ = read_run(folder)
-        if (found := read_search(folder)) is None:
-            tried = _tried(benchmark, folder, plan, executor, progress)
-            if tried is None:
+        if (result := read_search(folder)) is None:
+            scores = _scores(benchmark, folder, plan, executor, progress)
+            if scores is None:
                 return
-            found = _found(benchmark, tried)
-            write_json(folder / "search.json", found)
-        if certificate is None and found.selected is not None:
-            alone = _alone(benchmark, found.selected)
+            result = _result(benchmark, scores)
+            write_json(folder / "search.json", result)
+        if certificate is None and result.selected is not None:
+            alone = _with_one_case(benchmark, result.selected)
             with reserved(Conditions.of().cores, alone=False):
                 certificate = certify.certify(alone, alone.header.backends, progress.checked)
             write_json(folder / "certificate.json", certificate)
 
 
-def _alone(benchmark: Benchmark, label: str) -> Benchmark:
-    """The benchmark with a single case."""
+def _with_one_case(benchmark: Benchmark, label: str) -> Benchmark:
     return replace(benchmark, cases={label: benchmark.cases[label]}, asked={label: benchmark.asked[label]})
 
 
-def _tried(
+def _scores(
     benchmark: Benchmark, folder: Path, plan: Manifest, executor: Executor, progress: Progress
 ) -> dict[str, float | None] | None:
-    """The score of each case that the sampler asked for, in its order; None where a trial was killed.
+    """Return the score of each case that the sampler named, in its order; None where a trial was killed.
 
-    As many are asked for at once as run at once, however many cores this machine has: what is asked must not depend on
-    who is faster. A sampler that does not learn is asked for all of them.
+    A sampler that learns names `at_once` cases at a time, whatever the number of cores: its choice must not depend on
+    which trial ends first. Another sampler names all cases at once.
     """
     settings = _settings(benchmark)
     wanted = settings.trials or len(benchmark.cases)
-    study = SearchSampler(benchmark.space(), settings.sampler, settings.sampler_seed)
-    tried: dict[str, float | None] = {}
-    while len(tried) < wanted:
-        left = wanted - len(tried)
-        asked = study.ask(min(left, settings.at_once) if learns(settings.sampler) else left)
-        plans = {label: [trial for trial in plan.trials if trial.case == label] for label in asked}
+    chooser = sampler(benchmark.space(), settings.sampler, settings.sampler_seed)
+    scores: dict[str, float | None] = {}
+    while len(scores) < wanted:
+        left = wanted - len(scores)
+        labels = chooser.ask(min(left, settings.at_once) if learns(settings.sampler) else left)
+        plans = {label: [trial for trial in plan.trials if trial.case == label] for label in labels}
         missing = [trial for trials in plans.values() for trial in trials if not _done(folder, trial)]
         run.run(benchmark, folder, plan, missing, executor, progress, settings.at_once)
         for label, trials in plans.items():
             if not all(_done(folder, trial) for trial in trials):
                 return None
-            tried[label] = _mean_score(folder, trials)
-            study.tell(label, tried[label])
-    return tried
+            scores[label] = _mean_score(folder, trials)
+            chooser.tell(label, scores[label])
+    return scores
 
 
 def _settings(benchmark: Benchmark) -> SearchSettings:
     if benchmark.search is None:
-        raise UserError(f"{benchmark.name} is no search; a table [search] would make it one")
+        raise UserError(f"{benchmark.name} is not a search; add a table [search] to its definition")
     return benchmark.search
 
 
@@ -81,17 +181,16 @@ def _done(folder: Path, plan: Plan) -> bool:
 
 
 def _mean_score(folder: Path, plans: list[Plan]) -> float | None:
-    """Over the seeds; None where a trial failed."""
+    """Return the mean over the seeds; None where a trial failed."""
     outcomes = [read_json(trial_path(folder, plan), Trial).outcome for plan in plans]
     scores = [outcome.kept_loss for outcome in outcomes if outcome is not None]
     return sum(scores) / len(scores) if len(scores) == len(outcomes) else None
 
 
-def _found(benchmark: Benchmark, tried: Mapping[str, float | None]) -> SearchResult:
-    """Of scores that are the same, the first in the definition's order is selected."""
-    scores = {label: tried[label] for label in benchmark.cases if label in tried}
-    known = {label: value for label, value in scores.items() if value is not None}
+def _result(benchmark: Benchmark, scores: Mapping[str, float | None]) -> SearchResult:
+    """Among equal scores, the first case in the definition's order is selected."""
+    known = {label: score for label in benchmark.cases if (score := scores.get(label)) is not None}
     return SearchResult(
-        tried=tuple(Configuration(case=label, score=value) for label, value in tried.items()),
+        tried=tuple(Configuration(case=label, score=score) for label, score in scores.items()),
         selected=min(known, key=lambda label: known[label]) if known else None,
     )

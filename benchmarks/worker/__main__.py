@@ -1,42 +1,55 @@
-"""The process that all work with a framework runs in: `python -m benchmarks.worker JOB ANSWER PARENT`.
+"""The worker's entry point: `python -m benchmarks.worker JOB ANSWER PARENT`.
 
-The paths of two JSON files, and the process that waits for the answer: it ends with that one. Nothing is said on
-standard output, which belongs to the frameworks.
+JOB and ANSWER are the paths of JSON files; PARENT is the id of the process that waits for the answer. Standard output
+belongs to the frameworks and carries no data.
 """
 
+import ctypes
+import os
+import signal
 import sys
 import traceback
 from pathlib import Path
 
 from backends.contract import BackendError
 from backends.layers import ModelError
-from benchmarks.runner.environment import die_with_parent, pin
 from benchmarks.worker.jobs import Answer, CheckJob, Job, ProbeJob, TransferJob, TrialJob
+from benchmarks.worker.timing import pin
 from reports.records.store import write_text
+
+PR_SET_PDEATHSIG = 1  # from linux/prctl.h
 
 
 def main(job_path: str, answer_path: str, parent: str) -> None:
     job = Job.model_validate_json(Path(job_path).read_text(encoding="utf-8"))
     work = job.trial or job.check or job.probe or job.transfer
     if work is None:
-        raise ValueError(f"{job_path} holds no work")
+        raise ValueError(f"{job_path} contains no work")
     die_with_parent(int(parent))
     pin(work.cores)  # before any framework counts the cores
     write_text(Path(answer_path), answer(work).model_dump_json())
 
 
+def die_with_parent(parent: int) -> None:
+    """On Linux, have the kernel kill this process when its parent ends. Exit if the parent has already ended."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:  # the parent ended before the call to prctl
+        sys.exit("the process that started this worker has ended")
+
+
 def answer(work: TrialJob | CheckJob | ProbeJob | TransferJob) -> Answer:
-    """Do the work; whatever goes wrong in it becomes the failure's reason, its traceback goes to standard error."""
-    from benchmarks.worker import certification, probe, training, transfer, trial
+    """Do the work. An exception becomes the answer's failure; an unexpected one is also traced on standard error."""
+    from benchmarks.worker import certification, training, trial
 
     try:
         if isinstance(work, TrialJob):
             outcome, trained = trial.run(work)
             return Answer(outcome=outcome, trained=trained)
         if isinstance(work, ProbeJob):
-            return Answer(probed=probe.run(work))
+            return Answer(probed=trial.probe(work))
         if isinstance(work, TransferJob):
-            return Answer(transferred=transfer.go_on(work))
+            return Answer(transferred=trial.continue_training(work))
         return Answer(checks=certification.check(work))
     except (training.TrialError, BackendError, ModelError) as reason:
         return Answer(failure=str(reason))

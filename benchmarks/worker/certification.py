@@ -1,8 +1,9 @@
-"""The certificate: does a backend compute the same function as the oracle, and learn the same way?
+"""The certificate: a backend computes the same function as the reference implementation and learns in the same way.
 
-On the benchmark's own windows and batches, from random weights: the outputs, the gradient of every parameter, the
-loss of each optimizer step and all weights after the last. The oracle's side is computed once a case and stored; each
-backend is then held against it in a process of its own, in float64 and in the dtype that is timed.
+On the benchmark's own windows and batches, from random weights, four results are compared: the outputs, the gradient
+of every parameter, the loss of each optimizer step, and all weights after the last step. The reference implementation
+(NumPy, float64) runs once for each case and its results are stored. Each backend is then compared with them in a
+process of its own, in float64 and in the dtype that is timed.
 """
 
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ import datasets
 from backends.contract import Backend, Dtype, Model, Steps
 from backends.reference import network
 from benchmarks.definition.settings import CaseSettings
-from benchmarks.worker import digests
+from benchmarks.worker.checkpoints import digest_arrays
 from benchmarks.worker.jobs import CheckJob
 from benchmarks.worker.trial import matched_weights, training_plan
 from reports.records import Check
@@ -23,8 +24,8 @@ from reports.records import Check
 STEPS = 200  # optimizer steps
 ROWS = 500  # test windows whose outputs are compared, at most
 
-# Largest relative difference allowed. float64 leaves room for the order of additions and for nothing else; float32
-# rounds at 6e-8 and Adam's steps carry that along, so its bound only says that training does not part ways.
+# Largest relative difference allowed. float64 leaves room for the order of additions and for nothing else. float32
+# rounds at 6e-8, and Adam's steps amplify that, so its bound only shows that the trainings do not diverge.
 BOUNDS: dict[str, dict[str, float]] = {
     "float64": {"outputs": 1e-12, "gradients": 1e-10, "losses": 1e-10, "weights": 1e-10},
     "float32": {"outputs": 1e-3, "gradients": 1e-3, "losses": 1e-3, "weights": 1e-3},
@@ -35,7 +36,7 @@ Array = np.ndarray
 
 @dataclass(frozen=True)
 class Trajectory:
-    """What is compared. Gradients are those of the first batch, weights those after the last step."""
+    """The results that are compared. Gradients are those of the first batch, weights those after the last step."""
 
     outputs: Array
     gradients: dict[str, Array]
@@ -59,15 +60,15 @@ class Trajectory:
 
 
 @dataclass(frozen=True)
-class TrialInputs:
-    """What both sides get for one case, in one dtype."""
+class CheckInputs:
+    """The windows and steps that a backend and the reference implementation both get, in one dtype."""
 
     windows: datasets.Windows
     steps: Steps
     dtype: Dtype
 
     @classmethod
-    def of(cls, case: CaseSettings, dtype: Dtype, seed: int) -> "TrialInputs":
+    def of(cls, case: CaseSettings, dtype: Dtype, seed: int) -> "CheckInputs":
         windows = datasets.prepare(case.data, case.window, dtype)
         return cls(windows, training_plan(case, windows, seed).first(STEPS), dtype)
 
@@ -84,51 +85,56 @@ class TrialInputs:
             seed=seed,
         )
 
-    def follow(self, model: Model) -> Trajectory:
+    def trajectory(self, model: Model) -> Trajectory:
         outputs = model.predict(self.windows.test.x[:ROWS])
         masks = {name: mask[0] for name, mask in self.steps.masks.items()}
         gradients = model.gradients(self.steps.order[0], masks)
         return Trajectory(outputs, gradients, model.train(self.steps), model.weights())
 
 
-def store_oracle(case: CaseSettings, dtype: Dtype, seed: int, path: Path) -> None:
-    """The oracle's trajectory, computed in float64 from the numbers that the backends will get in `dtype`."""
-    inputs = TrialInputs.of(case, dtype, seed)
-    oracle = network.create("reference", dtype="float64", threads=1)
-    inputs.follow(inputs.build(oracle, case, seed)).save(path)
+def store_reference(case: CaseSettings, dtype: Dtype, seed: int, path: Path) -> None:
+    """Store the reference trajectory, computed in float64 from the numbers that the backends get in `dtype`."""
+    inputs = CheckInputs.of(case, dtype, seed)
+    reference = network.create("reference", dtype="float64", threads=1)
+    inputs.trajectory(inputs.build(reference, case, seed)).save(path)
 
 
-def difference(mine: Array, oracle: Array) -> float:
-    """The largest difference, relative to the oracle's largest magnitude; infinite where a number is not finite."""
-    if mine.shape != oracle.shape:
+def difference(values: Array, reference: Array) -> float:
+    """Return the largest difference relative to the reference's largest magnitude.
+
+    Infinite where the shapes differ or a number is not finite.
+    """
+    if values.shape != reference.shape:
         return np.inf
-    scale = float(np.max(np.abs(oracle)))
-    gap = float(np.max(np.abs(mine.astype(np.float64) - oracle)))
-    relative = gap / scale if scale else gap
+    scale = float(np.max(np.abs(reference)))
+    largest = float(np.max(np.abs(values.astype(np.float64) - reference)))
+    relative = largest / scale if scale else largest
     return relative if np.isfinite(relative) else np.inf
 
 
-def compare(mine: Trajectory, oracle: Trajectory) -> dict[str, float]:
-    """The figures of a `Check`. Losses are compared step by step, each relative to the oracle's own loss there."""
-    by_step = [difference(mine.losses[step : step + 1], oracle.losses[step : step + 1]) for step in range(STEPS)]
+def compare(trajectory: Trajectory, reference: Trajectory) -> dict[str, float]:
+    """Return the differences of a `Check`. Losses are compared step by step, each relative to the reference's loss."""
+    by_step = [
+        difference(trajectory.losses[step : step + 1], reference.losses[step : step + 1]) for step in range(STEPS)
+    ]
     return {
-        "outputs": difference(mine.outputs, oracle.outputs),
-        "gradients": _worst(mine.gradients, oracle.gradients),
+        "outputs": difference(trajectory.outputs, reference.outputs),
+        "gradients": _largest(trajectory.gradients, reference.gradients),
         "losses": max(by_step),
-        "weights": _worst(mine.weights, oracle.weights),
+        "weights": _largest(trajectory.weights, reference.weights),
     }
 
 
-def _worst(mine: dict[str, Array], oracle: dict[str, Array]) -> float:
-    if mine.keys() != oracle.keys():  # a parameter too many is another model
+def _largest(arrays: dict[str, Array], reference: dict[str, Array]) -> float:
+    if arrays.keys() != reference.keys():  # other parameters: another model
         return np.inf
-    return max(difference(mine[name], oracle[name]) for name in oracle)
+    return max(difference(arrays[name], reference[name]) for name in reference)
 
 
 def verdict(figures: dict[str, float], bounds: dict[str, float], extra_parameters: int) -> str | None:
-    """One sentence saying why a backend is not equal, or None."""
+    """Return a clause saying why a backend is not equal, or None if it is equal."""
     if extra_parameters:
-        return f"it trains {extra_parameters:+d} parameters against the oracle's"
+        return f"the number of trained parameters differs from the reference implementation's by {extra_parameters:+d}"
     over = [
         f"{name} differ by {figures[name]:.1e} (bound {bounds[name]:.0e})"
         for name in bounds
@@ -138,18 +144,18 @@ def verdict(figures: dict[str, float], bounds: dict[str, float], extra_parameter
 
 
 def check(job: CheckJob) -> tuple[Check, ...]:
-    """Hold a backend against the stored oracles; runs in a process of its own."""
+    """Compare a backend with the stored reference trajectories."""
     backend = backends.load(job.backend, dtype=job.dtype, threads=job.threads)
     return tuple(_check_case(backend, job, label, case) for label, case in job.cases.items())
 
 
 def _check_case(backend: Backend, job: CheckJob, label: str, case: CaseSettings) -> Check:
-    inputs = TrialInputs.of(case, job.dtype, job.seed)
+    inputs = CheckInputs.of(case, job.dtype, job.seed)
     model = inputs.build(backend, case, job.seed)
-    oracle = Trajectory.load(Path(job.oracles[label]))
-    figures = compare(inputs.follow(model), oracle)
+    reference = Trajectory.load(Path(job.references[label]))
+    figures = compare(inputs.trajectory(model), reference)
     count = model.parameter_count()
-    extra = count - sum(value.size for value in oracle.weights.values())
+    extra = count - sum(value.size for value in reference.weights.values())
     return Check(
         backend=job.backend,
         case=label,
@@ -157,7 +163,7 @@ def _check_case(backend: Backend, job: CheckJob, label: str, case: CaseSettings)
         steps=STEPS,
         bounds=BOUNDS[job.dtype],
         windows_digest=inputs.windows.digest,
-        order_digest=digests.of_arrays([inputs.steps.order]),
+        order_digest=digest_arrays([inputs.steps.order]),
         parameter_count=count,
         kernel=model.kernel(),
         failure=verdict(figures, BOUNDS[job.dtype], extra),

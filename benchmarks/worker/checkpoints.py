@@ -1,19 +1,20 @@
-"""A training as it stands, as a file: what one framework learnt, for another to go on with."""
+"""Checkpoints as files, and SHA-256 digests that show that two workers used or produced the same numbers."""
 
+import hashlib
 import io
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from zipfile import BadZipFile
 
 import numpy as np
 
 from backends.contract import Checkpoint
 
-PARTS = ("weights", "first", "second")  # moments
+PARTS = ("weights", "first", "second")  # the weights, and Adam's first and second moments
 
 
 def to_bytes(checkpoint: Checkpoint) -> bytes:
-    """As .npz: `weights/0.kernel`, `first/0.kernel`, `second/0.kernel`, ..., and `steps`."""
+    """Return a checkpoint as .npz: `weights/0.kernel`, `first/0.kernel`, `second/0.kernel`, ..., and `steps`."""
     named = {f"{part}/{name}": value for part in PARTS for name, value in getattr(checkpoint, part).items()}
     stream = io.BytesIO()
     np.savez(stream, steps=checkpoint.steps, **named)  # type: ignore[arg-type]
@@ -21,25 +22,53 @@ def to_bytes(checkpoint: Checkpoint) -> bytes:
 
 
 def from_bytes(stored: bytes) -> Checkpoint:
-    """Raises ValueError for what `to_bytes` did not make."""
+    """Read what `to_bytes` wrote. Raises ValueError for any other content."""
     try:
         return _read(stored)
     except (BadZipFile, zlib.error, EOFError, KeyError, ValueError, TypeError, RuntimeError, AttributeError):
-        raise ValueError("it holds no training that a run has kept") from None
+        raise ValueError("the file is not a checkpoint that a run has written") from None
 
 
 def _read(stored: bytes) -> Checkpoint:
-    with np.load(io.BytesIO(stored), allow_pickle=False) as found:
+    with np.load(io.BytesIO(stored), allow_pickle=False) as arrays:
         parts: dict[str, dict[str, np.ndarray]] = {part: {} for part in PARTS}
-        for full in found.files:
-            part, _, name = full.partition("/")
+        for full_name in arrays.files:
+            part, _, name = full_name.partition("/")
             if name:
-                parts[part][name] = found[full]
-        return Checkpoint(**parts, steps=int(found["steps"]))
+                parts[part][name] = arrays[full_name]
+        return Checkpoint(**parts, steps=int(arrays["steps"]))
 
 
 def weights_to_bytes(weights: Mapping[str, np.ndarray]) -> bytes:
-    """As .npz, under their canonical names."""
+    """Return weights as .npz, under their canonical names."""
     stream = io.BytesIO()
     np.savez(stream, **weights)  # type: ignore[arg-type]
     return stream.getvalue()
+
+
+def digest_arrays(arrays: Iterable[np.ndarray]) -> str:
+    """Return the digest of shapes, dtypes and values, in little-endian row order: the same on every machine."""
+    digest = hashlib.sha256()
+    for array in arrays:
+        portable = np.ascontiguousarray(array, array.dtype.newbyteorder("<"))
+        digest.update(f"{portable.dtype.str}{portable.shape}".encode())
+        digest.update(portable.tobytes())
+    return digest.hexdigest()
+
+
+def digest_weights(weights: Mapping[str, np.ndarray]) -> str:
+    """Return the digest of named arrays; their order does not matter."""
+    digest = hashlib.sha256()
+    for name in sorted(weights):
+        digest.update(f"{name}={digest_arrays([weights[name]])};".encode())
+    return digest.hexdigest()
+
+
+def digest_bytes(content: bytes) -> str:
+    """Return the digest of a file's content."""
+    return hashlib.sha256(content).hexdigest()
+
+
+def digest_texts(texts: Iterable[str]) -> str:
+    """Return the digest of lines of text, such as other digests."""
+    return hashlib.sha256("\n".join(texts).encode()).hexdigest()

@@ -1,4 +1,4 @@
-"""What a worker process is told and what it answers, as JSON."""
+"""The jobs that the runner gives to a worker process and the worker's answers. Both are stored as JSON."""
 
 from pydantic import ConfigDict
 
@@ -12,27 +12,27 @@ class TrialJob(Record):
 
     plan: Plan
     case: CaseSettings
-    cores: tuple[int, ...]  # a thread on each
-    persistence: float  # the naive forecasts' mean squared errors on the same windows
-    seasonal: float | None
-    gradient_flow: bool = False  # measure it before and after training
-    timed: bool = True  # its clocks must account for its time; not beside other trials, where no time is compared
+    cores: tuple[int, ...]  # one thread runs on each
+    persistence: float = 0.0  # the naive forecasts' mean squared errors on the same windows
+    seasonal: float | None = None
+    gradient_flow: bool = False  # measure gradient norms before and after training
+    timed: bool = True  # False beside other trials: then the check that the clocks account for all time is left out
 
 
 class CheckJob(Record):
-    """Hold one backend against the oracle in one dtype, for several cases."""
+    """Compare one backend with the reference implementation in one dtype, for several cases."""
 
     backend: str
     dtype: Dtype
     seed: int
     cases: dict[str, CaseSettings]
-    oracles: dict[str, str]  # case to the path of its stored oracle
+    references: dict[str, str]  # case to the path of its stored reference trajectory
     cores: tuple[int, ...]
     threads: int
 
 
 class ProbeJob(Record):
-    """Take a few steps of a training, to see what a whole one would take."""
+    """Take a few training steps, from which the duration of a whole trial is estimated."""
 
     trial: TrialJob
 
@@ -42,10 +42,10 @@ class ProbeJob(Record):
 
 
 class TransferJob(Record):
-    """Put a trained model into a framework, and train it some epochs more."""
+    """Load a trained model into a framework and continue its training."""
 
-    trial: TrialJob  # its plan names the framework that goes on
-    checkpoint: str  # path, see checkpoints
+    trial: TrialJob  # its plan names the framework that continues
+    checkpoint: str  # the path of the file, see checkpoints
     first_epoch: int
     epochs: int
 
@@ -55,28 +55,28 @@ class TransferJob(Record):
 
 
 class Transferred(Record):
-    """What the framework made of it; forecasts on the test part, (N, H), scaled."""
+    """The answer to a TransferJob. Forecasts are of the test part, (N, H), scaled."""
 
-    forecast: tuple[tuple[Number, ...], ...]  # as it came
+    forecast: tuple[tuple[Number, ...], ...]  # before further training
     losses: tuple[Number, ...]  # of each further step
-    later: tuple[tuple[Number, ...], ...]  # after them
+    later: tuple[tuple[Number, ...], ...]  # the forecast after them
 
 
 class Probed(Record):
-    """Wall seconds of a trial's parts."""
+    """The answer to a ProbeJob: wall seconds of the parts of a trial."""
 
-    prepare: float  # the windows cut, the batches and the initial weights drawn
+    prepare: float  # cutting windows, drawing batches and initial weights
     import_framework: float
     build: float
     first_step: float
-    steps: tuple[float, ...]  # a steady step's, of each repeat
-    validation: float  # the forecast of the validation part; 0 where there is none
-    extra: float  # spent on those repeats and that forecast
-    whole: float  # all of the above, and the inference and the matrix product as a trial has them
+    steps: tuple[float, ...]  # mean seconds of a steady step, one value for each repeat
+    validation: float  # the forecast of the validation part; 0 without one
+    extra: float  # spent on the repeats and on that forecast
+    whole: float  # everything above, and inference and the matrix product of a trial
 
 
 class Job(Record):
-    """One of the four."""
+    """Exactly one of the four is given."""
 
     trial: TrialJob | None = None
     check: CheckJob | None = None
@@ -85,12 +85,12 @@ class Job(Record):
 
 
 class Answer(Record):
-    """What became of it: exactly one is given."""
+    """The result of the job, or the reason why there is none."""
 
     model_config = ConfigDict(ser_json_bytes="base64", val_json_bytes="base64")
 
     outcome: Outcome | None = None
-    trained: bytes | None = None  # with an outcome, see checkpoints
+    trained: bytes | None = None  # the checkpoint after training, given with an outcome
     checks: tuple[Check, ...] | None = None
     probed: Probed | None = None
     transferred: Transferred | None = None

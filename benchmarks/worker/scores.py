@@ -1,4 +1,4 @@
-"""Scores of a forecast, in the series' own unit."""
+"""Losses and scores of a forecast."""
 
 import numpy as np
 
@@ -7,21 +7,16 @@ from reports.records import Scores
 
 Array = np.ndarray
 
-MOST_KEPT = 100_000  # numbers of a forecast that a record holds
+MOST_KEPT = 100_000  # numbers of a forecast that a record stores at most
 
 
 def stored_stride(windows: int, outputs: int) -> int:
-    """Every how many-th of the test windows a record keeps the forecast of: all, unless that would be too much."""
+    """Return the stride k such that a record stores the forecast of every k-th test window: 1 unless too large."""
     return max(1, -(-windows * outputs // MOST_KEPT))
 
 
-def mse(forecast: Array, truth: Array) -> float:
-    """Mean squared error over all windows and outputs, (N, H) both, in unit²."""
-    return float(np.mean((forecast - truth) ** 2))
-
-
 def loss(kind: Loss, forecast: Array, truth: Array) -> float:
-    """The mean of a training's loss over all windows and outputs, (N, H) both, scaled; see contract.Objective."""
+    """Return the mean training loss over all windows and outputs, (N, H) both, scaled; see contract.Objective."""
     error = np.abs(np.subtract(forecast, truth, dtype=np.float64))
     if kind == "mse":
         return float(np.mean(error**2))
@@ -31,27 +26,25 @@ def loss(kind: Loss, forecast: Array, truth: Array) -> float:
 
 
 def scores(forecast: Array, truth: Array, *, persistence: float, seasonal: float | None, scale: Array) -> Scores:
-    """All scores of a forecast (N, H * targets), the targets of one step side by side.
+    """Return all scores of a forecast (N, H * targets), whose columns hold the targets of one step side by side.
 
-    persistence, seasonal: the mean squared errors of the naive forecasts on the same windows; seasonal is None for
-    a series without a season. Skill is 1 - MSE / MSE of the naive forecast (Murphy 1988): 0 equals it, above beats it.
-    scale: (targets,), what a scaler of the values divides by.
+    Errors are in the series' own unit. scale: (targets,), the divisor of each target's scaler, for the scaled errors.
     """
-    error = mse(forecast, truth)
-    apart = (forecast - truth) / np.tile(scale, truth.shape[1] // len(scale))
+    mse = float(np.mean((forecast - truth) ** 2))
+    scaled = (forecast - truth) / np.tile(scale, truth.shape[1] // len(scale))
     return Scores(
-        mse=error,
-        rmse=float(np.sqrt(error)),
+        mse=mse,
+        rmse=float(np.sqrt(mse)),
         mae=float(np.mean(np.abs(forecast - truth))),
-        skill_persistence=skill(error, persistence),
-        skill_seasonal=None if seasonal is None else skill(error, seasonal),
-        scaled_mse=float(np.mean(apart**2)),
-        scaled_mae=float(np.mean(np.abs(apart))),
+        skill_persistence=skill(mse, persistence),
+        skill_seasonal=None if seasonal is None else skill(mse, seasonal),
+        scaled_mse=float(np.mean(scaled**2)),
+        scaled_mae=float(np.mean(np.abs(scaled))),
     )
 
 
 def skill(error: float, naive: float) -> float:
-    """1 - error / naive; a naive forecast without any error cannot be beaten, only equalled."""
+    """Return 1 - error / naive; an exact naive forecast can only be equalled."""
     if naive == 0:
         return 0.0 if error == 0 else -np.inf
     return 1 - error / naive

@@ -1,35 +1,104 @@
-"""The loop over epochs, and the gate that what it measured must pass."""
+"""Which batches a training takes, the loop over epochs, and the checks that a finished training must pass."""
 
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 import numpy as np
 
 import datasets
 from backends.contract import Checkpoint, Model, Objective, Steps
-from benchmarks.worker import digests, scores
-from benchmarks.worker.batches import TrainingPlan
-from benchmarks.worker.load_monitor import LoadMonitor
-from benchmarks.worker.timing import timed
+from backends.masks import draw_masks
+from backends.model import ModelSpec
+from benchmarks.definition.settings import TrainingSettings
+from benchmarks.worker import scores
+from benchmarks.worker.checkpoints import digest_weights
+from benchmarks.worker.timing import LoadMonitor, timed
 
 Array = np.ndarray
 Result = TypeVar("Result")
 
-UNACCOUNTED = 0.02  # share of the loop's wall time that may lie outside its parts
-ROWS = 10_000  # windows on which the loss is taken again, about
-QUANTUM = 0.02  # seconds; a scheduler's slice given to someone else between two clocks is no fault of the clocks
+UNACCOUNTED = 0.02  # share of the loop's wall time that its timed parts may leave out
+QUANTUM = 0.02  # seconds that they may leave out in any case: one scheduler slice between two clock readings
+CHECK_ROWS = 10_000  # windows on which the loss is evaluated again, about
 
 
 class TrialError(Exception):
-    """The trial cannot be counted; the message is its reason."""
+    """The trial has no valid result; the message is the reason."""
+
+
+def epoch_order(seed: int, epoch: int, rows: int, batch: int) -> Array:
+    """Return the row indices of one epoch's batches, (rows // batch, batch), int64.
+
+    Every batch is full. Each epoch shuffles anew, so that the rows left out differ from epoch to epoch.
+    """
+    generator = np.random.Generator(np.random.PCG64(np.random.SeedSequence([seed, epoch])))
+    steps = rows // batch
+    return generator.permutation(rows)[: steps * batch].reshape(steps, batch)
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """The learning rate of every step.
+
+    "constant"; "step": multiplied by `factor` after every `every` epochs; "cosine": from `rate` down to 0 along half a
+    cosine, step by step over all epochs (Loshchilov & Hutter 2017, without restarts).
+    """
+
+    kind: Literal["constant", "step", "cosine"]
+    rate: float
+    epochs: int = 1
+    every: int = 1
+    factor: float = 1.0
+
+    @classmethod
+    def of(cls, settings: TrainingSettings) -> "Schedule":
+        factor = settings.step_factor or 1.0
+        return cls(settings.schedule, settings.learning_rate, settings.epochs, settings.step_epochs or 1, factor)
+
+    def rates(self, epoch: int, steps: int) -> Array:
+        """Return the learning rates of one epoch's steps, (steps,) float64."""
+        if self.kind == "cosine":
+            done = np.minimum((epoch * steps + np.arange(steps)) / (self.epochs * steps), 1.0)
+            return self.rate * (1 + np.cos(np.pi * done)) / 2
+        reductions = epoch // self.every if self.kind == "step" else 0
+        return np.full(steps, self.rate * self.factor**reductions)
+
+
+@dataclass(frozen=True)
+class TrainingPlan:
+    """Everything that determines the steps of a training: the same for every backend."""
+
+    model: ModelSpec
+    x: Array  # (N, T, F)
+    batch: int
+    schedule: Schedule
+    seed: int
+    masked: bool = True  # False: the framework draws its own dropout masks
+
+    def epoch(self, number: int) -> Steps:
+        """Return all steps of one epoch."""
+        rows, window, features = self.x.shape
+        order = epoch_order(self.seed, number, rows, self.batch)
+        sizes = {"seed": self.seed, "epoch": number, "steps": len(order), "batch": self.batch}
+        masks = draw_masks(self.model, features, window, **sizes) if self.masked else {}
+        return Steps(order, self.schedule.rates(number, len(order)), masks)
+
+    def first(self, steps: int) -> Steps:
+        """Return the first steps, which may span several epochs."""
+        epochs = [self.epoch(number) for number in range(-(-steps // (len(self.x) // self.batch)))]
+        masks = {name: np.concatenate([epoch.masks[name] for epoch in epochs])[:steps] for name in epochs[0].masks}
+        order, rates = (
+            np.concatenate(parts)[:steps] for parts in zip(*((e.order, e.rates) for e in epochs), strict=True)
+        )
+        return Steps(order, rates, masks)
 
 
 @dataclass
 class Best:
-    """The epoch with the lowest validation loss so far, and the training as it was after it."""
+    """The epoch with the lowest validation loss so far, and the checkpoint after it."""
 
     epoch: int
     loss: float
@@ -37,9 +106,10 @@ class Best:
 
 
 class Training:
-    """Trains epoch by epoch; what it saw is in its lists. Raises TrialError for a loss that is not finite.
+    """Trains epoch by epoch and records times and losses. Raises TrialError for a loss that is not finite.
 
-    patience: it ends after so many epochs without a lower validation loss, and the best epoch's weights are restored.
+    patience: training ends after this many epochs without a lower validation loss, and the weights of the best epoch
+    are restored.
     """
 
     def __init__(
@@ -47,7 +117,7 @@ class Training:
     ) -> None:
         self.model, self.validation, self.objective, self.patience = model, validation, objective, patience
         self.first_step = self.first_loss = self.loop = 0.0
-        self.harness = 0.0  # seconds in which the next steps were drawn, or the best weights kept: no framework's
+        self.harness = 0.0  # seconds spent on drawing steps and keeping the best weights, which no framework causes
         self.epochs: list[float] = []
         self.validation_seconds: list[float] = []
         self.step_losses: list[Array] = []  # of each epoch, (steps,)
@@ -62,26 +132,26 @@ class Training:
         return [float(np.mean(losses, dtype=np.float64)) for losses in self.step_losses]
 
     def run(self, training_plan: TrainingPlan, epochs: int, monitor: LoadMonitor) -> None:
-        """The first step is timed apart: it traces and compiles."""
+        """Train. The first step is timed separately, because it traces and compiles."""
         start = time.perf_counter()
         for epoch in range(epochs):
-            steps, losses = self._own(partial(self._draw, training_plan, epoch)), np.empty(0)
+            steps, losses = self._harness_work(partial(self._draw, training_plan, epoch)), np.empty(0)
             if epoch == 0:
                 self.first_step, losses = timed(partial(self.model.train, steps[:1]))
                 self.first_loss = float(losses[0])
                 steps = steps[1:]
             seconds, rest = self._timed_steps(steps)
-            self._note(epoch, seconds, np.concatenate([losses, rest]))
+            self._record(epoch, seconds, np.concatenate([losses, rest]))
             monitor.look()
-            if self.patience is not None and self._own(self._patience_ends):
+            if self.patience is not None and self._harness_work(self._patience_ends):
                 break
         if self.best is not None:
-            self._own(partial(self.model.restore, self.best.checkpoint))
-        self.model.weights()  # waits for what the device has not finished: in the loop's time and in no part's
+            self._harness_work(partial(self.model.restore, self.best.checkpoint))
+        self.model.weights()  # waits for unfinished work of the device: counted in `loop`, but in none of its parts
         self.loop = time.perf_counter() - start
 
-    def _own(self, work: Callable[[], Result]) -> Result:
-        """The harness' own work, its seconds kept apart."""
+    def _harness_work(self, work: Callable[[], Result]) -> Result:
+        """Do work of the harness, whose seconds are counted separately."""
         seconds, result = timed(work)
         self.harness += seconds
         return result
@@ -90,15 +160,15 @@ class Training:
         steps = training_plan.epoch(epoch)
         self.orders.append(steps.order)
         if steps.masks:
-            self.masks.append(digests.of_weights(steps.masks))
+            self.masks.append(digest_weights(steps.masks))
         return steps
 
     def _timed_steps(self, steps: Steps) -> tuple[float, Array]:
-        if not len(steps):  # full batch: the first epoch was the first step
+        if not len(steps):  # full batch: the first step was the whole first epoch
             return 0.0, np.empty(0)
         return timed(partial(self.model.train, steps))
 
-    def _note(self, epoch: int, seconds: float, losses: Array) -> None:
+    def _record(self, epoch: int, seconds: float, losses: Array) -> None:
         if not np.isfinite(losses).all():
             step = int(np.flatnonzero(~np.isfinite(losses))[0])
             raise TrialError(f"the loss is {losses[step]} at step {step + 1} of epoch {epoch + 1}")
@@ -110,7 +180,7 @@ class Training:
             self.validation_losses.append(scores.loss(self.objective.loss, forecast, self.validation.y))
 
     def _patience_ends(self) -> bool:
-        """Keep the best epoch; whether none of the last `patience` epochs was better."""
+        """Keep the checkpoint if this epoch is the best so far; return whether the patience is used up."""
         epoch, loss = len(self.validation_losses) - 1, self.validation_losses[-1]
         if self.best is None or loss < self.best.loss:
             self.best = Best(epoch, loss, self.model.checkpoint())
@@ -118,16 +188,16 @@ class Training:
 
 
 def pass_gate(training: Training, train: datasets.Part, *, timed: bool = True) -> None:
-    """Raise TrialError unless the clocks account for the loop's time, where it is timed, and the model learnt at all.
+    """Raise TrialError if the model did not learn or, where timed, if the clocks leave out a part of the loop's time.
 
-    The objective is taken once more on the first epoch's windows, on others it could have risen or fallen by chance,
-    and held against the mean over that epoch's steps.
+    The objective is evaluated again on windows of the first epoch and compared with the mean over that epoch's steps.
+    On other windows, the loss could differ by chance.
     """
     parts = training.first_step + sum(training.epochs) + sum(training.validation_seconds) + training.harness
     lost = training.loop - parts
     if timed and lost > max(UNACCOUNTED * training.loop, QUANTUM):
         raise TrialError(
-            f"its steps took {parts:.3f} s, but the loop over them {training.loop:.3f} s: "
+            f"the training steps took {parts:.3f} s, but the loop over them took {training.loop:.3f} s: "
             f"{lost / training.loop:.0%} of the time is unaccounted for, more than {UNACCOUNTED:.0%}"
         )
     rows = gate_rows(training.orders[0])
@@ -136,17 +206,18 @@ def pass_gate(training: Training, train: datasets.Part, *, timed: bool = True) -
     after = _objective(training, train.x[rows], train.y[rows])
     if not after < before:
         raise TrialError(
-            f"the loss did not fall: on the first epoch's windows it was {before:.6g}, after training it is {after:.6g}"
+            f"the loss did not fall: on windows of the first epoch it was {before:.6g} before training and is "
+            f"{after:.6g} after it"
         )
 
 
 def gate_rows(first_order: Array) -> Array:
-    """The windows of whole batches on which the loss is taken again, (rows,)."""
-    return first_order[: max(1, ROWS // first_order.shape[1])].ravel()
+    """Return the windows, in whole batches, on which the loss is evaluated again, (rows,)."""
+    return first_order[: max(1, CHECK_ROWS // first_order.shape[1])].ravel()
 
 
 def _objective(training: Training, x: Array, y: Array) -> float:
-    """What was minimised, by the weights as they are now."""
+    """Return the value of the minimized objective, L2 penalty included, with the current weights."""
     objective, weights = training.objective, training.model.weights()
     penalty = sum(float(np.sum(np.square(weights[name], dtype=np.float64))) for name in objective.l2_on)
     return scores.loss(objective.loss, training.model.predict(x), y) + objective.l2 * penalty

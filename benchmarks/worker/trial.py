@@ -1,33 +1,36 @@
-"""One trial, inside its own process: build, train, time, predict, score."""
+"""One trial in its own process: build, train, time, predict and score. Also probes and continued trainings."""
 
 import gc
 import platform
+import time
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
 import backends
 import datasets
-from backends.contract import Model, Weights
+from backends.contract import Model, Steps, Weights
 from backends.devices import DEVICES
 from backends.initial import initial_weights
 from benchmarks.definition.settings import CaseSettings
-from benchmarks.worker import checkpoints, digests, scores
-from benchmarks.worker.batches import TrainingPlan
-from benchmarks.worker.jobs import TrialJob
-from benchmarks.worker.load_monitor import LoadMonitor
-from benchmarks.worker.timing import cpu_seconds, peak_memory_bytes, repeated, timed
-from benchmarks.worker.training import Training, TrialError, pass_gate
+from benchmarks.worker import checkpoints, scores
+from benchmarks.worker.checkpoints import digest_arrays, digest_texts, digest_weights
+from benchmarks.worker.jobs import Probed, ProbeJob, TransferJob, Transferred, TrialJob
+from benchmarks.worker.timing import LoadMonitor, cpu_seconds, peak_memory_bytes, repeated, timed
+from benchmarks.worker.training import Schedule, Training, TrainingPlan, TrialError, gate_rows, pass_gate
 from reports.records import GemmPeak, Outcome, Times
 
-PRODUCT_SIZE = {"cpu": 2048, "gpu": 8192}  # of the square matrices whose product shows what the machine can reach
+PRODUCT_SIZE = {"cpu": 2048, "gpu": 8192}  # rows of the square matrices whose product is timed
+PROBE_REPEATS = 7  # how often a probe times its steps
+PROBE_BUDGET = 0.2  # seconds of one repeat, about
 
 Array = np.ndarray
 
 
 @dataclass(frozen=True)
 class TrialInputs:
-    """What a trial works on."""
+    """The data, batches and initial weights of a trial."""
 
     windows: datasets.Windows
     training_plan: TrainingPlan
@@ -36,7 +39,7 @@ class TrialInputs:
 
 @dataclass(frozen=True)
 class Built:
-    """A model ready to be trained, and the seconds until then."""
+    """A model ready for training, and the seconds spent on importing its framework and building it."""
 
     model: Model
     import_framework: float
@@ -44,7 +47,7 @@ class Built:
 
 
 def run(job: TrialJob) -> tuple[Outcome, bytes]:
-    """The outcome, and the training as it ended (see checkpoints). Raises TrialError or the framework's own error."""
+    """Return the outcome and the checkpoint after training. Raises TrialError or an error of the framework."""
     inputs = prepare(job)
     built = build(job, inputs)
     windows, model = inputs.windows, built.model
@@ -55,12 +58,13 @@ def run(job: TrialJob) -> tuple[Outcome, bytes]:
     predictions, truth = windows.to_unit(windows.test, scaled), windows.truth(windows.test)
     if not np.isfinite(predictions).all():
         raise TrialError("a prediction on the test part is not finite")
-    memory = peak_memory_bytes(), DEVICES[job.plan.backend].peak_memory()  # before the large product adds to it
-    times, reached, after = _times(built, training, windows), gemm_peak(job), model.checkpoint()
-    gradient_norms_after, gradient_norms_before = _flow(job, training, model), None
+    # Memory is read before the large matrix product adds to it.
+    memory = peak_memory_bytes(), DEVICES[job.plan.backend].peak_memory()
+    times, peak, after = _times(built, training, windows), gemm_peak(job), model.checkpoint()
+    gradient_norms_after, gradient_norms_before = _gradient_norms(job, training, model), None
     if job.gradient_flow:
-        model.restore(before)  # last of all: looked at earlier, it would have warmed up what is timed
-        gradient_norms_before = _flow(job, training, model)
+        model.restore(before)  # at the end, because an earlier evaluation would warm up the code that is timed
+        gradient_norms_before = _gradient_norms(job, training, model)
     outcome = Outcome(
         times=times,
         scores=scores.scores(
@@ -75,8 +79,8 @@ def run(job: TrialJob) -> tuple[Outcome, bytes]:
         peak_memory_bytes=memory[0],
         device_memory_bytes=memory[1],
         windows_digest=windows.digest,
-        order_digest=digests.of_arrays(training.orders),
-        masks_digest=digests.of_texts(training.masks) if training.masks else None,
+        order_digest=digest_arrays(training.orders),
+        masks_digest=digest_texts(training.masks) if training.masks else None,
         best_epoch=None if training.best is None else training.best.epoch + 1,
         gradient_norms_before=gradient_norms_before,
         gradient_norms_after=gradient_norms_after,
@@ -86,35 +90,81 @@ def run(job: TrialJob) -> tuple[Outcome, bytes]:
         background_load=monitor.background_load(),
         steal=monitor.steal(),
         frequency=monitor.frequency(),
-        gemm_peak=reached,
+        gemm_peak=peak,
     )
     return outcome, checkpoints.to_bytes(after)
 
 
-def _flow(job: TrialJob, training: Training, model: Model) -> dict[str, tuple[float, ...]] | None:
-    """Gradient flow on the first batch, where it is asked for."""
-    if not job.gradient_flow:
-        return None
-    return {name: tuple(norms.tolist()) for name, norms in model.gradient_norms(training.orders[0][0]).items()}
+def probe(job: ProbeJob) -> Probed:
+    """Time a few training steps and the other parts of a trial. Raises any error of the framework."""
+    start = time.perf_counter()
+    preparing, inputs = timed(lambda: prepare(job.trial))
+    built = build(job.trial, inputs)
+    windows, model, steps = inputs.windows, built.model, inputs.training_plan.epoch(0)
+    first_step, _ = timed(lambda: model.train(steps[:1]))
+    extra, repeats = timed(lambda: _repeated_steps(model, steps))
+    validation = 0.0
+    if len(windows.validation):
+        model.predict(windows.validation.x)  # traces and compiles, as after the first epoch of a trial
+        validation, _ = timed(lambda: model.predict(windows.validation.x))
+    model.predict(windows.train.x[gate_rows(steps.order)])
+    predict_one(model, windows)
+    predict_test(model, windows)
+    gemm_peak(job.trial)
+    return Probed(
+        prepare=preparing,
+        import_framework=built.import_framework,
+        build=built.build,
+        first_step=first_step,
+        steps=repeats,
+        validation=validation,
+        extra=extra + validation,
+        whole=time.perf_counter() - start,
+    )
+
+
+def _repeated_steps(model: Model, steps: Steps) -> tuple[float, ...]:
+    """Return the seconds of a steady step in each repeat of as many steps as fit the budget, at most an epoch."""
+    few = steps[:2]
+    model.train(few)
+    warm = timed(lambda: model.train(few))[0] / len(few)
+    together = steps[: max(1, min(len(steps), round(PROBE_BUDGET / max(warm, 1e-9))))]
+    model.train(together)  # traces and compiles for this number of steps
+    return tuple(timed(lambda: model.train(together))[0] / len(together) for _ in range(PROBE_REPEATS))
+
+
+def continue_training(job: TransferJob) -> Transferred:
+    """Restore a checkpoint, forecast, train some epochs more, and forecast again."""
+    inputs = prepare(job.trial)
+    model, test = build(job.trial, inputs).model, inputs.windows.test.x
+    model.restore(checkpoints.from_bytes(Path(job.checkpoint).read_bytes()))
+    forecast = model.predict(test)
+    epochs = range(job.first_epoch, job.first_epoch + job.epochs)
+    losses = [loss for epoch in epochs for loss in model.train(inputs.training_plan.epoch(epoch)).tolist()]
+    return Transferred(forecast=_rows(forecast), losses=tuple(losses), later=_rows(model.predict(test)))
+
+
+def _rows(values: Array) -> tuple[tuple[float, ...], ...]:
+    return tuple(tuple(row) for row in values.tolist())
 
 
 def training_plan(case: CaseSettings, windows: datasets.Windows, seed: int, *, masked: bool = True) -> TrainingPlan:
-    """The steps of a case's training; masked: the harness draws the dropout masks."""
+    """Return the steps of a case's training. masked: the harness draws the dropout masks."""
     train, settings = windows.train, case.training
     batch = settings.batch_of(len(train))
     if batch > len(train):
         raise TrialError(f"training.batch = {batch}, but the training part has {len(train)} windows")
-    return TrainingPlan(case.architecture(train.y.shape[1]), train.x, batch, settings.rates(), seed, masked)
+    return TrainingPlan(case.architecture(train.y.shape[1]), train.x, batch, Schedule.of(settings), seed, masked)
 
 
 def matched_weights(case: CaseSettings, windows: datasets.Windows, seed: int) -> Weights:
-    """The initial weights that every backend of a round gets, drawn for the windows' shapes."""
+    """Return the initial weights that every backend of a round gets."""
     _, window, features = windows.train.x.shape
     return initial_weights(case.architecture(windows.train.y.shape[1]), features, window, seed)
 
 
 def prepare(job: TrialJob) -> TrialInputs:
-    """The windows cut, the batches and the initial weights drawn."""
+    """Cut the windows and draw the batches and the initial weights."""
     case, seed = job.case, job.plan.seed
     windows = datasets.prepare(case.data, case.window, case.training.dtype)
     matched = job.plan.mode == "matched"
@@ -123,10 +173,12 @@ def prepare(job: TrialJob) -> TrialInputs:
 
 
 def build(job: TrialJob, inputs: TrialInputs) -> Built:
-    """The framework imported and the model built, each timed."""
+    """Import the framework and build the model, each timed."""
     settings, train = job.case.training, inputs.windows.train
-    imported, backend = timed(lambda: backends.load(job.plan.backend, dtype=settings.dtype, threads=len(job.cores)))
-    built, model = timed(
+    import_seconds, backend = timed(
+        lambda: backends.load(job.plan.backend, dtype=settings.dtype, threads=len(job.cores))
+    )
+    build_seconds, model = timed(
         lambda: backend.build(
             job.case.architecture(train.y.shape[1]),
             settings.objective(),
@@ -138,20 +190,27 @@ def build(job: TrialJob, inputs: TrialInputs) -> Built:
             seed=job.plan.seed,
         )
     )
-    return Built(model, imported, built)
+    return Built(model, import_seconds, build_seconds)
 
 
 def _digest(job: TrialJob, weights: Weights) -> str:
-    """Of weights in the dtype asked for, which the oracle alone does not compute in."""
+    """Digest weights in the trial's dtype. Only the reference implementation computes in another one, float64."""
     dtype = job.case.training.dtype
-    return digests.of_weights({name: value.astype(dtype) for name, value in weights.items()})
+    return digest_weights({name: value.astype(dtype) for name, value in weights.items()})
+
+
+def _gradient_norms(job: TrialJob, training: Training, model: Model) -> dict[str, tuple[float, ...]] | None:
+    """Return the gradient norms of the first batch, where the job asks for them."""
+    if not job.gradient_flow:
+        return None
+    return {name: tuple(norms.tolist()) for name, norms in model.gradient_norms(training.orders[0][0]).items()}
 
 
 def _train(job: TrialJob, model: Model, inputs: TrialInputs) -> tuple[Training, LoadMonitor]:
     settings = job.case.training
     training = Training(model, inputs.windows.validation, settings.objective(), settings.patience)
     gc.collect()
-    gc.disable()  # a collection in the middle of an epoch would be charged to the framework
+    gc.disable()  # a garbage collection within an epoch would be counted as the framework's time
     monitor = LoadMonitor(job.cores)
     training.run(inputs.training_plan, settings.epochs, monitor)
     monitor.stop()
@@ -160,8 +219,7 @@ def _train(job: TrialJob, model: Model, inputs: TrialInputs) -> tuple[Training, 
 
 
 def _times(built: Built, training: Training, windows: datasets.Windows) -> Times:
-    """The training's, and those of inference, which are taken now."""
-    model = built.model
+    """Collect the times of training, and measure those of inference."""
     return Times(
         import_framework=built.import_framework,
         build=built.build,
@@ -170,24 +228,24 @@ def _times(built: Built, training: Training, windows: datasets.Windows) -> Times
         validation=tuple(training.validation_seconds),
         loop=training.loop,
         harness=training.harness,
-        predict_one=predict_one(model, windows),
-        predict_test=predict_test(model, windows),
+        predict_one=predict_one(built.model, windows),
+        predict_test=predict_test(built.model, windows),
         cpu=cpu_seconds(),
     )
 
 
 def predict_one(model: Model, windows: datasets.Windows) -> tuple[float, ...]:
-    """Seconds of a forecast of one window, repeated."""
+    """Return the seconds of repeated forecasts of one window."""
     return repeated(lambda: datasets.forecast(model.predict, windows, windows.test.x[:1]), budget=0.5, most=100)
 
 
 def predict_test(model: Model, windows: datasets.Windows) -> tuple[float, ...]:
-    """Seconds of a forecast of the whole test part, repeated."""
+    """Return the seconds of repeated forecasts of the whole test part."""
     return repeated(lambda: datasets.forecast(model.predict, windows, windows.test.x), budget=1.0, most=20)
 
 
 def gemm_peak(job: TrialJob) -> GemmPeak:
-    """The large matrix product, timed."""
+    """Time a large matrix product in the trial's framework: the peak rate that this machine reaches."""
     device = DEVICES[job.plan.backend]
     size = PRODUCT_SIZE["cpu" if device.peak_memory() is None else "gpu"]
     multiply = device.product(size, job.case.training.dtype)

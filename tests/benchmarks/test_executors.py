@@ -9,7 +9,7 @@ from backends import REGISTRY
 from benchmarks.definition import loading
 from benchmarks.errors import UserError
 from benchmarks.runner import executors
-from benchmarks.runner.run_trial import Task
+from benchmarks.runner.processes import Task
 from reports.records import Environment, Limits, Trial
 from tests.benchmarks.command_line import SMALL, benchmarks
 
@@ -74,7 +74,7 @@ class StandIn:
         self.fail, self.submitted, self.cancelled, self.alive = fail, [], [], 2
         for name in ("remote", "wait", "get", "nodes", "cancel"):
             monkeypatch.setattr(self.module.ray, name, getattr(self, name))
-        monkeypatch.setattr(self.module, "LOOK", 0.01)
+        monkeypatch.setattr(self.module, "POLL", 0.01)
 
     def remote(self, **options):
         """Of a function; what it gives to be called later is the number of the submission."""

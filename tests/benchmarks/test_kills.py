@@ -103,13 +103,13 @@ def test_a_power_cut_between_write_and_rename(written, tmp_path):
     words = ["resume", str(folder), "--results", str(tmp_path)]
     code = f"""
 import sys
-from benchmarks.runner import schedule
-whole = schedule.write_json
+from benchmarks.runner import run
+whole = run.write_json
 def torn(path, record):
     if path.parent.name == "trials":
         {cut}
     whole(path, record)
-schedule.write_json = torn
+run.write_json = torn
 from benchmarks.__main__ import main
 sys.exit(main({words!r}))
 """

@@ -49,7 +49,7 @@ def test_a_worker_that_hangs_is_ended(worker):
     """By us, for a stated reason: a resumed run need not try it again."""
     worker("time.sleep(600)")
     ended = processes.work(Job(), {}, Limits(seconds=0.5, memory_bytes=2**40))
-    assert ended.answer.failure == "it did not finish within time_limit = 0.5 seconds and was ended"
+    assert ended.answer.failure == "the trial did not finish within time_limit = 0.5 seconds and was ended"
     assert not ended.killed
     assert not processes.LIVE
 
@@ -70,5 +70,5 @@ def test_a_killed_check_is_no_verdict_on_its_backend(monkeypatch, written):
     """Out of memory is no inequality: the certificate must not say so for good, and the run can be resumed."""
     ended = processes.Ended(Answer(failure="its process was killed by SIGKILL"), "", 1.0, killed=True)
     monkeypatch.setattr(certify.processes, "work", lambda job, variables: ended)
-    with pytest.raises(UserError, match=r"the check of reference in float64 was killed; resume the run to make it"):
+    with pytest.raises(UserError, match=r"the check of reference in float64 was killed; resume the run to repeat it"):
         certify.certify(loading.read(str(written(ORACLE))), ["reference"], lambda job: None)

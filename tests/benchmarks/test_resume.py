@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from benchmarks.runner.folders import locked
+from benchmarks.runner.run import locked
 from reports.records import Manifest, Trial
 from reports.records.store import RecordError, read_json, read_run, trial_path, write_json
 from tests.benchmarks.command_line import COMMAND, ORACLE, benchmarks, environment
@@ -110,7 +110,7 @@ def test_changed_data_are_refused(tmp_path, written):
     table.write_text("\n".join(["n,units", *rows[:-1], "119,16"]))
     refused = resume(folder)
     assert refused.returncode == 2
-    assert "the data of gru are others" in refused.stderr
+    assert "the data of gru have changed" in refused.stderr
 
 
 DAMAGES = {
@@ -146,7 +146,7 @@ def test_the_folder_is_free_once_its_holder_is_dead(cut):
     code = f"""
 import time
 from pathlib import Path
-from benchmarks.runner.folders import locked
+from benchmarks.runner.run import locked
 with locked(Path({str(cut)!r})):
     print(flush=True)
     time.sleep(60)

@@ -10,7 +10,7 @@ from benchmarks.definition import loading
 from benchmarks.definition.settings import CaseSettings
 from benchmarks.errors import UserError
 from benchmarks.runner import manifest
-from benchmarks.worker.batches import Schedule
+from benchmarks.worker.training import Schedule
 from tests.benchmarks.command_line import ORACLE
 
 PRESET = 'cell = "gru"\nunits = 4'
@@ -120,11 +120,11 @@ UNFIT = {
         "",
         r"layer 0 \(dense 1\): it gets a sequence of .* each_step=True would do",
     ),
-    "nothing to learn": ('name = "x"\nstack = [{kind = "flatten"}]', "", "the model of 'x' has nothing to learn"),
+    "nothing to learn": ('name = "x"\nstack = [{kind = "flatten"}]', "", "the model of 'x' has no parameters"),
     "another number of outputs": (
         'name = "x"\nstack = [{kind = "flatten"}, {kind = "dense", units = 5}]',
         "",
-        "'x' has 5 outputs and its windows 1; a last layer without units",
+        "'x' has 5 outputs and its windows 1; leave out the units of the last layer",
     ),
     "a penalty on nothing": (
         PRESET,

@@ -10,11 +10,10 @@ from backends.contract import Objective
 from backends.layers import Dense
 from backends.model import ModelSpec, forecaster
 from backends.recurrent import Recurrent
+from benchmarks.runner.manifest import step_flops
 from benchmarks.worker import training
-from benchmarks.worker.batches import Schedule, TrainingPlan
-from benchmarks.worker.flops import step_flops
-from benchmarks.worker.load_monitor import LoadMonitor
-from benchmarks.worker.training import Training, TrialError, pass_gate
+from benchmarks.worker.timing import LoadMonitor
+from benchmarks.worker.training import Schedule, Training, TrainingPlan, TrialError, pass_gate
 
 ROWS, BATCH = 40, 8
 
@@ -129,7 +128,7 @@ def test_a_loss_that_is_not_finite_names_its_step():
 
 def test_the_gate_looks_at_no_more_windows_than_it_needs(monkeypatch):
     loop, train = trained()
-    monkeypatch.setattr(training, "ROWS", 2 * BATCH)
+    monkeypatch.setattr(training, "CHECK_ROWS", 2 * BATCH)
     seen = []
     monkeypatch.setattr(loop.model, "predict", lambda x: seen.append(len(x)) or np.zeros((len(x), 1)))
     pass_gate(loop, train)

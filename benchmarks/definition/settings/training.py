@@ -6,7 +6,6 @@ from pydantic import Field, model_validator
 
 from backends.contract import Adam, Dtype, Loss, Objective
 from benchmarks.definition.settings.base import Amount, Count, Settings
-from benchmarks.worker.batches import Schedule
 
 
 class TrainingSettings(Settings):
@@ -49,10 +48,6 @@ class TrainingSettings(Settings):
 
     def optimizer(self) -> Adam:
         return Adam(clip_norm=self.clip_norm, weight_decay=self.weight_decay or 0.0)
-
-    def rates(self) -> Schedule:
-        """Of learning."""
-        return Schedule(self.schedule, self.learning_rate, self.epochs, self.step_epochs or 1, self.step_factor or 1.0)
 
     def notes(self) -> tuple[str, ...]:
         """What is not plain Adam on the mean squared error, in words."""

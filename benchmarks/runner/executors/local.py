@@ -1,4 +1,4 @@
-"""On this machine, one trial after another, or side by side where no time is compared."""
+"""Runs trials on this machine: one after another, or several at once where no times are compared."""
 
 import time
 from collections import deque
@@ -9,12 +9,12 @@ from contextlib import ExitStack
 from benchmarks.runner import processes
 from benchmarks.runner.cores import Conditions, reserved, take_free
 from benchmarks.runner.environment import available_cores
-from benchmarks.runner.run_trial import Task, attempt
+from benchmarks.runner.processes import Task, run_trial
 from reports.records import Plan, Trial
 
-LOOK = 0.05  # seconds between two looks for a worker that an interrupted trial has started meanwhile
+POLL = 0.05  # seconds between two attempts to end workers that interrupted trials were just starting
 
-Flying = dict[Future[Trial], ExitStack]  # the trials under way, each with its hold on its cores
+Running = dict[Future[Trial], ExitStack]  # the running trials, each with the lock on its cores
 
 
 def create(cluster: str | None) -> "Local":
@@ -22,7 +22,7 @@ def create(cluster: str | None) -> "Local":
 
 
 class Local:
-    """Keeps the protocol of executors.Executor."""
+    """Implements executors.Executor."""
 
     name = "local"
 
@@ -34,53 +34,53 @@ class Local:
 
     def run(self, tasks: Iterable[Task], starting: Callable[[Plan], None], at_once: int = 1) -> Iterator[Trial]:
         if at_once > 1:
-            yield from _side_by_side(tasks, starting, at_once)
+            yield from _run_at_once(tasks, starting, at_once)
             return
         for task in tasks:
             starting(task.plan)
             conditions = Conditions.of(task.threads)
             with reserved(conditions.cores, alone=True):
-                trial = attempt(task, conditions)
+                trial = run_trial(task, conditions)
             yield trial
 
 
-def _side_by_side(tasks: Iterable[Task], starting: Callable[[Plan], None], at_once: int) -> Iterator[Trial]:
-    """Each on cores of its own, as many at once as there are such; this thread alone waits for cores."""
-    waiting, flying = deque(tasks), Flying()
+def _run_at_once(tasks: Iterable[Task], starting: Callable[[Plan], None], at_once: int) -> Iterator[Trial]:
+    """Run up to `at_once` trials at the same time, each on cores of its own. Only this thread waits for cores."""
+    waiting, running = deque(tasks), Running()
     pool = ThreadPoolExecutor(at_once)
     try:
-        while waiting or flying:
-            while waiting and len(flying) < at_once:
+        while waiting or running:
+            while waiting and len(running) < at_once:
                 with ExitStack() as hold:
-                    conditions = _cores(waiting[0].threads, hold, wait=not flying)
+                    conditions = _cores(waiting[0].threads, hold, wait=not running)
                     if conditions is None:
                         break
                     task = waiting.popleft()
                     starting(task.plan)
-                    flying[pool.submit(attempt, task, conditions)] = hold.pop_all()
-            done, _ = wait(flying, return_when=FIRST_COMPLETED)
+                    running[pool.submit(run_trial, task, conditions)] = hold.pop_all()
+            done, _ = wait(running, return_when=FIRST_COMPLETED)
             for future in done:
-                flying.pop(future).close()
+                running.pop(future).close()
             yield from (future.result() for future in done)
     finally:
-        _end(flying)
+        _end(running)
         pool.shutdown()
 
 
 def _cores(threads: int, hold: ExitStack, *, wait: bool) -> Conditions | None:
-    """Cores held until `hold` is closed; None where all are held and `wait` is not asked for."""
+    """Hold cores until `hold` is closed. If none are free, wait for the first set or, without `wait`, return None."""
     choices = Conditions.sets(threads)
-    found = take_free(choices, hold)
-    if found is None and wait:
-        found = choices[0]
-        hold.enter_context(reserved(found.cores, alone=True))
-    return found
+    conditions = take_free(choices, hold)
+    if conditions is None and wait:
+        conditions = choices[0]
+        hold.enter_context(reserved(conditions.cores, alone=True))
+    return conditions
 
 
-def _end(flying: Flying) -> None:
-    """End what is under way, a worker that is only just being started included."""
-    while not all(future.done() for future in flying):
+def _end(running: Running) -> None:
+    """End the running trials, including workers that are just being started."""
+    while not all(future.done() for future in running):
         processes.end_all()
-        time.sleep(LOOK)
-    for hold in flying.values():
+        time.sleep(POLL)
+    for hold in running.values():
         hold.close()
