@@ -55,6 +55,25 @@ def test_arrows_run_one_way(path):
             assert any(f"{imported}.".startswith(f"{allowed}.") for allowed in MAY_IMPORT[room]), imported
 
 
+INSIDE_BENCHMARKS = {  # what each part of benchmarks may import besides itself
+    "definition": (),
+    "worker": ("definition",),
+    "runner": ("definition", "worker"),
+    "microbenchmarks": ("definition", "worker", "runner"),
+    "commands": ("definition", "worker", "runner"),
+}
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "benchmarks").glob("*/**/*.py")), ids=name)
+def test_imports_inside_benchmarks_run_one_way(path):
+    """definition <- worker <- runner <- commands; every part may use the errors."""
+    part = path.relative_to(ROOT).parts[1]
+    for imported in imports(path):
+        top, _, rest = imported.partition(".")
+        if top == "benchmarks":
+            assert rest.split(".")[0] in {"errors", part, *INSIDE_BENCHMARKS[part]}, imported
+
+
 @pytest.mark.parametrize("path", modules(), ids=name)
 def test_a_framework_stays_in_its_own_file(path):
     used = {imported.split(".")[0] for imported in imports(path)} & FRAMEWORKS

@@ -8,7 +8,7 @@ import time
 import pytest
 
 from benchmarks.runner.run import locked
-from reports.records import Manifest, Trial
+from reports.records import SCHEMA, Manifest, Trial
 from reports.records.store import RecordError, read_json, read_run, trial_path, write_json
 from tests.benchmarks.command_line import COMMAND, ORACLE, benchmarks, environment
 
@@ -116,7 +116,7 @@ def test_changed_data_are_refused(tmp_path, written):
 DAMAGES = {
     "truncated": (lambda text: text[: len(text) // 2], "is damaged"),
     "edited": (lambda text: text.replace('"mse": ', '"mse": 1'), "was edited after it was written"),
-    "of a newer schema": (lambda text: text.replace('"schema_version": 2', '"schema_version": 3'), "version 3"),
+    "of a newer schema": (lambda text: text.replace(f'"schema_version": {SCHEMA}', '"schema_version": 99'), "version 99"),
 }
 
 
