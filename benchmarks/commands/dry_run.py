@@ -70,9 +70,9 @@ def basis(found: Estimate) -> Iterator[str]:
     """What an estimate rests on."""
     yield (
         f"The estimate rests on {counted(found.probes, 'probe')} on this machine, as busy as it was: each started a "
-        f"process, built the largest model of a kind and timed {PROBE_REPEATS} repeats of some steps. A smaller model's "
-        "step is assumed to take at least its share of the operations and at most as long; native models are assumed "
-        "to be as fast as matched ones."
+        f"process, built the largest model of a kind and timed {PROBE_REPEATS} repeats of some steps. A smaller "
+        "model's step is assumed to take at least its share of the operations and at most as long; native models are "
+        "assumed to be as fast as matched ones."
     )
     yield (
         "The range also covers the middle half of those repeats and, for the certificate, checks that run all at once "

@@ -121,7 +121,7 @@ def _cases(benchmark: Benchmark, plan: Manifest, backend: str) -> tuple[Case, ..
     if backend == REFERENCE:
         labels = {label for name in benchmark.header.backends for label in benchmark.matched(name)}
     else:
-        labels = {label for label, asked in benchmark.asked.items() if backend in asked.backends}
+        labels = {label for label, matrix in benchmark.asked.items() if backend in matrix.backends}
     return tuple(case for case in plan.cases if case.label in labels)
 
 

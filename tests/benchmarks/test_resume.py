@@ -116,7 +116,10 @@ def test_changed_data_are_refused(tmp_path, written):
 DAMAGES = {
     "truncated": (lambda text: text[: len(text) // 2], "is damaged"),
     "edited": (lambda text: text.replace('"mse": ', '"mse": 1'), "was edited after it was written"),
-    "of a newer schema": (lambda text: text.replace(f'"schema_version": {SCHEMA}', '"schema_version": 99'), "version 99"),
+    "of a newer schema": (
+        lambda text: text.replace(f'"schema_version": {SCHEMA}', '"schema_version": 99'),
+        "version 99",
+    ),
 }
 
 
