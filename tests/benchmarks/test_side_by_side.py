@@ -36,7 +36,7 @@ def attempts(monkeypatch, seconds=0.1):
         seen.append((task.plan, conditions.cores, begun, time.monotonic()))
         return task.plan
 
-    monkeypatch.setattr(local, "attempt", attempt)
+    monkeypatch.setattr(local, "run_trial", attempt)
     return seen
 
 
@@ -65,7 +65,7 @@ def test_a_trial_of_all_cores_has_them_alone(monkeypatch):
 
 def test_waiting_for_another_run_is_said_once(monkeypatch, caplog):
     """Whoever starts a second run learns why nothing happens, and is not told it at every trial."""
-    conditions._say_waiting.cache_clear()
+    conditions._log_waiting.cache_clear()
     attempts(monkeypatch, seconds=0.02)
     for _ in range(2):
         with ExitStack() as other:
@@ -91,8 +91,8 @@ def test_an_interrupt_ends_what_is_under_way_and_lets_go_of_the_cores(monkeypatc
             ended.wait(30)
         return task.plan
 
-    monkeypatch.setattr(local, "attempt", attempt)
-    monkeypatch.setattr(local.process, "end_all", ended.set)
+    monkeypatch.setattr(local, "run_trial", attempt)
+    monkeypatch.setattr(local.processes, "end_all", ended.set)
     running = local.Local().run(tasks(4), lambda plan: None, at_once=2)
     assert next(running) == 0
     running.close()
