@@ -58,19 +58,20 @@ def write(folder: Path) -> Report:
     report stays readable. Raises `RecordError` where the records cannot be read.
     """
     from reports.analysis.run import Run
+    from reports.pages import run_page
     from reports.pages.links import around
-    from reports.pages.run_page import tell
     from reports.render import html, markdown, terminal
 
     run = Run.read(folder)
-    story = tell(run, around(run, folder))
-    page, text, summary = html.render(story), markdown.render(story), terminal.render(story)
-    drawings = {folder / "figures" / f"{figure.name}.svg": figure.standalone for figure in story.figures}
+    page = run_page.page(run, around(run, folder))
+    content, text = html.render(page), markdown.render(page)
+    summary = terminal.render(page, only=("result", "summary"))
+    drawings = {folder / "figures" / f"{figure.name}.svg": figure.standalone for figure in page.figures}
     for path, drawing in drawings.items():
         write_text(path, drawing)
     report = Report(folder / "report.html", folder / "report.md", summary)
     write_text(report.markdown, text)
-    write_text(report.html, page)
+    write_text(report.html, content)
     for stale in set((folder / "figures").glob("*.svg")) - drawings.keys():
         stale.unlink()
     return report
@@ -107,7 +108,7 @@ def write_reproduction(folder: Path) -> Verdict:
     from reports.analysis.reproduction import check_reproduction
     from reports.analysis.run import Run
     from reports.pages import reproduction_page
-    from reports.render import document
+    from reports.render import markdown, terminal
 
     repeated = Run.read(folder)
     if repeated.manifest.reproduces is None:
@@ -116,13 +117,13 @@ def write_reproduction(folder: Path) -> Verdict:
     if not original.exists():  # the results were moved as a whole
         original = folder.parent / original.name
     found = check_reproduction(Run.read(original), repeated)
-    told = reproduction_page.document(found, f"{found.stored.manifest.benchmark}/{original.name}")
+    told = reproduction_page.page(found, f"{found.stored.manifest.benchmark}/{original.name}")
     path = folder / "reproduction.md"
-    write_text(path, document.markdown(told))
+    write_text(path, markdown.render(told))
     if (folder / "report.html").exists():
         write(folder)
     return Verdict(
-        path, document.plain(told), reproduction_page.conclusion(found), reproduction_page.facts(found), found.good
+        path, terminal.render(told), reproduction_page.conclusion(found), reproduction_page.facts(found), found.good
     )
 
 
@@ -132,8 +133,7 @@ def certificate_overview(certificate: Certificate) -> str:
     from reports.sections import certificate_summary
 
     table = certificate_summary.matrix(certificate, {})
-    notes = [f"{terminal.raised(number)} {note}" for number, note in enumerate(table.notes, 1)]
-    return "\n".join([table.title, "", *terminal.table_lines(table), *notes]) if table.rows else ""
+    return "\n".join([table.title, "", *terminal.plain_table(table), *terminal.footnotes(table)]) if table.rows else ""
 
 
 def compare(first: Path, second: Path) -> Beside:
@@ -141,16 +141,16 @@ def compare(first: Path, second: Path) -> Beside:
     from reports.analysis.run import Run
     from reports.analysis.run_comparison import compare_runs
     from reports.pages import comparison_page
-    from reports.render import document
+    from reports.render import markdown, terminal
 
     found = compare_runs(Run.read(first), Run.read(second))
     names = [f"{side.manifest.benchmark}/{path.name}" for side, path in ((found.first, first), (found.second, second))]
     if not found.common:
         return Beside("", "", "", [], common=False)
-    told = comparison_page.document(found, *names)
+    told = comparison_page.page(found, *names)
     return Beside(
-        document.plain(told),
-        document.markdown(told),
+        terminal.render(told),
+        markdown.render(told),
         comparison_page.conclusion(found),
         comparison_page.facts(found),
         True,

@@ -7,20 +7,9 @@ from matplotlib.patches import Rectangle
 from reports.analysis.fastest_by_setting import Fastest, SettingMap, setting_maps
 from reports.analysis.run import Run
 from reports.analysis.speedup import Speedups
-from reports.figures.style import (
-    FAINT,
-    INK,
-    PANELS,
-    WIDTH,
-    Figure,
-    Palette,
-    brief,
-    only_first,
-    styled,
-    text_colour,
-    to_svg,
-)
+from reports.figures.style import PANELS, WIDTH, Palette, brief, only_first, styled, text_colour, to_svg
 from reports.render.formats import backend_name, significant
+from reports.render.page import FAINT, INK, Figure
 
 CELL = 0.62  # inches
 

@@ -9,11 +9,8 @@ from matplotlib.ticker import MaxNLocator
 
 from reports.analysis.run import Group, Run
 from reports.figures.style import (
-    FAINT,
-    INK,
     PANELS,
     WIDTH,
-    Figure,
     Palette,
     brief,
     label_axes,
@@ -26,6 +23,7 @@ from reports.figures.style import (
 )
 from reports.records import Case, Data
 from reports.render.formats import backend_name, case_name, four_digits, plural
+from reports.render.page import FAINT, INK, Figure
 
 STRETCH = 104  # the last test windows, at most so many, so that the lines stay apart
 

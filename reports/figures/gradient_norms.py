@@ -8,9 +8,10 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from reports.analysis.run import Group, Run, unique
-from reports.figures.style import INK, PANELS, Figure, Palette, brief, label_axes, only_first, panels, styled, to_svg
+from reports.figures.style import PANELS, Palette, brief, label_axes, only_first, panels, styled, to_svg
 from reports.records import Outcome
 from reports.render.formats import backend_name, case_name, listed, within
+from reports.render.page import INK, Figure
 
 VANISHED = 0.01  # share of the norm at lag 0 below which a gradient counts as vanished
 # Tol (2021), "bright": colours of models, distinguishable for colour-blind readers and different from the backends'.

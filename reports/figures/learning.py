@@ -11,22 +11,10 @@ from matplotlib.ticker import MaxNLocator
 from reports.analysis.run import Group, Run, over_seeds, unique
 from reports.analysis.search_results import SearchRanking
 from reports.analysis.speedup import Speedups
-from reports.figures.style import (
-    INK,
-    PANELS,
-    Figure,
-    Palette,
-    brief,
-    label_axes,
-    legend,
-    nested,
-    only_first,
-    panels,
-    styled,
-    to_svg,
-)
+from reports.figures.style import PANELS, Palette, brief, label_axes, legend, nested, only_first, panels, styled, to_svg
 from reports.records import Case, Mode, Outcome
 from reports.render.formats import backend_name, case_name, four_digits, names_apart, plural, significant
+from reports.render.page import INK, Figure
 
 COLOUR = "#0072B2"  # of a search's configurations
 CURVES: dict[str, Callable[[Outcome], tuple[float, ...]]] = {

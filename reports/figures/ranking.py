@@ -7,8 +7,9 @@ from matplotlib.ticker import MaxNLocator
 
 from reports.analysis.ranking import Ranking
 from reports.analysis.run import Run
-from reports.figures.style import FAINT, INK, WIDTH, Figure, Palette, brief, styled, to_svg
+from reports.figures.style import WIDTH, Palette, brief, styled, to_svg
 from reports.render.formats import backend_name, significant
+from reports.render.page import FAINT, INK, Figure
 
 LONGEST = 34  # characters of a method's name
 LINE = 0.27  # inches per line of the diagram

@@ -9,9 +9,10 @@ from reports.analysis.fastest_by_setting import AXES, constant_settings
 from reports.analysis.intervals import steady_epoch
 from reports.analysis.run import Run, over_seeds
 from reports.analysis.speedup import Speedups
-from reports.figures.style import PANELS, Figure, Palette, brief, label_axes, legend, only_first, panels, styled, to_svg
+from reports.figures.style import PANELS, Palette, brief, label_axes, legend, only_first, panels, styled, to_svg
 from reports.records import Case
 from reports.render.formats import backend_name, listed, significant
+from reports.render.page import Figure
 
 FEWEST = 3  # values of a setting that make a curve
 

@@ -9,8 +9,9 @@ from matplotlib.ticker import FuncFormatter, NullFormatter, NullLocator
 from reports.analysis.intervals import Interval
 from reports.analysis.run import Group, Run, over_seeds, unique
 from reports.analysis.speedup import CaseSpeedups, Speedup, Speedups
-from reports.figures.style import FAINT, INK, WIDTH, Figure, Palette, bar_labels, bars, label_axes, styled, to_svg
+from reports.figures.style import WIDTH, Palette, bar_labels, bars, label_axes, styled, to_svg
 from reports.render.formats import backend_name, case_name, duration, listed, significant, span
+from reports.render.page import FAINT, INK, Figure
 
 PALE = "#ffffff"  # the hatching, on a backend's colour
 TICKS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 1, 1.5, 2, 3, 5, 7, 10, 20, 50, 100)

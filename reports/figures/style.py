@@ -19,6 +19,7 @@ from matplotlib.ticker import MaxNLocator
 from reports.analysis.run import Run, unique
 from reports.records import Case
 from reports.render.formats import backend_name, names_apart
+from reports.render.page import FAINT, INK, PAPER
 
 # Okabe & Ito (2008), then two of Tol (2021): distinguishable for colour-blind readers, on white and on near-black.
 COLOURS = ("#D55E00", "#009E73", "#0072B2", "#56B4E9", "#E69F00", "#CC79A7", "#999933", "#AA4499")
@@ -27,8 +28,6 @@ DASHES: tuple[Any, ...] = ("solid", (0, (6, 2)), (0, (1.5, 1.5)), (0, (4, 1, 1, 
 # Order of the backends in records that do not list them.
 KNOWN_BACKENDS = ("pytorch", "keras", "flax", "keras-jax", "keras-torch", "reference")
 
-# Placeholders for colours that depend on the reader's theme; `inline` and `standalone` replace them.
-INK, FAINT, PAPER = "#010203", "#a1a2a3", "#fafbfc"
 WIDTH = 7.6  # inches; the page scales a figure to its column
 PANELS = 4  # a figure draws at most so many cases, so that each stays readable
 LABEL_SIZE = 9.5  # points
@@ -59,28 +58,6 @@ SETTINGS: dict[Any, Any] = {
     "lines.linewidth": 1.4,
     "date.converter": "concise",
 }
-
-
-@dataclass(frozen=True)
-class Figure:
-    """A drawing with its title and caption; `alt` describes it to readers who cannot see it."""
-
-    name: str
-    title: str
-    caption: str
-    alt: str
-    svg: str
-
-    @property
-    def inline(self) -> str:
-        """The SVG element for use inside a page; it takes its colours from the surrounding text."""
-        svg = self.svg[self.svg.index("<svg") :].replace(INK, "currentColor").replace(FAINT, "var(--faint)")
-        return svg.replace(PAPER, "none")
-
-    @property
-    def standalone(self) -> str:
-        """The SVG file: dark on white, whatever the theme of the page that shows it."""
-        return self.svg.replace(INK, "#333333").replace(FAINT, "#999999").replace(PAPER, "#ffffff")
 
 
 @dataclass(frozen=True)

@@ -8,21 +8,9 @@ from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormat
 
 from reports.analysis.run import unique
 from reports.analysis.trend import MEASURES, Change, TrendSeries
-from reports.figures.style import (
-    INK,
-    PANELS,
-    Figure,
-    Palette,
-    brief,
-    label_axes,
-    legend,
-    nested,
-    only_first,
-    panels,
-    styled,
-    to_svg,
-)
+from reports.figures.style import PANELS, Palette, brief, label_axes, legend, nested, only_first, panels, styled, to_svg
 from reports.render.formats import backend_name, listed, plural, squared, time_unit
+from reports.render.page import INK, Figure
 
 LOG_FROM = 20  # ratio of the largest to the smallest value from which an axis is logarithmic
 LATEST = 30  # runs drawn at most, so that points stay apart

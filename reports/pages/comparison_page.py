@@ -7,9 +7,10 @@ from reports.analysis.intervals import median_interval
 from reports.analysis.run import Run, score_unit
 from reports.analysis.run_comparison import GroupComparison, MetricComparison, RunComparison, common_seeds
 from reports.pages.reproduction_page import shift_facts
-from reports.render.document import Document
 from reports.render.formats import backend_name, case_name, four_digits, listed, plural, significant, squared, time_unit
-from reports.render.table import Cell, Column, Format, Table, Tone, measured, row, text
+from reports.render.page import Bullets, Page, Paragraph, Section, table_section
+from reports.render.table import Cell, Column, Format, Table, Tone, row, text
+from reports.sections.columns import measured
 
 TITLES = {"mse": "Test MSE", "epoch": "Steady epoch", "training": "Whole training", "memory": "Peak memory"}
 SLIGHT = 0.01  # a ratio closer to 1 is called slight, however sure it is
@@ -21,14 +22,20 @@ VERDICTS: dict[str, tuple[str, Tone]] = {
 }
 
 
-def document(found: RunComparison, first: str, second: str) -> Document:
+def page(found: RunComparison, first: str, second: str) -> Page:
     """first, second: how the runs are called."""
     changed = run_differences(found.first, found.second, found.matches)
     from_to = "From the first to the second:" if changed else "Nothing differs between their machines and settings."
     opening = (f"First: {_called(found.first, first)}", f"Second: {_called(found.second, second)}", from_to)
-    tables = tuple(_table(found, name) for name in TITLES)
-    closing = (machine_difference(found.first, found.second), conclusion(found))
-    return Document("Two runs side by side", opening, changed, tables, tuple(filter(None, closing)))
+    closing = filter(None, (machine_difference(found.first, found.second), conclusion(found)))
+    return Page(
+        "Two runs side by side",
+        (
+            Section("runs", "", (*map(Paragraph, opening), Bullets(changed))),
+            *(table_section(_table(found, name)) for name in TITLES),
+            Section("conclusion", "", tuple(map(Paragraph, closing))),
+        ),
+    )
 
 
 def conclusion(found: RunComparison) -> str:

@@ -1,7 +1,7 @@
 """The history of a benchmark: how its times and scores moved between runs, versions and machines."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from reports.analysis.run import unique
@@ -16,7 +16,7 @@ from reports.analysis.trend import (
     expected_by_chance,
     trend_series,
 )
-from reports.figures.style import Figure, Palette, brief
+from reports.figures.style import Palette, brief
 from reports.figures.trend import trend
 from reports.records.store import write_text
 from reports.render import html
@@ -31,30 +31,22 @@ from reports.render.formats import (
     significant,
     whole,
 )
-from reports.render.table import NONE, Cell, Column, Table, measured, number, row, text
+from reports.render.page import Page, Paragraph, Section, table_section
+from reports.render.table import NONE, Cell, Column, Link, Table, number, row, text
+from reports.sections.columns import measured
 from reports.sections.summary import environment_line
 
 NAME = "history.html"
 
 
-@dataclass(frozen=True)
-class Timeline:
-    title: str
-    progress: str
-    damaged: tuple[str, ...]
-    lead: str
-    figure: Figure | None
-    tables: tuple[Table, ...]
-
-
 def write(folder: Path) -> Path:
     """Write `history.html` into a benchmark's folder, from the records of its runs."""
     path = folder / NAME
-    write_text(path, html.fill("history.html.j2", timeline=tell(folder)))
+    write_text(path, html.render(page(folder)))
     return path
 
 
-def tell(folder: Path) -> Timeline:
+def page(folder: Path) -> Page:
     """Repetitions are left out: they are parts of runs, held against these on pages of their own."""
     kept = read_runs(folder.parent, folder.name)
     runs = [past for past in reversed(kept.runs) if past.run.manifest.reproduces is None]
@@ -63,13 +55,19 @@ def tell(folder: Path) -> Timeline:
     names = {case.label: case_name(case) for past in runs for case in past.run.manifest.cases}
     units = {case.label: past.run.data(case).unit for past in runs for case in past.run.manifest.cases}
     tables = (_changes(moved, names), _runs(runs, folder), _values(found, names))
-    return Timeline(
-        title=runs[-1].run.manifest.title if runs else folder.name,
-        progress=", ".join((plural(len(runs), "run"), *_from_to(runs))),
-        damaged=kept.damaged,
-        lead=_lead(found, moved) if len(runs) > 1 else _alone(len(runs)),
-        figure=trend(found, moved, Palette.of(*(past.run for past in runs)), names, units),
-        tables=tuple(table for table in tables if table.rows),
+    title = runs[-1].run.manifest.title if runs else folder.name
+    lead = _lead(found, moved) if len(runs) > 1 else _alone(len(runs))
+    figure = trend(found, moved, Palette.of(*(past.run for past in runs)), names, units)
+    return Page(
+        title=f"{title}, history",
+        facts=(", ".join((plural(len(runs), "run"), *_from_to(runs))),),
+        eyebrow=(Link("all runs", "../index.html"),),
+        notices=kept.damaged,
+        sections=(
+            Section("summary", "Summary", (Paragraph(lead, "lead"),)),
+            *([Section("figures", "Figures", (figure,))] if figure else []),
+            *(table_section(t, style="prose" if t.name == "runs" else "") for t in tables if t.rows),
+        ),
     )
 
 
@@ -146,7 +144,7 @@ def _runs(runs: Sequence[StoredRun], folder: Path) -> Table:
     ]
     numbers = "The newest first; the numbers are those of the figure. " if len(runs) > 1 else ""
     caption = f"{numbers}Each start leads to that run's report."
-    return Table("runs", "The runs", caption, tuple(map(text, heads)), tuple(reversed(rows)))
+    return Table("runs", "The runs", caption, tuple(map(text, heads)), tuple(reversed(rows)), stacked=True)
 
 
 def _differences(before: StoredRun, after: StoredRun) -> Iterator[str]:

@@ -1,6 +1,5 @@
 """The page over all runs: what was run, when, where and with which versions, and what came out."""
 
-from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
@@ -12,47 +11,41 @@ from reports.pages import history_page
 from reports.records.store import write_text
 from reports.render import html
 from reports.render.formats import listed, plural
-from reports.render.table import Cell, Column, Table, row, text
+from reports.render.page import Code, Page, Paragraph, Section, table_section
+from reports.render.table import Cell, Column, Link, Table, row, text
 from reports.sections import search_summary
 from reports.sections.summary import answer, environment_line
 
 NAME = "index.html"
-
-
-@dataclass(frozen=True)
-class Benchmark:
-    """`history` is where its own page lies; empty where that has not been written."""
-
-    runs: Table
-    history: str
-
-
-@dataclass(frozen=True)
-class Index:
-    """The benchmark that ran last comes first."""
-
-    progress: str
-    damaged: tuple[str, ...]
-    benchmarks: tuple[Benchmark, ...]
+FIRST = "python -m benchmarks run co2"
 
 
 def write(results: Path) -> Path:
     """Write `index.html` into the folder of all runs, from their records. A damaged run is named and left out."""
     path = results / NAME
-    write_text(path, html.fill("index.html.j2", index=tell(results)))
+    write_text(path, html.render(page(results)))
     return path
 
 
-def tell(results: Path) -> Index:
+def page(results: Path) -> Page:
+    """A section for each benchmark; the benchmark that ran last comes first."""
     kept = read_runs(results)
     names = unique(past.benchmark for past in kept.runs)
-    progress = f"{plural(len(kept.runs), 'run')} of {plural(len(names), 'benchmark')}, the newest first"
-    found = []
-    for place, name in enumerate(names, 1):
-        table = _table(results, place, [past for past in kept.runs if past.benchmark == name])
-        written = (results / name / history_page.NAME).exists()
-        found.append(Benchmark(table, quote(f"{name}/{history_page.NAME}") if written else ""))
-    return Index(progress, kept.damaged, tuple(found))
+    facts = f"{plural(len(kept.runs), 'run')} of {plural(len(names), 'benchmark')}, the newest first"
+    sections = [
+        _benchmark(results, place, [past for past in kept.runs if past.benchmark == name])
+        for place, name in enumerate(names, 1)
+    ]
+    empty = Section("empty", "", (Paragraph("There is no run yet. This command makes one:"), Code(FIRST, command=True)))
+    return Page("All runs", tuple(sections) or (empty,), facts=(facts,), notices=kept.damaged)
+
+
+def _benchmark(results: Path, place: int, runs: list[StoredRun]) -> Section:
+    table = _table(results, place, runs)
+    name = runs[0].benchmark
+    link = Link(f"Times and errors of {table.title} from run to run", quote(f"{name}/{history_page.NAME}"))
+    written = (results / name / history_page.NAME).exists()
+    return table_section(table, *([Paragraph("", links=(link,))] if written else []), style="prose")
 
 
 def _table(results: Path, place: int, runs: list[StoredRun]) -> Table:
@@ -73,7 +66,9 @@ def _table(results: Path, place: int, runs: list[StoredRun]) -> Table:
         for past in runs
     )
     newest = runs[0].run.manifest
-    return Table(f"benchmark-{place}", f"{newest.title} ({newest.benchmark})", newest.description, columns, rows)
+    return Table(
+        f"benchmark-{place}", f"{newest.title} ({newest.benchmark})", newest.description, columns, rows, stacked=True
+    )
 
 
 def headline(run: Run) -> str:

@@ -1,6 +1,5 @@
 """The page that ties all benchmarks together: what each found, and every published value audited."""
 
-from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
@@ -8,10 +7,11 @@ from reports.analysis.run import Group, Run, over_seeds, unique
 from reports.analysis.run_store import StoredRun, read_runs
 from reports.analysis.search_results import selected_only
 from reports.records.store import write_text
-from reports.render import html
-from reports.render.document import Document, markdown
+from reports.render import html, markdown
 from reports.render.formats import backend_name, case_name, four_digits, listed, plural, squared
-from reports.render.table import Cell, Column, Link, Row, Table, measured, row, text
+from reports.render.page import Page, Paragraph, Section, table_section
+from reports.render.table import Cell, Column, Link, Row, Table, row, text
+from reports.sections.columns import measured
 from reports.sections.published_values import COLUMNS, MEANING, audit, lead, row_of
 
 NAME = "audit.html"
@@ -19,34 +19,37 @@ TITLE = "Every lesson, audited"
 NOTHING = "No run holds a published value yet; make bench-all runs every benchmark."
 
 
-@dataclass(frozen=True)
-class Audits:
-    """`overview` has a row a benchmark, `tables` the published values of those that have any."""
-
-    lead: str
-    meaning: str
-    damaged: tuple[str, ...]
-    overview: Table
-    tables: tuple[Table, ...]
-
-
 def write(results: Path) -> tuple[Path, str]:
     """Write `audit.html` and `audit.md` into the folder of all runs; the first's path and the second's text."""
-    told = tell(results)
+    told = page(results)
     path = results / NAME
-    said = markdown(Document(TITLE, (told.lead, told.meaning, *told.damaged), (), (told.overview, *told.tables), ()))
-    write_text(path, html.fill("audit.html.j2", audits=told, title=TITLE))
+    said = markdown.render(told)
+    write_text(path, html.render(told))
     write_text(path.with_suffix(".md"), said)
     return path, said
 
 
-def tell(results: Path) -> Audits:
+def page(results: Path) -> Page:
     kept = read_runs(results)
     chosen = [_choose([past for past in kept.runs if past.benchmark == name]) for name in _names(kept.runs)]
     runs = [past for past in chosen if past is not None]
-    found = [one for past in runs for one in audit(past.run)]
+    found = [value for past in runs for value in audit(past.run)]
     tables = tuple(_table(results, past) for past in runs if past.run.manifest.published)
-    return Audits(lead(found) or NOTHING, MEANING if tables else "", kept.damaged, _overview(results, runs), tables)
+    meaning = [Paragraph(MEANING)] if tables else []
+    return Page(
+        title=TITLE,
+        description="Each value that a document printed, beside the value that the settings of that document give here",
+        eyebrow=(Link("all runs", "index.html"),),
+        notices=kept.damaged,
+        sections=(
+            Section("summary", "Summary", (Paragraph(lead(found) or NOTHING, "lead"), *meaning)),
+            table_section(_overview(results, runs), style="audit"),
+            *(table_section(table, style="audit") for table in tables),
+        ),
+        footer=Paragraph(
+            "Written by Like for Like from the records of these runs.", links=(Link("Markdown", "audit.md"),)
+        ),
+    )
 
 
 def _names(runs: tuple[StoredRun, ...]) -> tuple[str, ...]:
@@ -79,7 +82,7 @@ def _overview(results: Path, runs: list[StoredRun]) -> Table:
         "test part: the model with the highest skill, by the median over seeds, beside the best forecast on the same "
         "windows that needs no network."
     )
-    return Table("benchmarks", "Benchmarks", told, columns, tuple(_row(results, past) for past in runs))
+    return Table("benchmarks", "Benchmarks", told, columns, tuple(_row(results, past) for past in runs), stacked=True)
 
 
 def _row(results: Path, past: StoredRun) -> Row:
@@ -143,4 +146,6 @@ def _table(results: Path, past: StoredRun) -> Table:
     rows = tuple(map(row_of, audit(past.run)))
     title = f"{past.run.manifest.title}: published values"
     (link,) = past.link(results).links
-    return Table(f"audit-{past.benchmark}", title, "From the records of", COLUMNS, rows, source=link.target)
+    return Table(
+        f"audit-{past.benchmark}", title, "From the records of", COLUMNS, rows, source=link.target, stacked=True
+    )

@@ -10,9 +10,10 @@ from reports.analysis.reproduction import Reproduction, TimeRatio, TrialReproduc
 from reports.analysis.run import unique
 from reports.analysis.timing_quality import most_disturbed
 from reports.records import Plan, Trial
-from reports.render.document import Document
 from reports.render.formats import backend_name, case_name, listed, per_cent, plural, scientific, whole
-from reports.render.table import NONE, Cell, Column, Table, measured, number, row, text
+from reports.render.page import Bullets, Page, Paragraph, Section, table_section
+from reports.render.table import NONE, Cell, Column, Table, number, row, text
+from reports.sections.columns import measured
 
 PACES = {
     "same": "as fast",
@@ -22,15 +23,17 @@ PACES = {
 }
 
 
-def document(found: Reproduction, original: str) -> Document:
+def page(found: Reproduction, original: str) -> Page:
     """original: how the stored run is called."""
     started = found.stored.manifest.started
-    return Document(
+    closing = (*_skipped(found), *_wavering(found), *_load(found), conclusion(found))
+    return Page(
         f"Reproduction of {original}, {found.stored.manifest.title}",
-        (_demand(found, started),),
-        found.differences,
-        tuple(table for table in (_trials(found), _times(found)) if table.rows),
-        (*_skipped(found), *_wavering(found), *_load(found), conclusion(found)),
+        (
+            Section("environment", "", (Paragraph(_demand(found, started)), Bullets(found.differences))),
+            *(table_section(table) for table in (_trials(found), _times(found)) if table.rows),
+            Section("conclusion", "", tuple(map(Paragraph, closing))),
+        ),
     )
 
 

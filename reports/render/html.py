@@ -1,15 +1,11 @@
-"""The report as one HTML page that needs nothing else: no network, no other file."""
+"""A page as one HTML file that needs no network and no other file."""
 
-import json
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from reports.figures.style import Figure
-from reports.pages.run_page import Story
-from reports.sections.glossary import HOW_TO_READ, WORDS
-from reports.sections.summary import environment_line
+from reports.render.page import Figure, Page
 
 _ENVIRONMENT = Environment(
     loader=FileSystemLoader(Path(__file__).parent / "templates"),
@@ -20,31 +16,17 @@ _ENVIRONMENT = Environment(
 )
 
 
-def render(story: Story) -> str:
-    """The page as text. Whatever the records hold is escaped; only our own drawings go in as they are."""
-    manifest = story.run.manifest
-    return fill(
-        "page.html.j2",
-        story=story,
-        manifest=manifest,
-        machine=environment_line(story.run),
-        definition=json.dumps(manifest.definition, indent=2, ensure_ascii=False, default=str),
-        how_to_read=HOW_TO_READ,
-        words=WORDS,
-    )
-
-
-def fill(template: str, **values: object) -> str:
-    return _ENVIRONMENT.get_template(template).render(**values)
+def render(page: Page) -> str:
+    """The page as HTML. All text is escaped; the SVG of figures is not, because matplotlib escapes it."""
+    return _ENVIRONMENT.get_template("page.html.j2").render(page=page)
 
 
 def _prose(text: str) -> str:
-    """A line must not break between a number and its per cent sign."""
+    """The text with a no-break space between each number and its per cent sign."""
     return text.replace(" %", "\N{NO-BREAK SPACE}%")
 
 
 def _svg(figure: Figure) -> Markup:
-    """matplotlib escapes the text in its drawings, so they are safe as markup."""
     return Markup(figure.inline)
 
 

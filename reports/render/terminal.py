@@ -1,31 +1,32 @@
-"""The main table as plain text, for the end of a run."""
+"""A page, or a table alone, as plain text for the terminal."""
 
+from collections.abc import Iterator, Sequence
 from textwrap import wrap
 
-from reports.pages.run_page import Story
+from reports.render.page import Block, Bullets, Page, Paragraph, Section
 from reports.render.table import Cell, Column, Table
-from reports.sections.group_cells import failure_notes
 
 WIDTH = 110
 _SUPERSCRIPT = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
-def render(story: Story) -> str:
-    """At most `WIDTH` columns wide as long as names are short; notes are wrapped below."""
-    lines = [story.run.manifest.title]
-    for line in story.answer.state:
-        lines += wrap(line, WIDTH)
-    lines += ["", *table_lines(story.result), ""]
-    notes = [f"{raised(number)} {note}" for number, note in enumerate(story.result.notes, 1)]
-    notes += [note for group in story.run.groups if group not in story.run.leading for note in failure_notes(group)]
-    answers = story.answer.overview or [f"{case.name}: {case.lead}" for case in story.answer.cases]
-    for line in (*notes, *story.answer.audited, *answers, *story.answer.limits):
-        lines += wrap(line, WIDTH, subsequent_indent="   ")
-    return "\n".join(lines)
+def render(page: Page, only: Sequence[str] = ()) -> str:
+    """The page as plain text, at most `WIDTH` columns wide unless a table needs more.
+
+    only: the names of the sections to print, in this order, with nothing but the main statements of their prose;
+    by default all sections are printed. Figures, code and folded sections are left out.
+    """
+    named = [section for name in only if (section := page.section(name))]
+    lines = [page.title]
+    for notice in page.notices:
+        lines += wrap(notice, WIDTH)
+    for section in named or page.sections:
+        lines += _section(section, brief=bool(only))
+    return "\n".join(lines).rstrip("\n")
 
 
-def table_lines(table: Table) -> list[str]:
-    """Numbers flush right, words flush left; a column that holds nothing but links is left out."""
+def plain_table(table: Table) -> list[str]:
+    """The lines of a table: headings, a rule and the rows. A column without text, as of links, is left out."""
     kept = [place for place in range(len(table.columns)) if any(row.cells[place].text for row in table.rows)]
     columns = [table.columns[place] for place in kept]
     heads = [column.heading for column in columns]
@@ -42,10 +43,47 @@ def table_lines(table: Table) -> list[str]:
     return [line(heads), "  ".join("-" * width for width in widths), *map(line, body)]
 
 
+def footnotes(table: Table) -> list[str]:
+    """The numbered footnotes of a table, wrapped."""
+    notes = [f"{_raised(number)} {note}" for number, note in enumerate(table.notes, 1)]
+    return [line for note in notes for line in wrap(note, WIDTH, subsequent_indent="  ")]
+
+
+def _section(section: Section, *, brief: bool) -> Iterator[str]:
+    if section.folded:
+        return
+    yield ""
+    if section.title and not brief:
+        yield section.title
+    for block in section.blocks:
+        yield from _block(block, brief=brief)
+
+
+def _block(block: Block, *, brief: bool) -> Iterator[str]:
+    if isinstance(block, Table):
+        if block.title:
+            yield from ("", block.title)
+        yield from [] if brief else wrap(block.caption, WIDTH)
+        yield from ("", *plain_table(block)) if not brief else plain_table(block)
+        yield from footnotes(block)
+    elif isinstance(block, Section):
+        if brief:
+            leads = [inner.text for inner in block.blocks if isinstance(inner, Paragraph) and inner.style == "lead"]
+            yield from wrap(f"{block.title}: {' '.join(leads)}", WIDTH, subsequent_indent="  ")
+        else:
+            yield from _section(block, brief=brief)
+    elif isinstance(block, Paragraph):
+        if not brief or block.style == "lead":
+            yield from wrap(block.text, WIDTH)
+    elif isinstance(block, Bullets):
+        for item in block.items:
+            yield from wrap(f"- {item}", WIDTH, subsequent_indent="  ")
+
+
 def _text(table: Table, cell: Cell, column: Column) -> str:
     text = f"{cell.text} ({cell.detail})" if cell.detail and column.vital else cell.text
-    return text + " ".join(map(raised, table.marks(cell)))
+    return text + " ".join(map(_raised, table.marks(cell)))
 
 
-def raised(number: int) -> str:
+def _raised(number: int) -> str:
     return str(number).translate(_SUPERSCRIPT)

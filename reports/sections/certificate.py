@@ -4,7 +4,11 @@ from reports.analysis.intervals import steady_epoch
 from reports.analysis.run import Group, Run, over_seeds, score_unit
 from reports.records import Check, Outcome
 from reports.render.formats import backend_name, case_name, four_digits, listed, scientific, squared, time_unit, whole
-from reports.render.table import NONE, Cell, Column, Link, Row, Table, measured, number, row, text
+from reports.render.page import Section, table_section
+from reports.render.table import NONE, Cell, Column, Link, Row, Table, number, row, text
+from reports.sections import certificate_summary
+from reports.sections.columns import measured
+from reports.sections.context import Context
 from reports.sections.group_cells import links
 
 FIGURES = ("outputs", "gradients", "losses", "weights")
@@ -153,3 +157,11 @@ def _raw(outcome: Outcome | None, kept: bool) -> tuple[Cell, ...]:
     best = number(outcome.best_epoch, lambda epoch: f"{epoch:.0f} of {len(found.epochs)}")
     figures = (number(outcome.scores.mse, four_digits), *map(number, times), *((best,) if kept else ()))
     return (*figures, Cell(outcome.host))
+
+
+def section(context: Context) -> Section:
+    """The summary with all checks folded below it, or all checks at once where they are few."""
+    summary, checks = certificate_summary.glance(context.run), certificate(context.run)
+    if not summary.rows:
+        return table_section(checks)
+    return table_section(summary, table_section(checks, folded=True))

@@ -7,7 +7,9 @@ from reports.analysis.intervals import coefficient_of_variation, tost_p, tost_re
 from reports.analysis.run import Run, score_unit
 from reports.analysis.speedup import EQUIVALENCE_MARGIN, CaseSpeedups, Speedup, Speedups
 from reports.render.formats import backend_name, case_name, per_cent, probability, significant, squared, whole, within
+from reports.render.page import Section, table_section
 from reports.render.table import Cell, Column, Table, number, row, text
+from reports.sections.context import Context
 
 
 def agreement(run: Run, comparisons: Speedups) -> Table:
@@ -76,3 +78,8 @@ def _seeds(comparison: CaseSpeedups) -> float | None:
     found = comparison.backends.get(comparison.reference or "")
     scores = [outcome.scores.mse for outcome in found.outcomes] if found and comparison.compared else []
     return coefficient_of_variation(scores) if len(scores) > 1 and all(map(isfinite, scores)) else None
+
+
+def section(context: Context) -> Section | None:
+    table = agreement(context.run, context.speedups)
+    return table_section(table) if table.rows else None

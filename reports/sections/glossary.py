@@ -1,5 +1,8 @@
 """What a reader needs to know to read a report, and nothing else."""
 
+from reports.render.page import Paragraph, Section, Terms
+from reports.sections.context import Context
+
 HOW_TO_READ = (
     "Models are compared in matched mode: one bias per gate, the same initial weights, the same batches in the same "
     "order, the same Adam to the epsilon. What is left to differ is the engine, so times can be compared. A backend "
@@ -39,3 +42,8 @@ WORDS = {
     "operations": "multiplications and additions of floating-point numbers",
     "peak memory": "the most memory that a trial's process held, the framework itself included",
 }
+
+
+def section(context: Context) -> Section:
+    words = Section("glossary", "Glossary", (Terms(tuple(WORDS.items())),), folded=True)
+    return Section("reading", "How to read this", (*map(Paragraph, HOW_TO_READ), words))

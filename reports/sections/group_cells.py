@@ -7,7 +7,8 @@ from reports.analysis.intervals import MIN_FOR_INTERVAL
 from reports.analysis.run import Group, Run, over_seeds, unique
 from reports.records import Outcome, Trial
 from reports.render.formats import backend_name, case_name, plural, sentence, signed
-from reports.render.table import NONE, Cell, Link, measured, number
+from reports.render.table import NONE, Cell, Link, number
+from reports.sections.columns import measured
 
 
 def backend_cell(group: Group) -> Cell:

@@ -5,8 +5,11 @@ from collections.abc import Iterator
 from reports.analysis.run import Group, Run, over_seeds
 from reports.records import Case
 from reports.render.formats import MINUS, backend_name, case_name, significant, whole
+from reports.render.page import Block, Bullets, Section
 from reports.render.table import NONE, Cell, Column, Row, Table, number, row, text
+from reports.sections import certificate
 from reports.sections.certificate import pairs
+from reports.sections.context import Context
 from reports.sections.group_cells import links
 
 GATES = {"lstm": 4, "gru": 3, "rnn": 1}
@@ -107,3 +110,12 @@ def _gate_biases(case: Case) -> int:
     if case.gate_biases is not None:
         return case.gate_biases
     return GATES.get(case.cell, 0) * (case.units or 0) * case.layers
+
+
+def section(context: Context) -> Section | None:
+    table, counts = certificate.native(context.run), parameters(context.run)
+    if not table.rows and not counts.rows:
+        return None
+    why = Section("native-reasons", "Why native differs", (Bullets(reasons(context.run)),), folded=True)
+    blocks: tuple[Block, ...] = (table, why) if table.rows else ()
+    return Section("native-mode", "Native mode", (*blocks, *((counts,) if counts.rows else ())))

@@ -9,7 +9,9 @@ from reports.analysis.metrics import QuantityValue, find_quantity
 from reports.analysis.run import Run
 from reports.records import Published, Quantity
 from reports.render.formats import MINUS, backend_name, four_digits, listed, plural, sentence
+from reports.render.page import Section, table_section
 from reports.render.table import NONE, Cell, Row, Table, Tone, row, text
+from reports.sections.context import Context
 
 Verdict = Literal["reproduced", "in the seeds' range", "not reproduced", "not run"]
 
@@ -131,3 +133,8 @@ def _shown(found: QuantityValue | None, figure: Quantity | None, digits: int = 4
     told = f"{figure.figure}, {of}, '{figure.case}'{seeds}"
     naive = f"; needing no network: {', '.join(beside)}" if beside else ""
     return Cell(f"{value} {found.unit}".strip(), found.median, detail=told + naive)
+
+
+def section(context: Context) -> Section | None:
+    found = table(context.recorded)
+    return table_section(found, style="audit") if found else None

@@ -8,7 +8,9 @@ from reports.analysis.metrics import QuantityValue, find_quantity
 from reports.analysis.run import Run
 from reports.records import Question
 from reports.render.formats import backend_name, case_name, four_digits, plural, significant
+from reports.render.page import Section, table_section
 from reports.render.table import NONE, Cell, Column, Row, Table, Tone, row, text
+from reports.sections.context import Context
 
 Verdict = Literal["yes", "no", "cannot be told", "not run"]
 TONES: dict[Verdict, Tone] = {"yes": "good", "no": "bad", "cannot be told": "muted", "not run": "muted"}
@@ -99,3 +101,8 @@ def _difference(found: Interval) -> Cell:
 
 def _signed(value: float) -> str:
     return ("+" if value > 0 else "") + significant(value)
+
+
+def section(context: Context) -> Section | None:
+    found = table(context.recorded)
+    return table_section(found) if found else None

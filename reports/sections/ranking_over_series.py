@@ -1,8 +1,10 @@
 """What a run says over several series: its forecasts ranked by error and its frameworks by time, series by series."""
 
-from reports.analysis.ranking import LEVEL, Ranking
+from reports.analysis.ranking import LEVEL, Ranking, rankings
 from reports.render.formats import four_digits, listed, probability, significant
+from reports.render.page import Section
 from reports.render.table import Cell, Column, Table, number, row, text
+from reports.sections.context import Context
 
 
 def table(ranking: Ranking) -> Table:
@@ -48,3 +50,8 @@ def finding(ranking: Ranking) -> str:
 def _named(methods: list[str]) -> str:
     """A model's name may have commas of its own."""
     return "; ".join(methods) if any("," in name for name in methods) else listed(methods)
+
+
+def section(context: Context) -> Section | None:
+    tables = () if context.search else tuple(map(table, rankings(context.run, context.speedups)))
+    return Section("ranking", "Ranking over series", tables) if tables else None

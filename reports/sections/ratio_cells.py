@@ -5,7 +5,8 @@ from reports.analysis.run import Group, Run
 from reports.analysis.speedup import NO_CERTIFICATE, Speedup, Speedups
 from reports.analysis.timing_quality import warnings
 from reports.render.formats import backend_name, case_name, sentence
-from reports.render.table import NONE, Cell, measured
+from reports.render.table import NONE, Cell
+from reports.sections.columns import measured
 
 
 def ratio_cell(run: Run, group: Group, comparisons: Speedups, *, training: bool = False) -> Cell:

@@ -9,7 +9,10 @@ from reports.analysis.intervals import Interval, median_interval, steady_epoch
 from reports.analysis.run import Group, Run
 from reports.records import Case, Outcome, Trial
 from reports.render.formats import backend_name, case_name, per_cent, plural, significant, whole
-from reports.render.table import Cell, Column, Format, Table, measured, number, row, text
+from reports.render.page import Section, table_section
+from reports.render.table import Cell, Column, Format, Table, number, row, text
+from reports.sections.columns import measured
+from reports.sections.context import Context
 
 MIB = 2.0**-20
 GIGA = 1e-9
@@ -220,3 +223,8 @@ def _best(run: Run) -> dict[Place, float]:
                 place = _place(group.case, outcome)
                 best[place] = max(best.get(place, 0.0), outcome.gemm_peak.flops_per_second)
     return best
+
+
+def work_section(context: Context) -> Section | None:
+    table = work(context.run)
+    return table_section(table, folded=True) if table.rows and not context.search else None

@@ -9,8 +9,12 @@ from reports.analysis.speedup import Speedups
 from reports.analysis.timing_quality import warnings
 from reports.records import Outcome
 from reports.render.formats import case_name, four_digits, squared, time_unit, whole
-from reports.render.table import NONE, Cell, Column, Row, Table, measured, number, row, text
+from reports.render.page import Section, table_section
+from reports.render.table import NONE, Cell, Column, Row, Table, number, row, text
+from reports.sections import search_tables
 from reports.sections.baselines import baselines
+from reports.sections.columns import measured
+from reports.sections.context import Context
 from reports.sections.group_cells import backend_cell, records_cell, skill_cell, skill_of, spread_words, words_of
 from reports.sections.ratio_cells import ratio_cell
 
@@ -162,3 +166,16 @@ def _median(values: tuple[float, ...]) -> float | None:
 
 def _blank() -> Cell:
     return Cell("")
+
+
+def section(context: Context) -> Section:
+    searched = context.search
+    return table_section(search_tables.result(searched) if searched else main(context.run, context.speedups))
+
+
+def scores_section(context: Context) -> Section:
+    return table_section(scores(context.run))
+
+
+def times_section(context: Context) -> Section:
+    return table_section(times(context.run, context.speedups))

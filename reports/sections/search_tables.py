@@ -3,7 +3,8 @@
 from reports.analysis.run import Group, over_seeds, score_unit
 from reports.analysis.search_results import RankedCase, SearchRanking
 from reports.render.formats import case_name, four_digits, plural, whole
-from reports.render.table import NONE, Cell, Column, Row, Table, measured, number, row, text
+from reports.render.table import NONE, Cell, Column, Row, Table, number, row, text
+from reports.sections.columns import measured
 from reports.sections.group_cells import failure_notes, records_cell
 
 SAMPLERS = {"grid": "the definition's order", "random": "random search", "tpe": "TPE"}

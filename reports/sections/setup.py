@@ -1,9 +1,14 @@
 """The tables of the setting: which data, which models, which machine."""
 
+import json
+
 from reports.analysis.run import Run
 from reports.records import Case
 from reports.render.formats import case_name, listed, plain, sentence, whole
+from reports.render.page import Code, Section, table_section
 from reports.render.table import NONE, Cell, Column, Table, number, row, text
+from reports.sections import certificate, resources, search_tables
+from reports.sections.context import Context
 
 SOURCE = "manifest.json"
 
@@ -83,3 +88,22 @@ def environment(run: Run) -> Table:
     }
     rows = tuple(row(Cell(name), Cell(value)) for name, value in lines.items())
     return Table("environment", "The machine", "As the run found it.", (text("what"), text("value")), rows, SOURCE)
+
+
+def section(context: Context) -> Section:
+    run = context.recorded
+    definition = json.dumps(run.manifest.definition, indent=2, ensure_ascii=False, default=str)
+    trials = search_tables.configurations(context.search) if context.search else certificate.trials(run)
+    return Section(
+        "setup",
+        "What was asked, of what",
+        (
+            data(run),
+            models(run),
+            Section("definition", "The definition", (Code(definition, "json"),), folded=True),
+            table_section(environment(run), folded=True),
+            table_section(trials, folded=True),
+            table_section(resources.split(run), folded=True),
+            table_section(resources.use(run), folded=True),
+        ),
+    )

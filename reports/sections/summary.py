@@ -21,9 +21,12 @@ from reports.render.formats import (
     squared,
     within,
 )
+from reports.render.page import Bullets, Paragraph, Section
 from reports.sections import gradient_norms, published_values
 from reports.sections.baselines import does
 from reports.sections.completeness import state
+from reports.sections.context import Context
+from reports.sections.group_cells import failure_notes
 from reports.sections.models_summary import overview
 from reports.sections.ranking_over_series import finding
 from reports.sections.setup import layers
@@ -247,3 +250,24 @@ def environment_line(run: Run) -> str:
     """The machine in a few words."""
     found = run.manifest.environment
     return f"{found.processor}, {plural(len(found.cores), 'core')}" + (f", {found.gpu}" if found.gpu else "")
+
+
+def section(context: Context) -> Section:
+    """What the run shows, then what it cannot show."""
+    from reports.sections import search_summary
+
+    searched = context.search
+    found = search_summary.answer(searched) if searched else answer(context.run, context.speedups)
+    leads = (Paragraph(words, "lead") for words in (*found.audited, *found.overview))
+    cases = () if found.overview else map(_case_section, found.cases)
+    return Section("summary", "Summary", (*leads, *cases, Bullets((*found.limits, *_failures(context.run)))))
+
+
+def _case_section(case: CaseAnswer) -> Section:
+    blocks = (Paragraph(case.layers, "layers"), Paragraph(case.lead, "lead"), Paragraph(case.more))
+    return Section("", case.name, tuple(block for block in blocks if block.text), style="case")
+
+
+def _failures(run: Run) -> tuple[str, ...]:
+    """The failures of groups that the main table does not show."""
+    return tuple(note for group in run.groups if group not in run.leading for note in failure_notes(group))

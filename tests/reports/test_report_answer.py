@@ -4,7 +4,7 @@ from synthetic_run import change, fail
 
 from reports.analysis.run import Run
 from reports.analysis.speedup import speedups_of
-from reports.pages.run_page import tell
+from reports.pages.run_page import progress
 from reports.render.formats import per_cent
 from reports.sections.summary import answer
 
@@ -200,6 +200,6 @@ def test_a_single_trial_is_one_trial():
     manifest, certificate, trials = synthetic_run.records(
         cells=("gru",), epochs=4, weeks=30, seeds=(1,), modes=("matched",), backends=("flax",)
     )
-    assert tell(Run(manifest, certificate, trials)).progress == "The only trial finished, 1 seed."
-    assert tell(Run(manifest, certificate, ())).progress == "0 of 1 trial finished, 1 seed."
+    assert progress(Run(manifest, certificate, trials)) == "The only trial finished, 1 seed."
+    assert progress(Run(manifest, certificate, ())) == "0 of 1 trial finished, 1 seed."
     assert told(manifest, certificate, ()).state[0].startswith("0 of 1 trial has finished: ")

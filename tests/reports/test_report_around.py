@@ -54,9 +54,9 @@ def test_the_verdict_on_a_repetition_is_linked_once_it_is_there(visit, records, 
     stored = kept(tmp_path, records)
     folder = kept(tmp_path, records, day="2026-03-02", reproduces=str(stored))
     page = reports.write(folder).html
-    assert visit(page).page.locator("main a", has_text="verdict").count() == 0
+    assert visit(page).page.locator("header a", has_text="reproducibility").count() == 0
     reports.write_reproduction(folder)
-    link = visit(page).page.locator("main a", has_text="The verdict on this repetition")
+    link = visit(page).page.locator("header a", has_text="the reproducibility check")
     assert (folder / link.get_attribute("href")).is_file()
 
 

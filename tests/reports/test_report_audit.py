@@ -104,10 +104,10 @@ def test_the_page_over_all_prefers_a_whole_run_to_a_newer_small_one(tmp_path):
     for name, found, at in (("a", whole, "2026-01-01"), ("b", small, "2026-02-01"), ("c", whole, "2026-03-01")):
         manifest = found.manifest.model_copy(update={"started": f"{at}T00:00:00Z"})
         synthetic_run.store(tmp_path / "co2" / name, manifest, found.certificate, found.trials if name != "c" else ())
-    told = published_page.tell(tmp_path)
-    assert told.overview.rows[0].cells[0].detail == ""
-    assert told.overview.rows[0].cells[0].links[0].target.startswith("co2/a/")
-    assert told.lead == "Of 1 published value, 1 did not."
+    told = published_page.page(tmp_path)
+    assert told.table("benchmarks").rows[0].cells[0].detail == ""
+    assert told.table("benchmarks").rows[0].cells[0].links[0].target.startswith("co2/a/")
+    assert told.section("summary").blocks[0].text == "Of 1 published value, 1 did not."
     page, text = reports.write_audits(tmp_path)
     assert page.read_text().count("<table") == 2
     assert text == page.with_suffix(".md").read_text()
@@ -133,6 +133,6 @@ def test_the_page_over_all_names_the_frameworks_whose_error_it_shows(tmp_path):
         for trial in found.trials
     )
     synthetic_run.store(tmp_path / "co2" / "a", found.manifest, found.certificate, trials)
-    (row,) = published_page.tell(tmp_path).overview.rows
+    (row,) = published_page.page(tmp_path).table("benchmarks").rows
     assert row.cells[1].detail == "Keras"
     assert row.cells[2].text.startswith("0.01")

@@ -225,7 +225,7 @@ def test_markdown_treats_a_title_as_text(run_of):
 def test_a_command_with_backticks_stays_code(run_of, records):
     manifest, certificate, trials = records
     _, text, _ = reported(run_of, manifest.model_copy(update={"command": "run `x`"}), certificate, trials)
-    assert "Repeat it: `` run `x` ``" in text
+    assert "\n`` run `x` ``\n" in text
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ import synthetic_run
 
 import reports
 from reports.analysis.run import Run
-from reports.pages.run_page import tell
+from reports.pages.run_page import page
 from reports.records import Certificate
 from reports.render import markdown
 from reports.sections.certificate_summary import glance
@@ -46,7 +46,7 @@ def test_it_has_a_row_a_model_and_a_column_a_backend(records):
 def test_few_models_and_backends_need_none():
     run = Run(*synthetic_run.records(epochs=4, weeks=30))
     assert glance(run).rows == ()
-    assert tell(run).glance is None
+    assert page(run).table("glance") is None
     assert reports.certificate_overview(run.certificate) == ""
 
 
@@ -79,7 +79,6 @@ def test_without_a_certificate_there_is_none(records):
 
 
 def test_every_form_of_the_report_has_it(records):
-    story = tell(Run(*records))
-    text = markdown.render(story)
-    assert text.index("## The certificate at a glance") < text.index("## The certificate\n")
+    text = markdown.render(page(Run(*records)))
+    assert text.index("## The certificate at a glance") < text.index("### The certificate\n")
     assert "lstm   ✓ " in reports.certificate_overview(records[1])

@@ -6,7 +6,7 @@ from synthetic_run import change
 
 from reports.analysis.run import Run
 from reports.figures.gradient_norms import gradient_norms as draw
-from reports.pages.run_page import tell
+from reports.pages.run_page import page
 from reports.sections import gradient_norms
 
 
@@ -76,7 +76,7 @@ def test_many_models_take_several_panels():
 
 
 def test_the_run_page_has_the_figure():
-    assert "gradient-norms" in [figure.name for figure in tell(run_with_norms(["0"])).figures]
+    assert "gradient-norms" in [figure.name for figure in page(run_with_norms(["0"])).figures]
 
 
 def test_the_summary_says_how_far_gradients_reach():

@@ -27,8 +27,12 @@ def past(home, factors=(1.0, 1.0, 2.0), alter=lambda manifest, day: manifest, **
     return home / "co2"
 
 
-def table(told, name):
-    return next((found for found in told.tables if found.name == name), None)
+def table(page, name):
+    return page.table(name)
+
+
+def lead(page):
+    return page.section("summary").blocks[0].text
 
 
 def elsewhere(manifest, day):
@@ -49,17 +53,17 @@ def newer(manifest, day):
 
 
 def test_a_change_beyond_noise_is_found_and_the_rest_is_not(tmp_path):
-    told = history_page.tell(past(tmp_path))
+    told = history_page.page(past(tmp_path))
     rows = [[cell.text for cell in row.cells] for row in table(told, "changes").rows]
     assert [row[:4] for row in rows] == [["3", "GRU", "Flax", "epoch"], ["3", "GRU", "Flax", "training"]]
     assert (rows[0][6], rows[0][7]) == ("+100", "2")
-    assert told.lead.startswith("2 of 18 pairs of neighbouring figures differ beyond noise, in Flax; ")
-    assert told.lead.endswith("part by chance alone in about 1.8 of them.")
+    assert lead(told).startswith("2 of 18 pairs of neighbouring figures differ beyond noise, in Flax; ")
+    assert lead(told).endswith("part by chance alone in about 1.8 of them.")
 
 
 def test_what_did_not_move_is_said_not_to_have(tmp_path):
-    told = history_page.tell(past(tmp_path, (1.0, 1.0)))
-    assert told.lead.startswith("Nothing moved beyond noise: 9 pairs of neighbouring figures were compared")
+    told = history_page.page(past(tmp_path, (1.0, 1.0)))
+    assert lead(told).startswith("Nothing moved beyond noise: 9 pairs of neighbouring figures were compared")
     assert table(told, "changes") is None
 
 
@@ -67,13 +71,13 @@ def test_what_did_not_move_is_said_not_to_have(tmp_path):
     "options", [{"alter": elsewhere}, {"alter": otherwise}, {"seeds": (1,)}], ids=["machine", "definition", "one seed"]
 )
 def test_nothing_is_marked_that_is_not_like_for_like(tmp_path, options):
-    told = history_page.tell(past(tmp_path, **options))
-    assert told.lead.startswith("No change can be told from noise yet")
+    told = history_page.page(past(tmp_path, **options))
+    assert lead(told).startswith("No change can be told from noise yet")
     assert table(told, "changes") is None
 
 
 def test_newer_versions_stay_comparable_and_are_named(tmp_path):
-    told = history_page.tell(past(tmp_path, alter=newer))
+    told = history_page.page(past(tmp_path, alter=newer))
     assert table(told, "changes")
     newest, *_, oldest = (row.cells[2].text for row in table(told, "runs").rows)
     assert newest == "flax was 0.12.1 and is 0.12.2; training.batch was 33 and is 34"
@@ -81,7 +85,7 @@ def test_newer_versions_stay_comparable_and_are_named(tmp_path):
 
 
 def test_every_figure_is_listed(tmp_path):
-    rows = table(history_page.tell(past(tmp_path)), "values").rows
+    rows = table(history_page.page(past(tmp_path)), "values").rows
     assert len(rows) == 3 * len(DAYS)
     assert all(cell.value for row in rows for cell in row.cells[2:])
 
@@ -90,7 +94,7 @@ def test_an_unfinished_run_and_one_without_trials_are_shown(tmp_path):
     folder = past(tmp_path, (1.0, 1.0))
     for record in (folder / "2026-03-02T09-30-00Z" / "trials").glob("*.json"):
         record.unlink()
-    newest = table(history_page.tell(folder), "runs").rows[0].cells
+    newest = table(history_page.page(folder), "runs").rows[0].cells
     assert newest[3].text == "unfinished, 0 of 9 trials"
 
 
@@ -100,16 +104,16 @@ def test_a_damaged_run_and_a_repetition_are_left_out(tmp_path):
 
     folder = past(tmp_path, alter=repeated)
     (folder / "2026-03-03T09-30-00Z" / "manifest.json").write_text("{")
-    told = history_page.tell(folder)
-    assert told.progress.startswith("1 run, ")
-    assert "The run co2/2026-03-03T09-30-00Z cannot be shown" in told.damaged[0]
+    told = history_page.page(folder)
+    assert told.facts[0].startswith("1 run, ")
+    assert "The run co2/2026-03-03T09-30-00Z cannot be shown" in told.notices[0]
 
 
 def test_a_single_run_has_no_figure_and_nothing_to_compare(tmp_path):
-    told = history_page.tell(past(tmp_path, (1.0,)))
-    assert told.figure is None
-    assert told.lead == "There is only one run so far, so nothing to compare it with."
-    assert told.progress == "1 run, 2026-03-01 09:30 UTC"
+    told = history_page.page(past(tmp_path, (1.0,)))
+    assert told.figures == ()
+    assert lead(told) == "There is only one run so far, so nothing to compare it with."
+    assert told.facts[0] == "1 run, 2026-03-01 09:30 UTC"
     assert "figure" not in table(told, "runs").caption
 
 
@@ -118,13 +122,13 @@ def test_settings_are_told_as_a_definition_writes_them(tmp_path):
         definition = {"data": {"difference": day == 1}, "backends": ["pytorch", "flax"][: day + 1]}
         return manifest.model_copy(update={"definition": definition})
 
-    told = history_page.tell(past(tmp_path, (1.0, 1.0), alter=switched))
+    told = history_page.page(past(tmp_path, (1.0, 1.0), alter=switched))
     changed = table(told, "runs").rows[0].cells[2].text
     assert changed == "data.difference was false and is true; backends was pytorch and is pytorch; flax"
 
 
 def test_the_figure_rings_what_moved(tmp_path):
-    figure = history_page.tell(past(tmp_path)).figure
+    (figure,) = history_page.page(past(tmp_path)).figures
     assert figure.alt.endswith("of PyTorch, Keras and Flax over 3 runs; 2 changes beyond noise.")
 
 

@@ -30,9 +30,9 @@ def results(tmp_path_factory):
 
 
 def test_it_says_what_when_where_and_what_came_out(results):
-    told = index_page.tell(results)
-    assert told.progress == "3 runs of 2 benchmarks, the newest first"
-    newest, oldest = (row.cells for row in told.benchmarks[0].runs.rows)
+    told = index_page.page(results)
+    assert told.facts[0] == "3 runs of 2 benchmarks, the newest first"
+    newest, oldest = (row.cells for row in told.table("benchmark-1").rows)
     assert [newest[0].links[0].text, oldest[0].links[0].text] == ["2026-03-02 09:30", "2026-03-01 09:30"]
     assert oldest[0].links[0].target == "co2/2026-03-01T09-30-00Z/report.html"
     assert oldest[1].text == "finished, 18 trials"
@@ -42,14 +42,14 @@ def test_it_says_what_when_where_and_what_came_out(results):
 
 
 def test_an_unfinished_run_is_shown_as_such(results):
-    cells = index_page.tell(results).benchmarks[0].runs.rows[0].cells
+    cells = index_page.page(results).table("benchmark-1").rows[0].cells
     assert (cells[1].text, cells[1].detail, cells[1].tone) == ("unfinished, 5 of 18 trials", "1 failed", "bad")
     assert cells[0].detail == "no report yet"
     assert cells[0].links[0].target.endswith("manifest.json")
 
 
 def test_a_damaged_run_is_named_and_breaks_nothing(results):
-    (words,) = index_page.tell(results).damaged
+    (words,) = index_page.page(results).notices
     assert words.startswith("The run co2/2026-03-03T09-30-00Z cannot be shown: ")
     assert "is damaged" in words
 
@@ -59,7 +59,8 @@ def test_a_repetition_says_what_it_repeats(tmp_path):
     again = manifest.model_copy(update={"reproduces": "/elsewhere/co2/2026-03-01T09-30-00Z"})
     synthetic_run.store(tmp_path / "co2" / "a", again, certificate, trials)
     assert (
-        index_page.tell(tmp_path).benchmarks[0].runs.rows[0].cells[2].text == "Repeats trials of 2026-03-01T09-30-00Z."
+        index_page.page(tmp_path).table("benchmark-1").rows[0].cells[2].text
+        == "Repeats trials of 2026-03-01T09-30-00Z."
     )
 
 

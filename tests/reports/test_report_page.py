@@ -172,11 +172,11 @@ def test_failed_and_missing_trials_are_on_the_page(visit, report):
 
 def test_folded_parts_open_with_the_keyboard(visit, report):
     seen = visit(report)
-    assert not seen.page.locator("#trials").is_visible()
+    assert not seen.page.locator("#trials table").is_visible()
     seen.page.locator("summary", has_text="Every trial").focus()
     seen.page.keyboard.press("Enter")
     assert seen.page.locator("#trials tbody tr").count() == 36
-    assert seen.page.locator("#trials").is_visible()
+    assert seen.page.locator("#trials table").is_visible()
 
 
 def test_markup_in_the_records_appears_as_text(visit, tmp_path):

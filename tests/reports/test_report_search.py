@@ -7,9 +7,10 @@ import reports
 from reports.analysis.run import Run
 from reports.analysis.search_results import search_ranking, selected_only
 from reports.pages import index_page
-from reports.pages.run_page import tell
+from reports.pages.run_page import page, progress
 from reports.records import Configuration, PublishedBest, Search, SearchResult
 from reports.records.store import RecordError, write_json
+from reports.render.page import Bullets, Paragraph, Table
 from reports.sections import search_tables
 
 UNITS = (4, 8, 16, 32)
@@ -52,6 +53,15 @@ def _score(trials, case):
     return sum(kept) / len(kept)
 
 
+def leads(story):
+    blocks = story.section("summary").blocks
+    return [block.text for block in blocks if isinstance(block, Paragraph) and block.style == "lead"]
+
+
+def limits(story):
+    return [item for block in story.section("summary").blocks if isinstance(block, Bullets) for item in block.items]
+
+
 @pytest.fixture
 def folder(run_of):
     def make(manifest, certificate, trials, found):
@@ -65,29 +75,30 @@ def folder(run_of):
 
 def test_validation_selects_and_the_test_part_tells_of_that_one_alone(folder):
     run = Run.read(folder(*records()))
-    story = tell(run)
-    assert story.answer.overview[0].startswith(
+    story = page(run)
+    assert leads(story)[0].startswith(
         "The lowest validation loss of 4 configurations, 0.2010, is that of GRU, units 16; on the test part"
     )
-    ranks = [[cell.text for cell in row.cells] for row in story.result.rows if row.kind == "model"]
+    ranks = [[cell.text for cell in row.cells] for row in story.table("result").rows if row.kind == "model"]
     assert [row[1] for row in ranks] == ["GRU, units 16", "GRU, units 8", "GRU, units 4", "GRU, units 32"]
     assert [row[4] == "–" for row in ranks] == [False, False, True, True]  # the selected and the published one
-    assert [row.cells[0].text for row in story.scores.rows if row.kind == "model"] == ["GRU, units 16"]
+    assert [row.cells[0].text for row in story.table("scores").rows if row.kind == "model"] == ["GRU, units 16"]
     assert [case.label for case in selected_only(run).manifest.cases] == ["gru, units 16"]
-    assert [row.cells[0].text for row in story.trials.rows] == ["1", "2", "3", "4"]
+    assert [row.cells[0].text for row in story.table("configurations").rows] == ["1", "2", "3", "4"]
 
 
 def test_no_ratio_and_the_reason(folder):
-    story = tell(Run.read(folder(*records())))
-    shown = [cell.text for table in (story.result, *story.details) for row in table.rows for cell in row.cells]
+    story = page(Run.read(folder(*records())))
+    tables = [block for block in story.blocks if isinstance(block, Table)]
+    shown = [cell.text for table in tables for row in table.rows for cell in row.cells]
     assert "not comparable" in shown
-    assert not [row for row in story.times.rows for cell in row.cells if cell.detail == "reference"]
-    assert any("trials ran side by side" in note for note in story.times.notes)
-    assert any("their times are compared with nothing" in words for words in story.answer.limits)
+    assert not [row for row in story.table("times").rows for cell in row.cells if cell.detail == "reference"]
+    assert any("trials ran side by side" in note for note in story.table("times").notes)
+    assert any("their times are compared with nothing" in words for words in limits(story))
 
 
 def test_the_published_best_and_the_noise_are_reported(folder):
-    told = " ".join(tell(Run.read(folder(*records()))).answer.overview)
+    told = " ".join(leads(page(Run.read(folder(*records())))))
     assert "The published best, gru, units 8 (MAE 0.31), ranks 2 of 4 here, its validation loss 50 % above" in told
     assert "The noise alone leaves an MAE of 0.2 there." in told
 
@@ -95,27 +106,26 @@ def test_the_published_best_and_the_noise_are_reported(folder):
 def test_pages_and_overviews_are_written(folder):
     path = folder(*records())
     written = reports.write(path)
-    page = written.html.read_text()
-    assert "Lowest validation loss during the search" in page
-    assert "Each model" not in page
+    html = written.html.read_text()
+    assert "Lowest validation loss during the search" in html
     assert index_page.headline(Run.read(path)).startswith("The lowest validation loss of 4")
 
 
 def test_several_seeds_tell_how_much_a_rank_is_luck(folder):
     found = search_ranking(Run.read(folder(*records(seeds=(1, 2, 3)))))
-    assert found.seed_range == pytest.approx(0.5 * (0.002 / 0.402 + 0.002 / 0.302), rel=0.01)
-    story = tell(found.run)
-    assert any("apart in the median: nearer ranks are luck" in words for words in story.answer.limits)
+    assert found.luck == pytest.approx(0.5 * (0.002 / 0.402 + 0.002 / 0.302), rel=0.01)
+    story = page(found.run)
+    assert any("apart in the median: nearer ranks are luck" in words for words in limits(story))
 
 
 def test_a_search_under_way_selects_nothing(folder):
     manifest, _, trials, _ = records()
     run = Run.read(folder(manifest, None, trials[:2], None))
-    story = tell(run)
+    story = page(run)
     assert len(run.missing) == 2
-    assert "2 of 4 trials have finished" in story.answer.state[0]
-    assert story.answer.overview == ("Nothing has been selected: 2 configurations ended well so far.",)
-    assert [row.cells[4].text for row in story.result.rows if row.kind == "model"] == ["–", "–"]
+    assert "2 of 4 trials have finished" in story.notices[0]
+    assert leads(story) == ["Nothing has been selected: 2 configurations ended well so far."]
+    assert [row.cells[4].text for row in story.table("result").rows if row.kind == "model"] == ["–", "–"]
     assert story.figures == ()
     reports.write(folder(manifest, None, trials[:2], None))
 
@@ -126,17 +136,18 @@ def test_a_search_of_some_of_its_configurations_is_complete(folder):
     some = found.model_copy(update={"tried": found.tried[:3]})
     run = Run.read(folder(manifest, certificate, trials[:3], some))
     assert run.missing == ()
-    assert tell(run).progress == "All 3 trials finished, 1 seed."
+    assert progress(run) == "All 3 trials finished, 1 seed."
 
 
 def test_a_configuration_that_failed_has_no_rank(folder):
     manifest, certificate, trials, found = records()
     trials = (synthetic_run.fail(trials[0]), *trials[1:])
     tried = (found.tried[0].model_copy(update={"score": None}), *found.tried[1:])
-    story = tell(Run.read(folder(manifest, certificate, trials, found.model_copy(update={"tried": tried}))))
-    failed = story.trials.rows[-1]
+    run = Run.read(folder(manifest, certificate, trials, found.model_copy(update={"tried": tried})))
+    story = page(run)
+    failed = story.table("configurations").rows[-1]
     assert [cell.text for cell in failed.cells[:4]] == ["–", "GRU, units 4", "1", "–"]
-    assert len(search_tables.result(search_ranking(story.run)).rows) == 3 + 4
+    assert len(search_tables.result(search_ranking(run)).rows) == 3 + 4
 
 
 def test_scores_that_the_trials_do_not_have_are_refused(folder):

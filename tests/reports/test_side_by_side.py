@@ -8,9 +8,9 @@ import reports
 from reports.analysis.case_matching import machine_difference, match_cases, run_differences
 from reports.analysis.run import Run
 from reports.analysis.run_comparison import compare_runs
-from reports.pages.comparison_page import document
+from reports.pages.comparison_page import page
 from reports.records import Certificate
-from reports.render.document import markdown, plain
+from reports.render import markdown, terminal
 
 
 def made(**options):
@@ -173,9 +173,9 @@ def test_what_differs_stands_above_the_table(records):
 
 def test_it_fits_a_terminal_and_is_markdown():
     full = made(backends=("pytorch", "keras", "keras-jax"), cells=("lstm", "gru"), modes=("matched", "native"))
-    page = document(compare_runs(altered(full), altered(full, epochs(lambda seed: 1 + seed / 3))), "co2/a", "co2/b")
-    assert max(map(len, plain(page).splitlines())) <= 100
-    text = markdown(page)
+    told = page(compare_runs(altered(full), altered(full, epochs(lambda seed: 1 + seed / 3))), "co2/a", "co2/b")
+    assert max(map(len, terminal.render(told).splitlines())) <= 110
+    text = markdown.render(told)
     assert "## Steady epoch, ms" in text
     assert "| LSTM | PyTorch | matched |" in text
 

@@ -1,0 +1,26 @@
+"""What each section of a run's page is computed from."""
+
+from dataclasses import dataclass
+
+from reports.analysis.run import Run
+from reports.analysis.search_results import SearchRanking, search_ranking, selected_only
+from reports.analysis.speedup import Speedups, speedups_of
+
+
+@dataclass(frozen=True)
+class Context:
+    """The records of a run and the numbers that several sections share.
+
+    `run` is the run that the statements are about. For a search, `run` contains the selected configuration alone,
+    because the test errors of the other configurations must not be looked at; `recorded` contains all configurations.
+    """
+
+    recorded: Run
+    run: Run
+    speedups: Speedups
+    search: SearchRanking | None
+
+    @classmethod
+    def of(cls, recorded: Run) -> "Context":
+        run = selected_only(recorded)
+        return cls(recorded, run, speedups_of(run), search_ranking(recorded))
