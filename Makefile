@@ -1,4 +1,4 @@
-# Like for Like. `make` prints this table; every target installs what it needs into .venv first.
+# Like for Like. `make` prints the targets; every target first installs what it needs into .venv.
 
 PYTHON ?= $(firstword $(foreach p,python3 python3.11 python3.12 python3.13,$(shell $(p) -c \
 	'import sys; print("$(p)" if (3, 11) <= sys.version_info < (3, 14) else "")' 2>/dev/null)))
@@ -11,86 +11,91 @@ ARGS ?=
 EXTRAS ?= dev
 
 .DEFAULT_GOAL := help
-.PHONY: help install bench bench-quick bench-all bench-all-quick audit certify certify-architectures report reproduce data speed cell-speed windowing test test-slow check format lock \
-	clean $(addprefix bench-,$(BENCHMARKS))
+.PHONY: help install bench bench-quick bench-all bench-all-quick published certify certify-architectures report \
+	reproduce data speed cell-speed windowing test test-slow check format lock clean \
+	$(addprefix bench-,$(BENCHMARKS))
 
-help: ## print this table
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r name text; do \
-		printf '  make %-20s %s\n' "$$name" "$$text"; done
-	@for name in $(BENCHMARKS); do printf '  make %-20s %s\n' "bench-$$name" \
-		"$$(sed -n 's/^title = "\(.*\)"/\1/p' benchmarks/$$name.toml)"; done
-	@echo 'More options go through ARGS: make bench ARGS="--seeds 1,2 --backends pytorch,flax"'
-
+##@ Run
 install: $(INSTALLED) ## create .venv and install the pinned packages
 
-bench: bench-co2 ## run the default benchmark, co2, and say where its report is
+bench: bench-co2 ## run the default benchmark, co2, and print the path of its report
 
-bench-quick: $(INSTALLED) ## the default benchmark in its small form: does everything work here?
+bench-quick: $(INSTALLED) ## run the small form of co2, to see whether the installation works
 	@$(RUN) run co2 --quick $(ARGS)
 
-bench-all: $(INSTALLED) ## every benchmark below, then one page with every published value audited
+bench-all: $(INSTALLED) ## run every benchmark, then write the page of published values
 	@$(RUN) all $(ARGS)
 
-bench-all-quick: $(INSTALLED) ## the same in their small forms: does everything work here?
+bench-all-quick: $(INSTALLED) ## run the small form of every benchmark
 	@$(RUN) all --quick $(ARGS)
-
-audit: $(INSTALLED) ## rebuild that page from the newest runs' records
-	@$(RUN) audit $(ARGS)
 
 $(addprefix bench-,$(BENCHMARKS)): bench-%: $(INSTALLED)
 	@$(RUN) run $* $(ARGS)
 
-certify: $(INSTALLED) ## hold all five backends against the oracle, without timing anything
-	@$(RUN) certify co2 $(ARGS)
-
-certify-architectures: $(INSTALLED) ## the same for every cell and layer of the lessons
-	@$(RUN) certify architectures $(ARGS)
-
-report: $(INSTALLED) ## rebuild the latest co2 report from its records
-	@$(RUN) report co2 $(ARGS)
-
-reproduce: $(INSTALLED) ## repeat the latest co2 run: does every trial come out the same? ARGS="--sample 4" for a few
-	@$(RUN) reproduce co2 $(ARGS)
-
-data: $(INSTALLED) ## the series that can be forecast, and which are here
+data: $(INSTALLED) ## list the series, and which of them are in the cache
 	@$(RUN) data $(ARGS)
 
-speed: $(INSTALLED) ## each backend's epoch against the best bare loop in the same framework, in turn
+speed: $(INSTALLED) ## harness overhead: epoch time relative to a hand-written loop in the same framework
 	@$(BIN)/python -m benchmarks.microbenchmarks.harness_overhead $(ARGS)
 
-cell-speed: $(INSTALLED) ## what a cell written by hand costs beside the same framework's own GRU, in turn
+cell-speed: $(INSTALLED) ## step time of a hand-written cell relative to the framework's own GRU
 	@$(BIN)/python -m benchmarks.microbenchmarks.cell_speed $(ARGS)
 
-windowing: $(INSTALLED) ## the windowing's time and memory against a list-append loop, in turn
+windowing: $(INSTALLED) ## time and memory of windowing relative to a list-append loop
 	@$(BIN)/python -m benchmarks.microbenchmarks.windowing $(ARGS)
 
-test: $(INSTALLED) ## the tests, without those marked slow
+##@ Results
+report: $(INSTALLED) ## write the report of the latest co2 run again
+	@$(RUN) report co2 $(ARGS)
+
+reproduce: $(INSTALLED) ## repeat the latest co2 run and compare each trial; ARGS="--sample 4" repeats four trials
+	@$(RUN) reproduce co2 $(ARGS)
+
+published: $(INSTALLED) ## compare every published value with the newest runs
+	@$(RUN) published $(ARGS)
+
+##@ Check
+certify: $(INSTALLED) ## compare all five backends with the reference implementation on the models of co2
+	@$(RUN) certify co2 $(ARGS)
+
+certify-architectures: $(INSTALLED) ## the same for every kind of cell and layer
+	@$(RUN) certify architectures $(ARGS)
+
+test: $(INSTALLED) ## run the tests that are not marked slow
 	@$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder -m 'not slow' $(ARGS)
 
-test-slow: $(INSTALLED) ## the tests marked slow
+test-slow: $(INSTALLED) ## run the tests that are marked slow
 	@$(BIN)/python -m pytest -n auto --dist worksteal -m slow tests/conformance tests/[!c]* $(ARGS) # the longest first
 
-check: $(INSTALLED) ## ruff, mypy and the architecture tests
+check: $(INSTALLED) ## run ruff, mypy and the architecture tests
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/python -m pytest -q tests/test_architecture.py
 
-format: $(INSTALLED) ## let ruff mend what it can
+format: $(INSTALLED) ## let ruff fix and format the code
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
-lock: $(INSTALLED) ## renew constraints.txt from pyproject.toml, for every system and Python
+lock: $(INSTALLED) ## renew constraints.txt from pyproject.toml for every system and Python version
 	@$(BIN)/uv pip compile --universal --python-version 3.11 --all-extras --upgrade --quiet \
 		--no-annotate --no-header pyproject.toml --output-file constraints.txt
-	@echo "constraints.txt renewed; make test shows whether the new versions still agree"
+	@echo "constraints.txt renewed; run make install and make test to check the new versions"
 
-clean: ## remove .venv and caches; results stay
+clean: ## remove .venv and caches, and keep the results
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis build *.egg-info
 
+help: ## print this list
+	@awk -F ':.*## ' '/^##@/ { printf "\n%s\n", substr($$0, 5) } \
+		/^[a-z-]+:.*## / { printf "  make %-22s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@printf '\nBenchmarks\n'
+	@for name in $(BENCHMARKS); do printf '  make %-22s %s\n' "bench-$$name" \
+		"$$(sed -n 's/^title = "\(.*\)"/\1/p' benchmarks/$$name.toml)"; done
+	@printf '\nMore options are passed in ARGS: make bench ARGS="--seeds 1,2 --backends pytorch,flax"\n'
+
 $(INSTALLED): pyproject.toml constraints.txt
-	@test -n "$(PYTHON)" || { echo "error: no Python 3.11, 3.12 or 3.13 found; name one: make PYTHON=/path/to/python3.11" >&2; exit 2; }
-	@echo "installing into $(VENV) (some minutes the first time)"
+	@test -n "$(PYTHON)" || { echo "error: no Python 3.11, 3.12 or 3.13 was found; name one with: make PYTHON=/path/to/python3.11" >&2; exit 2; }
+	@echo "installing into $(VENV) (this takes some minutes)"
 	@$(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[$(EXTRAS)]'
 	@touch $@

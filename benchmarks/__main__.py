@@ -1,6 +1,6 @@
 """The command line: `python -m benchmarks COMMAND`.
 
-Exit status 0 where all went well, 1 where a trial or a check failed, 2 for the user's mistakes, 130 when interrupted.
+Exit status: 0 for success, 1 if a trial or a check failed, 2 for a mistake of the user, 130 after an interrupt.
 """
 
 import argparse
@@ -12,39 +12,58 @@ from typing import NoReturn
 
 from backends.contract import BackendError
 from backends.layers import ModelError
-from benchmarks.commands import all as everything
+from benchmarks.commands import all as all_
 from benchmarks.commands import certify, compare, data, export, published, report, reproduce, resume, run, transfer
-from benchmarks.commands import list as listing
+from benchmarks.commands import list as list_
+from benchmarks.commands.output import command_line
 from benchmarks.errors import UserError, one_of
 from datasets import DataError
 from reports.records.store import RecordError
 
-COMMANDS = (listing, run, resume, certify, report, export, reproduce, compare, transfer, published, everything, data)
+COMMANDS = (list_, run, resume, certify, report, export, reproduce, compare, transfer, published, all_, data)
 
 
 class Parser(argparse.ArgumentParser):
-    """Says what is wrong in one sentence, with the near match for a misspelt command."""
+    """Raises UserError with one sentence instead of printing the usage."""
 
     def error(self, message: str) -> NoReturn:
         raise UserError(f"{message}; see {self.prog} --help")
 
 
 def parser() -> Parser:
-    top = Parser(prog="python -m benchmarks", description=__doc__.splitlines()[0], allow_abbrev=False)
-    subparsers = top.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    top = Parser(
+        prog=command_line(),
+        usage=f"{command_line()} COMMAND ...",
+        description="Train recurrent forecasters in several frameworks, and compare those that are proven equal.",
+        epilog=f"example: {command_line('run', 'co2', '--quick')}",
+        allow_abbrev=False,
+    )
+    subparsers = top.add_subparsers(prog=command_line(), title="commands", metavar="COMMAND ...", required=True)
     for command in COMMANDS:
         command.add(subparsers)
-    for name, subparser in subparsers.choices.items():
-        subparser.set_defaults(options=[o for o in subparser._option_string_actions if o != "-h"] or [name])
+    _finish(top)
     return top
+
+
+def _finish(parser: argparse.ArgumentParser) -> None:
+    """Give each subparser a short usage line, and the options or verbs that it knows, for messages about others."""
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            for name, subparser in action.choices.items():
+                options = [option for option in subparser._option_string_actions if option not in ("-h", "--help")]
+                subparser.set_defaults(known=options or [name])
+                needed = [entry for entry in subparser._actions if entry.required or not entry.option_strings]
+                words = [f"{' '.join(entry.option_strings)} {entry.metavar}".strip() for entry in needed]
+                subparser.usage = " ".join([subparser.prog, *words, "[options]"])
+                _finish(subparser)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if arguments is None else arguments)
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, _interrupted)
+        signal.signal(number, _interrupt)
     try:
-        parsed = _parse(words)
+        parsed = parse(words)
         status: int = parsed.execute(parsed)
     except (UserError, DataError, BackendError, ModelError, RecordError) as mistake:
         print(f"error: {mistake}", file=sys.stderr)
@@ -52,31 +71,30 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return 130
-    except BrokenPipeError:  # the reader of our output, `head` say, has seen enough
+    except BrokenPipeError:  # the program that reads the output, such as `head`, has closed it
         sys.stderr.close()
         return 0
-    except OSError as problem:  # a full disk, say, where no more is known about it
+    except OSError as problem:  # such as a full disk
         print(f"error: {problem.filename or 'the system'}: {problem.strerror or problem}", file=sys.stderr)
         return 2
     return status
 
 
-def _interrupted(number: int, frame: FrameType | None) -> None:
-    """Ctrl-C, `kill` and a closed terminal end a run alike, and a second one does not disturb the first."""
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    """Ctrl-C, `kill` and a closed terminal end a run in the same way. Further signals do not disturb the clean-up."""
     for other in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(other, signal.SIG_IGN)
     raise KeyboardInterrupt
 
 
-def _parse(words: list[str]) -> argparse.Namespace:
-    """The words understood, or the near match for a misspelt command or option."""
-    top = parser()
+def parse(words: list[str]) -> argparse.Namespace:
+    """The parsed arguments. Raises UserError with the nearest name for a misspelt command or option."""
     names = [command.NAME for command in COMMANDS]
     if words and not words[0].startswith("-") and words[0] not in names:
         raise UserError(f"there is no command '{words[0]}'; {one_of(names, words[0])}")
-    parsed, strange = top.parse_known_args(words, argparse.Namespace(words=words))
-    if strange:
-        raise UserError(f"{words[0]} has no use for '{strange[0]}'; {one_of(parsed.options, strange[0])}")
+    parsed, unknown = parser().parse_known_args(words, argparse.Namespace(words=words))
+    if unknown:
+        raise UserError(f"{words[0]} does not accept '{unknown[0]}'; {one_of(parsed.known, unknown[0])}")
     return parsed
 
 

@@ -1,18 +1,17 @@
-"""`all`: every benchmark of this checkout, one after another; one that cannot be run does not keep the rest."""
+"""`all`: run every benchmark of this checkout in turn. A benchmark that cannot be run does not stop the others."""
 
 import argparse
-import shlex
 import sys
 from pathlib import Path
 from types import ModuleType
 
 from backends import REGISTRY
-from benchmarks.commands import Subparsers, options, resume, run
-from benchmarks.commands.session import INTERRUPTED, add_execution, conclude, short
+from benchmarks.commands import Subparsers, options, resume, run, session
+from benchmarks.commands.output import command_line, short
 from benchmarks.definition import loading
+from benchmarks.definition.loading import Benchmark
 from benchmarks.errors import UserError, one_of
-from benchmarks.runner import environment
-from benchmarks.runner import run as schedule
+from benchmarks.runner import run as runner
 from datasets import DataError
 from reports.records import Manifest
 from reports.records.store import RecordError, read_json
@@ -21,17 +20,15 @@ NAME = "all"
 
 
 def add(subparsers: Subparsers) -> None:
-    parser = subparsers.add_parser(NAME, help="run every benchmark, then the audit", allow_abbrev=False)
-    parser.add_argument("--quick", action="store_true", help="each in its small form")
-    parser.add_argument("--backends", metavar="A,B", help="these backends instead of each benchmark's")
-    parser.add_argument("--resume", action="store_true", help="what an interrupted one has not finished, and no more")
-    options.add_results(parser)
-    add_execution(parser)
-    parser.set_defaults(execute=execute)
+    summary = "run every benchmark, then write the page of published values"
+    groups = options.command(subparsers, NAME, execute, summary, "all --quick", executor=True, json=options.PROGRESS)
+    groups.what.add_argument("--quick", action="store_true", help="the small form of each benchmark")
+    groups.what.add_argument("--backends", metavar="A,B", help="use these backends instead of those in the definitions")
+    groups.what.add_argument("--resume", action="store_true", help="run only what an interrupted `all` left unfinished")
 
 
 def execute(arguments: argparse.Namespace) -> int:
-    """0 where all went well, 1 where one could not be run or a trial or check of it failed."""
+    """Return 0 if all trials and checks succeeded, 1 if one failed or a benchmark could not be run."""
     import reports
 
     for backend in [] if arguments.backends is None else options.words(arguments.backends, "--backends"):
@@ -41,62 +38,64 @@ def execute(arguments: argparse.Namespace) -> int:
     for place, name in enumerate(names, 1):
         _say(arguments, f"\nbenchmark {place}/{len(names)}: {name}")
         try:
-            status = _one(arguments, name)
+            status = _run(arguments, name)
         except (UserError, DataError, RecordError) as mistake:
             print(f"error: {name}: {mistake}", file=sys.stderr)
             status = 2
-        if status == INTERRUPTED:
-            words = [word for word in arguments.words if word != "--resume"]
-            again = shlex.join([environment.python(), "-m", "benchmarks", *words, "--resume"])
-            print(f"interrupted: the rest is left; go on with {again}", file=sys.stderr)
+        if status == session.INTERRUPTED:
+            again = command_line(*(word for word in arguments.words if word != "--resume"), "--resume")
+            print(f"interrupted: the remaining benchmarks were not run; continue with: {again}", file=sys.stderr)
             reports.write_audits(arguments.results)
-            return INTERRUPTED
+            return session.INTERRUPTED
         if status:
             failed.append(name)
     page, _ = reports.write_audits(arguments.results)
-    _say(arguments, f"\n{len(names) - len(failed)} of {len(names)} benchmarks went well\naudit: {short(page)}")
+    _say(
+        arguments, f"\n{len(names) - len(failed)} of {len(names)} benchmarks succeeded\npublished values: {short(page)}"
+    )
     if failed:
-        print(f"error: {', '.join(failed)}: see above", file=sys.stderr)
+        print(f"error: {', '.join(failed)} failed; the messages above give the reasons", file=sys.stderr)
     return 1 if failed else 0
 
 
-def _one(arguments: argparse.Namespace, name: str) -> int:
-    """Run a benchmark, or go on with it; a run that is finished is told of again."""
+def _run(arguments: argparse.Namespace, name: str) -> int:
+    """Run a benchmark, or resume its newest run with --resume. A finished run is only reported again."""
     words = ["run", name, *(["--quick"] if arguments.quick else [])]
     words += ["--backends", arguments.backends] if arguments.backends else []
-    asked = _asked(arguments, run, words)
-    begun = _begun(arguments.results / name, run.definition(asked)) if arguments.resume else None
-    if begun is None:
-        return run.execute(asked)
-    if schedule.left(begun) == 0 and (begun / "certificate.json").exists():  # whatever has changed since
-        return conclude(arguments, begun)
-    return resume.execute(_asked(arguments, resume, ["resume", str(begun)]))
+    call = _call(arguments, run, words)
+    folder = _newest(arguments.results / name, run.definition(call)) if arguments.resume else None
+    if folder is None:
+        return run.execute(call)
+    if runner.left(folder) == 0 and (folder / "certificate.json").exists():  # even if versions have changed since
+        return session.conclude(arguments, folder)
+    return resume.execute(_call(arguments, resume, ["resume", str(folder)]))
 
 
-def _begun(folder: Path, benchmark: loading.Benchmark) -> Path | None:
-    """The newest run of exactly these trials; one that cannot be read is passed over."""
-    wanted = [trial.key for trial in benchmark.trials()]
+def _newest(folder: Path, benchmark: Benchmark) -> Path | None:
+    """The newest run with exactly the trials of the benchmark. Runs that cannot be read are skipped."""
+    keys = [trial.key for trial in benchmark.trials()]
     for path in sorted(folder.glob("*/manifest.json"), reverse=True):
         try:
-            plan = read_json(path, Manifest)
+            manifest = read_json(path, Manifest)
         except RecordError as damage:
-            print(f"passed over: {damage}", file=sys.stderr)
+            print(f"skipped: {damage}", file=sys.stderr)
             continue
-        if [trial.key for trial in plan.trials] == wanted and plan.reproduces is None and path.parent.name != "latest":
+        same = [trial.key for trial in manifest.trials] == keys and manifest.reproduces is None
+        if same and path.parent.name != "latest":
             return path.parent
     return None
 
 
-def _asked(arguments: argparse.Namespace, command: ModuleType, words: list[str]) -> argparse.Namespace:
-    """What a command would have been called with."""
+def _call(arguments: argparse.Namespace, command: ModuleType, words: list[str]) -> argparse.Namespace:
+    """The arguments of another command, with the shared options of this one."""
     parser = argparse.ArgumentParser()
     command.add(parser.add_subparsers())
-    asked = parser.parse_args(words, argparse.Namespace(words=words))
+    call = parser.parse_args(words, argparse.Namespace(words=words))
     for option in ("results", "executor", "cluster", "json"):
-        setattr(asked, option, getattr(arguments, option))
-    return asked
+        setattr(call, option, getattr(arguments, option))
+    return call
 
 
-def _say(arguments: argparse.Namespace, words: str) -> None:
+def _say(arguments: argparse.Namespace, text: str) -> None:
     if not arguments.json:
-        print(words, flush=True)
+        print(text, flush=True)

@@ -1,46 +1,53 @@
-"""`compare RUN RUN`: two runs side by side, what changed beyond noise, and what cannot be compared."""
+"""`compare RUN RUN`: compare two runs, and report which changes exceed the noise."""
 
 import argparse
 from pathlib import Path
 
 from benchmarks.commands import Subparsers, options
-from benchmarks.commands.finding import find_run
-from benchmarks.commands.json_lines import JsonLines, emit
-from benchmarks.commands.session import add_json, short
+from benchmarks.commands.output import command_line, emit, short
+from benchmarks.commands.session import find_run
 from benchmarks.errors import UserError
 
 NAME = "compare"
 
 
 def add(subparsers: Subparsers) -> None:
-    parser = subparsers.add_parser(NAME, help="two runs side by side: what changed beyond noise", allow_abbrev=False)
-    parser.add_argument("first", metavar="RUN", help="a run's folder, benchmark/start, or a benchmark's name")
-    parser.add_argument("second", metavar="RUN", help="the other run")
-    parser.add_argument("--markdown", metavar="FILE", type=Path, help="write it as Markdown too")
-    options.add_results(parser)
-    add_json(parser)
-    parser.set_defaults(execute=execute)
+    summary, example = "compare two runs: what changed beyond noise", "compare co2 co2/2026-01-31T12-00-00Z"
+    text = "print the comparison as JSON, one object a line"
+    groups = options.command(subparsers, NAME, execute, summary, example, what="which runs", json=text)
+    first = "the folder of a run, BENCHMARK/START, or the name of a benchmark for its latest finished run"
+    groups.what.add_argument("first", metavar="RUN", help=first)
+    groups.what.add_argument("second", metavar="RUN", help="the other run")
+    groups.output.add_argument("--markdown", metavar="FILE", type=Path, help="also write the comparison as Markdown")
 
 
 def execute(arguments: argparse.Namespace) -> int:
     import reports
 
-    folders = [find_run(name, arguments.results) for name in (arguments.first, arguments.second)]
-    if folders[0] == folders[1]:
-        raise UserError(f"{folders[0]} is both runs; name two, as in co2 co2/{folders[0].name}")
-    found = reports.compare(*folders)
-    if not found.common:
+    first, second = (find_run(name, arguments.results) for name in (arguments.first, arguments.second))
+    if first == second:
+        raise UserError(f"both names mean the run {first}; {_another(first)}")
+    comparison = reports.compare(first, second)
+    if not comparison.common:
         raise UserError(
-            f"{folders[0]} and {folders[1]} have no model and backend in common with a trial that ended well, "
-            "so there is nothing to compare"
+            f"{first} and {second} cannot be compared: no model of the same backend has a finished trial in both; "
+            "name two runs of the same benchmark"
         )
     if arguments.markdown is not None:
-        arguments.markdown.write_text(found.markdown, encoding="utf-8")
+        arguments.markdown.write_text(comparison.markdown, encoding="utf-8")
     if arguments.json:
-        for row in found.rows:
+        for row in comparison.rows:
             emit("row", **row)
-        JsonLines.result(first=str(folders[0]), second=str(folders[1]), verdict=found.sentence)
+        emit("result", first=str(first), second=str(second), verdict=comparison.sentence)
     else:
         written = f"\n\nwritten: {short(arguments.markdown)}" if arguments.markdown else ""
-        print(f"{found.summary}{written}")
+        print(f"{comparison.summary}{written}")
     return 0
+
+
+def _another(folder: Path) -> str:
+    """What to type to compare a run with the newest other run of its benchmark."""
+    runs = sorted({path.parent.resolve() for path in folder.parent.glob("*/manifest.json")} - {folder})
+    if not runs:
+        return f"{folder.parent} has no other run yet, so run the benchmark again first"
+    return f"compare it with another run, as in: {command_line('compare', short(runs[-1]), short(folder))}"

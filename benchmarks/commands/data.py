@@ -1,4 +1,4 @@
-"""`data`: the series that benchmarks can ask for, their facts, and a picture of each."""
+"""`data`: the series that benchmarks can use. List and download them, print their facts, draw a picture."""
 
 import argparse
 import sys
@@ -7,8 +7,7 @@ from pathlib import Path
 import numpy as np
 
 import datasets
-from benchmarks.commands import Subparsers
-from benchmarks.commands.options import RESULTS
+from benchmarks.commands import Subparsers, options
 from datasets import DataError, Series, Split, split
 from datasets.series import longest_gap
 from datasets.spec import counted
@@ -18,22 +17,24 @@ COLOURS = {"train": "#3b6ea5", "validation": "#c98a1b", "test": "#b13f3f"}
 
 
 def add(subparsers: Subparsers) -> None:
-    parser = subparsers.add_parser(NAME, help="the series: list, fetch, show", allow_abbrev=False)
-    parser.set_defaults(execute=listed)
-    verbs = parser.add_subparsers(title="verbs", metavar="VERB")
-    fetch = verbs.add_parser("fetch", help="download a series into the cache", allow_abbrev=False)
-    which = fetch.add_mutually_exclusive_group(required=True)
-    which.add_argument("name", metavar="NAME", nargs="?", help="a series")
-    which.add_argument("--all", action="store_true", help="every series")
-    fetch.set_defaults(execute=fetched)
-    show = verbs.add_parser("show", help="facts of a series, and its picture with the split", allow_abbrev=False)
-    show.add_argument("name", metavar="NAME", help="a series")
-    show.add_argument("--folder", metavar="FOLDER", type=Path, default=RESULTS / "data", help="where the picture goes")
-    show.set_defaults(execute=shown)
+    what = "which series"
+    summary = "list, download and show the series"
+    groups = options.command(subparsers, NAME, list_series, summary, "data show co2", what=what, results=False)
+    verbs = groups.parser.add_subparsers(title="verbs; without a verb, the series are listed", metavar="VERB")
+    summary = "download a series into the cache"
+    fetch = options.command(verbs, "fetch", fetch_series, summary, "data fetch cet", what=what, results=False)
+    series = fetch.what.add_mutually_exclusive_group(required=True)
+    series.add_argument("name", metavar="NAME", nargs="?", help="a series")
+    series.add_argument("--all", action="store_true", help="every series")
+    summary = "print the facts of a series, and draw it with its split"
+    show = options.command(verbs, "show", show_series, summary, "data show co2", what=what, results=False)
+    show.what.add_argument("name", metavar="NAME", help="a series")
+    folder, text = options.RESULTS / "data", "the folder for the picture (default: results/data)"
+    show.where.add_argument("--folder", metavar="FOLDER", type=Path, default=folder, help=text)
 
 
-def listed(arguments: argparse.Namespace) -> int:
-    """A line a series."""
+def list_series(arguments: argparse.Namespace) -> int:
+    """Print a line for each series: name, size, whether it is in the cache, title, unit, step and licence."""
     for entry in map(datasets.describe, datasets.names()):
         state = entry.origin.kind
         if state == "downloaded":
@@ -44,8 +45,8 @@ def listed(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def fetched(arguments: argparse.Namespace) -> int:
-    """Download what is not there yet; of all series, those that can be had, and a line for each that cannot."""
+def fetch_series(arguments: argparse.Namespace) -> int:
+    """Download a series that is not in the cache. With --all, a series that fails does not stop the others."""
     if not arguments.all:
         _fetch(arguments.name)
         return 0
@@ -61,11 +62,11 @@ def fetched(arguments: argparse.Namespace) -> int:
 
 def _fetch(name: str) -> None:
     path = datasets.describe(name).origin.fetch()
-    print(f"{name:<19} {path or 'needs no download'}", flush=True)  # the next may take minutes
+    print(f"{name:<19} {path or 'needs no download'}", flush=True)  # the next download may take minutes
 
 
-def shown(arguments: argparse.Namespace) -> int:
-    """Facts, then where the picture is."""
+def show_series(arguments: argparse.Namespace) -> int:
+    """Print the facts of a series, the rows of each part, and the path of its picture."""
     series = datasets.load(arguments.name)
     spec = datasets.DataSpec(series=series.name, order="time" if series.temporal else "rows")
     parts = split(series, spec)
@@ -97,19 +98,19 @@ def _facts(series: Series) -> list[tuple[str, str]]:
 
 
 def _gaps(series: Series) -> str:
-    """Rows filled, and rows that the source itself leaves out where steps are of one length."""
-    found = []
+    """The number of filled rows, and of rows that the source itself lacks in a series with equal steps."""
+    gaps = []
     if len(series.filled):
-        found.append(f"{counted(len(series.filled))} filled, the longest gap {counted(longest_gap(series.filled))}")
+        gaps.append(f"{counted(len(series.filled))} filled, the longest gap {counted(longest_gap(series.filled))}")
     if series.times is not None and series.step in ("hour", "day", "week"):
         steps = np.diff(series.times)
         if absent := int((steps / steps.min() - 1).sum()):
-            found.append(f"{counted(absent)} absent, nothing put in their place")
-    return "; ".join(found) or "none"
+            gaps.append(f"{counted(absent)} missing in the source and not filled")
+    return "; ".join(gaps) or "none"
 
 
 def _draw(series: Series, parts: Split, folder: Path) -> Path:
-    """The target over time, a colour a part, filled values as dots."""
+    """Draw the target over time, each part in its colour, filled values as dots. Returns the path of the PNG."""
     import matplotlib
 
     matplotlib.use("Agg")
@@ -118,7 +119,7 @@ def _draw(series: Series, parts: Split, folder: Path) -> Path:
     target = series.targets[0]
     values = series.values[:, series.columns.index(target)]
     along = np.arange(series.rows) if series.times is None else series.times
-    line = "-" if len(series.runs) == 1 else "."  # a line would join what no window joins
+    line = "-" if len(series.runs) == 1 else "."  # a line would join rows that no window joins
     figure, axes = plt.subplots(figsize=(10, 4), layout="constrained")
     for name, (start, stop) in parts.spans.items():
         axes.plot(along[start:stop], values[start:stop], line, color=COLOURS[name], linewidth=0.8, label=name)
@@ -134,7 +135,7 @@ def _draw(series: Series, parts: Split, folder: Path) -> Path:
         folder.mkdir(parents=True, exist_ok=True)
         figure.savefig(path, dpi=150)
     except OSError as error:
-        raise DataError(f"{path} cannot be written ({error.strerror}): give another --folder.") from None
+        raise DataError(f"{path} cannot be written ({error.strerror}): name another folder with --folder.") from None
     finally:
         plt.close(figure)
     return path

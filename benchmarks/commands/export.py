@@ -1,11 +1,11 @@
-"""`export RUN`: a run's records as tidy tables, in CSV or Parquet."""
+"""`export RUN`: write the records of a run as tidy tables, in CSV or Parquet."""
 
 import argparse
 from pathlib import Path
 
 from benchmarks.commands import Subparsers, options
-from benchmarks.commands.finding import find_run
-from benchmarks.commands.json_lines import emit
+from benchmarks.commands.output import emit
+from benchmarks.commands.session import find_run
 from benchmarks.errors import UserError, one_of
 from benchmarks.runner import transfer
 from benchmarks.worker import checkpoints
@@ -15,15 +15,22 @@ NAME = "export"
 
 
 def add(subparsers: Subparsers) -> None:
-    parser = subparsers.add_parser(NAME, help="the records of a run as tidy tables", allow_abbrev=False)
-    parser.add_argument("run", metavar="RUN", help="a run's folder, or a benchmark's name for its latest run")
-    parser.add_argument("--to", metavar="FOLDER", type=Path, help="where to (default: export, in the run's folder)")
-    parser.add_argument("--format", metavar="csv|parquet", default="csv", help="csv (default), or parquet")
-    parser.add_argument("--tables", metavar="A,B", help="some of trials, epochs, inference, predictions, ... (all)")
-    parser.add_argument("--weights", action="store_true", help="also every trial's trained weights, as .npz")
-    parser.add_argument("--json", action="store_true", help="the result as one JSON object")
-    options.add_results(parser)
-    parser.set_defaults(execute=execute)
+    groups = options.command(
+        subparsers,
+        NAME,
+        execute,
+        "write the records of a run as tidy tables",
+        "export co2 --format parquet",
+        what="which run and tables",
+        run="latest finished",
+        json="print the paths of the files as one JSON object",
+    )
+    tables = "only these tables: trials, epochs, inference, predictions, baselines, checks"
+    groups.what.add_argument("--tables", metavar="A,B", help=tables)
+    groups.what.add_argument("--weights", action="store_true", help="also the trained weights of each trial, as .npz")
+    folder = "the folder to write to (default: export, in the folder of the run)"
+    groups.where.add_argument("--to", metavar="FOLDER", type=Path, help=folder)
+    groups.output.add_argument("--format", metavar="csv|parquet", default="csv", help="csv (default) or parquet")
 
 
 def execute(arguments: argparse.Namespace) -> int:
@@ -35,12 +42,13 @@ def execute(arguments: argparse.Namespace) -> int:
             raise UserError(f"--tables: there is no table '{name}'; {one_of(export.TABLES, name)}")
     kind = next((kind for kind in export_files.FORMATS if kind == arguments.format), None)
     if kind is None:
-        raise UserError(f"there is no format '{arguments.format}'; {one_of(export_files.FORMATS, arguments.format)}")
+        known = one_of(export_files.FORMATS, arguments.format)
+        raise UserError(f"--format: there is no format '{arguments.format}'; {known}")
     folder = find_run(arguments.run, arguments.results)
     to = (folder / "export" if arguments.to is None else arguments.to.expanduser()).resolve()
     written = export_files.write(folder, to, kind, tuple(dict.fromkeys(names)))
     if arguments.weights:
-        written += _weights(folder, to)
+        written += _write_weights(folder, to)
     if arguments.json:
         emit("result", run=str(folder), files=[str(path) for path in written])
     else:
@@ -48,8 +56,8 @@ def execute(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _weights(folder: Path, to: Path) -> tuple[Path, ...]:
-    """One .npz a finished trial, its arrays under their canonical names."""
+def _write_weights(folder: Path, to: Path) -> tuple[Path, ...]:
+    """Write one .npz file for each finished trial, with its arrays under their canonical names."""
     _, _, trials = read_run(folder)
     written = []
     for trial in trials:
@@ -58,7 +66,7 @@ def _weights(folder: Path, to: Path) -> tuple[Path, ...]:
         plan = trial.plan
         name = f"{plan.case}-{plan.backend}-{plan.mode}-seed{plan.seed}.npz".replace(" ", "-").replace(",", "")
         path = to / "weights" / name.replace("/", "-")
-        if path in written:  # two models whose names differ in what a file's name may not have
+        if path in written:  # two models whose names differ only in characters that are replaced above
             path = path.with_name(f"{path.stem}-{plan.key}.npz")
         write_bytes(path, checkpoints.weights_to_bytes(transfer.read_weights(folder, trial)))
         written.append(path)

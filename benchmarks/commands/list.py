@@ -2,8 +2,8 @@
 
 import argparse
 
-from benchmarks.commands import Subparsers
-from benchmarks.commands.json_lines import emit
+from benchmarks.commands import Subparsers, options
+from benchmarks.commands.output import emit
 from benchmarks.definition import loading
 from datasets.spec import counted
 
@@ -11,9 +11,8 @@ NAME = "list"
 
 
 def add(subparsers: Subparsers) -> None:
-    parser = subparsers.add_parser(NAME, help="the benchmarks, a line each", allow_abbrev=False)
-    parser.add_argument("--json", action="store_true", help="one JSON object a benchmark")
-    parser.set_defaults(execute=execute)
+    text = "print one JSON object for each benchmark"
+    options.command(subparsers, NAME, execute, "print the benchmarks", "list --json", results=False, json=text)
 
 
 def execute(arguments: argparse.Namespace) -> int:

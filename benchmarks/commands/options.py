@@ -1,54 +1,106 @@
-"""Options that several commands share."""
+"""Options that several commands share, in the groups that `--help` shows."""
 
 import argparse
-import re
+import shlex
 import tomllib
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from benchmarks.commands import Subparsers
+from benchmarks.commands.output import command_line, short
 from benchmarks.errors import UserError
 from benchmarks.runner.environment import ROOT
 
 RESULTS = ROOT / "results"
 
 
-def add_definition(parser: argparse.ArgumentParser) -> None:
-    """What is asked: a benchmark, and what the command line changes in it."""
-    parser.add_argument("name", metavar="NAME", help="a benchmark (see list), or the path of a TOML file of your own")
-    parser.add_argument("--quick", action="store_true", help="the small form that its [quick] table describes")
-    parser.add_argument("--backends", metavar="A,B", help="these backends instead of the benchmark's")
-    parser.add_argument("--seeds", metavar="1,2", help="these seeds instead of the benchmark's, in both modes")
-    parser.add_argument("--window", metavar="T", help="rows of input; several with commas: 12,24")
-    parser.add_argument("--horizon", metavar="H", help="rows to forecast; several with commas")
-    parser.add_argument("--set", metavar="TABLE.SETTING=VALUE", action="append", default=[], dest="settings")
-    parser.add_argument(
-        "--only",
-        metavar="TABLE.SETTING=A,B",
-        action="append",
-        default=[],
-        help="these values of an axis of the grid, as in model.units=16,64; may be repeated",
+PROGRESS = "print progress and result as JSON, one object a line"
+
+
+@dataclass(frozen=True)
+class Groups:
+    """The groups of a command's options, in the order in which `--help` shows them."""
+
+    what: argparse._ArgumentGroup
+    where: argparse._ArgumentGroup
+    output: argparse._ArgumentGroup
+    parser: argparse.ArgumentParser
+
+
+def command(
+    subparsers: Subparsers,
+    name: str,
+    execute: Callable[[argparse.Namespace], int],
+    summary: str,
+    example: str,
+    *,
+    what: str = "what to run",
+    run: str = "",
+    results: bool = True,
+    executor: bool = False,
+    json: str = "",
+) -> Groups:
+    """Add a command whose help ends with an example. The options that several commands share are added on request.
+
+    what: the title of the first group; run: which run a benchmark's name means, for commands that take a run;
+    json: the help text of `--json`.
+    """
+    parser = subparsers.add_parser(
+        name,
+        help=summary,
+        description=f"{summary[:1].upper()}{summary[1:]}.",
+        epilog=f"example: {command_line(*shlex.split(example))}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        add_help=False,
+        allow_abbrev=False,
     )
+    parser.set_defaults(execute=execute)
+    first, where, output = (parser.add_argument_group(title) for title in (what, "where", "output"))
+    groups = Groups(first, where, output, parser)
+    if run:
+        text = f"the folder of a run, or the name of a benchmark for its {run} run"
+        groups.what.add_argument("run", metavar="RUN", help=text)
+    add_where = groups.where.add_argument
+    if results:
+        add_where("--results", metavar="FOLDER", type=Path, default=RESULTS, help="the folder of all runs (results)")
+    if executor:
+        add_where("--executor", metavar="NAME", default="local", help="local: this machine (default); or ray")
+        add_where("--cluster", metavar="HOST:PORT", help="the Ray cluster (default: the one on this machine)")
+    if json:
+        groups.output.add_argument("--json", action="store_true", help=json)
+    groups.output.add_argument("-h", "--help", action="help", help="print this help and exit")
+    return groups
 
 
-def add_own_data(parser: argparse.ArgumentParser) -> None:
-    """The user's own file in place of the benchmark's series; the name may then be left out."""
-    next(action for action in parser._actions if action.dest == "name").nargs = "?"
-    own = parser.add_argument_group("your own data, with the models and settings of NAME (default: co2)")
-    own.add_argument("--csv", metavar="FILE", help="a CSV file, or Parquet by its ending .parquet")
-    own.add_argument("--target", metavar="A,B", help="the column(s) to forecast")
-    own.add_argument("--time", metavar="COLUMN", help="the column of time stamps")
-    own.add_argument("--features", metavar="A,B", help="further input columns; '*' for all")
+def add_definition(what: argparse._ArgumentGroup, *, optional: bool = False) -> None:
+    """The benchmark, and the options that change its definition."""
+    name = "a benchmark (the command `list` prints them), or the path of a TOML file"
+    what.add_argument("name", metavar="NAME", nargs="?" if optional else None, help=name)
+    what.add_argument("--quick", action="store_true", help="the small form that the [quick] table describes")
+    what.add_argument("--backends", metavar="A,B", help="use these backends instead of those in the definition")
+    what.add_argument("--seeds", metavar="1,2", help="use these seeds, in matched and in native mode")
+    what.add_argument("--window", metavar="T", help="rows of input; several lengths with commas: 12,24")
+    what.add_argument("--horizon", metavar="H", help="rows to forecast; several with commas")
+    for option, dest, metavar, text in (
+        ("--set", "settings", "TABLE.SETTING=VALUE", "change one setting, as in training.epochs=10"),
+        ("--only", "only", "TABLE.SETTING=A,B", "keep these values of an axis, as in model.cell=lstm,gru"),
+    ):
+        text = f"{text}; may be repeated"
+        what.add_argument(option, metavar=metavar, action="append", default=[], dest=dest, help=text)
 
 
-def add_results(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--results", metavar="FOLDER", type=Path, default=RESULTS, help="where runs are kept")
+def elsewhere(results: Path) -> list[str]:
+    """The option that names a results folder other than the default, for commands in messages."""
+    return [] if results == RESULTS else ["--results", short(results)]
 
 
 def changes(arguments: argparse.Namespace) -> dict[str, Any]:
-    """What the options change in the benchmark's definition, by dotted name."""
+    """The settings that the options change in the definition, by dotted name."""
     changed: dict[str, Any] = {}
     if getattr(arguments, "csv", None) is not None:
-        changed |= _own_data(arguments)
+        changed |= _csv_data(arguments)
     if arguments.backends is not None:
         changed["backends"] = words(arguments.backends, "--backends")
     if arguments.seeds is not None:
@@ -61,22 +113,18 @@ def changes(arguments: argparse.Namespace) -> dict[str, Any]:
 
 
 def only(arguments: argparse.Namespace) -> dict[str, list[str]]:
-    """Which values of which axes are left, by the axis' dotted name; two of one axis add up."""
+    """The values to keep of each axis, by the axis's dotted name. Values for the same axis are joined."""
     narrowed: dict[str, list[str]] = {}
     for text in arguments.only:
         name, equals, values = text.partition("=")
         if not equals or not name.strip():
-            raise UserError(f"--only {text!r}: write TABLE.SETTING=VALUE, as in --only model.units=16,64")
+            raise UserError(f"--only {text!r}: write TABLE.SETTING=VALUE, as in --only model.cell=lstm,gru")
         narrowed.setdefault(name.strip(), []).extend(words(values, f"--only {name}"))
     return narrowed
 
 
-def own_name(arguments: argparse.Namespace) -> str | None:
-    """What runs on the user's own file are filed under."""
-    return re.sub(r"[^\w-]+", "-", Path(arguments.csv).stem).strip("-") or "csv" if arguments.csv else None
-
-
-def _own_data(arguments: argparse.Namespace) -> dict[str, Any]:
+def _csv_data(arguments: argparse.Namespace) -> dict[str, Any]:
+    """The title, the description and the [data] table for the user's own file."""
     if arguments.target is None:
         raise UserError("--csv needs --target, the column to forecast, as in --csv sales.csv --target units")
     path = Path(arguments.csv).expanduser()
@@ -90,29 +138,30 @@ def _own_data(arguments: argparse.Namespace) -> dict[str, Any]:
 
 
 def _assignment(text: str) -> tuple[str, Any]:
-    """TABLE.SETTING=VALUE, the value written as in TOML; what is no TOML value is taken as text."""
+    """Split TABLE.SETTING=VALUE. The value is read as TOML; if it is not valid TOML, it is used as text."""
     name, equals, value = text.partition("=")
     if not equals or not name.strip():
         raise UserError(f"--set {text!r}: write TABLE.SETTING=VALUE, as in --set training.epochs=10")
-    try:
-        parsed = tomllib.loads(f"value = {value}")
-    except tomllib.TOMLDecodeError:
-        parsed = {"value": value}
     if "\n" in value:
-        raise UserError(f"--set {text!r}: one setting a --set; write another --set for another")
-    return name.strip(), parsed["value"]
+        raise UserError(f"--set {text!r}: it holds a line break; write one setting in each --set")
+    try:
+        return name.strip(), tomllib.loads(f"value = {value}")["value"]
+    except tomllib.TOMLDecodeError:
+        return name.strip(), value
 
 
 def numbers(text: str, option: str) -> list[int]:
+    """Whole numbers from text with commas between them. Raises UserError that names the option."""
     try:
         return [int(word) for word in words(text, option)]
     except ValueError:
-        raise UserError(f"{option} {text}: write whole numbers with commas between them") from None
+        raise UserError(f"{option} {text}: write whole numbers with commas between them, as in {option} 1,2") from None
 
 
 def words(text: str, option: str) -> list[str]:
-    """Words with commas between them; a UserError names the option where one is empty."""
-    found = [word.strip() for word in text.split(",")]
-    if not all(found):
-        raise UserError(f"{option} {text!r}: write names with commas between them, none empty")
-    return found
+    """Words from text with commas between them. Raises UserError that names the option if a word is empty."""
+    names = [word.strip() for word in text.split(",")]
+    if not all(names):
+        given = ",".join(filter(None, names)) or "A,B"
+        raise UserError(f"{option} {text!r}: a name is empty; write names with commas between them: {option} {given}")
+    return names

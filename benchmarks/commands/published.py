@@ -1,25 +1,26 @@
-"""`audit`: the page that ties all benchmarks together, rebuilt from records."""
+"""`published`: write the page that compares published values with the newest runs."""
 
 import argparse
 
-import reports
 from benchmarks.commands import Subparsers, options
-from benchmarks.commands.session import short
+from benchmarks.commands.output import command_line, short
 from benchmarks.errors import UserError
 
-NAME = "audit"
+NAME = "published"
 
 
 def add(subparsers: Subparsers) -> None:
-    parser = subparsers.add_parser(NAME, help="hold every published value against the newest runs", allow_abbrev=False)
-    parser.add_argument("--markdown", action="store_true", help="print the page as Markdown")
-    options.add_results(parser)
-    parser.set_defaults(execute=execute)
+    summary = "compare every published value with the newest runs"
+    groups = options.command(subparsers, NAME, execute, summary, "published --markdown", what="which runs")
+    groups.output.add_argument("--markdown", action="store_true", help="print the page as Markdown")
 
 
 def execute(arguments: argparse.Namespace) -> int:
+    import reports
+
     if not any(arguments.results.glob("*/*/manifest.json")):
-        raise UserError(f"there are no runs in {arguments.results} yet; make bench-all runs every benchmark")
+        begin = command_line("all", *options.elsewhere(arguments.results))
+        raise UserError(f"there are no runs in {arguments.results}; run every benchmark with: {begin}")
     page, text = reports.write_audits(arguments.results)
-    print(text if arguments.markdown else f"audit: {short(page)}")
+    print(text if arguments.markdown else f"published values: {short(page)}")
     return 0

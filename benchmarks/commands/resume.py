@@ -1,30 +1,31 @@
-"""`resume RUN`: run what a run that was cut short has not finished."""
+"""`resume RUN`: run the trials of an interrupted run that have no result."""
 
 import argparse
 
-from benchmarks.commands import Subparsers, options
-from benchmarks.commands.finding import find_run
-from benchmarks.commands.session import INTERRUPTED, add_execution, asked, conclude, follow
+from benchmarks.commands import Subparsers, options, session
 from benchmarks.runner import resume
 
 NAME = "resume"
 
 
 def add(subparsers: Subparsers) -> None:
-    parser = subparsers.add_parser(NAME, help="go on with a run that was cut short", allow_abbrev=False)
-    parser.add_argument("run", metavar="RUN", help="a run's folder, or a benchmark's name for its newest run")
-    parser.add_argument(
-        "--anyway", action="store_true", help="also where versions or the machine changed; the run records it"
+    groups = options.command(
+        subparsers,
+        NAME,
+        execute,
+        "finish a run that was interrupted",
+        "resume co2",
+        what="which run",
+        run="newest",
+        executor=True,
+        json=options.PROGRESS,
     )
-    options.add_results(parser)
-    add_execution(parser)
-    parser.set_defaults(execute=execute)
+    text = "also if versions or the machine changed; the run records the changes"
+    groups.what.add_argument("--anyway", action="store_true", help=text)
 
 
 def execute(arguments: argparse.Namespace) -> int:
-    folder = find_run(arguments.run, arguments.results, newest=True)
-    session = asked(arguments)
-    benchmark, plan = resume.resume(folder, session, anyway=arguments.anyway)
-    if not follow(arguments, benchmark, folder, plan, session):
-        return INTERRUPTED
-    return conclude(arguments, folder)
+    folder = session.find_run(arguments.run, arguments.results, newest=True)
+    invocation = session.invocation(arguments)
+    benchmark, manifest = resume.resume(folder, invocation, anyway=arguments.anyway)
+    return session.execute(arguments, benchmark, folder, manifest, invocation)

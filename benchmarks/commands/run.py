@@ -1,50 +1,166 @@
-"""`run NAME`: certify, train and time every trial, and report."""
+"""`run NAME`: certify the backends, train and time every trial, write the report. With `--dry-run`, only estimate."""
 
 import argparse
+import re
+import sys
+from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 
-from benchmarks.commands import Subparsers, dry_run, options
-from benchmarks.commands.session import INTERRUPTED, add_execution, asked, conclude, follow
+from backends import REGISTRY
+from benchmarks.commands import Subparsers, options, session
+from benchmarks.commands.output import emit, table
 from benchmarks.definition import loading
+from benchmarks.definition.loading import Benchmark
 from benchmarks.errors import UserError
 from benchmarks.runner import run
+from benchmarks.runner.estimate import Estimate, Span, estimate
+from benchmarks.runner.run import Invocation
+from benchmarks.worker.trial import PROBE_REPEATS
+from datasets.spec import counted
+from reports.records import Manifest, Plan
 
 NAME = "run"
-DEFAULT = "co2"  # whose models and training an own file gets
+DEFAULT = "co2"  # the benchmark whose models and settings are used for the user's own file
+MANY = 60  # trials; a dry run lists up to so many, and counts more by case
 
 
 def add(subparsers: Subparsers) -> None:
-    parser = subparsers.add_parser(NAME, help="run a benchmark and write its report", allow_abbrev=False)
-    options.add_definition(parser)
-    options.add_own_data(parser)
-    options.add_results(parser)
-    parser.add_argument(
-        "--dry-run", action="store_true", help="only print the trials, and from probes how long they would take"
-    )
-    add_execution(parser)
-    parser.set_defaults(execute=execute)
+    example = "run co2 --only model.cell=gru --backends pytorch,flax --seeds 1,2,3"
+    summary = "run a benchmark and write its report"
+    groups = options.command(subparsers, NAME, execute, summary, example, executor=True, json=options.PROGRESS)
+    options.add_definition(groups.what, optional=True)
+    text = "print the trials and an estimate of their time, and write nothing"
+    groups.what.add_argument("--dry-run", action="store_true", help=text)
+    data = groups.parser.add_argument_group("your own data, with the models and settings of NAME (default: co2)")
+    data.add_argument("--csv", metavar="FILE", help="a CSV file, or a Parquet file whose name ends in .parquet")
+    data.add_argument("--target", metavar="A,B", help="the column or columns to forecast")
+    data.add_argument("--time", metavar="COLUMN", help="the column of time stamps")
+    data.add_argument("--features", metavar="A,B", help="further input columns; '*' for all")
 
 
 def execute(arguments: argparse.Namespace) -> int:
     benchmark = definition(arguments)
-    session = asked(arguments)
+    invocation = session.invocation(arguments)
     if arguments.dry_run:
-        return dry_run.show(benchmark, session, as_json=arguments.json)
-    folder, plan = run.begin(benchmark, arguments.results, session)
-    if not follow(arguments, benchmark, folder, plan, session):
-        return INTERRUPTED
-    return conclude(arguments, folder)
+        return dry_run(benchmark, invocation, as_json=arguments.json)
+    folder, manifest = run.begin(benchmark, arguments.results, invocation)
+    return session.execute(arguments, benchmark, folder, manifest, invocation)
 
 
-def definition(arguments: argparse.Namespace) -> loading.Benchmark:
-    """The benchmark that was named, or co2's models on the user's own file."""
+def definition(arguments: argparse.Namespace) -> Benchmark:
+    """The benchmark with the changes from the command line.
+
+    Its name is the folder of its runs. A user's own file that is called like a benchmark of the suite gets a name of
+    its own, `own-co2`, so that its runs stay apart from the benchmark's.
+    """
     stray = [name for name in ("target", "time", "features") if getattr(arguments, name) is not None]
     if arguments.csv is None and stray:
-        raise UserError(f"--{stray[0]} belongs to --csv FILE; a benchmark's own series brings its columns")
+        raise UserError(f"--{stray[0]} needs --csv, as in --csv sales.csv --target units; or leave it out")
     if arguments.name is None and arguments.csv is None:
         raise UserError(f"name a benchmark ({', '.join(loading.names())}), or a file of your own with --csv")
-    name = DEFAULT if arguments.name is None else arguments.name
     benchmark = loading.read(
-        name, quick=arguments.quick, changes=options.changes(arguments), only=options.only(arguments)
+        DEFAULT if arguments.name is None else arguments.name,
+        quick=arguments.quick,
+        changes=options.changes(arguments),
+        only=options.only(arguments),
     )
-    return replace(benchmark, name=options.own_name(arguments) or benchmark.name)
+    name, suite = benchmark.name, benchmark.source.parent == loading.HERE.resolve()
+    if arguments.csv is not None:
+        name, suite = re.sub(r"[^\w-]+", "-", Path(arguments.csv).stem).strip("-") or "csv", False
+    return replace(benchmark, name=f"own-{name}" if name in loading.names() and not suite else name)
+
+
+def dry_run(benchmark: Benchmark, invocation: Invocation, *, as_json: bool) -> int:
+    """Print the trials, then the estimate. Raises the errors that a run raises for a wrong definition."""
+    manifest = run.lay_out(benchmark, invocation)
+    if as_json:
+        for trial in manifest.trials:
+            emit("trial", **trial.model_dump())
+        _emit(estimate(benchmark, manifest, lambda _: None))
+        return 0
+    total = len(manifest.trials)
+    chosen = f" of {total}, chosen by the sampler" if manifest.expected_trials < total else ""
+    print(f"{manifest.title}: {counted(manifest.expected_trials, 'trial')}{chosen}\n")
+    print(_listed(manifest) if total <= MANY else _counted_by_case(manifest), flush=True)
+    print("\n" + "\n".join(_described(estimate(benchmark, manifest, _say_probe))))
+    return 0
+
+
+def _listed(manifest: Manifest) -> str:
+    rows = [[str(t.place + 1), t.case, REGISTRY[t.backend].framework, t.mode, str(t.seed)] for t in manifest.trials]
+    return table(("place", "case", "backend", "mode", "seed"), rows, numbers=("place", "seed"))
+
+
+def _counted_by_case(manifest: Manifest) -> str:
+    rows = []
+    for case in manifest.cases:
+        trials = [trial for trial in manifest.trials if trial.case == case.label]
+        names = ", ".join(dict.fromkeys(trial.backend for trial in trials))
+        seeds = {mode: {t.seed for t in trials if t.mode == mode} for mode in dict.fromkeys(t.mode for t in trials)}
+        modes = ", ".join(f"{mode}, {counted(len(numbers), 'seed')}" for mode, numbers in seeds.items())
+        rows.append([case.label, str(len(trials)), names, modes])
+    return table(("case", "trials", "backends", "modes"), rows, numbers=("trials",))
+
+
+def _say_probe(plan: Plan) -> None:
+    print(f"probing {REGISTRY[plan.backend].framework}, {plan.case}", file=sys.stderr, flush=True)
+
+
+def _described(result: Estimate) -> Iterator[str]:
+    rows = [[REGISTRY[backend].framework, "trials", duration(span)] for backend, span in result.trials.items()]
+    if result.certificate:
+        rows.append(["all", "certificate", duration(result.certificate)])
+    if result.complete:
+        rows.append(["all", "in total", duration(result.whole)])
+    if rows:
+        yield table(("backend", "part", "estimate"), rows)
+        yield ""
+    for failure in result.failures:
+        yield f"{failure[:1].upper()}{failure[1:].rstrip('.')}."
+    yield from _basis(result)
+
+
+def _basis(result: Estimate) -> Iterator[str]:
+    """How the estimate was made."""
+    yield (
+        f"The estimate rests on {counted(result.probes, 'probe')} on this machine under its present load. Each probe "
+        f"started a process, built the largest model of a kind and timed {PROBE_REPEATS} repeats of some steps. A "
+        "smaller model's step is assumed to take at least its share of the operations and at most as long; native "
+        "models are assumed to be as fast as matched ones."
+    )
+    yield (
+        "The range also covers the middle half of those repeats and, for the certificate, checks that run all at once "
+        "to one after another. It does not cover failed or disturbed trials and the writing of the report."
+    )
+
+
+def _emit(result: Estimate) -> None:
+    def span(of: Span | None) -> list[float] | None:
+        return None if of is None else [round(of.low, 3), round(of.high, 3)]
+
+    emit(
+        "estimate",
+        seconds=span(result.whole) if result.complete else None,
+        backends={name: span(of) for name, of in result.trials.items()},
+        certificate=span(result.certificate),
+        probes=result.probes,
+        failures=list(result.failures),
+        basis=" ".join(_basis(result)),
+    )
+
+
+def duration(span: Span) -> str:
+    """A range such as "3 min 20 s to 4 min 5 s"; a single time if both ends read the same."""
+    low, high = _time(span.low), _time(span.high)
+    return low if low == high else f"{low} to {high}"
+
+
+def _time(seconds: float) -> str:
+    """Hours and minutes from one hour on, else minutes and seconds."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    return f"{whole // 3600} h {whole % 3600 // 60} min"

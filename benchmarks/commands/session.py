@@ -1,110 +1,111 @@
-"""What run, resume and reproduce share: a run is executed, watched and concluded."""
+"""What run, resume and reproduce share: a run is found, executed with its progress shown, and concluded."""
 
 import argparse
-import shlex
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks.commands.display import Display
-from benchmarks.commands.json_lines import JsonLines, emit
+from benchmarks.commands.options import elsewhere
+from benchmarks.commands.output import Display, JsonLines, command_line, emit, short
+from benchmarks.definition import loading
 from benchmarks.definition.loading import Benchmark
-from benchmarks.runner import certify, environment, executors, run
-from benchmarks.runner.executors import Executor
+from benchmarks.errors import UserError, one_of
+from benchmarks.runner import certify, executors, run
 from benchmarks.runner.run import Invocation, point_latest
 from datasets.spec import counted
 from reports.records import Manifest
 from reports.records.store import read_run
 
-INTERRUPTED = 130  # exit status, as shells have it
+INTERRUPTED = 130  # exit status after Ctrl-C, as in shells
 
 
-def add_execution(parser: argparse.ArgumentParser) -> None:
-    """Where trials run, and how progress is told."""
-    parser.add_argument("--executor", metavar="NAME", default="local", help="local (default), or ray")
-    parser.add_argument("--cluster", metavar="HOST:PORT", help="Ray's cluster; without it, the one on this machine")
-    add_json(parser)
+def find_run(name: str, results: Path, *, newest: bool = False) -> Path:
+    """The folder of a run given by its path, by `benchmark/start`, or by its benchmark's name for the latest run.
+
+    newest: by the benchmark's name, return the run that was started last, even if it has not finished.
+    Raises UserError if there is no such run.
+    """
+    started = sorted(path.parent for path in (results / name).glob("*/manifest.json") if path.parent.name != "latest")
+    candidates = started[-1:] if newest else [results / name / "latest"]
+    for folder in (Path(name), *candidates, results / name):
+        if (folder / "manifest.json").is_file():
+            return folder.resolve()
+    if started:
+        again = command_line("resume", short(started[-1]))
+        raise UserError(f"no run of '{name}' in {results} has finished; finish the newest one with: {again}")
+    known = sorted({path.parent.parent.name for path in results.glob("*/*/manifest.json")})
+    if known and Path(name).is_dir():
+        raise UserError(f"{name} is not the folder of a run: it has no manifest.json; {one_of(known, name)}")
+    if known and name not in loading.names():
+        raise UserError(f"there is no run '{name}' in {results}; {one_of(known, name)}")
+    begin = command_line("run", name if name in loading.names() else "co2", *elsewhere(results))
+    raise UserError(
+        f"there is no run '{name}' in {results}{'' if known else ', nor any other'}; make one with: {begin}"
+    )
 
 
-def add_json(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--json", action="store_true", help="progress and result as JSON, one object a line")
+def invocation(arguments: argparse.Namespace) -> Invocation:
+    """The command and the executor that the arguments name. Raises UserError if the executor is not available."""
+    return Invocation(command_line(*arguments.words), executors.create(arguments.executor, arguments.cluster))
 
 
-def asked(arguments: argparse.Namespace) -> Invocation:
-    """The session that these arguments ask for; raises UserError where its executor is not to be had."""
-    command = shlex.join([environment.python(), "-m", "benchmarks", *arguments.words])
-    return Invocation(command, executors.create(arguments.executor, arguments.cluster))
+def execute(
+    arguments: argparse.Namespace, benchmark: Benchmark, folder: Path, manifest: Manifest, session: Invocation
+) -> int:
+    """Run the trials that have no result, write the report, and return the exit status.
 
-
-def follow(
-    arguments: argparse.Namespace, benchmark: Benchmark, folder: Path, plan: Manifest, invocation: Invocation
-) -> bool:
-    """Execute what is missing, showing progress. False when interrupted: what is finished is kept, and said to be."""
-    display = (JsonLines if arguments.json else Display)(plan, run.left(folder), certify.count(benchmark))
-    display.begins(short(folder))
+    After an interrupt the finished trials are kept, and a message gives the command that continues the run.
+    """
+    display = (JsonLines if arguments.json else Display)(manifest, run.left(folder), certify.count(benchmark))
+    display.begin(short(folder))
     try:
         with display:
-            _executing(plan)(benchmark, folder, invocation.executor, display.progress)
+            if manifest.search is None:
+                run.execute(benchmark, folder, session.executor, display.progress)
+            else:
+                from benchmarks.runner import search
+
+                search.execute(benchmark, folder, session.executor, display.progress)
     except KeyboardInterrupt:
-        kept = plan.expected_trials - run.left(folder)
-        again = shlex.join([environment.python(), "-m", "benchmarks", "resume", short(folder)])
-        print(
-            f"interrupted: {kept} of {counted(plan.expected_trials, 'trial')} are kept; go on with {again}",
-            file=sys.stderr,
-        )
-        return False
-    return True
-
-
-def _executing(plan: Manifest) -> Callable[[Benchmark, Path, Executor, run.Progress], None]:
-    """Every trial in turn, or those that a search asks for."""
-    if plan.search is None:
-        return run.execute
-    from benchmarks.runner import search
-
-    return search.execute
+        kept = f"{manifest.expected_trials - run.left(folder)} of {counted(manifest.expected_trials, 'trial')} are kept"
+        print(f"interrupted: {kept}; continue with: {command_line('resume', short(folder))}", file=sys.stderr)
+        return INTERRUPTED
+    return conclude(arguments, folder)
 
 
 def conclude(arguments: argparse.Namespace, folder: Path) -> int:
-    """Write the report, of a repetition the verdict too, and say where they are; the exit status."""
+    """Write the report of a run, print its summary and path, and return the exit status."""
     import reports
 
     report = reports.write(folder)
     reports.write_overviews(folder)
-    plan, certificate, trials = read_run(folder)
-    if plan.reproduces is not None:
-        return _conclude_repetition(arguments, folder, report.html)
+    manifest, certificate, trials = read_run(folder)
+    if manifest.reproduces is not None:
+        return _conclude_reproduction(arguments, folder, report.html)
     point_latest(folder)
-    good = certificate is not None and run.certified(certificate) and all(trial.outcome for trial in trials)
+    failed = sum(trial.outcome is None for trial in trials)
+    unequal = sorted({check.backend for check in certificate.checks if check.failure}) if certificate else []
+    problems = [f"{failed} of {counted(manifest.expected_trials, 'trial')} failed"] if failed else []
+    problems += [f"{', '.join(unequal)} did not equal the reference implementation"] if unequal else []
+    problems += ["the run has no certificate"] if certificate is None else []
     if arguments.json:
-        JsonLines.result(report=str(report.html), markdown=str(report.markdown), good=good)
+        emit("result", report=str(report.html), markdown=str(report.markdown), good=not problems)
     else:
         print(f"\n{report.summary}\n\nreport: {short(report.html)}")
-    if not good:
-        failed = sum(trial.outcome is None for trial in trials)
-        unequal = sorted({check.backend for check in certificate.checks if check.failure}) if certificate else []
-        words = [f"{failed} of {counted(plan.expected_trials, 'trial')} failed"] if failed else []
-        words += [f"{', '.join(unequal)} did not equal the oracle"] if unequal else []
-        print(f"error: {'; '.join(words) or 'there is no certificate'}; the report says why", file=sys.stderr)
-    return 0 if good else 1
+    if problems:
+        print(f"error: {'; '.join(problems)}; the report gives the reasons: {short(report.html)}", file=sys.stderr)
+    return 1 if problems else 0
 
 
-def _conclude_repetition(arguments: argparse.Namespace, folder: Path, page: Path) -> int:
-    """`latest` stays where it is: a part of a run, without a certificate, is not what a benchmark's name means."""
+def _conclude_reproduction(arguments: argparse.Namespace, folder: Path, page: Path) -> int:
+    """The link `latest` is not moved: a benchmark's name means a whole run with its certificate."""
     import reports
 
     verdict = reports.write_reproduction(folder)
     if arguments.json:
         for row in verdict.rows:
             emit("row", **row)
-        JsonLines.result(report=str(page), markdown=str(verdict.markdown), verdict=verdict.sentence, good=verdict.good)
+        facts = {"verdict": verdict.sentence, "good": verdict.good}
+        emit("result", report=str(page), markdown=str(verdict.markdown), **facts)
     else:
         print(f"\n{verdict.summary}\n\nverdict: {short(verdict.markdown)}\nreport: {short(page)}")
     return 0 if verdict.good else 1
-
-
-def short(path: Path) -> str:
-    """Relative to where the user stands, if it is below."""
-    path = path.resolve()
-    here = Path.cwd().resolve()
-    return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)

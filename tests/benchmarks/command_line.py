@@ -29,19 +29,21 @@ units = 4
 epochs = 3
 batch = 16
 """
-ORACLE = SMALL.replace('["pytorch", "flax"]', '["reference"]')  # trains in NumPy: no framework to wait for
+ORACLE = SMALL.replace('["pytorch", "flax"]', '["reference"]')  # trains in NumPy, which is the fastest to start
 
-
-OWN = tempfile.TemporaryDirectory(prefix="like-for-like-tests-")  # of this process of tests, removed with it
+SCRATCH = tempfile.TemporaryDirectory(prefix="like-for-like-tests-")  # of this test process; removed at its end
 
 
 def environment():
-    """Runs wait for nobody's cores and waiting threads do not spin: tests share a machine, and time nothing."""
-    return os.environ | {"PYTHONPATH": str(ROOT), "TMPDIR": OWN.name, "OMP_WAIT_POLICY": "PASSIVE"}
+    """The environment of a command: locks of its own, and threads that sleep while they wait.
+
+    Tests share a machine and time nothing, so runs need not wait for the cores of other runs.
+    """
+    return os.environ | {"PYTHONPATH": str(ROOT), "TMPDIR": SCRATCH.name, "OMP_WAIT_POLICY": "PASSIVE"}
 
 
 def benchmarks(*words, cwd):
-    """Run a command of ours from another folder than the checkout; nothing may depend on where a user stands."""
+    """Run `python -m benchmarks` with these words in another folder than the checkout."""
     return subprocess.run(
         [*COMMAND, *map(str, words)], cwd=cwd, env=environment(), capture_output=True, text=True, check=False
     )

@@ -1,4 +1,4 @@
-"""Definitions as files."""
+"""Definitions of benchmarks as files."""
 
 import pytest
 
@@ -7,7 +7,7 @@ from tests.benchmarks.command_line import SMALL
 
 @pytest.fixture(scope="session")
 def written(tmp_path_factory):
-    """Writes a TOML; the text may differ from SMALL."""
+    """A function that writes a definition to a file, SMALL if no other text is given, and returns the path."""
 
     def write(text=SMALL):
         path = tmp_path_factory.mktemp("definition") / "small.toml"

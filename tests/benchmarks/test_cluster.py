@@ -163,7 +163,7 @@ def test_an_interrupt_ends_the_workers_on_every_node(cluster, written, tmp_path)
         run.send_signal(signal.SIGINT)
         out, err = run.communicate(timeout=60)
     assert run.returncode == 130, out + err
-    assert "trials are kept; go on with" in err
+    assert "trials are kept; continue with" in err
     assert "Traceback" not in err
     assert gone(workers)
     assert not cluster.workers(0) + cluster.workers(1)

@@ -21,9 +21,9 @@ def test_a_dry_run_prints_trials_and_an_estimate_and_writes_nothing(written, tmp
     done = benchmarks("run", written(GRID), "--dry-run", "--results", tmp_path / "results", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     name = REGISTRY["reference"].framework
-    assert f"| 3     | gru, units 8 | {name} | matched | 1    |" in done.stdout
+    assert f"    3  gru, units 8  {name}  matched     1" in done.stdout
     assert "certificate" in done.stdout
-    assert "in all" in done.stdout
+    assert "in total" in done.stdout
     assert "rests on 1 probe" in done.stdout
     assert done.stderr.splitlines() == [f"probing {name}, gru, units 8"]
     assert list(tmp_path.iterdir()) == []
@@ -74,7 +74,7 @@ def test_json_output_has_every_trial_and_the_estimate(written, instant_probes, c
 def test_many_trials_are_counted_by_case(written, instant_probes, capsys):
     assert main(["run", str(written(GRID.replace("seeds = [1]", f"seeds = {list(range(30))}"))), "--dry-run"]) == 0
     output = capsys.readouterr().out
-    assert "| gru, units 2 | 30     | reference | matched with 30" in output
+    assert "gru, units 2      30  reference  matched, 30 seeds" in output
     assert len(output.splitlines()) < 20
 
 

@@ -1,4 +1,4 @@
-"""`export`: the records as tidy tables, through the real command line."""
+"""The command `export`: records as tidy tables, through the real command line."""
 
 import json
 
@@ -13,7 +13,7 @@ TABLES = {"trials", "epochs", "inference", "predictions", "baselines", "checks"}
 
 @pytest.fixture(scope="module")
 def run(written, tmp_path_factory):
-    """The folder of a small run of two seeds and two steps ahead."""
+    """The folder of a small run with two seeds that forecasts two steps ahead."""
     home = tmp_path_factory.mktemp("home")
     text = ORACLE.replace("seeds = [1]", "seeds = [1, 2]").replace("length = 6", "length = 6\nhorizon = 2")
     done = benchmarks("run", written(text), "--results", home, cwd=home)
@@ -28,33 +28,33 @@ def exported(run, to, *words):
 
 
 @pytest.mark.parametrize(("kind", "read"), [("csv", pd.read_csv), ("parquet", pd.read_parquet)])
-def test_every_table_says_what_the_records_say(run, tmp_path, kind, read):
+def test_every_table_agrees_with_the_records(run, tmp_path, kind, read):
     exported(run, tmp_path / "out", "--format", kind)
-    found = {path.stem: read(path) for path in (tmp_path / "out").glob(f"*.{kind}")}
-    assert found.keys() == TABLES
+    tables = {path.stem: read(path) for path in (tmp_path / "out").glob(f"*.{kind}")}
+    assert tables.keys() == TABLES
     manifest, certificate, trials = read_run(run)
     outcome = trials[1].outcome
-    second = found["trials"].iloc[1]
+    second = tables["trials"].iloc[1]
     assert (second.benchmark, second.run, second.trial) == ("small", run.name, trials[1].plan.key)
     assert (second.state, second.seed, second.units, second.cores) == ("finished", 2, 4, manifest.cases[0].threads)
     assert second.mse == pytest.approx(outcome.scores.mse)
     assert second.training_seconds == pytest.approx(outcome.times.training)
     assert second.version_numpy == manifest.environment.packages["numpy"]
-    epochs = found["epochs"].query("seed == 2")
+    epochs = tables["epochs"].query("seed == 2")
     assert epochs.seconds.tolist() == pytest.approx(outcome.times.epochs)
     assert epochs.validation_loss.tolist() == pytest.approx(outcome.validation_losses)
-    test = found["inference"].query("seed == 2 and kind == 'test'")
+    test = tables["inference"].query("seed == 2 and kind == 'test'")
     assert test.seconds.tolist() == pytest.approx(outcome.times.predict_test)
-    forecasts = found["predictions"].query("seed == 2 and step_ahead == 2")
+    forecasts = tables["predictions"].query("seed == 2 and step_ahead == 2")
     assert forecasts.prediction.tolist() == pytest.approx([row[1] for row in outcome.predictions])
     assert forecasts.truth.tolist() == pytest.approx([row[1] for row in manifest.data["data-1"].test_truth])
-    assert len(found["checks"]) == len(certificate.checks)
-    assert found["checks"].passed.all()
-    assert "persistence" in set(found["baselines"].baseline)
+    assert len(tables["checks"]) == len(certificate.checks)
+    assert tables["checks"].passed.all()
+    assert "persistence" in set(tables["baselines"].baseline)
 
 
-def test_a_run_that_is_not_complete_has_tables_too(run, tmp_path):
-    """The trial that is missing has its row, and the certificate's table is empty."""
+def test_an_incomplete_run_can_be_exported(run, tmp_path):
+    """A missing trial has a row, and without a certificate the table `checks` is empty."""
     part = tmp_path / "part"
     (part / "trials").mkdir(parents=True)
     (part / "manifest.json").write_bytes((run / "manifest.json").read_bytes())
@@ -68,7 +68,7 @@ def test_a_run_that_is_not_complete_has_tables_too(run, tmp_path):
     assert pd.read_csv(part / "export" / "checks.csv").empty
 
 
-def test_an_export_is_renewed_but_a_file_of_the_users_own_is_kept(run, tmp_path):
+def test_an_export_is_renewed_but_a_changed_file_is_kept(run, tmp_path):
     out = tmp_path / "out"
     exported(run, out, "--tables", "epochs,trials")
     exported(run, out, "--tables", "epochs")
@@ -85,7 +85,7 @@ def test_an_export_is_renewed_but_a_file_of_the_users_own_is_kept(run, tmp_path)
 MISTAKES = {
     "a misspelt table": (["--tables", "epoch"], "there is no table 'epoch'; did you mean 'epochs'"),
     "a misspelt format": (["--format", "parquett"], "there is no format 'parquett'; did you mean 'parquet'"),
-    "an empty table": (["--tables", "epochs,"], "none empty"),
+    "an empty table": (["--tables", "epochs,"], "a name is empty"),
     "a folder that cannot be made": (["--to", "file/out"], "cannot be written: Not a directory; name another folder"),
 }
 

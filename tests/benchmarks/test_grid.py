@@ -70,7 +70,7 @@ def test_two_ways_to_write_a_value_are_no_two_cases(written):
     ("words", "message"),
     [
         (["--only", "model.units"], "write TABLE.SETTING=VALUE"),
-        (["--only", "model.units=2,"], "none empty"),
+        (["--only", "model.units=2,"], "a name is empty"),
         (["--only", "model.units=3"], "known: 2, 4, 8"),
     ],
 )

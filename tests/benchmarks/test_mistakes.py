@@ -1,35 +1,147 @@
-"""Whatever is typed wrong: one sentence, status 2, and nothing half written."""
+"""Mistakes on the command line: one sentence, status 2, no files, and advice that works when typed."""
+
+import re
+import shlex
+from difflib import get_close_matches
 
 import pytest
 
 import backends
+from backends.contract import BackendError
+from benchmarks import __main__ as command_line
+from benchmarks import commands
+from benchmarks.commands import session
 from benchmarks.errors import UserError
-from benchmarks.runner import run
-from tests.benchmarks.command_line import SMALL, benchmarks
+from benchmarks.runner import certify, run
+from tests.benchmarks.command_line import ORACLE, SMALL, benchmarks
 
-COMMANDS = {
-    "no command": ([], "required"),
-    "an unknown command": (["rnu"], "there is no command 'rnu'; did you mean 'run'"),
-    "an unknown benchmark": (["run", "co3"], "there is no benchmark 'co3'; did you mean 'co2'"),
-    "a file that is not there": (["run", "mine.toml"], "mine.toml does not exist"),
-    "an unknown backend": (["run", "co2", "--backends", "pytorhc"], "did you mean 'pytorch'"),
-    "an empty backend": (["run", "co2", "--backends", "flax,"], "none empty"),
-    "a seed that is no number": (["run", "co2", "--seeds", "one"], "write whole numbers"),
-    "a negative seed": (["run", "co2", "--seeds=-1"], "seeds.0 = -1"),
-    "an unknown option": (["run", "co2", "--sedes", "1"], "--sedes"),
-    "an unknown run": (["report", "nothing"], "there is no run 'nothing'"),
-    "an unknown series": (["data", "show", "co3"], "co2"),
+SALES = "day,units\n" + "".join(f"2026-01-{day:02},{day * day % 7}\n" for day in range(1, 29))
+
+# Words that are wrong, what the message must say, and what a user who follows the message types.
+# None: the message itself has the command, "did you mean" in place of the wrong word, or names to choose from.
+MISTAKES = {
+    "no command": ("", "arguments are required: COMMAND", "--help"),
+    "a misspelt command": ("rnu co2", "there is no command 'rnu'; did you mean 'run'", None),
+    "a misspelt option": ("run co2 --sedes 1", "run does not accept '--sedes'; did you mean '--seeds'", None),
+    "an option of another command": ("list --seeds 1", "list does not accept '--seeds'; known: --json", "list --json"),
+    "a misspelt option of a verb": ("data show co2 --foldr x", "did you mean '--folder'", None),
+    "a misspelt verb": ("data shwo co2", "invalid choice: 'shwo'", "data show --help"),
+    "an option without its value": ("run co2 --seeds", "expected one argument", "run --help"),
+    "no run": ("report", "arguments are required: RUN", "report --help"),
+    "no benchmark": ("run", "name a benchmark (", "run co2"),
+    "an unknown benchmark": ("run co3", "there is no benchmark 'co3'; did you mean 'co2'", None),
+    "a benchmark to certify": ("certify co3", "there is no benchmark 'co3'; did you mean 'co2'", None),
+    "a missing definition": ("run mine.toml", "mine.toml does not exist", "run co2"),
+    "an unknown backend": ("run co2 --backends pytorhc", "did you mean 'pytorch'", None),
+    "an unknown backend for all": ("all --backends flx", "--backends: there is no backend 'flx'; did you mean", None),
+    "an empty backend": ("run co2 --backends flax,", "--backends flax", None),
+    "a seed that is no number": ("run co2 --seeds one", "write whole numbers", None),
+    "a negative seed": ("run co2 --seeds=-1", "seeds.0 = -1", "run co2 --seeds 1"),
+    "a window that is no number": ("run co2 --window 12,x", "--window 12,x: write whole numbers", None),
+    "a setting without a value": ("run co2 --set training.epochs", "--set 'training.epochs'", None),
+    "an unknown setting": ("run co2 --set training.epoch=3", "did you mean 'epochs'", None),
+    "a setting with text for a number": (
+        "run co2 --set training.epochs=many",
+        "epochs",
+        "run co2 --set training.epochs=9",
+    ),
+    "an axis without a value": ("run co2 --only model.cell", "as in --only model.cell=lstm,gru", None),
+    "an axis value that is unknown": ("run co2 --only model.cell=lsmt", "did you mean 'lstm'", None),
+    "an unknown executor": ("run co2 --executor rya", "did you mean 'ray'", "run co2 --executor local"),
+    "a cluster without Ray": ("run co2 --cluster a:1", "belongs to --executor ray", "run co2"),
+    "a column without a file": ("run co2 --target units", "--csv sales.csv --target units", None),
+    "a file without a column": ("run --csv sales.csv", "--csv sales.csv --target units", None),
+    "a missing file": ("run --csv sale.csv --target units", "sale.csv", "run --csv sales.csv --target units"),
+    "a missing column": ("run --csv sales.csv --target unit", "did you mean 'units'", None),
+    "an unknown run": ("report nothing", "there is no run 'nothing'", None),
+    "a benchmark without a run": ("resume co2", "there is no run 'co2'", None),
+    "a run to compare": ("compare nothing co2", "there is no run 'nothing'", None),
+    "no published values yet": ("published", "there are no runs in", None),
+    "an unknown table": ("export co2 --tables epoch", "did you mean 'epochs'", None),
+    "an unknown format": ("export co2 --format parquett", "did you mean 'parquet'", None),
+    "too small a sample": ("reproduce co2 --sample 0", "as in --sample 4", None),
+    "no epochs": ("transfer co2 --to flax --epochs 0", "as in --epochs 2", None),
+    "no backend to transfer to": ("transfer co2", "arguments are required: --to", "transfer --help"),
+    "an unknown backend to transfer to": ("transfer co2 --to flux", "did you mean 'flax'", None),
+    "an unknown series": ("data show co3", "co2", "data show co2"),
 }
+HAVE_RESULTS = ("run", "report", "resume", "compare", "published", "export", "reproduce", "transfer", "all")
 
 
-@pytest.mark.parametrize(("words", "message"), COMMANDS.values(), ids=COMMANDS)
-def test_a_wrong_command_is_one_sentence(words, message, tmp_path):
-    results = ["--results", tmp_path / "results"] if words[:1] in (["run"], ["report"]) else []
-    done = benchmarks(*words, *results, cwd=tmp_path)
-    assert done.returncode == 2
-    assert message in done.stderr
-    assert len(done.stderr.strip().splitlines()) == 1
-    assert list(tmp_path.iterdir()) == []
+class Accepted(Exception):  # noqa: N818
+    """The command has passed every check of what the user typed."""
+
+
+def accept(*_, **__):
+    raise Accepted
+
+
+@pytest.fixture
+def typed(tmp_path, monkeypatch, capsys):
+    """Types words in a folder that holds only sales.csv; returns the exit status and the text on standard error."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(command_line.signal, "signal", lambda *_: None)
+    (tmp_path / "sales.csv").write_text(SALES)
+
+    def run_command(*words):
+        results = words and words[0] in HAVE_RESULTS and not {"--results", "--help"} & set(words)
+        try:
+            status = command_line.main([*words, *(["--results", "results"] if results else [])])
+        except SystemExit as end:  # after --help
+            status = end.code
+        return status, capsys.readouterr().err.strip()
+
+    return run_command
+
+
+@pytest.fixture
+def stop_once_accepted(monkeypatch):
+    """Call this to end each command where its work would begin."""
+
+    def stop():
+        for owner, name in (
+            (run, "begin"),
+            (certify, "certify"),
+            (session, "find_run"),
+            (commands.export, "find_run"),
+            (commands.transfer, "find_run"),
+            (commands.all, "_run"),
+            (commands.data, "split"),
+        ):
+            monkeypatch.setattr(owner, name, accept)
+
+    return stop
+
+
+def advice(words, error):
+    """The words that the message of a mistake advises to type instead."""
+    if command := re.search(r"-m benchmarks ([^;]+)$", error):
+        return shlex.split(command[1])
+    if near := re.search(r"did you mean '([^']+)'", error):
+        parts = [part for word in words for part in re.split("[=,.]", word)]
+        wrong = get_close_matches(near[1], parts, n=1)[0]
+        return [word.replace(wrong, near[1]) for word in words]
+    options = shlex.split(re.findall(r"(?:as in|:) (--(?:(?! as in )[^;:])+)", error)[-1])
+    while options[0] in words:
+        place = words.index(options[0])
+        words = words[:place] + words[place + 2 :]
+    return [*words, *options]
+
+
+@pytest.mark.parametrize(("line", "message", "instead"), MISTAKES.values(), ids=MISTAKES)
+def test_the_advice_for_a_mistake_works_when_typed(line, message, instead, typed, stop_once_accepted, tmp_path):
+    words = line.split()
+    status, error = typed(*words)
+    assert status == 2
+    assert message in error
+    assert len(error.splitlines()) == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["sales.csv"]
+    stop_once_accepted()
+    try:
+        status, error = typed(*(advice(words, error) if instead is None else instead.split()))
+    except Accepted:
+        return
+    assert status == 0, error
 
 
 DEFINITIONS = {
@@ -38,7 +150,7 @@ DEFINITIONS = {
     "a batch larger than the training part": ("batch = 16", "batch = 1600", "batch = 1600 is more than the"),
     "more threads than cores": ("batch = 16", "batch = 16\nthreads = 4000", "threads = 4000"),
     "an unknown series": ('"airline"', '"airlin"', "airline"),
-    "a split that leaves nothing to test": (
+    "a split that leaves no test part": (
         "difference = true",
         "train = 0.9\nvalidation = 0.1",
         "left for the test part",
@@ -47,25 +159,57 @@ DEFINITIONS = {
 
 
 @pytest.mark.parametrize(("old", "new", "message"), DEFINITIONS.values(), ids=DEFINITIONS)
-def test_a_question_that_cannot_be_asked_leaves_nothing_behind(old, new, message, written, tmp_path):
-    done = benchmarks("run", written(SMALL.replace(old, new)), "--results", tmp_path / "results", cwd=tmp_path)
-    assert done.returncode == 2, done.stdout
-    assert message in done.stderr
-    assert len(done.stderr.strip().splitlines()) == 1
-    assert list(tmp_path.iterdir()) == []
+def test_a_definition_that_cannot_be_run_leaves_no_files(old, new, message, typed, tmp_path, written):
+    status, error = typed("run", str(written(SMALL.replace(old, new))))
+    assert status == 2
+    assert message in error
+    assert len(error.splitlines()) == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["sales.csv"]
 
 
-def test_a_results_folder_that_cannot_be_made(written, tmp_path):
-    (tmp_path / "file").write_text("")
-    done = benchmarks("run", written(), "--results", tmp_path / "file", cwd=tmp_path)
-    assert done.returncode == 2
-    assert "cannot hold the results" in done.stderr
+def test_a_mistake_ends_the_process_with_status_2(tmp_path):
+    """In a process of its own, and from another folder than the checkout."""
+    done = benchmarks("rnu", cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("error: there is no command 'rnu'")
+
+
+def test_a_results_folder_that_cannot_be_made(written, typed):
+    status, error = typed("run", str(written()), "--results", "sales.csv")
+    assert status == 2
+    assert "cannot hold the results" in error
+
+
+def test_every_command_has_help_with_an_example_that_works(typed, stop_once_accepted, capsys):
+    """The example is the last line, and its words are accepted."""
+    for command in command_line.COMMANDS:
+        capsys.readouterr()
+        with pytest.raises(SystemExit):
+            command_line.main([command.NAME, "--help"])
+        *_, last = capsys.readouterr().out.strip().splitlines()
+        assert last.startswith("example: ")
+        words = shlex.split(last)[last.split().index("benchmarks") + 1 :]
+        assert command_line.parse(words).execute
+
+
+@pytest.mark.parametrize("option", [("--csv", "co2.csv", "--target", "units"), ("./co2.toml",)], ids=["CSV", "TOML"])
+def test_a_file_that_is_called_like_a_benchmark_gets_a_folder_of_its_own(option, typed, monkeypatch, tmp_path):
+    """Its runs would otherwise be the latest of that benchmark."""
+    (tmp_path / "co2.csv").write_text(SALES)
+    (tmp_path / "co2.toml").write_text(ORACLE)
+    names = []
+    monkeypatch.setattr(run, "begin", lambda benchmark, *_, **__: names.append(benchmark.name) or accept())
+    with pytest.raises(Accepted):
+        typed("run", *option)
+    with pytest.raises(Accepted):
+        typed("run", "co2")
+    assert names == ["own-co2", "co2"]
 
 
 def test_a_missing_framework_comes_with_its_install_command(monkeypatch):
-    monkeypatch.setattr(backends.util, "find_spec", lambda name: None if name == "optax" else object())
+    monkeypatch.setattr(backends.registry.util, "find_spec", lambda name: None if name == "optax" else object())
     run.require(("pytorch", "keras"))
     with pytest.raises(UserError, match=r"'flax' needs optax, not installed here; .*pip install .* optax$"):
         run.require(("pytorch", "flax"))
-    with pytest.raises(backends.BackendError, match="optax"):
+    with pytest.raises(BackendError, match="optax"):
         backends.load("flax", dtype="float32", threads=1)

@@ -94,7 +94,7 @@ def test_a_cut_repetition_is_resumed_to_its_verdict(copied):
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        (("--sample", "0"), "--sample 0: write how many"),
+        (("--sample", "0"), "--sample 0: write a number of trials"),
         (("--seeds", "9"), "has no seed 9; it has 1, 2"),
         (("--backends", "flax"), "has no backend flax; it has reference"),
     ],
@@ -111,7 +111,7 @@ def test_a_run_without_a_finished_trial_cannot_be_reproduced_or_compared(copied,
     assert "has no trial that ended well" in reproduce(copied).stderr
     done = benchmarks("compare", copied, stored, cwd=copied)
     assert done.returncode == 2
-    assert "nothing to compare" in done.stderr
+    assert "cannot be compared" in done.stderr
 
 
 def test_two_runs_stand_side_by_side(copied, stored, tmp_path):
@@ -126,7 +126,7 @@ def test_two_runs_stand_side_by_side(copied, stored, tmp_path):
 def test_a_run_is_not_compared_with_itself_nor_with_none(stored):
     done = benchmarks("compare", stored, stored, cwd=stored)
     assert done.returncode == 2
-    assert "is both runs" in done.stderr
+    assert "both names mean the run" in done.stderr
     done = benchmarks("compare", stored, "nowhere", "--results", stored.parents[1], cwd=stored)
     assert done.returncode == 2
     assert "there is no run 'nowhere'" in done.stderr

@@ -188,13 +188,13 @@ def test_ctrl_c_twice_is_ctrl_c(definition, tmp_path):
         stderr=subprocess.PIPE,
         text=True,
     ) as run:
-        assert "records go to" in run.stdout.readline()
+        assert "records are written to" in run.stdout.readline()
         time.sleep(0.5)
         run.send_signal(2)
         run.send_signal(2)
         _, said = run.communicate(timeout=60)
     assert run.returncode == 130
-    assert "trials are kept; go on with" in said
+    assert "trials are kept; continue with" in said
     assert "Traceback" not in said
     (folder,) = (tmp_path / "small").iterdir()
     assert resume(folder).returncode == 0

@@ -100,7 +100,7 @@ def test_an_interrupt_keeps_what_is_finished(written, tmp_path):
         run.send_signal(signal.SIGINT)
         _, said = run.communicate(timeout=60)
     assert run.returncode == 130, said
-    assert "of 10 trials are kept; go on with" in said
+    assert "of 10 trials are kept; continue with" in said
     assert "Traceback" not in said
     assert not (tmp_path / "small" / "latest").exists()
     (trials,) = tmp_path.glob("small/*/trials")

@@ -71,7 +71,9 @@ def test_fetch_all_continues_after_a_failure(capsys, monkeypatch, tmp_path):
 def test_a_picture_that_cannot_be_written_is_an_error_of_one_sentence(tmp_path):
     """The folder cannot be created, because a file has its name."""
     (tmp_path / "pictures").touch()
-    with pytest.raises(datasets.DataError, match=r"airline\.png cannot be written \(.*\): give another --folder"):
+    with pytest.raises(
+        datasets.DataError, match=r"airline\.png cannot be written \(.*\): name another folder with --folder"
+    ):
         run("show", "airline", "--folder", str(tmp_path / "pictures"))
 
 

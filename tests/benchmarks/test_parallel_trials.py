@@ -1,4 +1,4 @@
-"""Trials of the local executor that run at the same time: each on cores of its own, and ended together."""
+"""Trials of the local executor that run at the same time: each has cores of its own, and an interrupt ends all."""
 
 import itertools
 import threading
@@ -13,12 +13,12 @@ from benchmarks.runner.cores import Conditions, reserved
 from benchmarks.runner.environment import available_cores
 from benchmarks.runner.executors import local
 
-pytestmark = pytest.mark.skipif(len(available_cores()) < 2, reason="two trials at once take two cores")
+pytestmark = pytest.mark.skipif(len(available_cores()) < 2, reason="two trials at the same time need two cores")
 
 
 @pytest.fixture(autouse=True)
 def own_locks(monkeypatch, tmp_path):
-    """Nobody else's runs hold these tests' cores, nor these tests theirs."""
+    """A folder of locks for each test, so that these tests and other runs do not wait for each other."""
     monkeypatch.setattr("benchmarks.runner.cores.tempfile.gettempdir", lambda: str(tmp_path))
 
 
@@ -27,7 +27,7 @@ def tasks(count, threads=1):
 
 
 def attempts(monkeypatch, seconds=0.1):
-    """Stands in for trials: who ran when, on which cores."""
+    """Replaces trials by a pause. Returns a list that receives number, cores, start and end of each."""
     seen = []
 
     def attempt(task, conditions):
@@ -40,31 +40,30 @@ def attempts(monkeypatch, seconds=0.1):
     return seen
 
 
-def test_two_at_once_never_share_a_core(monkeypatch):
+def test_trials_at_the_same_time_never_share_a_core(monkeypatch):
     seen, started = attempts(monkeypatch), []
     done = list(local.Local().run(tasks(6), started.append, at_once=2))
     assert sorted(done) == list(range(6))
     assert started == list(range(6))
     assert all(len(cores) == 1 for _, cores, _, _ in seen)
     overlaps = [
-        (one[1], other[1])
-        for place, one in enumerate(seen)
-        for other in seen[place + 1 :]
-        if one[2] < other[3] and other[2] < one[3]
+        (first[1], second[1])
+        for first, second in itertools.combinations(seen, 2)
+        if first[2] < second[3] and second[2] < first[3]
     ]
     assert overlaps
-    assert all(mine != theirs for mine, theirs in overlaps)
+    assert all(first != second for first, second in overlaps)
 
 
-def test_a_trial_of_all_cores_has_them_alone(monkeypatch):
+def test_a_trial_on_all_cores_runs_alone(monkeypatch):
     seen = attempts(monkeypatch, seconds=0.02)
     every = len(available_cores())
     list(local.Local().run(tasks(3, threads=every), lambda plan: None, at_once=2))
-    assert all(one[3] <= other[2] for one, other in itertools.pairwise(seen))
+    assert all(first[3] <= second[2] for first, second in itertools.pairwise(seen))
 
 
-def test_waiting_for_another_run_is_said_once(monkeypatch, caplog):
-    """Whoever starts a second run learns why nothing happens, and is not told it at every trial."""
+def test_waiting_for_another_run_is_reported_once(monkeypatch, caplog):
+    """The user of a second run sees why it waits, and does not see the message again at every trial."""
     conditions._log_waiting.cache_clear()
     attempts(monkeypatch, seconds=0.02)
     for _ in range(2):
@@ -75,7 +74,7 @@ def test_waiting_for_another_run_is_said_once(monkeypatch, caplog):
     assert [record.message[:7] for record in caplog.records] == ["waiting"]
 
 
-def test_a_core_that_another_run_holds_is_left_to_it(monkeypatch):
+def test_a_core_that_another_run_holds_is_not_used(monkeypatch):
     seen = attempts(monkeypatch, seconds=0.02)
     held = Conditions.sets(1)[0].cores
     with reserved(held, alone=True):
@@ -83,11 +82,11 @@ def test_a_core_that_another_run_holds_is_left_to_it(monkeypatch):
     assert not {cores for _, cores, _, _ in seen} & {held}
 
 
-def test_an_interrupt_ends_what_is_under_way_and_lets_go_of_the_cores(monkeypatch):
+def test_an_interrupt_ends_running_trials_and_releases_the_cores(monkeypatch):
     ended = threading.Event()
 
     def attempt(task, conditions):
-        if task.plan:  # the other one goes on until its worker is ended
+        if task.plan:  # runs until its worker is ended
             ended.wait(30)
         return task.plan
 

@@ -1,0 +1,143 @@
+"""What commands print: progress for a person or as JSON lines, tables, paths, and commands to type."""
+
+import json
+import shlex
+from collections.abc import Collection, Iterable, Sequence
+from pathlib import Path
+from typing import Self
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from backends import REGISTRY
+from benchmarks.runner import environment, run
+from benchmarks.worker.jobs import CheckJob
+from datasets.spec import counted
+from reports.records import Manifest, Plan, Trial
+
+
+def emit(event: str, **facts: object) -> None:
+    """Print one JSON object on a line of its own, with its kind in `event`. Raises ValueError for NaN."""
+    print(json.dumps({"event": event, **facts}, ensure_ascii=False, allow_nan=False), flush=True)
+
+
+def short(path: Path) -> str:
+    """The path relative to the working directory if it lies below, else the absolute path."""
+    path = path.resolve()
+    here = Path.cwd().resolve()
+    return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)
+
+
+def command_line(*words: object) -> str:
+    """A command of this program as a user types it in a shell."""
+    return shlex.join([environment.python(), "-m", "benchmarks", *map(str, words)])
+
+
+def table(heads: Sequence[str], rows: Iterable[Sequence[str]], *, numbers: Collection[str] = ()) -> str:
+    """A plain-text table. numbers: the headings of the columns that are aligned right."""
+    from reports.render.table import Cell, Column, Row, Table
+    from reports.render.terminal import plain_table
+
+    columns = tuple(Column(head, numeric=head in numbers) for head in heads)
+    cells = tuple(Row(tuple(map(Cell, row))) for row in rows)
+    return "\n".join(plain_table(Table("", "", "", columns, cells)))
+
+
+class Display:
+    """Progress for a person: a bar on a terminal, and a line for each finished check and trial.
+
+    Use as a context manager; the bar is shown on entry and removed on exit.
+    """
+
+    def __init__(self, manifest: Manifest, trials: int, checks: int) -> None:
+        """trials, checks: how many of them this session has to do."""
+        self._manifest, self._trials, self._checks = manifest, trials, checks
+        self._checked = self._finished = 0
+        self._console = Console(highlight=False, soft_wrap=True)
+        columns = (
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=24),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            TimeRemainingColumn(),
+        )
+        self._bar = Progress(*columns, console=self._console, transient=True, disable=not self._console.is_terminal)
+        self._task = self._bar.add_task("certificate", total=checks)
+        self.progress = run.Progress(self._check_done, self._trial_starts, self._trial_ends)
+
+    def __enter__(self) -> Self:
+        self._bar.start()
+        return self
+
+    def __exit__(self, *details: object) -> None:
+        self._bar.stop()
+
+    def begin(self, folder: str) -> None:
+        """Print the title of the run, how many trials it has, and the folder of its records."""
+        wanted = self._manifest.expected_trials
+        done = f", {wanted - self._trials} of them finished before" if wanted > self._trials else ""
+        print(f"{self._manifest.title}: {counted(wanted, 'trial')}{done}; records are written to {folder}", flush=True)
+
+    def _check_done(self, job: CheckJob) -> None:
+        self._checked += 1
+        self._bar.advance(self._task)
+        cases = " and ".join(job.cases) if len(job.cases) <= 2 else counted(len(job.cases), "model")
+        count = f"check {self._checked}/{self._checks}  {REGISTRY[job.backend].framework}, {job.dtype}"
+        self._console.print(f"{count}: {cases} compared with the reference implementation")
+
+    def _trial_starts(self, plan: Plan) -> None:
+        if self._finished == 0:
+            self._bar.update(self._task, total=self._trials, completed=0)
+        self._bar.update(self._task, description=_label(plan))
+
+    def _trial_ends(self, trial: Trial) -> None:
+        self._finished += 1
+        self._bar.advance(self._task)
+        self._console.print(f"trial {self._finished}/{self._trials}  {_label(trial.plan)}: {self._result(trial)}")
+
+    def _result(self, trial: Trial) -> str:
+        outcome = trial.outcome
+        if outcome is None:
+            return f"failed, {trial.failure}"
+        if self._manifest.search is not None:  # a search looks at validation losses alone, so test scores stay unseen
+            return f"validation loss {outcome.kept_loss:.4g} after {len(outcome.train_losses)} epochs"
+        case = next(case for case in self._manifest.cases if case.label == trial.plan.case)
+        unit = self._manifest.data[case.data].unit
+        return f"trained in {outcome.times.training:.2f} s, RMSE {outcome.scores.rmse:.4g} {unit}".rstrip()
+
+
+class JsonLines:
+    """Progress for programs: one JSON object a line. Has the same methods as `Display`."""
+
+    def __init__(self, manifest: Manifest, trials: int, checks: int) -> None:
+        self._manifest, self._trials, self._checks = manifest, trials, checks
+        self.progress = run.Progress(self._check_done, self._trial_starts, self._trial_ends)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *details: object) -> None:
+        return None
+
+    def begin(self, folder: str) -> None:
+        emit("run", benchmark=self._manifest.benchmark, folder=folder, trials=self._trials, checks=self._checks)
+
+    def _check_done(self, job: CheckJob) -> None:
+        emit("checked", backend=job.backend, dtype=job.dtype, cases=list(job.cases))
+
+    def _trial_starts(self, plan: Plan) -> None:
+        emit("started", **plan.model_dump())
+
+    def _trial_ends(self, trial: Trial) -> None:
+        facts: dict[str, object] = {"failure": trial.failure, "seconds": trial.seconds}
+        if (outcome := trial.outcome) is not None:
+            facts["training"] = outcome.times.training
+            if self._manifest.search is None:
+                facts |= outcome.scores.model_dump(mode="json")
+            else:  # a search looks at validation losses alone, so test scores stay unseen
+                facts["validation_loss"] = outcome.kept_loss
+        emit("finished", **trial.plan.model_dump(), **facts)
+
+
+def _label(plan: Plan) -> str:
+    return f"{REGISTRY[plan.backend].framework} {plan.case}, {plan.mode}, seed {plan.seed}"
