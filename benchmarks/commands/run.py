@@ -1,11 +1,8 @@
 """`run NAME`: certify the backends, train and time every trial, write the report. With `--dry-run`, only estimate."""
 
 import argparse
-import re
 import sys
 from collections.abc import Iterator
-from dataclasses import replace
-from pathlib import Path
 
 from backends import REGISTRY
 from benchmarks.commands import Subparsers, options, session
@@ -49,26 +46,14 @@ def execute(arguments: argparse.Namespace) -> int:
 
 
 def definition(arguments: argparse.Namespace) -> Benchmark:
-    """The benchmark with the changes from the command line.
-
-    Its name is the folder of its runs. A user's own file that is called like a benchmark of the suite gets a name of
-    its own, `own-co2`, so that its runs stay apart from the benchmark's.
-    """
+    """The benchmark with the changes from the command line; `loading.results_name` names the folder of its runs."""
     stray = [name for name in ("target", "time", "features") if getattr(arguments, name) is not None]
     if arguments.csv is None and stray:
         raise UserError(f"--{stray[0]} needs --csv, as in --csv sales.csv --target units; or leave it out")
     if arguments.name is None and arguments.csv is None:
         raise UserError(f"name a benchmark ({', '.join(loading.names())}), or a file of your own with --csv")
-    benchmark = loading.read(
-        DEFAULT if arguments.name is None else arguments.name,
-        quick=arguments.quick,
-        changes=options.changes(arguments),
-        only=options.only(arguments),
-    )
-    name, suite = benchmark.name, benchmark.source.parent == loading.HERE.resolve()
-    if arguments.csv is not None:
-        name, suite = re.sub(r"[^\w-]+", "-", Path(arguments.csv).stem).strip("-") or "csv", False
-    return replace(benchmark, name=f"own-{name}" if name in loading.names() and not suite else name)
+    name = DEFAULT if arguments.name is None else arguments.name
+    return loading.read(name, quick=arguments.quick, changes=options.changes(arguments), only=options.only(arguments))
 
 
 def dry_run(benchmark: Benchmark, invocation: Invocation, *, as_json: bool) -> int:

@@ -1,41 +1,60 @@
-"""The grid of a benchmark: a list in [data], [window], [model] or [training] is an axis, its points are the cases.
+"""The parameter grid of a definition: axes, several models, and variants.
 
-A setting that is a list by nature is an axis where it is a list of lists. Several models, `[[model]]` each, are an axis
-too, and each has axes of its own.
+A setting of [data], [window], [model] or [training] with a list of values is an axis; every combination of the values
+of all axes is a case. A setting whose value is a list, such as `dense`, is an axis if it is a list of lists. Several
+`[[model]]` tables are an axis too; each may have axes of its own.
+
+A `[[variant]]` has a name and the settings in which it differs from the benchmark: single settings of [data], [window]
+and [training], or [model] as a whole. It may have fewer backends, fewer modes and other seeds. `[quick]` changes the
+tables of the benchmark, not those of a variant; the command line changes both.
+
+"Table sets" below are dictionaries of the four tables that cases are made of: one for each variant, or a single one.
 """
 
+import copy
 import itertools
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks.definition.settings.model import CONVOLUTIONAL
+from benchmarks.definition.model_settings import CONVOLUTIONAL
 from benchmarks.errors import UserError, one_of
 
 Table = dict[str, Any]
+Tables = Mapping[str, Any]  # a table for each name; several models are a list of tables
 Axis = tuple[str, str]  # table and setting
 
-Tables = Mapping[str, Any]  # a table each; of several models, a list of tables
-
-LISTS = {  # settings that are lists by nature, not axes
+TABLES = ("data", "window", "model", "training")
+LISTS = {  # settings whose value is a list
     *(("data", "features"), ("data", "target")),
     *(("model", "dense"), ("model", "filters"), ("model", "stack")),
     ("training", "l2_on"),
 }
+VARIANT = "variant"  # name of the tables in a definition, and of the axis for `--only`
+PROVEN = "proven"  # the setting that asks for a certificate
+MATRIX = ("backends", "modes", "seeds", "native_seeds")  # settings of a TrialMatrix
 
 
-APART = "write each value of an axis in one way, and give each model a name of its own"
+def table_sets(definition: Table) -> list[Table]:
+    """The table sets of a definition: those of its variants, or the definition itself."""
+    variants: list[Table] = definition.get(VARIANT) or [definition]
+    return variants
 
 
-def of_each_model(tables: Tables) -> list[dict[str, Table]]:
-    """The tables with one model each."""
+def case_tables(table_set: Table) -> dict[str, Any]:
+    """Only the tables that a case is made of."""
+    return {name: table_set[name] for name in TABLES}
+
+
+def per_model(tables: Tables) -> list[dict[str, Table]]:
+    """The tables once for each model."""
     models = tables["model"] if isinstance(tables["model"], list) else [tables["model"]]
     return [dict(tables) | {"model": model} for model in models]
 
 
 def axes(tables: Mapping[str, Table]) -> list[Axis]:
-    """The axes' places, in the order of the definition."""
+    """The axes of tables with a single model, in the order of the definition."""
     return [
         (table, setting)
         for table, settings in tables.items()
@@ -45,89 +64,116 @@ def axes(tables: Mapping[str, Table]) -> list[Axis]:
 
 
 def _is_list_of_lists(value: list[Any]) -> bool:
-    return bool(value) and all(isinstance(each, list) for each in value)
+    return bool(value) and all(isinstance(entry, list) for entry in value)
 
 
-def points(path: Path, tables: Tables, name: str | None = None) -> dict[str, dict[str, Table]]:
-    """Every combination of the axes' values, by its label: the same tables with one value each.
+def points(path: Path, tables: Tables, variant: str | None = None) -> dict[str, dict[str, Table]]:
+    """The tables of every case by its label: one value for each axis.
 
-    name: of the variant whose tables these are. Raises UserError, with the definition's path, for an axis without
-    values and for values that are the same.
+    variant: the name of the variant that the tables belong to. Raises UserError, with the path of the definition, for
+    an axis without values, a repeated value, and two cases with one label.
     """
-    found: dict[str, dict[str, Table]] = {}
+    cases: dict[str, dict[str, Table]] = {}
     several = isinstance(tables["model"], list)
-    for one in of_each_model(tables):
-        for own, point in _points(path, one):
-            told = several or ("model", "cell") in axes(one) or name is None
-            label = ", ".join([*([name] if name else []), *([_called(point["model"])] if told else []), *own])
-            if label in found:
-                raise UserError(f"{path}: two cases would both be called '{label}'; {APART}")
-            found[label] = point
-    return found
+    for single in per_model(tables):
+        shows_model = several or ("model", "cell") in axes(single) or variant is None
+        for values, point in _points(path, single):
+            model = [model_label(point["model"])] if shows_model else []
+            label = ", ".join([*([variant] if variant else []), *model, *values])
+            if label in cases:
+                raise UserError(
+                    f"{path}: two cases have the label '{label}'; write each value of an axis once, and give each "
+                    "model a different name"
+                )
+            cases[label] = point
+    return cases
 
 
 def _points(path: Path, tables: Mapping[str, Table]) -> Iterator[tuple[list[str], dict[str, Table]]]:
-    """Each point, after what its label tells of the axes."""
+    """Each combination of the values of the axes: the parts of its label, and its tables."""
     places = axes(tables)
     for table, setting in places:
         values = tables[table][setting]
         if not values or any(values.count(value) > 1 for value in values):
-            raise UserError(f"{path}: {table}.{setting} = {values}; as an axis it needs values, each once")
+            raise UserError(f"{path}: {table}.{setting} = {values}: an axis needs values, and each value only once")
     for values in itertools.product(*(tables[table][setting] for table, setting in places)):
         point = {name: dict(settings) for name, settings in tables.items()}
         for (table, setting), value in zip(places, values, strict=True):
             point[table][setting] = value
-        yield _told(point, places), point
+        # the label of a model without a name is its cell
+        hidden = () if point["model"].get("name") else (("model", "cell"),)
+        label = [f"{name} {_as_text(point[table][name])}" for table, name in places if (table, name) not in hidden]
+        yield label, point
 
 
-def narrow(holders: Sequence[Tables], only: Mapping[str, Sequence[str]]) -> None:
-    """Leave an axis only the values asked for, in its own order; it stays an axis, so labels stay what they were.
+def model_label(model: Table) -> str:
+    """The label of a `[model]` table; an axis of cells is shown as "lstm/gru"."""
+    label = model.get("name") or model.get("cell") or (CONVOLUTIONAL if "filters" in model else "")
+    return "/".join(map(str, label)) if isinstance(label, list) else str(label)
 
-    holders: the tables of each variant, or the benchmark's own. only: the values as typed, by the axis' dotted name
-    (`"model.units"`: `["16", "64"]`), or models by theirs, where there are several (`"model"`: `["CNN"]`). An axis
-    of several models or variants is narrowed in each that has it; one that is left without a value is empty then, see
-    `is_empty`. Raises UserError for what is no axis, or none of its values.
+
+def _as_text(value: object) -> str:
+    """A value in a label. Commas separate settings, so a list has spaces: [64, 32] is "64 32", [] is "none"."""
+    return (" ".join(map(str, value)) or "none") if isinstance(value, list) else str(value)
+
+
+def narrow(definition: Table, only: Mapping[str, Sequence[str]]) -> None:
+    """Keep only some values of axes, in place. An axis with one value is still an axis, so labels stay the same.
+
+    only: values as typed, by the dotted name of the axis (`"model.units"`: `["16", "64"]`), by `"model"` for several
+    models (`["CNN"]`), or by `"variant"`. Variants without any remaining case are removed. Raises UserError for a
+    name that is not an axis, and for a word that is not one of its values.
     """
-    lists = [tables["model"] for tables in holders if isinstance(tables["model"], list)]
+    only = dict(only)
+    if VARIANT in definition and VARIANT in only:
+        variants = definition[VARIANT]
+        kept = _chosen(VARIANT, only.pop(VARIANT), [variant["name"] for variant in variants])
+        definition[VARIANT] = [variant for variant in variants if variant["name"] in kept]
+    sets = [case_tables(table_set) for table_set in table_sets(definition)]
+    model_lists = [tables["model"] for tables in sets if isinstance(tables["model"], list)]
     for name, words in only.items():
-        if name == "model" and lists:
-            kept = chosen(name, words, [_called(model) for models in lists for model in models])
-            for models in lists:
-                models[:] = [model for model in models if _called(model) in kept]
+        if name == "model" and model_lists:
+            labels = _chosen(name, words, [model_label(model) for models in model_lists for model in models])
+            for models in model_lists:
+                models[:] = [model for model in models if model_label(model) in labels]
         else:
-            _narrow_axis([one for tables in holders for one in of_each_model(tables)], name, words)
-            for models in lists:  # a model that has the axis and none of these values
+            _narrow_axis([single for tables in sets for single in per_model(tables)], name, words)
+            for models in model_lists:  # remove a model that has the axis, but none of the values
                 models[:] = [model for model in models if [] not in model.values()]
+    if VARIANT in definition:
+        definition[VARIANT] = [variant for variant in definition[VARIANT] if not _is_empty(case_tables(variant))]
 
 
-def is_empty(tables: Tables) -> bool:
-    """Whether narrowing has left no model, or nothing of an axis."""
-    return not any(not any(one[table][setting] == [] for table, setting in axes(one)) for one in of_each_model(tables))
+def _is_empty(tables: Tables) -> bool:
+    """Whether no model is left, or every model has an axis without values."""
+    return all(any(single[table][name] == [] for table, name in axes(single)) for single in per_model(tables))
 
 
-def _narrow_axis(models: list[dict[str, Table]], name: str, words: Sequence[str]) -> None:
-    known = {f"{table}.{setting}": (table, setting) for one in models for table, setting in axes(one)}
+def _narrow_axis(table_sets: Sequence[Mapping[str, Table]], name: str, words: Sequence[str]) -> None:
+    known = {f"{table}.{setting}": (table, setting) for tables in table_sets for table, setting in axes(tables)}
     if name not in known:
-        which = one_of(known, name) if known else "it has none, since no setting is a list"
-        raise UserError(f"--only {name}: it is no axis of this benchmark; {which}")
+        names = one_of(known, name) if known else "the benchmark has no axis, because no setting is a list"
+        raise UserError(f"--only {name}: there is no axis of this name; {names}")
     axis = table, setting = known[name]
-    having = [one[table] for one in models if axis in axes(one)]
-    kept = chosen(name, words, [value for settings in having for value in settings[setting]])
-    for settings in having:
+    holders = [tables[table] for tables in table_sets if axis in axes(tables)]
+    kept = _chosen(name, words, [value for settings in holders for value in settings[setting]])
+    for settings in holders:
         settings[setting] = [value for value in settings[setting] if value in kept]
 
 
-def chosen(name: str, words: Sequence[str], values: Sequence[Any]) -> list[Any]:
-    """Those of an axis' values that the words mean; a UserError for a word that means none."""
+def _chosen(name: str, words: Sequence[str], values: Sequence[Any]) -> list[Any]:
+    """The values that the words mean, in the order of the axis. Raises UserError for a word that means none."""
     for word in words:
         if not any(_means(word, value) for value in values):
-            raise UserError(f"--only {name}={word}: it is none of the axis' values; {_nearest(values, word)}")
+            text = any(isinstance(value, str) for value in values)  # a near match is useful for names only
+            known = one_of(map(str, values), word) if text else f"known: {', '.join(map(_as_text, values))}"
+            raise UserError(f"--only {name}={word}: the axis has no such value; {known}")
     return [value for value in values if any(_means(word, value) for word in words)]
 
 
 def _means(word: str, value: object) -> bool:
-    """Whether a word of the command line is this value: as text, or as TOML has it (1e-3 is 0.001)."""
-    if word in (str(value), _worded(value)):
+    """Whether a word of the command line is this value, as text or parsed as TOML (1e-3 is 0.001)."""
+    if word in (str(value), _as_text(value)):
         return True
     try:
         parsed: object = tomllib.loads(f"value = {word}")["value"]
@@ -136,24 +182,63 @@ def _means(word: str, value: object) -> bool:
     return parsed == value and isinstance(parsed, bool) == isinstance(value, bool)
 
 
-def _nearest(values: Sequence[object], word: str) -> str:
-    """Numbers in the axis' order, where no spelling is near another; names with the near match."""
-    if any(isinstance(value, str) for value in values):
-        return one_of(map(str, values), word)
-    return f"known: {', '.join(map(_worded, values))}"
+def complete_variants(path: Path, definition: Table) -> None:
+    """Add to each variant the settings of the benchmark that it does not change, and remove the benchmark's tables.
+
+    A definition without variants is left as it is. Raises UserError, with the path, for an invalid variant.
+    """
+    if VARIANT not in definition:
+        return
+    _require_variants(path, definition[VARIANT])
+    inherited = {table: definition.pop(table) for table in TABLES}
+    for variant in definition[VARIANT]:
+        for table, settings in inherited.items():
+            changed = variant.get(table, {})
+            if table == "model":
+                variant[table] = changed or copy.deepcopy(settings)
+            else:
+                variant[table] = settings | changed
 
 
-def _called(model: Table) -> str:
-    called = model.get("name") or model.get("cell") or (CONVOLUTIONAL if "filters" in model else "")
-    return "/".join(map(str, called)) if isinstance(called, list) else str(called)
+def _require_variants(path: Path, variants: object) -> None:
+    if not isinstance(variants, list) or not variants or not all(isinstance(variant, dict) for variant in variants):
+        raise UserError(f"{path}: variant is {variants!r}; write tables, [[variant]], each with a name")
+    for number, variant in enumerate(variants, start=1):
+        name = variant.get("name")
+        if not isinstance(name, str) or not name.isprintable() or not name.strip() or "," in name:
+            example = 'name = "as written"'
+            raise UserError(f"{path}: variant {number} needs a name of words without a comma, as in {example}")
+        if [other.get("name") for other in variants].count(name) > 1:
+            raise UserError(f"{path}: two variants have the name '{name}'; give each a different name")
+        where = f"{path}: variant '{name}'"
+        for setting, value in variant.items():
+            if setting not in ("name", PROVEN, *MATRIX, *TABLES):
+                raise UserError(
+                    f"{where}: there is no setting '{setting}'; {one_of((PROVEN, *MATRIX, *TABLES), setting)}"
+                )
+            several = setting == "model" and isinstance(value, list) and all(isinstance(model, dict) for model in value)
+            if setting in TABLES and not isinstance(value, dict) and not several:
+                raise UserError(f"{where}: {setting} is {value!r}; it must be a table")
 
 
-def _told(point: dict[str, Table], places: Sequence[Axis]) -> list[str]:
-    """The values of the axes, but the cell where the model's label is its cell: "units 64", "batch 32"."""
-    told = () if point["model"].get("name") else (("model", "cell"),)
-    return [f"{setting} {_worded(point[table][setting])}" for table, setting in places if (table, setting) not in told]
+def narrow_matrices(path: Path, definition: Table, changes: Mapping[str, Any]) -> None:
+    """Apply backends, modes and seeds of the command line to the variants, in place.
 
-
-def _worded(value: object) -> str:
-    """A value in a label, where commas part the settings: a list's with spaces between them, [64, 32] is "64 32"."""
-    return (" ".join(map(str, value)) or "none") if isinstance(value, list) else str(value)
+    Seeds replace those of a variant. Of its backends and modes, those of the command line remain; a variant without
+    any is removed. Raises UserError if no variant is left.
+    """
+    if VARIANT not in definition:
+        return
+    for variant in definition[VARIANT]:
+        for setting in MATRIX:
+            if setting not in variant or setting not in changes:
+                continue
+            if setting in ("backends", "modes"):
+                variant[setting] = [name for name in variant[setting] if name in changes[setting]]
+            else:
+                variant[setting] = changes[setting]
+    left = [variant for variant in definition[VARIANT] if variant.get("backends") != [] and variant.get("modes") != []]
+    if not left:
+        names = ", ".join(map(str, changes.get("backends", changes.get("modes", ()))))
+        raise UserError(f"{path}: no variant has {names}; see its [[variant]] tables")
+    definition[VARIANT] = left

@@ -1,39 +1,50 @@
-"""Validates a benchmark's definition and lays out its trials.
+"""Read a benchmark's definition, validate it, and lay out its trials.
 
-A list in [data], [window], [model] or [training] is an axis: the benchmark asks its question once for every
-combination, and of every `[[variant]]`. [search], where there is one, has a sampler choose among the combinations.
-[quick] holds what `--quick` changes, by dotted name, and as `only` the axes that it narrows.
+The order in which the parts of a definition apply: the TOML file; `[quick]` for `--quick`; the variants; the command
+line. `only` in `[quick]` and `--only` keep some values of axes. See benchmarks/README.md for the format of a file.
 """
 
 import hashlib
 import json
+import re
+import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from pydantic import BaseModel
 
 import backends
 import datasets
-from benchmarks.definition import axes, variants
-from benchmarks.definition import search_space as spaces
-from benchmarks.definition import toml_tables as definition
-from benchmarks.definition.axes import Table
-from benchmarks.definition.reference_checks import require
+from benchmarks.definition.axes import (
+    MATRIX,
+    PROVEN,
+    TABLES,
+    VARIANT,
+    Table,
+    case_tables,
+    complete_variants,
+    narrow,
+    narrow_matrices,
+    points,
+    table_sets,
+)
+from benchmarks.definition.model_settings import ModelSettings
+from benchmarks.definition.search_space import SEARCH, SearchSpace, search_settings, search_space
 from benchmarks.definition.settings import (
     CaseSettings,
     Header,
-    ModelSettings,
     SearchSettings,
     TrainingSettings,
     TrialMatrix,
+    validated,
 )
-from benchmarks.definition.settings.checked import checked
-from benchmarks.definition.toml_tables import TABLES
 from benchmarks.errors import UserError, one_of
 from reports.records import Mode, Plan
 
-HERE = Path(__file__).parents[1]
+FOLDER = Path(__file__).parents[1]  # the TOML files of this checkout
+RESERVED = {"latest", "index"}  # names with another meaning in the folder of results
 SETTINGS: dict[str, type[BaseModel]] = {
     "data": datasets.DataSpec,
     "window": datasets.WindowSpec,
@@ -44,69 +55,86 @@ SETTINGS: dict[str, type[BaseModel]] = {
 
 @dataclass(frozen=True)
 class Benchmark:
-    """A validated definition: what is asked (`cases`, by label) and of whom (`asked`, likewise)."""
+    """A validated definition: its cases, and for each case the backends, modes and seeds of its trials."""
 
-    name: str
+    name: str  # of its folder in results/
     header: Header
-    cases: dict[str, CaseSettings]
-    asked: dict[str, TrialMatrix]
+    cases: dict[str, CaseSettings]  # by label
+    matrices: dict[str, TrialMatrix]  # by label of the case
     definition: Table
-    source: Path  # where the definition stands
+    source: Path  # the TOML file
     source_text: str
     quick: bool = False
-    narrowed: bool = False  # by the command line
-    search: SearchSettings | None = None  # among the cases, whose validation losses decide
+    narrowed: bool = False  # changed or narrowed by the command line
+    search: SearchSettings | None = None  # None: every case is trained
 
-    def space(self) -> spaces.Space:
-        """What a search searches."""
-        return spaces.space(self.definition, TABLES, tuple(self.cases))
+    def search_space(self) -> SearchSpace:
+        """The configurations of the search."""
+        return search_space(self.definition, tuple(self.cases))
 
     def trials(self) -> tuple[Plan, ...]:
-        """In the order of execution: round by round, each starting with the next backend."""
+        """All trials in the order of execution: round by round, each round beginning with the next backend."""
         plans: list[Plan] = []
         for number, (mode, seed, case) in enumerate(self._rounds()):
-            names = self.asked[case].backends
+            names = self.matrices[case].backends
             first = number % len(names)
             for backend in names[first:] + names[:first]:
                 plans.append(self._plan(case, backend, mode, seed, place=len(plans)))
         return tuple(plans)
 
     def _rounds(self) -> Iterator[tuple[Mode, int, str]]:
-        """Mode by mode, seed by seed, so that a run cut short has something of every case."""
-        every = list(self.asked.values())
-        for mode in dict.fromkeys(mode for asked in every for mode in asked.modes):
-            for seed in dict.fromkeys(seed for asked in every for seed in asked.seeds_of(mode)):
-                for case, asked in self.asked.items():
-                    if mode in asked.modes and seed in asked.seeds_of(mode):
+        """Mode by mode, seed by seed, so that an interrupted run has trials of every case."""
+        matrices = list(self.matrices.values())
+        for mode in dict.fromkeys(mode for matrix in matrices for mode in matrix.modes):
+            for seed in dict.fromkeys(seed for matrix in matrices for seed in matrix.seeds_of(mode)):
+                for case, matrix in self.matrices.items():
+                    if mode in matrix.modes and seed in matrix.seeds_of(mode):
                         yield mode, seed, case
 
     def matched(self, backend: str) -> tuple[str, ...]:
-        """The cases that a backend is asked in matched mode: those it must be proven equal in."""
-        every = ((case, asked) for case, asked in self.asked.items() if asked.proven and backend in asked.backends)
-        return tuple(case for case, asked in every if "matched" in asked.modes)
+        """The cases that need a certificate of this backend: matched mode, and not `proven = false`."""
+        return tuple(
+            case
+            for case, matrix in self.matrices.items()
+            if matrix.proven and backend in matrix.backends and "matched" in matrix.modes
+        )
 
     def _plan(self, case: str, backend: str, mode: Mode, seed: int, place: int) -> Plan:
-        defines = [self.cases[case].model_dump(mode="json"), backend, mode, seed]
-        key = hashlib.sha256(json.dumps(defines, sort_keys=True).encode()).hexdigest()[:16]
+        content = [self.cases[case].model_dump(mode="json"), backend, mode, seed]
+        key = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
         return Plan(key=key, case=case, backend=backend, mode=mode, seed=seed, place=place)
 
 
 def names() -> tuple[str, ...]:
-    """The benchmarks of this checkout."""
-    return tuple(sorted(path.stem for path in HERE.glob("*.toml")))
+    """The names of the benchmarks of this checkout."""
+    return tuple(sorted(path.stem for path in FOLDER.glob("*.toml")))
 
 
 def find(name: str) -> Path:
-    """The file of a benchmark given by name, or by the path of a TOML of the user's own."""
+    """The TOML file of a benchmark, given by its name or by the path of a user's file. Raises UserError if missing."""
     if name in names():
-        return HERE / f"{name}.toml"
+        return FOLDER / f"{name}.toml"
     if not name.endswith(".toml"):
-        raise UserError(f"there is no benchmark '{name}'; {one_of(names(), name)}, or a TOML file of your own")
+        raise UserError(f"there is no benchmark '{name}'; {one_of(names(), name)}, or give the path of a TOML file")
     path = Path(name).expanduser()
     if not path.is_file():
-        what = "is no file" if path.exists() else "does not exist"
-        raise UserError(f"{path} {what}; give a benchmark's name ({', '.join(names())}) or a TOML file")
+        problem = "is not a file" if path.exists() else "does not exist"
+        raise UserError(f"{path} {problem}; give the name of a benchmark ({', '.join(names())}) or a TOML file")
     return path
+
+
+def results_name(path: Path) -> str:
+    """The name of the folder in results/ for a definition, or for a data file of the user.
+
+    A benchmark of this checkout has the name of its TOML file. A user's file has its name without the ending, with `-`
+    for all characters but letters, digits, `_` and `-`. A user's file with the name of a benchmark of this checkout,
+    or with a reserved name, gets the prefix `my-`, so that its runs never mix with those of the benchmark.
+    """
+    if path.parent.resolve() == FOLDER.resolve() and path.name in {f"{name}.toml" for name in names()}:
+        return path.stem
+    name = re.sub(r"[^\w-]+", "-", path.stem).strip("-") or "data"
+    taken = {other.casefold() for other in (*names(), *RESERVED)}
+    return f"my-{name}" if name.casefold() in taken else name
 
 
 def read(
@@ -116,66 +144,167 @@ def read(
     changes: Table | None = None,
     only: Mapping[str, Sequence[str]] | None = None,
 ) -> Benchmark:
-    """Read, change and validate a benchmark. A `UserError` says which setting of which file is wrong.
+    """Read, change and validate a benchmark. Raises UserError with the file and the setting that is wrong.
 
-    changes: settings by dotted name (`"seeds"`, `"training.epochs"`) that the command line overrides, or whole tables.
-    only: axes by dotted name, each narrowed to these of its values, as `grid.narrow` has it.
+    changes: settings by dotted name (`"seeds"`, `"training.epochs"`) that replace those of the file, or whole tables.
+    only: the values of axes to keep, by dotted name, see `axes.narrow`.
     """
+    changes, only = changes or {}, only or {}
     path = find(name)
-    text, tables = definition.read(path)
-    definition.shape(path, tables, quick=quick, changes=changes or {}, only=only or {})
-    found = replace(_validated(path, tables, text), quick=quick, narrowed=bool(changes or only))
-    if not (found.quick or found.narrowed):
-        require(path, found.header, found.asked)
-    return found
+    text, tables = _read_tables(path)
+    _shape(path, tables, quick=quick, changes=changes, only=only)
+    benchmark = replace(_validated(path, tables, text), quick=quick, narrowed=bool(changes or only))
+    data = changes.get("data")
+    csv = changes.get("data.csv") or (data.get("csv") if isinstance(data, dict) else None)
+    if isinstance(csv, str):  # runs on a data file of the command line have the name of this file
+        return replace(benchmark, name=results_name(Path(csv)))
+    if not (benchmark.quick or benchmark.narrowed):
+        _require_known_cases(path, benchmark)
+    return benchmark
 
 
 def restore(path: Path, tables: Table) -> Benchmark:
-    """A benchmark from the definition that a run's manifest, at `path`, keeps."""
+    """A benchmark from the definition in a run's manifest, whose path is `path`."""
     return _validated(path, {name: value for name, value in tables.items() if name != "quick"}, "")
 
 
+def _read_tables(path: Path) -> tuple[str, Table]:
+    """The text of a file and its tables. Raises UserError if it is not TOML, or a required table is another value."""
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+        tables = tomllib.loads(text)
+    except UnicodeDecodeError:
+        raise UserError(f"{path} is not UTF-8 text; write a TOML file like {FOLDER / 'co2.toml'}") from None
+    except (tomllib.TOMLDecodeError, OSError) as error:
+        raise UserError(f"{path} is not a readable TOML file: {error}") from None
+    _require_tables(path, tables, ("quick", *TABLES))
+    return text, tables
+
+
+def _shape(path: Path, tables: Table, *, quick: bool, changes: Table, only: Mapping[str, Sequence[str]]) -> None:
+    """Apply `[quick]`, the variants and the command line to the tables, in place."""
+    quick_table = tables.pop("quick")
+    _require_quick(path, quick_table)
+    if not quick:
+        quick_table = {}
+    narrowed = {axis: values for axis, values in _dotted(quick_table.pop("only", {})) if axis not in only}
+    _change(path, tables, [tables], dict(_dotted(quick_table)))
+    complete_variants(path, tables)
+    narrow(tables, narrowed)  # first: the command line may remove a variant that [quick] names
+    narrow_matrices(path, tables, changes)
+    _change(path, tables, table_sets(tables), changes)
+    for table_set in table_sets(tables):
+        _require_tables(path, table_set, TABLES)
+        data = table_set["data"]
+        if isinstance(data.get("csv"), str):  # relative to the folder of the TOML file
+            data["csv"] = str((path.parent / Path(data["csv"]).expanduser()).resolve())
+    narrow(tables, only)
+
+
+def _require_quick(path: Path, quick_table: Table) -> None:
+    """The entries of `[quick]` for tables are tables; those of `only` are lists of words that are not empty."""
+    for name in ("only", *TABLES):
+        if not isinstance(entry := quick_table.get(name, {}), dict):
+            raise UserError(f"{path}: [quick] {name} is {entry!r}; it must be a table, as in training.epochs = 2")
+    for axis, values in _dotted(quick_table.get("only", {})):
+        if not isinstance(values, list) or not values or not all(isinstance(value, str) for value in values):
+            example = 'only.variant = ["as written"]'
+            raise UserError(f"{path}: [quick] only.{axis} is {values!r}; it must be a list of words, as in {example}")
+
+
+def _change(path: Path, tables: Table, sets: list[Table], changes: Table) -> None:
+    """Change settings by dotted name, or whole tables: settings of cases in each of the table sets."""
+    for dotted, value in changes.items():
+        table, _, setting = dotted.rpartition(".")
+        known = [*TABLES, *([SEARCH] if SEARCH in tables else [])]
+        if table and table not in known:
+            raise UserError(f"{path}: there is no table '{table}' for the setting {dotted}; {one_of(known, table)}")
+        for table_set in sets if table in TABLES or setting in TABLES else [tables]:
+            holder = table_set[table] if table else table_set
+            for settings in holder if isinstance(holder, list) else [holder]:  # several models: a list
+                settings[setting] = value
+
+
+def _require_tables(path: Path, tables: Table, required: tuple[str, ...]) -> None:
+    for name in (*required, *([SEARCH] if SEARCH in tables else [])):
+        table = tables.setdefault(name, {})
+        several = name == "model" and isinstance(table, list) and table and all(isinstance(m, dict) for m in table)
+        if not isinstance(table, dict) and not several:
+            raise UserError(f"{path}: {name} is {table!r}; it must be a table, [{name}]")
+
+
+def _dotted(table: Table, prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for name, value in table.items():
+        if isinstance(value, dict):
+            yield from _dotted(value, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}", value
+
+
 def _validated(path: Path, tables: Table, text: str) -> Benchmark:
-    top = {name: value for name, value in tables.items() if name not in (*TABLES, variants.NAME, spaces.SEARCH)}
-    header = checked(Header, top, f"{path}:", others=(*TABLES, variants.NAME, "search"))
-    _require_asked(f"{path}:", header)
-    search = spaces.settings(path, tables, TABLES, header)
-    cases, asked = {}, {}
-    for holder in variants.holders(tables):
-        who = _asked(path, header, holder) if holder is not tables else header
-        points = axes.points(path, definition.of(holder), holder.get("name"))
-        for label, point in points.items():
-            cases[label], asked[label] = _case(path, point), who
-    return Benchmark(path.stem, header, cases, asked, tables, path.resolve(), text, search=search)
+    top = {name: value for name, value in tables.items() if name not in (*TABLES, VARIANT, SEARCH)}
+    header = validated(Header, top, f"{path}:", others=(*TABLES, VARIANT, SEARCH))
+    _require_matrix(f"{path}:", header)
+    search = search_settings(path, tables, header)
+    cases: dict[str, CaseSettings] = {}
+    matrices: dict[str, TrialMatrix] = {}
+    for table_set in table_sets(tables):
+        matrix = _variant_matrix(path, header, table_set) if table_set is not tables else header
+        for label, point in points(path, case_tables(table_set), table_set.get("name")).items():
+            settings = {table: validated(SETTINGS[table], point[table], f"{path}: [{table}]") for table in TABLES}
+            cases[label], matrices[label] = CaseSettings.model_validate(settings), matrix
+    return Benchmark(results_name(path), header, cases, matrices, tables, path.resolve(), text, search=search)
 
 
-def _asked(path: Path, header: Header, variant: Table) -> TrialMatrix:
-    """Whom a variant asks: of the benchmark's own backends and modes, with its seeds or with its own."""
+def _variant_matrix(path: Path, header: Header, variant: Table) -> TrialMatrix:
+    """The trials of a variant: some of the backends and modes of the benchmark, and its seeds or other seeds."""
     where = f"{path}: variant '{variant['name']}':"
-    own = {name: variant[name] for name in (*variants.WHO, variants.PROVEN) if name in variant}
-    if "seeds" in own:
-        own.setdefault("native_seeds", own["seeds"])
-    who = checked(TrialMatrix, header.model_dump(include={*variants.WHO, variants.PROVEN}) | own, where)
-    for name in ("backends", "modes"):
-        for one in getattr(who, name):
-            if one not in getattr(header, name):
-                raise UserError(f"{where} {name}: '{one}' is not among the benchmark's; name it at the top too")
-    _require_asked(where, who)
-    return who
+    changed = {name: variant[name] for name in (*MATRIX, PROVEN) if name in variant}
+    if "seeds" in changed:
+        changed.setdefault("native_seeds", changed["seeds"])
+    matrix = validated(TrialMatrix, header.model_dump(include={*MATRIX, PROVEN}) | changed, where)
+    for setting in ("backends", "modes"):
+        for name in getattr(matrix, setting):
+            if name not in getattr(header, setting):
+                raise UserError(f"{where} {setting}: '{name}' is not among {setting} of the benchmark; add it there")
+    _require_matrix(where, matrix)
+    return matrix
 
 
-def _require_asked(where: str, who: TrialMatrix) -> None:
-    for backend in who.backends:
+def _require_matrix(where: str, matrix: TrialMatrix) -> None:
+    for backend in matrix.backends:
         if backend not in backends.REGISTRY:
             raise UserError(f"{where} backends: there is no backend '{backend}'; {one_of(backends.REGISTRY, backend)}")
-        if "native" in who.modes and not backends.REGISTRY[backend].native:
-            raise UserError(f"{where} backend '{backend}' has no native mode; leave native out of modes, or it out")
-    for name in variants.WHO:
-        values = getattr(who, name) or ()
+        if "native" in matrix.modes and not backends.REGISTRY[backend].native:
+            raise UserError(f"{where} backend '{backend}' has no native mode; remove native from modes, or the backend")
+    for name in MATRIX:
+        values = getattr(matrix, name) or ()
         if len(set(values)) < len(values):
-            raise UserError(f"{where} {name} names one of {list(values)} twice; each may stand once")
+            raise UserError(f"{where} {name} = {list(values)} names a value twice; name each value once")
 
 
-def _case(path: Path, point: dict[str, Table]) -> CaseSettings:
-    tables = {name: checked(SETTINGS[name], settings, f"{path}: [{name}]") for name, settings in point.items()}
-    return CaseSettings.model_validate(tables)
+def _require_known_cases(path: Path, benchmark: Benchmark) -> None:
+    """Published values and questions must refer to cases, backends and modes of the definition."""
+    header = benchmark.header
+    quantities = [
+        *((f"published '{entry.what}'", quantity) for entry in header.published for quantity in (entry, entry.right)),
+        *(
+            (f"question '{entry.asks}'", quantity)
+            for entry in header.questions
+            for quantity in (entry.better, entry.than)
+        ),
+    ]
+    for name, quantity in quantities:
+        if quantity is None:
+            continue
+        where = f"{path}: {name}:"
+        if quantity.case not in benchmark.cases:
+            raise UserError(f"{where} there is no case '{quantity.case}'; {one_of(benchmark.cases, quantity.case)}")
+        matrix = benchmark.matrices[quantity.case]
+        known = (*matrix.backends, *datasets.BASELINES)
+        if quantity.backend is not None and quantity.backend not in known:
+            hint = one_of(known, quantity.backend)
+            raise UserError(f"{where} '{quantity.case}' has no trials with backend '{quantity.backend}'; {hint}")
+        if quantity.backend not in datasets.BASELINES and quantity.mode not in matrix.modes:
+            modes = ", ".join(matrix.modes)
+            raise UserError(f"{where} '{quantity.case}' has no trials in mode '{quantity.mode}'; its modes: {modes}")

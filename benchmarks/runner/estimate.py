@@ -121,7 +121,7 @@ def _cases(benchmark: Benchmark, plan: Manifest, backend: str) -> tuple[Case, ..
     if backend == REFERENCE:
         labels = {label for name in benchmark.header.backends for label in benchmark.matched(name)}
     else:
-        labels = {label for label, matrix in benchmark.asked.items() if backend in matrix.backends}
+        labels = {label for label, matrix in benchmark.matrices.items() if backend in matrix.backends}
     return tuple(case for case in plan.cases if case.label in labels)
 
 
@@ -130,7 +130,7 @@ def kind_of(case: Case) -> Kind:
 
 
 def _plan(benchmark: Benchmark, backend: str, case: Case) -> Plan:
-    modes = benchmark.asked[case.label].modes
+    modes = benchmark.matrices[case.label].modes
     mode: Mode = "matched" if "matched" in modes or backend == REFERENCE else modes[0]
     return Plan(key="probe", case=case.label, backend=backend, mode=mode, seed=benchmark.header.seeds[0], place=0)
 

@@ -123,7 +123,7 @@ def _case(label: str, case: CaseSettings, prepared: Prepared, threads: int) -> C
     model, batch = case.architecture(train.y.shape[1]), training.batch_of(len(train))
     return Case(
         label=label,
-        cell=case.model.cell or case.model.called,
+        cell=case.model.cell or case.model.label,
         units=case.model.units,
         layers=case.model.layers,
         architecture=tuple(map(str, model.layers)),

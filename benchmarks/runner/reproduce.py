@@ -5,7 +5,8 @@ from collections.abc import Collection
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from benchmarks.definition import loading, variants
+from benchmarks.definition import loading
+from benchmarks.definition.axes import table_sets
 from benchmarks.definition.loading import Benchmark
 from benchmarks.errors import UserError
 from benchmarks.runner import resume
@@ -86,7 +87,7 @@ def _with_stored_threads(benchmark: Benchmark, folder: Path, plan: Manifest, exe
     numbers = {case.threads for case in plan.cases}
     threads = numbers.pop() if len(numbers) == 1 else None
     definition = copy.deepcopy(benchmark.definition)
-    tables = [holder["training"] for holder in variants.holders(definition)]
+    tables = [holder["training"] for holder in table_sets(definition)]
     if threads is None or threads > executor.threads() or any(table.get("threads") is not None for table in tables):
         return benchmark
     for table in tables:

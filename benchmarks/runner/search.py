@@ -12,9 +12,8 @@ from typing import Any, Protocol
 import numpy as np
 
 from benchmarks.definition.loading import Benchmark
-from benchmarks.definition.search_space import Space
-from benchmarks.definition.settings import SearchSettings
-from benchmarks.definition.settings.search import Sampler
+from benchmarks.definition.search_space import SearchSpace
+from benchmarks.definition.settings import Sampler, SearchSettings
 from benchmarks.errors import UserError
 from benchmarks.runner import certify, run
 from benchmarks.runner.cores import Conditions, reserved
@@ -37,7 +36,7 @@ class SearchSampler(Protocol):
         """Report the score of a case: lower is better, None if the case failed."""
 
 
-def sampler(space: Space, name: Sampler, seed: int) -> SearchSampler:
+def sampler(space: SearchSpace, name: Sampler, seed: int) -> SearchSampler:
     """Return the sampler of this name: "grid", "random" or "tpe"."""
     if name == "grid":
         return OrderedSampler(space.labels)
@@ -70,7 +69,7 @@ class OrderedSampler:
 class TpeSampler:
     """Optuna's tree-structured Parzen estimator. Its repeated suggestions are answered with the known scores."""
 
-    def __init__(self, space: Space, seed: int) -> None:
+    def __init__(self, space: SearchSpace, seed: int) -> None:
         import optuna
 
         optuna.logging.set_verbosity(optuna.logging.WARNING)
@@ -140,7 +139,7 @@ def execute(benchmark: Benchmark, folder: Path, executor: Executor, progress: Pr
 
 
 def _with_one_case(benchmark: Benchmark, label: str) -> Benchmark:
-    return replace(benchmark, cases={label: benchmark.cases[label]}, asked={label: benchmark.asked[label]})
+    return replace(benchmark, cases={label: benchmark.cases[label]}, matrices={label: benchmark.matrices[label]})
 
 
 def _scores(
@@ -153,7 +152,7 @@ def _scores(
     """
     settings = _settings(benchmark)
     wanted = settings.trials or len(benchmark.cases)
-    chooser = sampler(benchmark.space(), settings.sampler, settings.sampler_seed)
+    chooser = sampler(benchmark.search_space(), settings.sampler, settings.sampler_seed)
     scores: dict[str, float | None] = {}
     while len(scores) < wanted:
         left = wanted - len(scores)

@@ -1,4 +1,4 @@
-"""Axes: narrowed by `--only`, threads and dtype among them, from the command line to the record."""
+"""Axes of the parameter grid, and `--only`, from the command line to the records."""
 
 import json
 
@@ -15,7 +15,7 @@ GRID = GRID.replace("batch = 16", "batch = 16\nlearning_rate = [0.001, 0.01]")
 
 
 def test_a_narrowed_axis_keeps_its_labels_and_keys(written):
-    """The cases that are left are the same cases, so that their records can be laid beside those of the whole grid."""
+    """The remaining cases are the same cases, so their records can be compared with those of the whole grid."""
     path = str(written(GRID))
     whole, part = (
         loading.read(path),
@@ -31,38 +31,38 @@ def test_a_narrowed_axis_keeps_its_labels_and_keys(written):
     assert part.definition["model"]["units"] == [2, 8]
 
 
-def test_a_single_value_stays_on_its_axis(written):
+def test_an_axis_with_a_single_value_is_still_an_axis(written):
     part = loading.read(str(written(GRID)), only={"model.cell": ["gru"], "model.units": ["4"]})
     assert list(part.cases) == ["gru, units 4, learning_rate 0.001", "gru, units 4, learning_rate 0.01"]
 
 
 MISTAKES = {
-    "a setting that is no axis": (
+    "a setting that is not an axis": (
         "training.batch",
         "16",
-        "training.batch: it is no axis .* known: model.cell, model.units",
+        "training.batch: there is no axis of this name; .*known: model.cell, model.units",
     ),
     "a misspelt axis": ("model.unit", "4", "did you mean 'model.units'"),
-    "no such number": ("model.units", "5", "units=5: it is none of the axis' values; known: 2, 4, 8"),
+    "no such number": ("model.units", "5", "units=5: the axis has no such value; known: 2, 4, 8"),
     "a misspelt name": ("model.cell", "lsmt", "did you mean 'lstm'"),
-    "a truth value for a number": ("model.units", "true", "none of the axis' values"),
+    "a truth value for a number": ("model.units", "true", "the axis has no such value"),
 }
 
 
 @pytest.mark.parametrize(("name", "value", "message"), MISTAKES.values(), ids=MISTAKES)
-def test_a_mistake_says_what_there_is(written, name, value, message):
+def test_the_error_for_a_wrong_axis_or_value_lists_the_known_ones(written, name, value, message):
     with pytest.raises(UserError, match=message) as mistake:
         loading.read(str(written(GRID)), only={name: [value]})
     assert "\n" not in str(mistake.value)
 
 
-def test_a_benchmark_without_axes_says_so(written):
-    with pytest.raises(UserError, match="it has none, since no setting is a list"):
+def test_the_error_for_a_benchmark_without_axes_says_so(written):
+    with pytest.raises(UserError, match="the benchmark has no axis, because no setting is a list"):
         loading.read(str(written(ORACLE)), only={"model.units": ["4"]})
 
 
-def test_two_ways_to_write_a_value_are_no_two_cases(written):
-    with pytest.raises(UserError, match=r"two cases would both be called 'gru, train 0\.7'"):
+def test_a_value_written_in_two_ways_is_refused(written):
+    with pytest.raises(UserError, match=r"two cases have the label 'gru, train 0\.7'"):
         loading.read(str(written(ORACLE.replace("difference = true", 'train = [0.7, "0.7"]'))))
 
 
@@ -75,7 +75,7 @@ def test_two_ways_to_write_a_value_are_no_two_cases(written):
     ],
 )
 @pytest.mark.parametrize("command", ["run", "certify"])
-def test_both_commands_take_it_and_say_what_is_wrong(command, words, message, written, tmp_path):
+def test_run_and_certify_refuse_a_wrong_only(command, words, message, written, tmp_path):
     done = benchmarks(command, written(GRID), *words, cwd=tmp_path)
     assert done.returncode == 2
     assert message in done.stderr
@@ -85,7 +85,7 @@ def test_both_commands_take_it_and_say_what_is_wrong(command, words, message, wr
 @pytest.mark.skipif(len(available_cores()) < 2, reason="an axis of threads takes two cores")
 @pytest.mark.slow
 def test_threads_and_dtype_are_axes_from_the_definition_to_the_record(written, tmp_path):
-    """Each case has its own cores, the environment to match, and a label that names its values."""
+    """Each case has its number of cores, a matching environment, and a label with its values."""
     text = ORACLE.replace("batch = 16", 'batch = 16\nthreads = [1, 2]\ndtype = ["float32", "float64"]')
     only = ["--only", "training.threads=2,1", "--only", "training.dtype=float64", "--only", "training.dtype=float32"]
     done = benchmarks("run", written(text), *only, "--results", tmp_path, cwd=tmp_path)
@@ -112,8 +112,8 @@ def test_threads_and_dtype_are_axes_from_the_definition_to_the_record(written, t
     assert ("gru, threads 1, dtype float32", "float32") in checked
 
 
-def test_the_list_is_there_for_programs_too(tmp_path):
+def test_list_prints_json(tmp_path):
     done = benchmarks("list", "--json", cwd=tmp_path)
-    found = {line["name"]: line for line in map(json.loads, done.stdout.splitlines())}
-    assert found["co2"]["cases"] == ["lstm", "gru"]
-    assert found["co2"]["trials"] == len(loading.read("co2").trials())
+    lines = {line["name"]: line for line in map(json.loads, done.stdout.splitlines())}
+    assert lines["co2"]["cases"] == ["lstm", "gru"]
+    assert lines["co2"]["trials"] == len(loading.read("co2").trials())

@@ -1,4 +1,4 @@
-"""The numbers that document 001 prints come out of its own settings."""
+"""The settings of document 001 reproduce the numbers that the document prints."""
 
 import os
 
@@ -12,7 +12,7 @@ from tests.benchmarks.command_line import benchmarks
 
 @pytest.mark.slow
 def test_the_lesson_is_reproduced_to_1e_4(tmp_path):
-    """Its predictions and its mean squared error, which is one between two scales; its loss trace is of other code."""
+    """The predictions and the mean squared error of two scales are reproduced; the loss trace is not."""
     if not (os.environ.get("BENCH_DATA") and registry.describe("temperatures").origin.is_cached()):
         pytest.skip("temperatures is downloaded: set BENCH_DATA to a folder that holds it")
     only = "variant=PyTorch as written"

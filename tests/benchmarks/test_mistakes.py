@@ -203,7 +203,7 @@ def test_a_file_that_is_called_like_a_benchmark_gets_a_folder_of_its_own(option,
         typed("run", *option)
     with pytest.raises(Accepted):
         typed("run", "co2")
-    assert names == ["own-co2", "co2"]
+    assert names == ["my-co2", "co2"]
 
 
 def test_a_missing_framework_comes_with_its_install_command(monkeypatch):

@@ -2,11 +2,11 @@
 
 import pytest
 
-from benchmarks.definition.search_space import Space
+from benchmarks.definition.search_space import SearchSpace
 from benchmarks.runner import search
 
 AXES = {"model.filters": 3, "model.width": 2, "training.learning_rate": 4}
-SPACE = Space(AXES, tuple(f"case {number}" for number in range(24)))
+SPACE = SearchSpace(AXES, tuple(f"case {number}" for number in range(24)))
 SAMPLERS = ("grid", "random", "tpe")
 
 

@@ -1,8 +1,9 @@
-"""Reading a benchmark: what is laid out, and what a wrong setting is told."""
+"""Reading a definition: its trials, its names, and the errors for invalid settings."""
 
 import os
 import re
 import textwrap
+from pathlib import Path
 
 import pytest
 
@@ -43,8 +44,13 @@ def written(tmp_path):
     return write
 
 
-def test_every_round_has_every_backend_once_and_another_first(written):
-    """Drift of the machine hits all alike: no backend always runs first."""
+def written_as(folder, name):
+    (folder / name).write_text(GOOD)
+    return folder / name
+
+
+def test_every_round_has_every_backend_once_and_begins_with_the_next(written):
+    """No backend always runs first, so that a drift of the machine affects all backends equally."""
     plans = loading.read(written(GOOD)).trials()
     assert len(plans) == 2 * 2 * 2 * 3
     assert [plan.place for plan in plans] == list(range(len(plans)))
@@ -56,8 +62,8 @@ def test_every_round_has_every_backend_once_and_another_first(written):
     assert firsts[:3] == ["pytorch", "keras", "flax"]
 
 
-def test_keys_name_what_defines_a_trial(written):
-    """Two trials share no key; the same trial has the same key tomorrow; another setting gives another key."""
+def test_keys_depend_on_everything_that_defines_a_trial(written):
+    """Keys are unique, equal at every reading, and change with any setting."""
     keys = [plan.key for plan in loading.read(written(GOOD)).trials()]
     assert len(set(keys)) == len(keys)
     assert [plan.key for plan in loading.read(written(GOOD)).trials()] == keys
@@ -85,7 +91,7 @@ def test_quick_and_the_command_line_change_single_settings(written):
 
 @pytest.mark.parametrize("name", loading.names())
 def test_all_benchmarks_of_the_checkout_are_valid(name):
-    """Every model fits the windows that its benchmark cuts; the small form asks no more than the whole."""
+    """Every model fits its windows, and --quick has no more trials than the whole benchmark."""
     whole, small = loading.read(name), loading.read(name, quick=True)
     assert 0 < len(small.trials()) <= len(whole.trials())
     for series in {case.data.series for case in whole.cases.values()}:
@@ -98,7 +104,7 @@ def test_all_benchmarks_of_the_checkout_are_valid(name):
 
 MISTAKES = {
     "an unknown backend, with the near match": ('"keras"', '"kears"', "did you mean 'keras'"),
-    "the oracle has no native mode": ('"keras"', '"reference"', "'reference' has no native mode"),
+    "the reference implementation has no native mode": ('"keras"', '"reference"', "'reference' has no native mode"),
     "an unknown cell": ('"gru"', '"gur"', """cell = "gur": .*'rnn', 'lstm', 'gru', .* or 'rmlp'"""),
     "an unknown setting": ("units = 50", "unit = 50", "no setting 'unit'; did you mean 'units'"),
     "an unknown table": ("[training]", "[trainings]", "no setting 'trainings'; did you mean 'training'"),
@@ -107,22 +113,22 @@ MISTAKES = {
     "a negative window": ("length = 20", "length = -20", r"\[window\] length = -20"),
     "no epochs": ("epochs = 3", "epochs = 0", r"\[training\] epochs = 0"),
     "a learning rate that is not finite": ("epochs = 3", "epochs = 3\nlearning_rate = inf", "learning_rate = inf"),
-    "a missing setting": ("units = 50", "", r"\[model\] a model is a cell and its units"),
-    "a table that is none": ("[window]\nlength = 20", "", r"\[window\] length is missing"),
+    "a missing setting": ("units = 50", "", r"\[model\] a model needs a cell and units"),
+    "a missing table": ("[window]\nlength = 20", "", r"\[window\] length is missing"),
     "an unknown mode": ('"native"', '"nativ"', 'modes.1 = "nativ"'),
-    "a seed twice": ("[1, 2]", "[1, 1]", "seeds names one of .* twice"),
+    "a seed twice": ("[1, 2]", "[1, 1]", r"seeds = \[1, 1\] names a value twice"),
     "an axis without values": ("units = 50", "units = []", r"model.units = \[\]"),
-    "a value twice on an axis": ("units = 50", "units = [8, 8]", "each once"),
+    "a value twice on an axis": ("units = 50", "units = [8, 8]", "each value only once"),
     "a learning rate that is a truth value": ("epochs = 3", "epochs = 3\nlearning_rate = true", "learning_rate = true"),
-    "a seed that PyTorch could not take": ("[1, 2]", "[99999999999]", "seeds.0 = 99999999999"),
+    "a seed that is too large for PyTorch": ("[1, 2]", "[99999999999]", "seeds.0 = 99999999999"),
     "a single backend without its list": ('["pytorch", "keras", "flax"]', '"flax"', "it must be a list"),
-    "no backend": ('["pytorch", "keras", "flax"]', "[]", "it may not be empty"),
+    "no backend": ('["pytorch", "keras", "flax"]', "[]", "it must not be empty"),
     "broken TOML": ("length = 20", "length = ", "not a readable TOML file"),
 }
 
 
 @pytest.mark.parametrize(("old", "new", "message"), MISTAKES.values(), ids=MISTAKES)
-def test_a_mistake_is_one_sentence_with_its_place(written, old, new, message):
+def test_an_invalid_definition_is_an_error_of_one_sentence_with_its_path(written, old, new, message):
     assert old in GOOD
     path = written(GOOD.replace(old, new))
     with pytest.raises(UserError, match=message) as mistake:
@@ -131,51 +137,51 @@ def test_a_mistake_is_one_sentence_with_its_place(written, old, new, message):
     assert "\n" not in str(mistake.value)
 
 
-def test_an_unknown_benchmark_has_a_near_match():
+def test_the_error_for_an_unknown_benchmark_contains_the_closest_name():
     with pytest.raises(UserError, match=re.escape("there is no benchmark 'co3'; did you mean 'co2'?")):
         loading.read("co3")
 
 
-def test_a_missing_file_of_the_users_own():
+def test_a_missing_file_of_the_user():
     with pytest.raises(UserError, match=r"mine\.toml does not exist; .*co2"):
         loading.read("mine.toml")
 
 
 @pytest.mark.parametrize("table", ["data", "window", "model", "training"])
 @pytest.mark.parametrize("value", [3, "lstm", [1]])
-def test_a_table_replaced_by_something_else(written, table, value):
+def test_a_table_replaced_by_another_value_is_refused(written, table, value):
     with pytest.raises(UserError, match=f"it must be a table, \\[{table}\\]"):
         loading.read(written(GOOD), changes={table: value})
 
 
-def test_a_quick_table_may_replace_no_table(written):
+def test_quick_must_not_replace_a_table(written):
     with pytest.raises(UserError, match="it must be a table"):
         loading.read(written(GOOD + "\n[quick]\ntraining = 3\n"), quick=True)
 
 
-@pytest.mark.parametrize("said", ["only = 3", "only.variant = []", "only.variant = [1]", "data = []", "model = 3"])
+@pytest.mark.parametrize("setting", ["only = 3", "only.variant = []", "only.variant = [1]", "data = []", "model = 3"])
 @pytest.mark.parametrize("variants", ["", '[[variant]]\nname = "a"\n'])
-def test_what_quick_says_is_refused_before_anything_is_made_smaller(written, said, variants):
+def test_invalid_entries_of_quick_are_refused_before_they_apply(written, setting, variants):
     with pytest.raises(UserError, match=r"\[quick\] (only|only\.variant|data|model) is .*; it must be a (table|list)"):
-        loading.read(written(f"{GOOD}\n{variants}\n[quick]\n{said}\n"))
+        loading.read(written(f"{GOOD}\n{variants}\n[quick]\n{setting}\n"))
 
 
-def test_a_variants_models_are_tables(written):
+def test_models_of_a_variant_must_be_tables(written):
     with pytest.raises(UserError, match=r"variant 'a': model is \[3\]; it must be a table"):
         loading.read(written(f'{GOOD}\n[[variant]]\nname = "a"\nmodel = [3]\n'))
 
 
 @pytest.mark.parametrize("content", [b"\xff\xfe\x00b", b"\x00\x01"])
-def test_a_file_that_is_no_text(tmp_path, content):
+def test_a_file_that_is_not_text_is_refused(tmp_path, content):
     path = tmp_path / "mine.toml"
     path.write_bytes(content)
     with pytest.raises(UserError, match=r"mine\.toml is "):
         loading.read(str(path))
 
 
-def test_a_folder_is_no_definition(tmp_path):
+def test_a_folder_is_refused(tmp_path):
     (tmp_path / "mine.toml").mkdir()
-    with pytest.raises(UserError, match=r"mine\.toml is no file"):
+    with pytest.raises(UserError, match=r"mine\.toml is not a file"):
         loading.read(str(tmp_path / "mine.toml"))
 
 
@@ -187,7 +193,7 @@ than = { case = "lstm" }
 """
 
 
-def test_a_question_is_kept_for_the_report(written):
+def test_a_question_is_read_for_the_report(written):
     (question,) = loading.read(written(GOOD + QUESTION)).header.questions
     assert (question.better.case, question.than.case, question.than.figure) == ("gru", "lstm", "mse")
 
@@ -201,6 +207,57 @@ def test_a_question_is_kept_for_the_report(written):
         ("asks =", "ask =", "question.0.*ask"),
     ],
 )
-def test_a_question_that_cannot_be_answered(written, old, new, message):
+def test_a_question_that_cannot_be_answered_is_refused_is_refused(written, old, new, message):
     with pytest.raises(UserError, match=message):
         loading.read(written(GOOD + QUESTION.replace(old, new)))
+
+
+@pytest.mark.parametrize("name", [*loading.names(), "latest", "index"])
+def test_a_users_definition_never_has_the_name_of_a_benchmark(tmp_path, name):
+    """Its runs would be in the results folder of the benchmark, and move `latest`."""
+    path = tmp_path / f"{name}.toml"
+    path.write_text(GOOD)
+    assert loading.read(str(path)).name == f"my-{name}"
+    (tmp_path / f"{name.upper()}.toml").write_text(GOOD)
+    assert loading.read(str(tmp_path / f"{name.upper()}.toml")).name == f"my-{name.upper()}"  # the same folder on macOS
+
+
+@pytest.mark.parametrize("name", [*loading.names(), "latest", "index"])
+@pytest.mark.parametrize("form", ["table", "setting"])
+def test_a_users_data_never_has_the_name_of_a_benchmark(tmp_path, name, form):
+    """With --csv, and with --set data={csv=...} or --set data.csv=..."""
+    path = tmp_path / f"{name}.csv"
+    path.write_text("n\n" + "\n".join(map(str, range(200))))
+    data = {"csv": str(path), "target": ["n"]}
+    changes = {"data": data} if form == "table" else {"data": {"target": "n"}, "data.csv": str(path)}
+    assert loading.read("co2", changes=changes).name == f"my-{name}"
+    assert loading.read(str(written_as(tmp_path, "sales.toml")), changes=changes).name == f"my-{name}"
+
+
+@pytest.mark.parametrize(
+    ("file", "name"),
+    [
+        ("sales.csv", "sales"),
+        ("Umsatz 2024 (März).csv", "Umsatz-2024-März"),
+        ("my-co2.csv", "my-co2"),
+        ("co2.csv.parquet", "co2-csv"),
+        (" co2 .csv", "my-co2"),
+        ("co2..toml", "my-co2"),
+        ("---.csv", "data"),
+        (".latest.toml", "my-latest"),
+        ("a\nb.csv", "a-b"),
+    ],
+)
+def test_the_name_of_a_users_file_becomes_the_name_of_a_folder(file, name):
+    assert loading.results_name(Path("/home/user") / file) == name
+
+
+@pytest.mark.parametrize("file", ["..toml", "...toml", ".toml"])
+def test_a_file_name_of_dots_does_not_leave_the_results_folder(file):
+    """The stem of such a name differs between versions of Python."""
+    assert loading.results_name(Path("/home/user") / file) in ("data", "toml")
+
+
+def test_a_benchmark_of_this_checkout_keeps_its_name_however_it_is_given():
+    for given in ("co2", str(loading.find("co2")), str(loading.find("co2").parent / ".." / "benchmarks" / "co2.toml")):
+        assert loading.read(given).name == "co2"

@@ -1,4 +1,4 @@
-"""[model]: a preset of recurrent or of convolutional layers, or a list of layers."""
+"""The table `[model]`: a preset of recurrent or convolutional layers, or a list of layers (`stack`)."""
 
 from typing import Annotated, Literal, Self
 
@@ -7,14 +7,16 @@ from pydantic import Field, model_validator
 from backends.layers import Activation, Conv1D, Dense, Dropout, Flatten, Layer, Repeat
 from backends.model import ModelSpec
 from backends.recurrent import Cell, Recurrent
-from benchmarks.definition.settings.base import Count, Flag, Rate, Settings
+from datasets.spec import Count, Flag, Settings
 
-CONVOLUTIONAL = "cnn"  # what a convolutional model without a name is called
+CONVOLUTIONAL = "cnn"  # label of a convolutional model without a name
+
+Rate = Annotated[float, Field(ge=0, lt=1, strict=True)]  # of dropout
 
 
 class DenseSettings(Settings):
     kind: Literal["dense"]
-    units: Count | None = None  # None: as many as there are outputs
+    units: Count | None = None  # None: the number of outputs
     activation: Activation = "linear"
     each_step: Flag = False
 
@@ -35,13 +37,13 @@ class ConvolutionSettings(Settings):
 class RecurrentSettings(Settings):
     kind: Literal["recurrent"]
     cell: Cell
-    units: Count | None = None  # None: as many as there are outputs
+    units: Count | None = None  # None: the number of outputs
     sequences: Flag = False
     bidirectional: Flag = False
     dropout: Rate = 0.0
     recurrent_dropout: Rate = 0.0
     hidden: tuple[Count, ...] = (32, 8)  # cell "rmlp"
-    memory: Count | None = None  # cell "rmlp"; None: as its units
+    memory: Count | None = None  # cell "rmlp"; None: its units
 
     def layer(self, outputs: int) -> Layer:
         given = self.model_dump(exclude={"kind", "units"})
@@ -65,7 +67,7 @@ class FlattenSettings(Settings):
 
 class RepeatSettings(Settings):
     kind: Literal["repeat"]
-    times: Count | None = None  # None: as often as there are outputs
+    times: Count | None = None  # None: the number of outputs
 
     def layer(self, outputs: int) -> Layer:
         return Repeat(self.times or outputs)
@@ -78,61 +80,62 @@ AnyLayer = Annotated[
 
 
 class ModelSettings(Settings):
-    """A preset: `layers` recurrent layers of `cell`, dense layers with ReLU, a dense head. Or its own `stack`.
+    """A recurrent preset, a convolutional preset, or a stack of layers.
 
-    Or a preset of convolutions: one with ReLU for each of `filters`, then all steps as one vector into the same dense
-    layers and head. In a stack, the units of a layer that does not say are the outputs (horizon times targets).
+    Recurrent: `layers` layers of `cell`, dense layers with ReLU, and a linear output layer. Convolutional: one
+    convolution with ReLU for each entry of `filters`, flattened, then the same dense layers and output layer. In a
+    stack, a layer without `units` has as many units as there are outputs (horizon times targets).
     """
 
-    name: Annotated[str, Field(min_length=1)] | None = None  # in labels and tables; None: the cell's
+    name: Annotated[str, Field(min_length=1)] | None = None  # in labels and tables; None: the name of the cell
     cell: Cell | None = None
     units: Count | None = None
     layers: Count = 1
     bidirectional: Flag = False
     dropout: Rate = 0.0  # after each recurrent layer
-    input_dropout: Rate = 0.0  # of each recurrent layer, one mask a sequence
-    recurrent_dropout: Rate = 0.0  # of each recurrent layer's state, one mask a sequence
+    input_dropout: Rate = 0.0  # of the inputs of each recurrent layer, one mask per sequence
+    recurrent_dropout: Rate = 0.0  # of the state of each recurrent layer, one mask per sequence
     filters: Annotated[tuple[Count, ...], Field(min_length=1)] | None = None  # of each convolution
-    width: Count | None = None  # of every convolution
-    dense: tuple[Count, ...] = ()  # hidden dense layers before the head
+    width: Count | None = None  # of all convolutions
+    dense: tuple[Count, ...] = ()  # units of the hidden dense layers before the output layer
     stack: Annotated[tuple[AnyLayer, ...], Field(min_length=1)] | None = None
 
     @model_validator(mode="after")
-    def _one_or_the_other(self) -> Self:
+    def _is_one_kind_of_model(self) -> Self:
         fields = {name: field for name, field in type(self).model_fields.items() if name not in ("name", "stack")}
         given = [name for name, field in fields.items() if getattr(self, name) != field.default]
-        strange = [name for name in given if name not in ("filters", "width", "dense")]
-        recurrent, convolutional = (
-            self.cell is not None and self.units is not None,
-            None not in (self.filters, self.width),
-        )
+        not_convolutional = [name for name in given if name not in ("filters", "width", "dense")]
+        recurrent = self.cell is not None and self.units is not None
+        convolutional = self.filters is not None and self.width is not None
         if self.stack is None and not recurrent and not convolutional:
             raise ValueError(
-                'a model is a cell and its units, as in cell = "gru", units = 50, or a stack of layers, or filters and '
-                "their width, as in filters = [64, 32], width = 5"
+                'a model needs a cell and units, as in cell = "gru", units = 50, or filters and width, as in '
+                "filters = [64, 32], width = 5, or a stack of layers"
             )
         if self.stack is not None and given:
-            raise ValueError(f"a stack names its layers itself; leave {', '.join(given)} out, or the stack")
-        if self.filters is not None and strange:
-            raise ValueError(f"a model with filters is convolutional; leave {', '.join(strange)} out, or filters")
+            raise ValueError(f"a stack lists all layers; remove {', '.join(given)}, or remove the stack")
+        if self.filters is not None and not_convolutional:
+            raise ValueError(
+                f"a model with filters is convolutional; remove {', '.join(not_convolutional)}, or remove filters"
+            )
         if self.stack is not None and self.name is None:
             raise ValueError('a stack needs a name, as in name = "CNN"')
         if self.name is not None and ("," in self.name or not self.name.isprintable()):
-            raise ValueError(f"name = {self.name!r} has a comma or unprintable characters, which no label can carry")
+            raise ValueError(f"name = {self.name!r} has a comma or unprintable characters; labels cannot contain them")
         if self.cell == "rmlp":
-            raise ValueError('rmlp is its own head; write a stack, [{kind = "recurrent", cell = "rmlp"}]')
+            raise ValueError('rmlp has its own output layer; write a stack, [{kind = "recurrent", cell = "rmlp"}]')
         return self
 
     @property
-    def called(self) -> str:
-        """Its name, or its cell's."""
+    def label(self) -> str:
+        """The name of the model, or of its cell."""
         return self.name or self.cell or CONVOLUTIONAL
 
     def architecture(self, outputs: int) -> ModelSpec:
-        """The model for `outputs` values a window. A ModelError names the layer that is wrong in itself."""
+        """The layers of the model for `outputs` values per window. Raises ModelError for an invalid layer."""
         if self.stack is not None:
             return ModelSpec(tuple(layer.layer(outputs) for layer in self.stack))
-        layers = self._convolutions() if self.filters is not None else self._recurrences()
+        layers = self._convolutions() if self.filters is not None else self._recurrent_layers()
         return ModelSpec((*layers, *(Dense(units, "relu") for units in self.dense), Dense(outputs)))
 
     def _convolutions(self) -> list[Layer]:
@@ -140,15 +143,13 @@ class ModelSettings(Settings):
         assert self.width is not None
         return [*(Conv1D(filters, self.width, "relu") for filters in self.filters), Flatten()]
 
-    def _recurrences(self) -> list[Layer]:
-        layers: list[Layer] = []
-        for depth in range(self.layers):
-            layers.append(self._recurrent(sequences=depth < self.layers - 1))
-            layers += [Dropout(self.dropout)] if self.dropout else []
-        return layers
-
-    def _recurrent(self, *, sequences: bool) -> Layer:
+    def _recurrent_layers(self) -> list[Layer]:
         assert self.cell is not None
         assert self.units is not None
-        masks = (self.input_dropout, self.recurrent_dropout)
-        return Recurrent(self.cell, self.units, sequences, self.bidirectional, *masks)
+        rates = (self.input_dropout, self.recurrent_dropout)
+        layers: list[Layer] = []
+        for depth in range(self.layers):
+            sequences = depth < self.layers - 1
+            layers.append(Recurrent(self.cell, self.units, sequences, self.bidirectional, *rates))
+            layers += [Dropout(self.dropout)] if self.dropout else []
+        return layers

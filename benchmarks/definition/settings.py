@@ -1,0 +1,196 @@
+"""The settings of a definition: its top, `[training]` and `[search]`; a case; and their validation.
+
+`datasets.spec` has the settings of `[data]` and `[window]`, `model_settings` those of `[model]`.
+"""
+
+import json
+from collections.abc import Iterable
+from typing import Annotated, Any, Literal, Self, TypeVar, get_args
+
+import psutil
+from pydantic import BaseModel, Field, ValidationError, model_validator
+from pydantic_core import ErrorDetails
+
+import datasets
+from backends.contract import Adam, Dtype, Loss, Objective
+from backends.model import ModelSpec
+from benchmarks.definition.model_settings import AnyLayer, ModelSettings
+from benchmarks.errors import UserError, one_of
+from datasets.spec import Count, Flag, Settings
+from reports.records import Limits, Mode, Published, Question
+
+Amount = Annotated[float, Field(gt=0, allow_inf_nan=False, strict=True)]
+Seed = Annotated[int, Field(ge=0, lt=2**32, strict=True)]
+Seeds = Annotated[tuple[Seed, ...], Field(min_length=1)]
+Sampler = Literal["grid", "random", "tpe"]
+Schema = TypeVar("Schema", bound=BaseModel)
+
+
+class TrialMatrix(Settings):
+    """The backends, modes and seeds with which a case is trained: one trial for each combination."""
+
+    backends: Annotated[tuple[str, ...], Field(min_length=1)]
+    modes: Annotated[tuple[Mode, ...], Field(min_length=1)] = ("matched",)
+    seeds: Seeds = (1,)
+    native_seeds: Seeds | None = None  # seeds of native mode; None: the same seeds
+    proven: Flag = True  # certify the case against the reference implementation; false: no speed ratio is printed
+
+    def seeds_of(self, mode: Mode) -> tuple[int, ...]:
+        """The seeds of a mode."""
+        return self.native_seeds or self.seeds if mode == "native" else self.seeds
+
+
+class Header(TrialMatrix):
+    """The top of a definition: its description, and the trials unless a variant has others."""
+
+    title: Annotated[str, Field(min_length=1)]
+    description: str = ""
+    gradient_flow: Flag = False  # measure gradient norms by lag, before and after training
+    published: tuple[Published, ...] = ()  # published values, to be compared with those of the run
+    questions: Annotated[tuple[Question, ...], Field(alias="question")] = ()  # answered in the report
+    time_limit: Amount = 3600  # seconds per trial
+    memory_limit: Amount | None = None  # GiB per trial; None: 90 % of the memory of the machine
+
+    def limits(self) -> Limits:
+        """The time and memory after which a trial is ended."""
+        available = 0.9 * psutil.virtual_memory().total if self.memory_limit is None else self.memory_limit * 2**30
+        return Limits(seconds=self.time_limit, memory_bytes=int(available))
+
+
+class TrainingSettings(Settings):
+    """The table `[training]`: the loss, Adam, and the epochs and batches; equal for all backends."""
+
+    epochs: Count
+    batch: Count | Literal["full"]  # windows per step
+    learning_rate: Amount = 1e-3
+    schedule: Literal["constant", "step", "cosine"] = "constant"  # of the learning rate
+    step_epochs: Count | None = None  # schedule "step": after every so many epochs ...
+    step_factor: Annotated[Amount, Field(le=1)] | None = None  # ... the rate is multiplied by this factor
+    loss: Loss = "mse"
+    l2: Amount | None = None  # times the sum of squares of `l2_on`, added to the loss (Keras's regularizers)
+    l2_on: tuple[str, ...] = ()  # names of parameters, as in "0.kernel"
+    weight_decay: Amount | None = None  # times all parameters, added to their gradients (PyTorch's Adam)
+    clip_norm: Amount | None = None  # largest norm of the gradient over all parameters
+    patience: Count | None = None  # epochs without a better validation loss; then the best weights are restored
+    dtype: Dtype = "float32"
+    threads: Count | None = None  # None: the number of cores of this process
+
+    @model_validator(mode="after")
+    def _is_consistent(self) -> Self:
+        step = (self.step_epochs is None, self.step_factor is None)
+        if self.schedule == "step" and any(step):
+            raise ValueError('schedule = "step" needs step_epochs and step_factor, as in 10 and 0.5')
+        if self.schedule != "step" and not all(step):
+            raise ValueError('step_epochs and step_factor belong to schedule = "step"; remove them, or set it')
+        if (self.l2 is None) == bool(self.l2_on):
+            raise ValueError('l2 needs l2_on, and l2_on needs l2, as in l2 = 0.01, l2_on = ["0.kernel"]')
+        if len(set(self.l2_on)) < len(self.l2_on):
+            raise ValueError(f"l2_on = {list(self.l2_on)} names a parameter twice; name each parameter once")
+        return self
+
+    def batch_of(self, rows: int) -> int:
+        """The number of windows per step, if there are `rows` training windows."""
+        return rows if self.batch == "full" else self.batch
+
+    def objective(self) -> Objective:
+        return Objective(self.loss, self.l2 or 0.0, self.l2_on)
+
+    def optimizer(self) -> Adam:
+        return Adam(clip_norm=self.clip_norm, weight_decay=self.weight_decay or 0.0)
+
+    def notes(self) -> tuple[str, ...]:
+        """All differences from plain Adam on the mean squared error, one phrase each.
+
+        Records keep these phrases and run comparisons match cases by them, so a changed phrase is another case.
+        """
+        decay = f"learning rate times {self.step_factor:g} every {self.step_epochs} epochs" if self.step_factor else ""
+        epochs = "epoch" if self.patience == 1 else "epochs"
+        phrases = {
+            f"loss {self.loss}": self.loss != "mse",
+            f"L2 {self.l2} on {', '.join(self.l2_on)}": self.l2,
+            f"weight decay {self.weight_decay}": self.weight_decay,
+            f"gradients clipped to norm {self.clip_norm}": self.clip_norm,
+            "learning rate along a cosine": self.schedule == "cosine",
+            decay: decay,
+            f"stops after {self.patience} {epochs} without a better validation loss": self.patience,
+            "full batches": self.batch == "full",
+        }
+        return tuple(phrase for phrase, applies in phrases.items() if applies)
+
+
+class PublishedSettings(Settings):
+    """The table `[search.published]`: the best configuration of another search of the same configurations."""
+
+    case: Annotated[str, Field(min_length=1)]  # a label, as in "CNN, filters 64 32, width 5"
+    mae: Amount
+
+
+class SearchSettings(Settings):
+    """The table `[search]`: the lowest validation loss selects a configuration; the test part is not used for it."""
+
+    sampler: Sampler = "grid"
+    trials: Count | None = None  # configurations to train; None: all
+    sampler_seed: Seed = 1
+    at_once: Count = 2  # trials that run at the same time, each on its own cores; their times are not compared
+    near: Amount = 0.01  # validation losses within this share above the lowest count as equally good
+    least_mae: Amount | None = None  # MAE of a perfect forecast, caused by noise; known for generated series
+    published: PublishedSettings | None = None
+
+
+class CaseSettings(Settings):
+    """One case: everything that the trials of all backends, modes and seeds have in common."""
+
+    data: datasets.DataSpec
+    window: datasets.WindowSpec
+    model: ModelSettings
+    training: TrainingSettings
+
+    def architecture(self, outputs: int) -> ModelSpec:
+        """The layers of the model for `outputs` values per window (horizon times targets)."""
+        return self.model.architecture(outputs)
+
+
+def validated(schema: type[Schema], settings: dict[str, Any], where: str, others: Iterable[str] = ()) -> Schema:
+    """Validate settings. Raises UserError with one sentence about the first wrong setting.
+
+    where: the start of the sentence, file and table. others: names of tables, for the hint about a misspelt name.
+    """
+    try:
+        return schema.model_validate(settings)
+    except ValidationError as problem:
+        # a misspelt setting is also a missing setting; the hint about the name is more useful
+        error = min(problem.errors(), key=lambda error: error["type"] != "extra_forbidden")
+        known = [field.alias or name for name, field in schema.model_fields.items()]
+        raise UserError(f"{where} {_sentence(error, [*known, *others])}") from None
+
+
+def _sentence(error: ErrorDetails, known: list[str]) -> str:
+    """An error of pydantic as one sentence in the terms of a definition."""
+    setting = ".".join(str(part) for part in error["loc"] if part not in ("int", "float", "str", "constrained-int"))
+    if error["type"] == "missing" and len(error["loc"]) > 1:
+        return f"{setting} is missing"
+    if error["type"] == "missing":
+        return f"{setting} is missing; settings of this table: {', '.join(known)}"
+    if error["type"] in ("union_tag_invalid", "union_tag_not_found"):
+        layers = get_args(get_args(AnyLayer)[0])
+        kinds = [str(get_args(layer.model_fields["kind"].annotation)[0]) for layer in layers]
+        kind = one_of(kinds, str(error["input"].get("kind")))
+        return f"{setting} = {_as_toml(error['input'])}: a layer needs a kind; {kind}"
+    if error["type"] == "extra_forbidden" and len(error["loc"]) > 1:
+        return f"there is no setting '{setting}' here; remove it"
+    if error["type"] == "extra_forbidden":
+        return f"there is no setting '{setting}'; {one_of(known, setting)}"
+    given = f"{setting} = {_as_toml(error['input'])}: " if setting else ""
+    if error["type"] == "value_error":
+        return given + error["msg"].removeprefix("Value error, ")
+    if error["type"] == "string_pattern_mismatch":
+        return f"{given}it must be the number as printed, in quotation marks"
+    if error["type"] in ("too_short", "string_too_short"):
+        return f"{given}it must not be empty"
+    if error["type"] == "tuple_type":
+        return f"{given}it must be a list, as in {setting} = [{_as_toml(error['input'])}]"
+    return f"{given}it {error['msg'].removeprefix('Input ')}"
+
+
+def _as_toml(value: object) -> str:
+    return repr(value) if isinstance(value, float) else json.dumps(value, default=str, ensure_ascii=False)
