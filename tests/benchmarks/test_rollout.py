@@ -46,13 +46,13 @@ def test_differences_are_summed_from_the_last_value_seen():
     cut = windows(difference=True)
     flat = datasets.forecast(lambda x: np.zeros((len(x), 1)), cut, cut.test.x)
     mean_change = cut.scaler.undo(np.zeros((1, 1, 1)), cut.targets).item()
-    expected = cut.level(cut.test) + mean_change * np.arange(1, 5)
+    expected = cut.last_observed(cut.test) + mean_change * np.arange(1, 5)
     np.testing.assert_allclose(cut.to_unit(cut.test, flat), expected)
 
 
 def test_a_column_that_nobody_forecasts_is_refused():
     with pytest.raises(
-        datasets.DataError, match=r"a rollout needs a forecast of every input column and '\w+' has none"
+        datasets.DataError, match=r"a rollout needs a forecast of every input column, and '\w+' has none"
     ):
         datasets.prepare(datasets.DataSpec(series="etth1", target="OT", features="*"), SPEC)
 
