@@ -1,13 +1,15 @@
-"""A finished run to look at, and a browser to look with."""
+"""Fixtures for reports: folders of synthetic runs, figures without drawing, and a browser."""
 
 import shutil
 from pathlib import Path
 
 import pytest
 import synthetic_run
+from matplotlib.figure import Figure as Canvas
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
-QUIET = (
+SAVE = Canvas.savefig
+OPTIONS = (
     "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
     "--disable-component-update --disable-sync"
 )
@@ -20,9 +22,27 @@ BEYOND = """
 """
 
 
+@pytest.fixture(scope="module", autouse=True)
+def blank_figures(request):
+    """Write each figure as an empty SVG, as drawing takes most of the time of a report.
+
+    A module with `DRAWS = True` draws its figures; so does a test with the fixture `drawn`.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        if not getattr(request.module, "DRAWS", False):
+            patch.setattr(Canvas, "savefig", lambda canvas, target, **options: target.write("<svg></svg>"))
+        yield
+
+
+@pytest.fixture
+def drawn(monkeypatch):
+    """Draw figures in this test."""
+    monkeypatch.setattr(Canvas, "savefig", SAVE)
+
+
 @pytest.fixture
 def run_of(tmp_path):
-    """Write a run's records and give its folder: `run_of(manifest, certificate, trials)`."""
+    """A function that writes the records of a run and returns its folder: `run_of(manifest, certificate, trials)`."""
 
     def write(manifest, certificate, trials):
         return synthetic_run.store(tmp_path / "run", manifest, certificate, trials)
@@ -32,19 +52,20 @@ def run_of(tmp_path):
 
 @pytest.fixture(scope="session")
 def browser():
+    """Chromium, Debian's or another in the search path, else the one that playwright installed."""
     playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    found = next(filter(None, map(shutil.which, NAMES)), None)
+    path = next(filter(None, map(shutil.which, NAMES)), None)
     with playwright.sync_playwright() as started:
         try:
-            opened = started.chromium.launch(executable_path=found, args=QUIET.split())
+            chromium = started.chromium.launch(executable_path=path, args=OPTIONS.split())
         except playwright.Error as error:
             pytest.skip(f"no Chromium could be started: {str(error).splitlines()[0]}")
-        yield opened
-        opened.close()
+        yield chromium
+        chromium.close()
 
 
 class Visit:
-    """An open page, and what it said and asked for."""
+    """An open page with its errors and requests."""
 
     def __init__(self, browser, path, **options):
         self.context = browser.new_context(**options)
@@ -62,22 +83,23 @@ class Visit:
         return self.page.evaluate(script)
 
     def overflowing(self):
-        """What is wider than the window, wherever it does not scroll by itself."""
+        """Elements that extend beyond the window, except inside parts that scroll."""
         return self.value(BEYOND)
 
     def faint(self):
-        """Text that does not stand out from its background."""
+        """Text with too little contrast to its background."""
         return self.value(CONTRAST)
 
 
 @pytest.fixture
 def visit(browser):
-    opened = []
+    """A function that opens a file in the browser: `visit(path, viewport={"width": 360, "height": 800})`."""
+    visits = []
 
     def start(path, **options):
-        opened.append(Visit(browser, path, **options))
-        return opened[-1]
+        visits.append(Visit(browser, path, **options))
+        return visits[-1]
 
     yield start
-    for one in opened:
-        one.context.close()
+    for opened in visits:
+        opened.context.close()

@@ -51,7 +51,7 @@ def test_every_trial_says_which_epoch_it_kept(records):
     assert "best epoch" not in [column.label for column in evidence.trials(Run(*records)).columns]
 
 
-def test_a_loss_is_called_mse_only_where_it_is(records):
+def test_a_loss_is_called_mse_only_where_it_is(drawn, records):
     manifest, certificate, trials = records
     cases = tuple(case.model_copy(update={"training_notes": ("mean absolute error",)}) for case in manifest.cases)
     other = Run(manifest.model_copy(update={"cases": cases}), certificate, trials)

@@ -14,6 +14,8 @@ from reports.figures.fastest_by_setting import fastest_by_setting
 from reports.figures.scaling import scaling
 from reports.figures.style import COLOURS, text_colour
 
+DRAWS = True
+
 
 def crossing(case, backend):
     """Time factors: Flax is fastest above 64 units, PyTorch below; at 64 units they are equally fast."""
@@ -95,9 +97,14 @@ def test_text_has_contrast_on_every_colour(tone):
     assert high / low >= 4.5
 
 
+@pytest.fixture(scope="module")
+def page(tmp_path_factory):
+    records = swept(windows=(10, 20), pace=crossing)
+    return reports.write(synthetic_run.store(tmp_path_factory.mktemp("sweep") / "run", *records)).html
+
+
 @pytest.mark.parametrize(("width", "scheme"), [(360, "dark"), (1280, "light")])
-def test_the_map_is_on_the_page(visit, run_of, width, scheme):
-    page = reports.write(run_of(*swept(windows=(10, 20), pace=crossing))).html
+def test_the_map_is_on_the_page(visit, page, width, scheme):
     seen = visit(page, viewport={"width": width, "height": 800}, color_scheme=scheme)
     assert seen.errors == []
     assert seen.overflowing() == []

@@ -14,6 +14,8 @@ from reports.figures.speed import MOST_TICKS, _ratio_axis
 from reports.figures.style import COLOURS, KNOWN_BACKENDS, MARKERS, Palette, bar_labels, brief, panels
 from reports.pages.run_page import figures
 
+DRAWS = True
+
 
 @pytest.fixture(scope="module")
 def records():

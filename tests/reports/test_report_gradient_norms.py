@@ -9,6 +9,8 @@ from reports.figures.gradient_norms import gradient_norms as draw
 from reports.pages.run_page import page
 from reports.sections import gradient_norms
 
+DRAWS = True
+
 
 def fading(rate, lags=20):
     return tuple(rate**lag for lag in range(lags))

@@ -8,6 +8,8 @@ from synthetic_run import fail
 
 import reports
 
+DRAWS = True
+
 NASTY = '<script>document.title="owned"</script><img src="https://example.org/x.png" onerror="alert(1)"> $x$ & "q"'
 
 

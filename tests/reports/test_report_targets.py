@@ -38,7 +38,7 @@ def exact():
     return run_of(manifest.model_copy(update={"data": {"co2": data}}), certificate, trials)
 
 
-def test_error_error_by_horizon_has_a_panel_a_target_and_a_point_a_step(two_targets):
+def test_error_by_horizon_has_a_panel_per_target_and_a_point_per_step(drawn, two_targets):
     group = two_targets.groups[0]
     found = step_errors(two_targets, group)
     assert found.shape == (3, 3, 2)
