@@ -66,7 +66,7 @@ def page(folder: Path) -> Page:
         sections=(
             Section("summary", "Summary", (Paragraph(lead, "lead"),)),
             *([Section("figures", "Figures", (figure,))] if figure else []),
-            *(table_section(t, style="prose" if t.name == "runs" else "") for t in tables if t.rows),
+            *(table_section(t, style="wrapped" if t.name == "runs" else "") for t in tables if t.rows),
         ),
     )
 

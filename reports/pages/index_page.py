@@ -45,7 +45,7 @@ def _benchmark(results: Path, place: int, runs: list[StoredRun]) -> Section:
     name = runs[0].benchmark
     link = Link(f"Times and errors of {table.title} from run to run", quote(f"{name}/{history_page.NAME}"))
     written = (results / name / history_page.NAME).exists()
-    return table_section(table, *([Paragraph("", links=(link,))] if written else []), style="prose")
+    return table_section(table, *([Paragraph("", links=(link,))] if written else []), style="wrapped")
 
 
 def _table(results: Path, place: int, runs: list[StoredRun]) -> Table:

@@ -43,8 +43,8 @@ def page(results: Path) -> Page:
         notices=kept.damaged,
         sections=(
             Section("summary", "Summary", (Paragraph(lead(found) or NOTHING, "lead"), *meaning)),
-            table_section(_overview(results, runs), style="audit"),
-            *(table_section(table, style="audit") for table in tables),
+            table_section(_overview(results, runs), style="wrapped"),
+            *(table_section(table, style="wrapped") for table in tables),
         ),
         footer=Paragraph(
             "Written by Like for Like from the records of these runs.", links=(Link("Markdown", "audit.md"),)

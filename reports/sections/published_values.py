@@ -137,4 +137,4 @@ def _shown(found: QuantityValue | None, figure: Quantity | None, digits: int = 4
 
 def section(context: Context) -> Section | None:
     found = table(context.recorded)
-    return table_section(found, style="audit") if found else None
+    return table_section(found, style="wrapped") if found else None

@@ -161,7 +161,7 @@ def test_a_phone_shows_the_name_of_each_column(visit, tmp_path):
     for page in (folder / "history.html", tmp_path / "index.html"):
         seen = visit(page, viewport={"width": 360, "height": 800})
         labels = seen.value(
-            "[...document.querySelectorAll('.prose tr:first-child [data-label]')].map((cell) => "
+            "[...document.querySelectorAll('.wrapped tr:first-child [data-label]')].map((cell) => "
             "getComputedStyle(cell, '::before').content)"
         )
         assert '"versions"' in labels

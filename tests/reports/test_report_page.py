@@ -164,7 +164,7 @@ def test_a_suppressed_ratio_says_why_beside_it(visit, report):
 
 def test_failed_and_missing_trials_are_on_the_page(visit, report):
     seen = visit(report)
-    assert "35 of 36 trials have finished" in seen.page.locator(".state").first.inner_text()
+    assert "35 of 36 trials have finished" in seen.page.locator(".notice").first.inner_text()
     failures = seen.page.locator("#failures").inner_text()
     assert "PyTorch, LSTM, matched, seed 1" in failures
     assert "The loss was not finite in epoch 3." in failures
