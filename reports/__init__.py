@@ -13,7 +13,7 @@ __all__ = [
     "Beside",
     "Report",
     "Verdict",
-    "certificate_overview",
+    "certificate_text",
     "compare",
     "write",
     "write_audits",
@@ -127,13 +127,17 @@ def write_reproduction(folder: Path) -> Verdict:
     )
 
 
-def certificate_overview(certificate: Certificate) -> str:
-    """A certificate of many models or backends as one table, as plain text; empty of few."""
+def certificate_text(certificate: Certificate) -> str:
+    """The table of all checks as plain text, followed by a summary if there are many models or backends."""
     from reports.render import terminal
+    from reports.sections import certificate as checks
     from reports.sections import certificate_summary
 
-    table = certificate_summary.matrix(certificate, {})
-    return "\n".join([table.title, "", *terminal.plain_table(table), *terminal.footnotes(table)]) if table.rows else ""
+    tables = (checks.checks_table(certificate.checks, {}), certificate_summary.matrix(certificate, {}))
+    texts = [
+        [table.title, "", *terminal.plain_table(table), *terminal.footnotes(table)] for table in tables if table.rows
+    ]
+    return "\n\n".join(map("\n".join, texts))
 
 
 def compare(first: Path, second: Path) -> Beside:

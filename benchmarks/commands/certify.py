@@ -2,16 +2,13 @@
 
 import argparse
 
-import backends
+from backends import REGISTRY
 from benchmarks.commands import Subparsers, options
-from benchmarks.commands.output import table
 from benchmarks.definition import loading
 from benchmarks.runner import certify, run
 from benchmarks.worker.jobs import CheckJob
-from reports.records import Certificate
 
 NAME = "certify"
-FIGURES = ("outputs", "gradients", "losses", "weights")
 
 
 def add(subparsers: Subparsers) -> None:
@@ -24,34 +21,14 @@ def add(subparsers: Subparsers) -> None:
 def execute(arguments: argparse.Namespace) -> int:
     import reports
 
-    everyone = {"backends": [name for name in backends.REGISTRY if name != "reference"]}
+    everyone = {"backends": [name for name in REGISTRY if name != "reference"]}
     changes, only = everyone | options.changes(arguments), options.only(arguments)
     benchmark = loading.read(arguments.name, quick=arguments.quick, changes=changes, only=only)
     run.require(benchmark.header.backends)
     certificate = certify.certify(benchmark, benchmark.header.backends, _show)
-    print("\n" + _table(certificate))
-    if summary := reports.certificate_overview(certificate):
-        print("\n" + summary)
+    print(f"\n{reports.certificate_text(certificate)}")
     return 0 if run.certified(certificate) else 1
 
 
 def _show(job: CheckJob) -> None:
-    print(f"checked {backends.REGISTRY[job.backend].framework}, {job.dtype}", flush=True)
-
-
-def _table(certificate: Certificate) -> str:
-    rows = [
-        (
-            c.backend,
-            c.case,
-            c.dtype,
-            *(f"{getattr(c, x):.1e}" for x in FIGURES),
-            c.kernel,
-            "equal" if c.passed else "NOT EQUAL",
-        )
-        for c in certificate.checks
-    ]
-    lines = ["Largest relative differences from the reference implementation in float64:", ""]
-    lines.append(table(("backend", "case", "dtype", *FIGURES, "kernel", "verdict"), rows, numbers=FIGURES))
-    lines += [f"{c.backend}, {c.case}, {c.dtype}: {c.failure}" for c in certificate.checks if c.failure]
-    return "\n".join(lines)
+    print(f"checked {REGISTRY[job.backend].framework}, {job.dtype}", flush=True)

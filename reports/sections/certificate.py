@@ -1,5 +1,7 @@
 """The tables of evidence: the certificate, how forecasts agree, native beside matched, every trial."""
 
+from collections.abc import Mapping, Sequence
+
 from reports.analysis.intervals import steady_epoch
 from reports.analysis.run import Group, Run, over_seeds, score_unit
 from reports.records import Check, Outcome
@@ -15,23 +17,37 @@ FIGURES = ("outputs", "gradients", "losses", "weights")
 
 
 def certificate(run: Run) -> Table:
-    """Every check of every backend against the oracle; a figure beyond its bound is marked."""
+    """The checks of a run, with the names of its models."""
+    names = {case.label: case_name(case) for case in run.manifest.cases}
+    reason = (
+        "No backend has been compared with the reference implementation yet, so no speed ratio is printed."
+        if "matched" in run.modes
+        else "Native models differ between frameworks, so they are not compared with the reference implementation, and "
+        "no speed ratio is printed."
+    )
+    checks = run.certificate.checks if run.certificate else ()
+    return checks_table(checks, names, reason, "certificate.json" if run.certificate else "")
+
+
+def checks_table(checks: Sequence[Check], names: Mapping[str, str], reason: str = "", source: str = "") -> Table:
+    """A row for each check of a backend against the reference implementation; values beyond their bound are marked.
+
+    names: the name of a model by its label, if it is not the label; reason: the caption if there are no checks.
+    """
     columns = (
         *map(text, ("model", "backend", "precision", "verdict")),
         *map(Column, FIGURES),
         Column("parameters"),
         text("kernel"),
     )
-    cases = {case.label: case_name(case) for case in run.manifest.cases}
-    checks = run.certificate.checks if run.certificate else ()
     rows = tuple(
         row(
-            Cell(cases.get(check.case, check.case)),
+            Cell(names.get(check.case, check.case)),
             Cell(backend_name(check.backend)),
             Cell(check.dtype),
             Cell("equal", tone="good")
             if check.passed
-            else Cell("not equal", notes=(_failure(check, cases.get(check.case, check.case)),), tone="bad"),
+            else Cell("not equal", notes=(_failure(check, names.get(check.case, check.case)),), tone="bad"),
             *(_difference(check, name) for name in FIGURES),
             number(check.parameter_count, whole),
             Cell(check.kernel),
@@ -40,15 +56,12 @@ def certificate(run: Run) -> Table:
     )
     steps = sorted({check.steps for check in checks})
     caption = (
-        "The largest relative difference from an oracle that computes in float64 NumPy, with the bound beside it: of "
-        "the outputs, of the gradient of every parameter, then of the loss of each step and of all weights over "
-        f"{listed([str(step) for step in steps])} steps of Adam, from random weights."
+        "The largest relative difference from the reference implementation, which computes in float64 NumPy, with its "
+        "bound: of the outputs, of the gradient of every parameter, of the loss of each step, and of all weights, over "
+        f"{listed([str(step) for step in steps])} steps of Adam from random weights."
         if checks
-        else "No backend has been checked against the oracle yet, so no speed ratio is printed."
-        if "matched" in run.modes
-        else "Native models are not held against the oracle: each framework's is another, so no speed ratio is printed."
+        else reason
     )
-    source = "certificate.json" if run.certificate else ""
     return Table("certificate", "The certificate", caption, columns, rows, source)
 
 

@@ -166,7 +166,7 @@ def test_without_a_certificate_the_table_says_so(records):
     manifest, _, trials = records
     table = evidence.certificate(run_of(manifest, None, trials))
     assert table.rows == ()
-    assert "has been checked" in table.caption
+    assert "has been compared" in table.caption
 
 
 def test_notes_are_numbered_once_each(records):
