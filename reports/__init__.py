@@ -5,6 +5,7 @@ What draws and computes is imported where it is needed: a worker reads and write
 
 from dataclasses import dataclass
 from pathlib import Path
+from textwrap import wrap
 
 from reports.records import Certificate, Manifest
 from reports.records.store import RecordError, read_json, write_text
@@ -135,7 +136,15 @@ def certificate_text(certificate: Certificate) -> str:
 
     tables = (checks.checks_table(certificate.checks, {}), certificate_summary.matrix(certificate, {}))
     texts = [
-        [table.title, "", *terminal.plain_table(table), *terminal.footnotes(table)] for table in tables if table.rows
+        [
+            table.title,
+            *wrap(table.caption, terminal.WIDTH),
+            "",
+            *terminal.plain_table(table),
+            *terminal.footnotes(table),
+        ]
+        for table in tables
+        if table.rows
     ]
     return "\n\n".join(map("\n".join, texts))
 

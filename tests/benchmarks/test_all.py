@@ -18,7 +18,7 @@ def absent(monkeypatch, tmp_path):
     (tmp_path / "checkout").mkdir()
     for name, text in (("a", ORACLE), ("b", ABSENT), ("c", ORACLE)):
         (tmp_path / "checkout" / f"{name}.toml").write_text(text)
-    monkeypatch.setattr(loading, "HERE", tmp_path / "checkout")
+    monkeypatch.setattr(loading, "FOLDER", tmp_path / "checkout")
     monkeypatch.setenv("BENCH_DATA", str(tmp_path / "empty"))
     monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
     return tmp_path / "empty"
