@@ -16,12 +16,13 @@ ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = ("torch", "tensorflow", "tensorflow-cpu", "keras", "jax", "jaxlib", "flax", "optax", "numpy", "pandas")
 PRIVATE = ("KERAS_BACKEND", "JAX_ENABLE_X64", "JAX_PLATFORMS", "XLA_FLAGS", "TF_XLA_FLAGS", "TF_ENABLE_ONEDNN_OPTS")
 PUBLIC = ("OMP_", "GOMP_", "KMP_", "MKL_", "OPENBLAS_", "TF_", "XLA_", "JAX_", "TORCH_", "PYTORCH_", "MALLOC_")
+SKLEARN = ("KMP_DUPLICATE_LIB_OK", "KMP_INIT_AT_FORK")  # scikit-learn sets these when it is imported, not the user
 TERRAFORM = ("TF_CLI_", "TF_VAR_", "TF_DATA_DIR")  # variables of another program that begin like TensorFlow's
 
 
 def _is_public(name: str) -> bool:
     """Whether the user's value of a variable reaches the workers and the records."""
-    return name.startswith(PUBLIC) and name not in PRIVATE and not name.startswith(TERRAFORM)
+    return name.startswith(PUBLIC) and name not in (*PRIVATE, *SKLEARN) and not name.startswith(TERRAFORM)
 
 
 def available_cores() -> tuple[int, ...]:

@@ -1,10 +1,16 @@
 """The command line as a user types it, and a benchmark small enough for a test."""
 
+import io
 import os
+import signal
 import subprocess
 import sys
 import tempfile
+from contextlib import chdir, redirect_stderr, redirect_stdout
 from pathlib import Path
+from unittest.mock import patch
+
+from benchmarks.__main__ import main
 
 ROOT = Path(__file__).resolve().parents[2]
 COMMAND = [sys.executable, "-m", "benchmarks"]
@@ -31,6 +37,7 @@ batch = 16
 """
 ORACLE = SMALL.replace('["pytorch", "flax"]', '["reference"]')  # trains in NumPy, which is the fastest to start
 
+
 SCRATCH = tempfile.TemporaryDirectory(prefix="like-for-like-tests-")  # of this test process; removed at its end
 
 
@@ -47,3 +54,23 @@ def benchmarks(*words, cwd):
     return subprocess.run(
         [*COMMAND, *map(str, words)], cwd=cwd, env=environment(), capture_output=True, text=True, check=False
     )
+
+
+def in_process(*words, cwd):
+    """Like `benchmarks`, but in this process, which saves the start of an interpreter and all imports."""
+    output, errors = io.StringIO(), io.StringIO()
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    handlers = [signal.getsignal(number) for number in numbers]
+    with (
+        patch.dict(os.environ, environment()),
+        patch.object(tempfile, "tempdir", SCRATCH.name),
+        chdir(cwd),
+        redirect_stdout(output),
+        redirect_stderr(errors),
+    ):
+        try:
+            status = main(list(map(str, words)))
+        finally:
+            for number, handler in zip(numbers, handlers, strict=True):
+                signal.signal(number, handler)
+    return subprocess.CompletedProcess(words, status, output.getvalue(), errors.getvalue())

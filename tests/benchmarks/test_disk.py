@@ -1,4 +1,4 @@
-"""A real disk that is full, and one that is read-only."""
+"""A full disk and a read-only disk, as real file systems."""
 
 import subprocess
 
@@ -12,7 +12,7 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture
 def disk(tmp_path):
-    """A small file system of its own, and what remounts it with other options."""
+    """A small file system, and a function that remounts it with other options."""
     place = tmp_path / "disk"
     place.mkdir()
 
@@ -36,7 +36,7 @@ def one_sentence(done):
     return sentence
 
 
-def test_a_full_disk_keeps_what_is_finished(disk, written, tmp_path):
+def test_a_full_disk_keeps_finished_trials(disk, written, tmp_path):
     place, remount = disk
     definition = written(ORACLE.replace("seeds = [1]", "seeds = [1, 2, 3, 4, 5, 6]"))
     full = one_sentence(benchmarks("run", definition, "--results", place, cwd=tmp_path))
@@ -53,7 +53,7 @@ def test_a_full_disk_keeps_what_is_finished(disk, written, tmp_path):
 
 
 def test_a_read_only_disk(disk, written, tmp_path):
-    """Beginning, resuming and reporting there are refused, and what is there can still be read."""
+    """Starting, resuming and reporting fail with one sentence; existing records can still be read."""
     place, remount = disk
     remount("size=9m")
     assert benchmarks("run", written(ORACLE), "--results", place, cwd=tmp_path).returncode == 0

@@ -1,4 +1,4 @@
-"""Where trials run: what is refused, and how a cluster's rounds and answers are handled, without a cluster."""
+"""Executors: refused options, and how rounds and results are handled, with a stand-in for Ray."""
 
 import socket
 import time
@@ -13,7 +13,7 @@ from benchmarks.runner.processes import Task
 from reports.records import Environment, Limits, Trial
 from tests.benchmarks.command_line import SMALL, benchmarks
 
-NODES = [f"{number:056x}" for number in (1, 2)]  # as Ray names them
+NODES = [f"{number:056x}" for number in (1, 2)]  # in the form of Ray's node ids
 
 
 def test_an_unknown_executor_has_a_near_match():
@@ -42,15 +42,15 @@ def unused():
 @pytest.mark.parametrize(
     ("address", "message"),
     [(unused(), "no Ray cluster can be joined at 127.0.0.1:"), ("ray://here:1", "is no address; write HOST:PORT")],
-    ids=["nobody listens", "no address"],
+    ids=["no listener", "no address"],
 )
-def test_a_cluster_that_is_not_there(command, address, message, written, tmp_path):
-    """One sentence within seconds, status 2, no folder left behind, none changed."""
+def test_an_unreachable_cluster(command, address, message, written, tmp_path):
+    """One sentence within seconds, status 2, and no file is created or changed."""
     pytest.importorskip("ray")
-    what = written() if command == "run" else _folder(tmp_path)
+    path = written() if command == "run" else _folder(tmp_path)
     before = sorted(tmp_path.rglob("*"))
     start = time.monotonic()
-    words = [command, what, "--results", tmp_path / "results", "--executor", "ray", "--cluster", address]
+    words = [command, path, "--results", tmp_path / "results", "--executor", "ray", "--cluster", address]
     done = benchmarks(*words, cwd=tmp_path)
     assert done.returncode == 2
     assert message in done.stderr
@@ -67,7 +67,7 @@ def _folder(tmp_path):
 
 
 class StandIn:
-    """Ray as an executor sees it: two nodes with one CPU each, every trial answered at once, some lost."""
+    """A stand-in for Ray: two nodes with one CPU each. Every trial ends at once, and some are lost."""
 
     def __init__(self, monkeypatch, fail=()):
         self.module = pytest.importorskip("benchmarks.runner.executors.cluster")
@@ -77,7 +77,7 @@ class StandIn:
         monkeypatch.setattr(self.module, "POLL", 0.01)
 
     def remote(self, **options):
-        """Of a function; what it gives to be called later is the number of the submission."""
+        """Decorates a function; calling it returns the number of the submission."""
         where = options["scheduling_strategy"]
 
         class Remote:
@@ -122,13 +122,10 @@ class StandIn:
 def tasks(written):
     benchmark = loading.read(str(written(SMALL.replace("seeds = [1]", "seeds = [1, 2, 3, 4, 5]"))))
     limits = Limits(seconds=60, memory_bytes=2**30)
-    return [
-        Task(plan=plan, case=benchmark.cases[plan.case], threads=1, persistence=1, seasonal=None, limits=limits)
-        for plan in benchmark.trials()
-    ]
+    return [Task(plan=plan, case=benchmark.cases[plan.case], threads=1, limits=limits) for plan in benchmark.trials()]
 
 
-def test_a_round_stays_on_its_node_and_the_records_say_which(monkeypatch, tasks):
+def test_a_round_stays_on_one_node_which_the_records_name(monkeypatch, tasks):
     ray = StandIn(monkeypatch)
     started = []
     trials = list(ray.module.Cluster().run(tasks, started.append))
@@ -142,7 +139,7 @@ def test_a_round_stays_on_its_node_and_the_records_say_which(monkeypatch, tasks)
     assert all(options["max_retries"] > 0 for _, _, options in ray.submitted)
 
 
-def test_a_trial_that_is_lost_for_good_is_a_failure_and_the_rest_goes_on(monkeypatch, tasks):
+def test_a_lost_trial_is_a_failure_and_the_others_run(monkeypatch, tasks):
     ray = StandIn(monkeypatch, fail=("flax",))
     trials = list(ray.module.Cluster().run(tasks, lambda plan: None))
     assert len(trials) == 10
@@ -152,7 +149,7 @@ def test_a_trial_that_is_lost_for_good_is_a_failure_and_the_rest_goes_on(monkeyp
     assert "flax" in REGISTRY
 
 
-def test_a_cluster_without_a_node_is_not_waited_for_for_ever(monkeypatch, tasks):
+def test_waiting_for_a_node_ends_in_time(monkeypatch, tasks):
     ray = StandIn(monkeypatch)
     monkeypatch.setattr(ray.module, "PATIENCE", 0.1)
     trials = []
@@ -164,7 +161,7 @@ def test_a_cluster_without_a_node_is_not_waited_for_for_ever(monkeypatch, tasks)
     assert "no node of the Ray cluster with 1 CPUs was left" in trials[-1].failure
 
 
-def test_leaving_midway_cancels_what_is_under_way(monkeypatch, tasks):
+def test_closing_the_iterator_cancels_running_trials(monkeypatch, tasks):
     ray = StandIn(monkeypatch)
     running = ray.module.Cluster().run(tasks, lambda plan: None)
     next(running)

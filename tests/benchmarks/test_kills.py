@@ -1,4 +1,4 @@
-"""Runs killed at random moments, parent and workers, and resumed: no finished trial is lost, none is run twice."""
+"""Runs whose parent or workers are killed at random and resumed: no finished trial is lost and none runs twice."""
 
 import logging
 import os
@@ -15,9 +15,9 @@ from reports.records import Trial
 from reports.records.store import read_json, read_run
 from tests.benchmarks.command_line import COMMAND, ORACLE, benchmarks, environment
 
-KILLS = int(os.environ.get("KILLS", "6"))  # moments at which something is killed; the more, the longer
+KILLS = int(os.environ.get("KILLS", "6"))  # number of kills
 SEEDS = 6
-LONGEST = 6.0  # seconds until a kill, at most: about what the run takes
+LONGEST = 6.0  # seconds until a kill, at most: about the duration of the run
 
 pytestmark = [
     pytest.mark.slow,
@@ -26,12 +26,12 @@ pytestmark = [
 
 
 def records(results):
-    """Every finished trial's file: its inode and its bytes. A trial run twice would be another file."""
-    found = {}
-    for path in results.glob("small/2*/trials/*.json"):  # not by way of `latest`, which moves
+    """Inode and bytes of every finished trial's file. A trial that ran twice would have another inode."""
+    files = {}
+    for path in results.glob("small/2*/trials/*.json"):  # not through `latest`, which moves
         if not read_json(path, Trial).killed:
-            found[path] = (path.stat().st_ino, path.read_bytes())
-    return found
+            files[path] = (path.stat().st_ino, path.read_bytes())
+    return files
 
 
 def newest(results):
@@ -45,7 +45,7 @@ def complete(folder):
 
 
 def next_command(definition, results):
-    """Go on with the newest run if there is something to go on with, else begin one."""
+    """Resume the newest run if it is incomplete; otherwise start one."""
     folder = newest(results)
     if folder is None or complete(folder):
         return ["run", str(definition)]
@@ -53,7 +53,7 @@ def next_command(definition, results):
 
 
 def kill_somewhere(words, results, chance):
-    """Run a command and kill it, or its worker, after a random time. Whom it hit."""
+    """Run a command and kill it or its workers after a random time. Return which."""
     with subprocess.Popen(
         [*COMMAND, *words, "--results", str(results)],
         env=environment(),
@@ -65,16 +65,16 @@ def kill_somewhere(words, results, chance):
         if chance.random() < 0.5 and workers:
             for worker in workers:
                 worker.kill()
-            run.wait(timeout=120)  # the parent records what happened and goes on
+            run.wait(timeout=120)  # the parent records the failure and continues
             return "worker"
         run.kill()
         run.wait(timeout=30)
         _, alive = psutil.wait_procs(workers, timeout=10)
-        assert not alive, "an orphan would disturb every later time"
+        assert not alive, "an orphan would disturb all later times"
         return "parent"
 
 
-def test_nothing_is_lost_and_nothing_run_twice(written, tmp_path):
+def test_no_trial_is_lost_and_none_runs_twice(written, tmp_path):
     text = ORACLE.replace("seeds = [1]", f"seeds = {list(range(1, SEEDS + 1))}")
     definition, chance, hits = written(text), random.Random(2026), []
     for _ in range(KILLS):
@@ -93,7 +93,7 @@ def test_nothing_is_lost_and_nothing_run_twice(written, tmp_path):
 
 
 def test_a_power_cut_between_write_and_rename(written, tmp_path):
-    """The run dies with a record under its temporary name: the trial is run again, and nothing is left lying about."""
+    """The run ends with a record under its temporary name: the trial runs again, and no temporary file is left."""
     cut = "import os, signal; os.replace = lambda *_: os.kill(os.getpid(), signal.SIGKILL)"
     done = benchmarks("run", written(ORACLE), "--results", tmp_path, cwd=tmp_path)
     assert done.returncode == 0, done.stderr

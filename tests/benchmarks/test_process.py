@@ -1,4 +1,4 @@
-"""Whatever a worker does, it becomes an answer."""
+"""Worker processes: every way to end becomes an answer."""
 
 import sys
 
@@ -14,7 +14,7 @@ from tests.benchmarks.command_line import ORACLE
 
 @pytest.fixture
 def worker(monkeypatch, tmp_path):
-    """Replaces the worker's interpreter by a script that does something else."""
+    """Replaces the worker by a script with the given body."""
 
     def install(body):
         script = tmp_path / "worker"
@@ -32,21 +32,21 @@ def test_a_killed_worker(worker):
     assert ended.killed
 
 
-def test_a_worker_that_dies_without_a_word(worker):
+def test_a_worker_that_exits_without_an_answer(worker):
     worker("sys.exit(3)")
     assert "status 3 and no answer" in processes.work(Job(), {}).answer.failure
 
 
-def test_a_crashes_last_words_are_kept(worker):
-    worker("raise MemoryError('no room for the kernel')")
+def test_the_last_output_of_a_crash_is_kept(worker):
+    worker("raise MemoryError('not enough memory for the kernel')")
     ended = processes.work(Job(), {})
-    assert "no room for the kernel" in ended.answer.failure
+    assert "not enough memory for the kernel" in ended.answer.failure
     assert "Traceback" in ended.log
     assert not ended.killed
 
 
-def test_a_worker_that_hangs_is_ended(worker):
-    """By us, for a stated reason: a resumed run need not try it again."""
+def test_a_worker_beyond_the_time_limit_is_ended(worker):
+    """The trial failed for a stated reason, so that a resumed run does not repeat it."""
     worker("time.sleep(600)")
     ended = processes.work(Job(), {}, Limits(seconds=0.5, memory_bytes=2**40))
     assert ended.answer.failure == "the trial did not finish within time_limit = 0.5 seconds and was ended"
@@ -54,20 +54,20 @@ def test_a_worker_that_hangs_is_ended(worker):
     assert not processes.LIVE
 
 
-def test_a_worker_that_takes_too_much_memory_is_ended(worker):
-    worker("taken = []\nwhile True: taken.append(b'x' * 2**20); time.sleep(0.001)")
+def test_a_worker_beyond_the_memory_limit_is_ended(worker):
+    worker("memory = []\nwhile True: memory.append(b'x' * 2**20); time.sleep(0.001)")
     ended = processes.work(Job(), {}, Limits(seconds=60, memory_bytes=2**27))
     assert "GiB of memory, more than memory_limit = 0.12, and was ended" in ended.answer.failure
     assert not ended.killed
 
 
-def test_half_an_answer_is_none(worker):
+def test_a_truncated_answer_is_no_answer(worker):
     worker("open(sys.argv[4], 'w').write('{\"outcome\": ')")
     assert "no answer" in processes.work(Job(), {}).answer.failure
 
 
-def test_a_killed_check_is_no_verdict_on_its_backend(monkeypatch, written):
-    """Out of memory is no inequality: the certificate must not say so for good, and the run can be resumed."""
+def test_a_killed_check_is_not_recorded(monkeypatch, written):
+    """A check that was killed, for example for lack of memory, says nothing about equality."""
     ended = processes.Ended(Answer(failure="its process was killed by SIGKILL"), "", 1.0, killed=True)
     monkeypatch.setattr(certify.processes, "work", lambda job, variables: ended)
     with pytest.raises(UserError, match=r"the check of reference in float64 was killed; resume the run to repeat it"):

@@ -1,7 +1,6 @@
-"""A run that was cut short goes on, and only where it would still be the same run."""
+"""`resume`: an interrupted run is continued if its definition, data, versions and machine are the same."""
 
 import json
-import shutil
 import subprocess
 import time
 
@@ -10,37 +9,19 @@ import pytest
 from benchmarks.runner.run import locked
 from reports.records import SCHEMA, Manifest, Trial
 from reports.records.store import RecordError, read_json, read_run, trial_path, write_json
-from tests.benchmarks.command_line import COMMAND, ORACLE, benchmarks, environment
-
-SEEDS = "seeds = [1, 2]"
-
-
-@pytest.fixture(scope="module")
-def definition(written):
-    return written(ORACLE.replace("seeds = [1]", SEEDS))
-
-
-@pytest.fixture(scope="module")
-def whole(definition, tmp_path_factory):
-    """A finished run of two trials."""
-    home = tmp_path_factory.mktemp("whole")
-    done = benchmarks("run", definition, "--results", home, cwd=home)
-    assert done.returncode == 0, done.stderr
-    return (home / "small" / "latest").resolve()
+from tests.benchmarks.command_line import COMMAND, ORACLE, benchmarks, environment, in_process
 
 
 @pytest.fixture
-def cut(whole, tmp_path):
-    """The same run without its second trial."""
-    folder = tmp_path / "small" / whole.name
-    shutil.copytree(whole, folder)
-    plan = read_json(folder / "manifest.json", Manifest)
-    trial_path(folder, plan.trials[1]).unlink()
-    return folder
+def cut(reference_copy):
+    """A finished run of four trials without its second."""
+    plan = read_json(reference_copy / "manifest.json", Manifest)
+    trial_path(reference_copy, plan.trials[1]).unlink()
+    return reference_copy
 
 
 def resume(folder, *options):
-    return benchmarks("resume", folder, *options, "--results", folder.parents[1], cwd=folder)
+    return in_process("resume", folder, *options, "--results", folder.parents[1], cwd=folder)
 
 
 def change(folder, **changes):
@@ -48,34 +29,36 @@ def change(folder, **changes):
     write_json(path, read_json(path, Manifest).model_copy(update=changes))
 
 
-def test_resume_runs_what_is_missing_and_nothing_else(cut):
-    plan, _, (first,) = read_run(cut)
-    kept = trial_path(cut, first.plan).read_bytes()
-    done = resume(cut)
+def test_resume_runs_the_missing_trials_only(cut):
+    """Through the real command line."""
+    _, _, kept = read_run(cut)
+    before = {trial.plan.key: trial_path(cut, trial.plan).read_bytes() for trial in kept}
+    done = benchmarks("resume", cut, "--results", cut.parents[1], cwd=cut)
     assert done.returncode == 0, done.stderr
-    assert "2 trials, 1 of them finished before" in done.stdout
-    assert "check" not in done.stdout  # the certificate is there already
-    assert trial_path(cut, first.plan).read_bytes() == kept
+    assert "4 trials, 3 of them finished before" in done.stdout
+    assert "check" not in done.stdout  # the certificate exists already
     plan, _, trials = read_run(cut)
     assert [trial.plan for trial in trials] == list(plan.trials)
+    after = {trial.plan.key: trial_path(cut, trial.plan).read_bytes() for trial in trials}
+    assert before.items() <= after.items()
     assert len(plan.sessions) == 2
     assert (cut / "report.html").exists()
 
 
-def test_a_killed_trial_is_run_again_and_a_failed_one_is_not(cut):
-    """A failure is a result; a process that somebody killed says nothing about its model."""
-    plan, _, (first,) = read_run(cut)
-    nothing = {"outcome": None, "failure": "its process was killed by SIGKILL"}
-    write_json(trial_path(cut, plan.trials[0]), first.model_copy(update=nothing | {"killed": True}))
+def test_a_killed_trial_is_repeated_and_a_failed_one_is_not(cut):
+    """A failure is a result; a killed process says nothing about its model."""
+    plan, _, (first, *_) = read_run(cut)
+    killed = {"outcome": None, "failure": "its process was killed by SIGKILL", "killed": True}
+    write_json(trial_path(cut, plan.trials[0]), first.model_copy(update=killed))
     failed = Trial(plan=plan.trials[1], outcome=None, failure="the loss is nan at step 1 of epoch 1")
     write_json(trial_path(cut, plan.trials[1]), failed)
     assert resume(cut).returncode == 1
-    _, _, (again, still) = read_run(cut)
+    _, _, (again, still, *_) = read_run(cut)
     assert again.outcome is not None
     assert still == failed
 
 
-def test_a_changed_machine_is_refused_unless_told_to_go_on(cut):
+def test_a_changed_machine_is_refused_without_anyway(cut):
     plan = read_json(cut / "manifest.json", Manifest)
     older = plan.environment.packages | {"torch": "1.0.0"}
     change(cut, environment=plan.environment.model_copy(update={"packages": older}))
@@ -91,7 +74,7 @@ def test_a_changed_machine_is_refused_unless_told_to_go_on(cut):
 
 
 def test_a_changed_definition_is_refused(cut, tmp_path):
-    source = tmp_path / "mine.toml"
+    source = tmp_path / "changed.toml"
     source.write_text(ORACLE.replace("units = 4", "units = 5"))
     change(cut, source=str(source))
     assert f"its definition {source} was changed" in resume(cut).stderr
@@ -100,12 +83,12 @@ def test_a_changed_definition_is_refused(cut, tmp_path):
 
 
 def test_changed_data_are_refused(tmp_path, written):
-    """The user's own file, edited between the two sessions."""
+    """A CSV file of the user, edited between two sessions."""
     rows = [f"{n},{n * n % 17}" for n in range(120)]
     table = tmp_path / "sales.csv"
     table.write_text("\n".join(["n,units", *rows]))
     text = ORACLE.replace('series = "airline"\ndifference = true', f'csv = "{table}"\ntarget = "units"')
-    assert benchmarks("run", written(text), "--results", tmp_path / "results", cwd=tmp_path).returncode == 0
+    assert in_process("run", written(text), "--results", tmp_path / "results", cwd=tmp_path).returncode == 0
     folder = (tmp_path / "results" / "small" / "latest").resolve()
     table.write_text("\n".join(["n,units", *rows[:-1], "119,16"]))
     refused = resume(folder)
@@ -116,20 +99,17 @@ def test_changed_data_are_refused(tmp_path, written):
 DAMAGES = {
     "truncated": (lambda text: text[: len(text) // 2], "is damaged"),
     "edited": (lambda text: text.replace('"mse": ', '"mse": 1'), "was edited after it was written"),
-    "of a newer schema": (
-        lambda text: text.replace(f'"schema_version": {SCHEMA}', '"schema_version": 99'),
-        "version 99",
-    ),
+    "newer": (lambda text: text.replace(f'"schema_version": {SCHEMA}', '"schema_version": 99'), "version 99"),
 }
 
 
 @pytest.mark.parametrize(("damage", "message"), DAMAGES.values(), ids=DAMAGES)
 @pytest.mark.parametrize("command", ["resume", "report"])
-def test_a_damaged_record_is_named_and_left_alone(cut, command, damage, message):
+def test_a_damaged_record_is_named_and_not_changed(cut, command, damage, message):
     path = trial_path(cut, read_json(cut / "manifest.json", Manifest).trials[0])
     path.write_text(damage(path.read_text()))
     damaged = path.read_bytes()
-    done = benchmarks(command, cut, "--results", cut.parents[1], cwd=cut)
+    done = in_process(command, cut, "--results", cut.parents[1], cwd=cut)
     assert done.returncode == 2
     assert message in done.stderr
     assert str(path) in done.stderr
@@ -137,15 +117,15 @@ def test_a_damaged_record_is_named_and_left_alone(cut, command, damage, message)
     assert path.read_bytes() == damaged
 
 
-def test_a_run_under_way_is_not_written_by_another(cut):
+def test_a_run_that_is_being_written_is_refused(cut):
     with locked(cut):
         done = resume(cut)
     assert done.returncode == 2
     assert "is being written by another run" in done.stderr
 
 
-def test_the_folder_is_free_once_its_holder_is_dead(cut):
-    """However it died: the lock is the system's, and no file has to be cleaned up."""
+def test_the_lock_ends_with_the_process_that_holds_it(cut):
+    """The system releases the lock, so that no file has to be deleted by hand."""
     code = f"""
 import time
 from pathlib import Path
@@ -163,8 +143,8 @@ with locked(Path({str(cut)!r})):
         pass
 
 
-def test_a_run_that_never_existed(tmp_path):
-    done = benchmarks("resume", "nothing", "--results", tmp_path, cwd=tmp_path)
+def test_an_unknown_run(tmp_path):
+    done = in_process("resume", "nothing", "--results", tmp_path, cwd=tmp_path)
     assert done.returncode == 2
     assert "there is no run 'nothing'" in done.stderr
 
@@ -179,22 +159,22 @@ def test_json_lines(cut):
     assert lines[-1]["good"]
 
 
-def test_ctrl_c_twice_is_ctrl_c(definition, tmp_path):
-    """The second one, while the first is cleaned up after, disturbs nothing."""
+def test_a_second_interrupt_changes_nothing(written, tmp_path):
+    """Ctrl-C while the first Ctrl-C is being handled."""
     with subprocess.Popen(
-        [*COMMAND, "run", str(definition), "--results", str(tmp_path)],
+        [*COMMAND, "run", str(written(ORACLE)), "--results", str(tmp_path)],
         env=environment(),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
     ) as run:
-        assert "records are written to" in run.stdout.readline()
+        assert str(tmp_path / "small") in run.stdout.readline()  # the folder of the records
         time.sleep(0.5)
         run.send_signal(2)
         run.send_signal(2)
-        _, said = run.communicate(timeout=60)
+        _, errors = run.communicate(timeout=60)
     assert run.returncode == 130
-    assert "trials are kept; continue with" in said
-    assert "Traceback" not in said
+    assert " are kept" in errors
+    assert "Traceback" not in errors
     (folder,) = (tmp_path / "small").iterdir()
     assert resume(folder).returncode == 0

@@ -1,4 +1,4 @@
-"""A model of one row forecasts many: each forecast is the next row of its input."""
+"""Rollout: a model that forecasts one row forecasts several; each forecast becomes the next row of its input."""
 
 import json
 
@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import datasets
-from tests.benchmarks.command_line import ORACLE, benchmarks
+from tests.benchmarks.command_line import ORACLE, in_process
 
 SPEC = datasets.WindowSpec(length=6, horizon=4, rollout=True)
 
@@ -15,7 +15,7 @@ def windows(**data):
     return datasets.prepare(datasets.DataSpec(series="airline", **data), SPEC, "float64")
 
 
-def test_it_learns_one_row_and_is_held_against_all():
+def test_one_row_is_learned_and_all_rows_are_compared():
     cut = windows()
     assert cut.train.y.shape[1] == cut.validation.y.shape[1] == 1
     assert cut.truth(cut.test).shape == (len(cut.test), 4)
@@ -26,8 +26,8 @@ def test_it_learns_one_row_and_is_held_against_all():
     assert cut.digest != longer.digest
 
 
-def test_each_forecast_is_the_next_row_of_input():
-    """By hand, with the last row plus 1 for a model."""
+def test_each_forecast_becomes_the_next_row_of_input():
+    """With a model that adds 1 to the last row."""
     cut, seen = windows(), []
 
     def model(x):
@@ -35,14 +35,14 @@ def test_each_forecast_is_the_next_row_of_input():
         return x[:, -1] + 1
 
     x = cut.test.x
-    found = datasets.forecast(model, cut, x)
-    np.testing.assert_allclose(found, x[:, -1] + np.arange(1, 5), rtol=1e-15)
+    forecast = datasets.forecast(model, cut, x)
+    np.testing.assert_allclose(forecast, x[:, -1] + np.arange(1, 5), rtol=1e-15)
     for row, given in enumerate(seen):
         np.testing.assert_array_equal(given[:, : 6 - row], x[:, row:])
-        np.testing.assert_array_equal(given[:, 6 - row :, 0], found[:, :row])
+        np.testing.assert_array_equal(given[:, 6 - row :, 0], forecast[:, :row])
 
 
-def test_differences_are_summed_from_the_last_value_seen():
+def test_differences_are_summed_from_the_last_known_value():
     cut = windows(difference=True)
     flat = datasets.forecast(lambda x: np.zeros((len(x), 1)), cut, cut.test.x)
     mean_change = cut.scaler.undo(np.zeros((1, 1, 1)), cut.targets).item()
@@ -50,7 +50,7 @@ def test_differences_are_summed_from_the_last_value_seen():
     np.testing.assert_allclose(cut.to_unit(cut.test, flat), expected)
 
 
-def test_a_column_that_nobody_forecasts_is_refused():
+def test_an_input_column_without_a_forecast_is_refused():
     with pytest.raises(
         datasets.DataError, match=r"a rollout needs a forecast of every input column, and '\w+' has none"
     ):
@@ -59,7 +59,7 @@ def test_a_column_that_nobody_forecasts_is_refused():
 
 def test_a_run_scores_every_row_of_the_horizon(written, tmp_path):
     path = written(ORACLE.replace("length = 6", "length = 6\nhorizon = 3\nrollout = true"))
-    done = benchmarks("run", path, "--results", tmp_path, cwd=tmp_path)
+    done = in_process("run", path, "--results", tmp_path, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     (record,) = (tmp_path / "small" / "latest" / "trials").glob("*.json")
     outcome = json.loads(record.read_text())["outcome"]

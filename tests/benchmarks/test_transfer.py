@@ -1,4 +1,4 @@
-"""A model trained in one framework goes on in another, and its weights can be taken out: through the command line."""
+"""`transfer` and `export --weights`: a model trained in one framework continues in another."""
 
 import json
 import shutil
@@ -6,39 +6,32 @@ import shutil
 import numpy as np
 import pytest
 
-from reports.records import Trial
-from reports.records.store import read_json, trial_path, weights_path
-from tests.benchmarks.command_line import SMALL, benchmarks
-
-DEFINITION = (
-    SMALL.replace('["pytorch", "flax"]', '["pytorch"]')
-    .replace("units = 4", "units = 4\nrecurrent_dropout = 0.3")
-    .replace("batch = 16", 'batch = 16\ndtype = "float64"\nclip_norm = 0.5\nschedule = "cosine"')
-)
+from reports.records.store import read_run, trial_path, weights_path
+from tests.benchmarks.command_line import in_process
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("transfer")
-    (folder / "small.toml").write_text(DEFINITION)
-    done = benchmarks("run", folder / "small.toml", "--results", folder / "results", cwd=folder)
-    assert done.returncode == 0, done.stderr
-    return (folder / "results" / "small" / "latest").resolve()
+def run(framework_run):
+    return framework_run[1].resolve()
 
 
 @pytest.fixture
 def copied(run, tmp_path):
-    return shutil.copytree(run, tmp_path / "run")
+    """A copy of the run in which only PyTorch has trials."""
+    folder = shutil.copytree(run, tmp_path / "run")
+    for trial in read_run(folder)[2]:
+        if trial.plan.backend != "pytorch":
+            trial_path(folder, trial.plan).unlink()
+    return folder
 
 
-def trial(folder):
-    (path,) = (folder / "trials").glob("*.json")
-    return read_json(path, Trial)
+def pytorch_plan(folder):
+    return next(plan for plan in read_run(folder)[0].trials if plan.backend == "pytorch")
 
 
-def test_a_pytorch_model_goes_on_in_flax_as_if_nothing_had_happened(run, tmp_path):
-    """Weights, Adam's moments, the step count, the schedule and the dropout masks all go on, to float64's last bits."""
-    done = benchmarks("transfer", run, "--to", "flax", "--epochs", "3", "--json", cwd=tmp_path)
+def test_a_pytorch_model_continues_in_flax(run, tmp_path):
+    """Weights, Adam's moments, the step count, schedule and dropout masks agree up to float64 rounding."""
+    done = in_process("transfer", run, "--from", "pytorch", "--to", "flax", "--epochs", "3", "--json", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     (crossed,) = map(json.loads, done.stdout.splitlines())
     assert crossed["good"]
@@ -46,13 +39,13 @@ def test_a_pytorch_model_goes_on_in_flax_as_if_nothing_had_happened(run, tmp_pat
     assert 0 < max(crossed["forecast"], crossed["losses"], crossed["later"]) <= 1e-10
 
 
-def test_weights_or_moments_that_were_changed_are_not_passed_on(copied):
-    path = weights_path(copied, trial(copied).plan)
+def test_changed_moments_are_not_transferred(copied):
+    path = weights_path(copied, pytorch_plan(copied))
     with np.load(path) as stored:
         arrays = dict(stored)
     arrays["first/1.bias"] = arrays["first/1.bias"] + 1e-9
     np.savez(path, **arrays)
-    done = benchmarks("transfer", copied, "--to", "reference", cwd=copied)
+    done = in_process("transfer", copied, "--to", "reference", cwd=copied)
     assert done.returncode == 2
     assert "does not hold the weights of its record" in done.stderr
 
@@ -67,22 +60,21 @@ def another_array(path):
     [
         (lambda path: path.unlink(), "the run kept no weights"),
         (lambda path: path.write_bytes(path.read_bytes()[:99]), "is damaged"),
-        (lambda path: path.write_text("weights"), "is damaged: it holds no training"),
-        (another_array, "is damaged: it holds no training"),
+        (lambda path: path.write_text("weights"), "is damaged: the file is not a checkpoint"),
+        (another_array, "is damaged: the file is not a checkpoint"),
     ],
     ids=["missing", "truncated", "text", "another array"],
 )
-def test_weights_that_cannot_be_read_are_named(copied, damage, message):
-    damage(weights_path(copied, trial(copied).plan))
-    done = benchmarks("export", copied, "--weights", "--to", copied / "out", cwd=copied)
+def test_unreadable_weights_are_named(copied, damage, message):
+    damage(weights_path(copied, pytorch_plan(copied)))
+    done = in_process("export", copied, "--weights", "--to", copied / "out", cwd=copied)
     assert done.returncode == 2
     assert message in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1
 
 
-def test_exported_weights_are_those_of_the_record(run, tmp_path):
-    """Under canonical names, in the precision that was trained; the record's digest is that of these very arrays."""
-    done = benchmarks("export", run, "--weights", "--to", tmp_path / "out", cwd=tmp_path)
+def test_exported_weights_have_canonical_names_and_the_trained_precision(run, tmp_path):
+    done = in_process("export", run, "--weights", "--to", tmp_path / "out", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     path = tmp_path / "out" / "weights" / "gru-pytorch-matched-seed1.npz"
     assert str(path) in done.stdout
@@ -95,21 +87,21 @@ def test_exported_weights_are_those_of_the_record(run, tmp_path):
 
 MISTAKES = {
     "an unknown backend": (["--to", "flux"], "there is no backend 'flux'; did you mean 'flax'"),
-    "nobody else": (["--to", "pytorch"], "no matched trial of another framework than pytorch"),
-    "one that trained nothing": (["--to", "flax", "--from", "keras"], "no such matched trial; known: pytorch"),
+    "no other framework": (["--to", "pytorch"], "no matched trial of another framework than pytorch"),
+    "an origin without trials": (["--to", "flax", "--from", "keras"], "no such matched trial; known: pytorch"),
     "no epochs": (["--to", "flax", "--epochs", "0"], "1 or more"),
 }
 
 
 @pytest.mark.parametrize(("words", "message"), MISTAKES.values(), ids=MISTAKES)
-def test_a_mistake_is_one_sentence(run, words, message, tmp_path):
-    done = benchmarks("transfer", run, *words, cwd=tmp_path)
+def test_a_mistake_is_one_sentence(copied, words, message):
+    done = in_process("transfer", copied, *words, cwd=copied)
     assert done.returncode == 2
     assert message in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1
 
 
-def test_weights_are_kept_before_the_record_is(run):
-    """A record without its weights would be a finished trial that nobody can go on with."""
-    plan = trial(run).plan
-    assert weights_path(run, plan).stat().st_mtime_ns <= trial_path(run, plan).stat().st_mtime_ns
+def test_weights_are_written_before_the_record(run):
+    """A record without weights would be a finished trial that cannot be transferred."""
+    for plan in read_run(run)[0].trials:
+        assert weights_path(run, plan).stat().st_mtime_ns <= trial_path(run, plan).stat().st_mtime_ns
