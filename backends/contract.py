@@ -1,10 +1,10 @@
-"""What a backend is: what it is told, what it gives back, the two protocols it must keep. NumPy only.
+"""The contract between the benchmarks and a backend: NumPy arrays in, NumPy arrays out.
 
-Windows are (N, T, F) going in and (N, H) coming out. Weights, gradients, moments and masks go by canonical names and in
-canonical layout, see backends/layers.py.
+Input windows are (N, T, F): windows, time steps, features. Forecasts are (N, H): windows, outputs. Weights, gradients,
+Adam's moments and dropout masks are dictionaries with canonical names and layouts, which backends/layers.py defines.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal, Protocol, TypeVar
 
@@ -20,15 +20,16 @@ Named = TypeVar("Named")
 
 
 class BackendError(ValueError):
-    """A backend cannot do what was asked; the message is one sentence for the user."""
+    """A backend cannot do what was requested. The message is one sentence for the user."""
 
 
 @dataclass(frozen=True)
 class Objective:
-    """What is minimised: the mean of a loss over windows and outputs, and l2 times the sum of squares of some kernels.
+    """The function that training minimises: the mean loss over windows and outputs, plus an L2 penalty.
 
-    loss: of an error e: "mse" e², "mae" |e|, "huber" e²/2 where |e| ≤ 1, else |e| - 1/2.
-    l2: Keras' kernel_regularizer=l2(...); `l2_on` names the parameters, as in ("0.kernel",).
+    loss: the loss of an error e: "mse" is e²; "mae" is |e|; "huber" is e²/2 where |e| ≤ 1, and |e| - 1/2 elsewhere.
+    l2: factor of the sum of squares of the parameters in `l2_on`, as in Keras's `kernel_regularizer=l2(...)`.
+    l2_on: canonical parameter names, for example ("0.kernel",).
     """
 
     loss: Loss = "mse"
@@ -38,10 +39,11 @@ class Objective:
 
 @dataclass(frozen=True)
 class Adam:
-    """Adam (Kingma & Ba 2015, algorithm 1), epsilon added to the square root of the corrected second moment.
+    """Adam (Kingma & Ba 2015, algorithm 1). Epsilon is added to the square root of the corrected second moment.
 
-    clip_norm: a gradient of the objective whose norm over all parameters is greater is scaled down to it, first.
-    weight_decay: times the weights, is added to the gradient of every parameter, biases too (PyTorch's Adam), then.
+    clip_norm: a gradient whose norm over all parameters exceeds this value is scaled down to it, before all else.
+    weight_decay: this factor times the weights is added to the gradient of every parameter, biases included, after
+        clipping and before the moments (the form of PyTorch's Adam).
     """
 
     beta1: float = 0.9
@@ -53,12 +55,12 @@ class Adam:
 
 @dataclass(frozen=True)
 class Steps:
-    """Some steps of training.
+    """Consecutive optimizer steps.
 
-    order: (steps, batch), integer row indices into the resident x and y.
-    rates: (steps,) learning rates.
-    masks: dropout masks by name, (steps, batch, ...); see ModelSpec.masks for the rest. A mask that is not there
-    drops nothing, so that without any a model trains as it predicts.
+    order: (steps, batch), integer row indices into the training rows x and y.
+    rates: (steps,), learning rates.
+    masks: dropout masks by name, (steps, batch, ...); `ModelSpec.masks` gives the remaining axes. A missing mask means
+        no dropout.
     """
 
     order: Array
@@ -68,15 +70,28 @@ class Steps:
     def __len__(self) -> int:
         return len(self.order)
 
-    def __getitem__(self, some: slice) -> "Steps":
-        return Steps(self.order[some], self.rates[some], {name: mask[some] for name, mask in self.masks.items()})
+    def __getitem__(self, part: slice) -> "Steps":
+        return Steps(self.order[part], self.rates[part], {name: mask[part] for name, mask in self.masks.items()})
+
+    def padded(self, rows: int, dtype: str) -> "Steps":
+        """Zeros appended up to the steps of an epoch, rows // batch, so that one compiled program serves any count.
+
+        Order becomes int32; rates and masks become `dtype`. Steps longer than an epoch keep their length.
+        """
+        lacking = max(0, rows // self.order.shape[1] - len(self))
+
+        def pad(values: Array, dtype: str) -> Array:
+            return np.pad(values, [(0, lacking), *[(0, 0)] * (values.ndim - 1)]).astype(dtype)
+
+        masks = {name: pad(mask, dtype) for name, mask in self.masks.items()}
+        return Steps(pad(self.order, "int32"), pad(self.rates, dtype), masks)
 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A model in the middle of its training: weights, Adam's first and second moments, and the steps taken so far.
+    """The state of a training: weights, Adam's first and second moments, and the number of steps taken.
 
-    What is taken from one framework may be restored in another, and training goes on as if nothing had happened.
+    A checkpoint of one framework can be restored in another. Training then continues with equal results.
     """
 
     weights: Weights
@@ -86,68 +101,75 @@ class Checkpoint:
 
 
 def of_layer(position: int, named: Mapping[str, Named]) -> dict[str, Named]:
-    """A layer's own weights or masks, under its own names for them."""
+    """The entries of the layer at `position`, with the position removed from their names."""
     prefix = f"{position}."
     return {name.removeprefix(prefix): value for name, value in named.items() if name.startswith(prefix)}
 
 
 def of_direction(direction: str, named: Mapping[str, Named]) -> dict[str, Named]:
-    """One direction's part of a recurrent layer's own ("" or "backward."), under the names that both share."""
-    turned = direction != ""
+    """The entries of one direction, "" or "backward.", of a recurrent layer, without the direction in their names."""
+    backward = direction != ""
     return {
-        name.removeprefix(direction): value for name, value in named.items() if name.startswith("backward.") == turned
+        name.removeprefix(direction): value for name, value in named.items() if name.startswith("backward.") == backward
+    }
+
+
+def norms_by_lag(state_gradients: Mapping[str, Array]) -> dict[str, Array]:
+    """Gradient norms (T,), last step first, from the loss's derivatives by the state perturbations (T, N, width)."""
+    return {
+        name.removesuffix(".state"): np.linalg.norm(gradient, axis=(1, 2))[::-1]
+        for name, gradient in state_gradients.items()
     }
 
 
 class Model(Protocol):
-    """One model on one device, its training rows resident there."""
+    """One model on one device, with its training rows resident there."""
 
     def train(self, steps: Steps) -> Array:
-        """Take these optimizer steps.
+        """Take these optimizer steps and return the objective of each before its update, (steps,) in the model's dtype.
 
-        Returns the objective at each step before its update, (steps,) in the model's dtype. Returns only when the
-        device has finished. What the framework must trace or compile, it does on the first call: a later call
-        with the same batch and no more steps than an epoch (N // batch) compiles nothing.
+        Returns when the device has finished. The first call traces and compiles. Later calls with the same batch size
+        and at most one epoch of steps (N // batch) compile nothing.
         """
 
     def gradients(self, rows: Array, masks: Weights | None = None) -> dict[str, Array]:
-        """Gradient of the objective over the resident `rows` (batch,), by canonical name. Changes nothing.
+        """Gradient of the objective over the training rows `rows` (batch,), by parameter. Changes nothing.
 
-        masks: (batch, ...) each.
+        masks: dropout masks by name, (batch, ...) each.
         """
 
     def gradient_norms(self, rows: Array) -> dict[str, Array]:
-        """How far back a gradient reaches: the norm of the loss' derivative by the state that leaves each step.
+        """Norms of the objective's derivative by the state of every time step, without dropout. Changes nothing.
 
-        By the layer's position, and its direction where it has two: `0`, `0.backward`. Each (T,), by lag: first the
-        state after the last step, then one step earlier, ... The state is what enters the recurrent product (the
-        lstm's h, the rmlp's memory), the norm is over batch and units, nothing is dropped. Changes nothing.
+        Returns an array (T,) for each recurrent layer and direction, under the names "0" and "0.backward". Entry 0
+        belongs to the state after the last step, entry 1 to the state one step earlier, and so on. The state is the one
+        that enters the recurrent product: h of the lstm, the memory of the rmlp. The norm is over batch and units.
         """
 
     def predict(self, x: Array) -> Array:
-        """(N, T, F) to (N, H), in the model's dtype; nothing is dropped."""
+        """Forecasts (N, H) of windows (N, T, F), in the model's dtype and without dropout."""
 
     def weights(self) -> dict[str, Array]:
-        """The current weights, canonical. A native layer with a second bias also has `recurrent_bias`."""
+        """The current weights by canonical name. A native layer with a second bias adds `recurrent_bias`."""
 
     def checkpoint(self) -> Checkpoint:
-        """Everything that training changes."""
+        """A copy of everything that training changes."""
 
     def restore(self, checkpoint: Checkpoint) -> None:
-        """Go on from there."""
+        """Set weights, moments and step count to those of the checkpoint."""
 
     def parameter_count(self) -> int:
-        """Trained parameters, as the framework itself counts them."""
+        """Number of trained parameters, as the framework counts them."""
 
     def kernel(self) -> str:
-        """What really computes the recurrence: "mkldnn_rnn_layer", "aten loop", "XLA while", "cuDNN", ...
+        """The operator that computes the recurrence in a training step: "mkldnn_rnn_layer", "XLA while", "cuDNN", ...
 
-        Of a training step; without recurrent layers, what computes the rest.
+        Without recurrent layers: the engine that computes the other layers.
         """
 
 
 class Backend(Protocol):
-    """One framework, imported and configured."""
+    """A framework, imported and configured for this process."""
 
     name: str
 
@@ -163,10 +185,23 @@ class Backend(Protocol):
         dtype: Dtype,
         seed: int,
     ) -> Model:
-        """A model with x (N, T, F) and y (N, H) resident.
+        """A model with the training rows x (N, T, F) and y (N, H) resident.
 
-        weights: canonical initial weights (matched mode: one trained bias per gate, `optimizer` to the letter),
-        or None for native mode: the framework's own layers, initialisation and dropout (both from `seed`), biases
-        and optimizer defaults; learning rates, clipping and weight decay are as asked in both modes. A
-        `BackendError` names the layer that the framework has not.
+        weights: canonical initial weights for matched mode (one trained bias per gate, `optimizer` exactly as given),
+            or None for native mode: the framework's own layers, biases and optimizer defaults, and initial weights and
+            dropout drawn from `seed`. Learning rates, clipping and weight decay are as given in both modes.
+
+        Raises BackendError, which names the layer, if the framework has no such layer in native mode.
         """
+
+
+class Device(Protocol):
+    """The functions of a backend's `device` module. The backend must be loaded, so that its framework is configured."""
+
+    @staticmethod
+    def gemm(size: int, dtype: Dtype) -> Callable[[], None]:
+        """A call that multiplies two random matrices (size, size) and returns when the device has finished."""
+
+    @staticmethod
+    def peak_memory() -> int | None:
+        """Peak number of bytes that this process has allocated on the GPU, or None on a CPU."""

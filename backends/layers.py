@@ -1,10 +1,12 @@
-"""The vocabulary of models: the layers. Shapes only, no arrays and no framework.
+"""The vocabulary of models: layers, described by shapes. Uses no arrays and no framework.
 
-A shape is that of one window, without the batch: (T, F) a sequence, (F,) a vector. Parameters are canonical:
+A shape is that of one window, without the batch: (T, F) for a sequence, (F,) for a vector. Canonical parameters:
 
-- a dense layer has `kernel` (F, units) and `bias` (units,), a convolution `kernel` (width, F, filters) and `bias`
-  (filters,); those of a recurrent layer are in recurrent.py;
-- a parameter's name is its layer's position and its own name: `0.kernel`, `0.backward.bias`, `1.bias`. So is a mask's.
+- a dense layer has `kernel` (F, units) and `bias` (units,);
+- a convolution has `kernel` (width, F, filters) and `bias` (filters,);
+- recurrent layers are in recurrent.py.
+
+The name of a parameter or mask is the layer's position and its name in the layer: `0.kernel`, `0.backward.bias`.
 """
 
 from dataclasses import dataclass
@@ -16,75 +18,77 @@ Shape = tuple[int, ...]
 
 
 class ModelError(ValueError):
-    """The layers of a model do not fit; the message is one sentence that names the layer and says what would."""
+    """The layers of a model do not fit. The message is one sentence that names the layer and a remedy."""
 
 
-SEQUENCE = "it reads a sequence and gets a vector; sequences=True in a recurrent layer before it, or Repeat, would do"
+NEEDS_SEQUENCE = (
+    "it needs a sequence but gets a vector; set sequences=True in the recurrent layer before it, or insert Repeat"
+)
 
 
 @dataclass(frozen=True)
 class Mask:
-    """A dropout mask for one window: 0 with probability `rate`, else 1 / (1 - rate)."""
+    """A dropout mask for one window: each entry is 0 with probability `rate`, otherwise 1 / (1 - rate)."""
 
     rate: float
     shape: Shape
 
 
 class Layer:
-    """What every layer says of itself. `shape` is that of its input, and fits."""
+    """Base class of all layers. The argument `shape` is always the shape of the layer's input."""
 
     def fault(self) -> str | None:
-        """What is wrong with its settings, whatever it is given, and what would do."""
+        """A sentence on an invalid setting, with a remedy, or None."""
         return None
 
     def misfit(self, shape: Shape) -> str | None:
-        """Why it cannot read this, and what would do."""
+        """A sentence on why the layer cannot read this input, with a remedy, or None."""
         return None
 
     def result(self, shape: Shape) -> Shape:
-        """The shape of its output."""
+        """Shape of the output."""
         return shape
 
     def shapes(self, shape: Shape) -> dict[str, Shape]:
-        """Name and shape of every parameter."""
+        """Shape of every parameter, by name."""
         return {}
 
     def masks(self, shape: Shape) -> dict[str, Mask]:
-        """Every dropout mask that it takes in training."""
+        """Dropout masks used in training, by name."""
         return {}
 
     def multiply_adds(self, shape: Shape) -> int:
-        """Of its matrix products, for one window: every kernel is used once a step."""
+        """Multiply-add operations of the matrix products for one window: every kernel is used once a step."""
         steps = shape[0] if len(shape) == 2 else 1
         return steps * sum(prod(kernel) for kernel in self.shapes(shape).values() if len(kernel) > 1)
 
     def input_multiply_adds(self, shape: Shape) -> int:
-        """Those of them that take its input."""
+        """The part of `multiply_adds` that reads the layer's input."""
         return self.multiply_adds(shape)
 
 
 @dataclass(frozen=True)
 class Dense(Layer):
-    """An affine map: (F,) to (units,), or with `each_step` the same one at every step, (T, F) to (T, units)."""
+    """Affine map and activation: (F,) to (units,), or with `each_step` for every step, (T, F) to (T, units)."""
 
     units: int
     activation: Activation = "linear"
     each_step: bool = False
 
     def __str__(self) -> str:
-        return f"dense {self.units}{activated(self.activation)}{' at each step' if self.each_step else ''}"
+        return f"dense {self.units}{activation_suffix(self.activation)}{' at each step' if self.each_step else ''}"
 
     def fault(self) -> str | None:
-        return counts_fault(units=self.units) or activation_fault(self.activation)
+        return count_fault(units=self.units) or activation_fault(self.activation)
 
     def misfit(self, shape: Shape) -> str | None:
         if len(shape) == 2 and not self.each_step:
             return (
-                f"it gets a sequence of {shape[0]} steps; sequences=False in a recurrent layer before it, Flatten "
-                "between them, or each_step=True would do"
+                f"it gets a sequence of {shape[0]} steps; set sequences=False in the recurrent layer before it, insert "
+                "Flatten, or set each_step=True"
             )
         if len(shape) == 1 and self.each_step:
-            return "each_step needs a sequence and it gets a vector; each_step=False would do"
+            return "each_step needs a sequence but the input is a vector; set each_step=False"
         return None
 
     def result(self, shape: Shape) -> Shape:
@@ -96,10 +100,10 @@ class Dense(Layer):
 
 @dataclass(frozen=True)
 class Conv1D(Layer):
-    """A convolution over the steps of a sequence: (T, F) to (T, filters), stride 1.
+    """Convolution over the steps of a sequence with stride 1: (T, F) to (T, filters).
 
-    The kernel is not flipped (what all three frameworks call a convolution). Padding is "same": width - 1 zero steps,
-    half before and half after the sequence, of an odd number the larger half after it.
+    The kernel is not flipped, as in PyTorch, Keras and Flax. Padding is "same": width - 1 zero steps, half of them
+    before and half after the sequence; of an odd number, the larger half is after it.
     """
 
     filters: int
@@ -107,16 +111,16 @@ class Conv1D(Layer):
     activation: Activation = "linear"
 
     def __str__(self) -> str:
-        return f"convolution {self.filters} × {self.width}{activated(self.activation)}"
+        return f"convolution {self.filters} × {self.width}{activation_suffix(self.activation)}"
 
     def fault(self) -> str | None:
-        return counts_fault(filters=self.filters, width=self.width) or activation_fault(self.activation)
+        return count_fault(filters=self.filters, width=self.width) or activation_fault(self.activation)
 
     def misfit(self, shape: Shape) -> str | None:
         if len(shape) == 1:
-            return SEQUENCE
+            return NEEDS_SEQUENCE
         if self.width > shape[0]:
-            return f"it is {self.width} wide and reads {shape[0]} steps; a width of at most {shape[0]} would do"
+            return f"its width is {self.width} but the sequence has {shape[0]} steps; use a width of at most {shape[0]}"
         return None
 
     def result(self, shape: Shape) -> Shape:
@@ -126,7 +130,7 @@ class Conv1D(Layer):
         return {"kernel": (self.width, shape[1], self.filters), "bias": (self.filters,)}
 
     def multiply_adds(self, shape: Shape) -> int:
-        """Zeros of the padding need no work."""
+        """The padding's zeros are not counted."""
         before, after = (self.width - 1) // 2, self.width // 2
         padded = (before * (before + 1) + after * (after + 1)) // 2
         return (shape[0] * self.width - padded) * shape[1] * self.filters
@@ -140,7 +144,7 @@ class Flatten(Layer):
         return "flatten"
 
     def misfit(self, shape: Shape) -> str | None:
-        return SEQUENCE if len(shape) == 1 else None
+        return NEEDS_SEQUENCE if len(shape) == 1 else None
 
     def result(self, shape: Shape) -> Shape:
         return (prod(shape),)
@@ -148,7 +152,7 @@ class Flatten(Layer):
 
 @dataclass(frozen=True)
 class Repeat(Layer):
-    """(F,) to (times, F): what an encoder found, given to a decoder at each of its steps (Cho et al. 2014)."""
+    """(F,) to (times, F): the output of an encoder as the input of a decoder at each step (Cho et al. 2014)."""
 
     times: int
 
@@ -156,11 +160,11 @@ class Repeat(Layer):
         return f"repeat {self.times}"
 
     def fault(self) -> str | None:
-        return counts_fault(times=self.times)
+        return count_fault(times=self.times)
 
     def misfit(self, shape: Shape) -> str | None:
         if len(shape) == 2:
-            return "it repeats a vector and gets a sequence; sequences=False in the layer before it would do"
+            return "it needs a vector but gets a sequence; set sequences=False in the layer before it"
         return None
 
     def result(self, shape: Shape) -> Shape:
@@ -169,7 +173,7 @@ class Repeat(Layer):
 
 @dataclass(frozen=True)
 class Dropout(Layer):
-    """Zeroes each value with probability `rate` and divides the others by 1 - rate; in training alone."""
+    """In training only, sets each value to zero with probability `rate` and divides the others by 1 - rate."""
 
     rate: float
 
@@ -177,30 +181,32 @@ class Dropout(Layer):
         return f"dropout {self.rate}"
 
     def fault(self) -> str | None:
-        return rates_fault(rate=self.rate)
+        return rate_fault(rate=self.rate)
 
     def masks(self, shape: Shape) -> dict[str, Mask]:
         return {"mask": Mask(self.rate, shape)} if self.rate else {}
 
 
-def activated(name: Activation) -> str:
+def activation_suffix(name: Activation) -> str:
     return "" if name == "linear" else f" {name}"
 
 
-def counts_fault(**counts: int) -> str | None:
+def count_fault(**counts: int) -> str | None:
+    """A sentence on the first value that is not a whole number of at least 1, or None."""
     for name, value in counts.items():
         if not isinstance(value, int) or value < 1:
-            return f"{name} is {value}; a whole number of at least 1 would do"
+            return f"{name} is {value}; it must be a whole number of at least 1"
     return None
 
 
-def rates_fault(**rates: float) -> str | None:
+def rate_fault(**rates: float) -> str | None:
+    """A sentence on the first value outside [0, 1), or None."""
     for name, value in rates.items():
         if not 0 <= value < 1:
-            return f"{name} is {value}; 0 or more and less than 1 would do"
+            return f"{name} is {value}; it must be at least 0 and less than 1"
     return None
 
 
 def activation_fault(name: str) -> str | None:
     known = get_args(Activation)
-    return None if name in known else f"there is no activation {name!r}; {', '.join(known)} would do"
+    return None if name in known else f"there is no activation {name!r}; use one of {', '.join(known)}"

@@ -1,7 +1,9 @@
-"""A model is a sequence of layers: which parameters and masks it has, and whether its layers fit."""
+"""A model: a sequence of layers, with the shapes of its parameters, its dropout masks and its arithmetic."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+
+import numpy as np
 
 from backends.layers import Dense, Layer, Mask, ModelError, Shape
 from backends.recurrent import Cell, Recurrent
@@ -9,16 +11,17 @@ from backends.recurrent import Cell, Recurrent
 
 @dataclass(frozen=True)
 class ModelSpec:
-    """Layers from windows (T, F) to H outputs; `features` is F, `window` is T.
+    """Layers from a window (T, F) to H outputs. In all methods `features` is F and `window` is T.
 
-    A `ModelError` names the first layer that is wrong in itself (on making) or does not fit (on asking for shapes).
+    Raises ModelError, which names the first faulty layer: on construction if a setting is invalid, and in the methods
+    if a layer cannot read the output of the layer before it.
     """
 
     layers: tuple[Layer, ...]
 
     def __post_init__(self) -> None:
         if not self.layers:
-            raise ModelError("the model has no layers; a Dense layer at its end would do")
+            raise ModelError("the model has no layers; add at least an output Dense layer")
         for position, layer in enumerate(self.layers):
             self._refuse(position, layer.fault())
 
@@ -27,43 +30,55 @@ class ModelSpec:
             raise ModelError(f"layer {position} ({self.layers[position]}): {reason}")
 
     def walk(self, features: int, window: int) -> Iterator[tuple[int, Layer, Shape]]:
-        """Position, layer and the shape of its input, layer by layer."""
+        """Position, layer and input shape of every layer, in order."""
         shape: Shape = (window, features)
         for position, layer in enumerate(self.layers):
             self._refuse(position, layer.misfit(shape))
             yield position, layer, shape
             shape = layer.result(shape)
         if len(shape) == 2:
-            last = "it ends in a sequence; sequences=False, or Flatten after it, would do"
-            self._refuse(len(self.layers) - 1, last)
+            self._refuse(len(self.layers) - 1, "it ends in a sequence; set sequences=False or add Flatten after it")
 
     def outputs(self, features: int, window: int) -> int:
-        """H."""
+        """H, the number of outputs."""
         *_, (_, last, shape) = self.walk(features, window)
         return last.result(shape)[0]
 
     def shapes(self, features: int, window: int) -> dict[str, Shape]:
-        """Name and shape of every canonical parameter."""
+        """Shape of every parameter, by canonical name."""
         return {
-            f"{position}.{name}": own
+            f"{position}.{name}": parameter
             for position, layer, shape in self.walk(features, window)
-            for name, own in layer.shapes(shape).items()
+            for name, parameter in layer.shapes(shape).items()
         }
 
     def masks(self, features: int, window: int) -> dict[str, Mask]:
-        """Every dropout mask by name."""
+        """Every dropout mask, by name."""
         return {
             f"{position}.{name}": mask
             for position, layer, shape in self.walk(features, window)
             for name, mask in layer.masks(shape).items()
         }
 
+    def state_perturbations(self, features: int, window: int, batch: int) -> dict[str, np.ndarray]:
+        """Zeros (T, batch, width), by name: `0.state`, `0.backward.state` for each recurrent layer and direction.
+
+        A network adds them to the state after each time step, in the order in which the direction reads the steps. The
+        loss's derivative by a perturbation is its derivative by the state.
+        """
+        return {
+            f"{position}.{direction}state": np.zeros((shape[0], batch, layer.states[0]))
+            for position, layer, shape in self.walk(features, window)
+            if isinstance(layer, Recurrent)
+            for direction in layer.directions
+        }
+
     def multiply_adds(self, features: int, window: int) -> int:
-        """Multiply-add operations of one window's forward pass, those of its matrix products: the least it can take."""
+        """Multiply-adds of the matrix products in one window's forward pass, a lower bound on its arithmetic."""
         return sum(layer.multiply_adds(shape) for _, layer, shape in self.walk(features, window))
 
     def input_multiply_adds(self, features: int, window: int) -> int:
-        """Those of them that take the window itself, in the first layer that has a kernel."""
+        """The part of `multiply_adds` that reads the window itself, in the first layer with a kernel."""
         for _, layer, shape in self.walk(features, window):
             if layer.shapes(shape):
                 return layer.input_multiply_adds(shape)
@@ -71,6 +86,6 @@ class ModelSpec:
 
 
 def forecaster(cell: Cell, *, units: int, layers: int, horizon: int) -> ModelSpec:
-    """The standard model: `layers` recurrent layers of `units`, then a dense head of `horizon` outputs."""
+    """The standard model: `layers` recurrent layers of `units`, then a dense layer of `horizon` outputs."""
     recurrent = (Recurrent(cell, units, sequences=depth < layers - 1) for depth in range(layers))
     return ModelSpec((*recurrent, Dense(horizon)))

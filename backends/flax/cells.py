@@ -1,56 +1,29 @@
-"""Flax: recurrent layers. The framework's own, and every cell as one step next to its equation in a scan over them.
+"""Flax: recurrent layers. Its own, and every cell as one step next to its equation in a scan over the steps.
 
-The scan runs where Flax has no such cell, and for the others where dropout or a look inside needs each step. A cell
-takes its weights (of one direction, in canonical layout, which is Flax' own) and gives its step; a step takes `a`
-= x W + b, known for all steps beforehand, `m`, the state as it enters the recurrent product, and the last state.
-Sources as in reference_cells.py.
+The scan serves cells that Flax lacks, recurrent dropout, and state perturbations. A cell takes the weights of one
+direction in canonical layout, which is Flax's own, and gives its step. A step takes `a` = x W + b, computed for all
+time steps beforehand; `m`, the state as it enters the recurrent product; and the last state. The sources of the
+equations are in backends/reference/cells.py.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from functools import reduce
-from typing import Any
 
 import jax
 import jax.numpy as jnp
 from flax import nnx
 
-from backends.contract import Dtype, of_direction
-from backends.layers import Layer, Shape
+from backends.contract import BackendError, Dtype, of_direction
+from backends.layers import Shape
 from backends.recurrent import Recurrent
 
 State = tuple[jax.Array, ...]  # see Recurrent.states
 Step = Callable[[jax.Array, jax.Array, State], State]
 Weights = Mapping[str, jax.Array]
-Path = tuple[str, ...]  # of attributes, from a layer to its parameter
 
 FUSED = {"lstm": nnx.OptimizedLSTMCell, "gru": nnx.GRUCell, "rnn": nnx.SimpleCell}
-NAMES: Mapping[str, Path] = {
-    "kernel": ("cell", "dense_i", "kernel"),
-    "recurrent_kernel": ("cell", "dense_h", "kernel"),
-    "bias": ("cell", "dense_i", "bias"),
-}
-LSTM_NAMES = {**NAMES, "bias": ("cell", "dense_h", "bias")}
-
-
-def recurrent_names(spec: Recurrent) -> dict[str, Path]:
-    """A layer's parameters: their canonical names and where Flax has them."""
-    if spec.cell not in FUSED:
-        return {name: (attribute(name),) for name in spec.shapes((1, 1))}
-    names = LSTM_NAMES if spec.cell == "lstm" else NAMES
-    if not spec.bidirectional:
-        return dict(names)
-    sides = {"": "forward_rnn", "backward.": "backward_rnn"}
-    return {direction + ours: (sides[direction], *path) for direction in sides for ours, path in names.items()}
-
-
-def attribute(name: str) -> str:
-    """A canonical name as one of Python's."""
-    return name.replace(".", "_")
-
-
-def reach(layer: Any, path: Path) -> Any:  # noqa: ANN401
-    """Along a path in a layer, or in the state of one."""
-    return reduce(getattr, path, layer)
+NAMES = {"kernel": "cell.dense_i.kernel", "recurrent_kernel": "cell.dense_h.kernel", "bias": "cell.dense_i.bias"}
+LSTM_NAMES = {**NAMES, "bias": "cell.dense_h.bias"}
 
 
 def rnn(weights: Weights) -> Step:
@@ -87,7 +60,7 @@ def gru(weights: Weights) -> Step:
 def gru_reset_before(weights: Weights) -> Step:
     """r, z = σ(a + m U); n = tanh(a + (r m) U); h' = (1 - z) n + z h
 
-    The reduced forms differ in what r and z have: gru1 m U + b, gru2 m U, gru3 b. What is left out is zero here.
+    The reduced forms differ in the terms of r and z: gru1 has m U + b, gru2 m U, gru3 b. Missing terms are zero.
     """
     U = weights["recurrent_kernel"]
     units, gated = len(U), len(U) < U.shape[1]
@@ -102,7 +75,7 @@ def gru_reset_before(weights: Weights) -> Step:
 
 
 def rmlp(weights: Weights) -> Step:
-    """v₀ = relu(a + m U); vᵢ = relu(vᵢ₋₁ Wᵢ + bᵢ), the last without relu; prediction, memory' = its columns"""
+    """v₀ = relu(a + m U); vᵢ = relu(vᵢ₋₁ Wᵢ + bᵢ), the last without relu; (prediction, memory') = the last v, split"""
     U = weights["recurrent_kernel"]
     count = sum(name.startswith("kernel_") for name in weights)
     deeper = [(weights[f"kernel_{n}"], weights[f"bias_{n}"]) for n in range(1, count + 1)]
@@ -129,84 +102,89 @@ CELLS: Mapping[str, Callable[[Weights], Step]] = {
 }
 
 
-def fused(spec: Recurrent, width: int, dtype: Dtype, rngs: nnx.Rngs) -> nnx.Module:
-    """Flax' own layer, of one direction or of both."""
-    one, *other = (
-        nnx.RNN(FUSED[spec.cell](width, spec.units, dtype=dtype, param_dtype=dtype, rngs=rngs)) for _ in spec.directions
-    )
-    return nnx.Bidirectional(one, *other) if other else one
-
-
 class Unrolled(nnx.Module):
-    """The parameters of a layer that Flax has not; a dot in a name becomes an underscore."""
+    """The parameters of a layer that Flax lacks; a dot in a name becomes an underscore."""
 
     def __init__(self, spec: Recurrent, width: int, dtype: Dtype) -> None:
         for name, shape in spec.shapes((1, width)).items():
-            setattr(self, attribute(name), nnx.Param(jnp.zeros(shape, dtype)))
+            setattr(self, name.replace(".", "_"), nnx.Param(jnp.zeros(shape, dtype)))
 
 
-def still(walk: Iterable[tuple[int, Layer, Shape]], batch: int, dtype: Dtype) -> dict[str, jax.Array]:
-    """Zeros to add to the state after each step of each direction, (T, batch, its width): a place to look inside.
+def make_recurrent(spec: Recurrent, shape: Shape, dtype: Dtype, rngs: nnx.Rngs, *, native: bool) -> nnx.Module:
+    """Flax's own layer for inputs (T, F), or the parameters of a layer that it lacks."""
+    dropout = " with dropout in it" if spec.dropout or spec.recurrent_dropout else ""
+    if native and (dropout or spec.cell not in FUSED):
+        raise BackendError(f"Flax has no layer of its own for {spec}{dropout}; use matched mode")
+    if spec.cell not in FUSED:
+        return Unrolled(spec, shape[1], dtype)
+    forward, *backward = (
+        nnx.RNN(FUSED[spec.cell](shape[1], spec.units, dtype=dtype, param_dtype=dtype, rngs=rngs))
+        for _ in spec.directions
+    )
+    return nnx.Bidirectional(forward, *backward) if backward else forward
 
-    By `0.state`, `0.backward.state`.
-    """
+
+def recurrent_parameters(spec: Recurrent, layer: nnx.Module) -> dict[str, nnx.Param]:
+    """The layer's parameters by their canonical names in the layer."""
+    if spec.cell not in FUSED:
+        return {name: getattr(layer, name.replace(".", "_")) for name in spec.shapes((1, 1))}
+    names = LSTM_NAMES if spec.cell == "lstm" else NAMES
+    sides = {"": layer.forward_rnn, "backward.": layer.backward_rnn} if spec.bidirectional else {"": layer}
     return {
-        f"{position}.{direction}state": jnp.zeros((shape[0], batch, spec.states[0]), dtype)
-        for position, spec, shape in walk
-        if isinstance(spec, Recurrent)
-        for direction in spec.directions
+        direction + name: reduce(getattr, path.split("."), side)
+        for direction, side in sides.items()
+        for name, path in names.items()
     }
 
 
-def recurrent(spec: Recurrent, layer: nnx.Module, x: jax.Array, masks: Weights, nudges: Weights) -> jax.Array:
-    """A layer's output, from Flax' own where it can do what is asked; nudges: see still."""
-    if spec.cell in FUSED and masks.keys() <= {"input_mask"} and not nudges:
+def recurrent(spec: Recurrent, layer: nnx.Module, x: jax.Array, masks: Weights, perturbations: Weights) -> jax.Array:
+    """The layer's output, (N, T, width) or (N, width), from Flax's own layer where it offers what is needed.
+
+    masks, perturbations: those of this layer, by name; see ModelSpec.
+    """
+    if spec.cell in FUSED and masks.keys() <= {"input_mask"} and not perturbations:
         outputs = layer(x * masks["input_mask"][:, None] if masks else x)
-        return outputs if spec.sequences else last(spec, outputs)
-    weights = {ours: reach(layer, path)[...] for ours, path in recurrent_names(spec).items()}
-    return unroll(spec, weights, masks, nudges, x)
+        return outputs if spec.sequences else _last(spec, outputs)
+    weights = {name: variable[...] for name, variable in recurrent_parameters(spec, layer).items()}
+    sides = []
+    for direction in spec.directions:
+        named = (of_direction(direction, part) for part in (weights, masks, perturbations))
+        final, outputs = _loop(spec, x, *named, reverse=direction != "")
+        sides.append(outputs.swapaxes(0, 1) if spec.sequences else final[spec.output])
+    return jnp.concatenate(sides, axis=-1) if spec.bidirectional else sides[0]
 
 
-def last(spec: Recurrent, outputs: jax.Array) -> jax.Array:
-    """The output after each direction's own last step: the second one's stands first in time."""
+def _last(spec: Recurrent, outputs: jax.Array) -> jax.Array:
+    """The output after each direction's own last step, which is first in time for the backward direction."""
     if not spec.bidirectional:
         return outputs[:, -1]
     return jnp.concatenate([outputs[:, -1, : spec.units], outputs[:, 0, spec.units :]], axis=1)
 
 
-def unroll(spec: Recurrent, weights: Weights, masks: Weights, nudges: Weights, x: jax.Array) -> jax.Array:
-    """A layer's output."""
-    sides = []
-    for direction in spec.directions:
-        own, given = of_direction(direction, weights), of_direction(direction, {**masks, **nudges})
-        final, outputs = loop(spec, own, given, x, reverse=direction != "")
-        sides.append(outputs.swapaxes(0, 1) if spec.sequences else final[spec.output])
-    return jnp.concatenate(sides, axis=-1) if spec.bidirectional else sides[0]
-
-
-def loop(spec: Recurrent, weights: Weights, given: Weights, x: jax.Array, *, reverse: bool) -> tuple[State, jax.Array]:
-    """One direction: the state after its last step, and the output of each, (T, N, units), in the order of time.
-
-    x: (N, T, F); given: `input_mask` (N, F), `recurrent_mask` (N, width of the state), `state` (T, N, that width).
-    """
-    if "input_mask" in given:
-        x = x * given["input_mask"][:, None]
+def _loop(
+    spec: Recurrent, x: jax.Array, weights: Weights, masks: Weights, perturbations: Weights, *, reverse: bool
+) -> tuple[State, jax.Array]:
+    """One direction: the state after its last step, and the outputs (T, N, units) in the order of time."""
+    if "input_mask" in masks:
+        x = x * masks["input_mask"][:, None]
     projected = x.swapaxes(0, 1) @ weights["kernel"]
-    a = widened(projected, spec.columns) + widened(weights["bias"], spec.columns)
-    step, mask = CELLS[spec.cell](weights), given.get("recurrent_mask")
+    a = _widened(projected, spec.columns) + _widened(weights["bias"], spec.columns)
+    step, mask, perturbation = CELLS[spec.cell](weights), masks.get("recurrent_mask"), perturbations.get("state")
+    if perturbation is not None and reverse:
+        perturbation = perturbation[::-1]
 
-    def pass_on(state: State, now: tuple[jax.Array, jax.Array | None]) -> tuple[State, jax.Array]:
-        a_t, nudge = now
+    def scanned(state: State, inputs: tuple[jax.Array, jax.Array | None]) -> tuple[State, jax.Array]:
+        a_t, perturbation_t = inputs
         state = step(a_t, state[0] if mask is None else state[0] * mask, state)
-        if nudge is not None:
-            state = (state[0] + nudge, *state[1:])
+        if perturbation_t is not None:
+            state = (state[0] + perturbation_t, *state[1:])
         return state, state[spec.output]
 
     start = tuple(jnp.zeros((len(x), width), x.dtype) for width in spec.states)
-    return jax.lax.scan(pass_on, start, (a, given.get("state")), reverse=reverse)
+    return jax.lax.scan(scanned, start, (a, perturbation), reverse=reverse)
 
 
-def widened(blocks: jax.Array, columns: int) -> jax.Array:
-    """The gates that are left out stand first and count as zero: (..., fewer) to (..., columns)."""
+def _widened(blocks: jax.Array, columns: int) -> jax.Array:
+    """(..., fewer) to (..., columns): zeros for the first gates, which have no block."""
     lacking = columns - blocks.shape[-1]
     return jnp.pad(blocks, [(0, 0)] * (blocks.ndim - 1) + [(lacking, 0)]) if lacking else blocks

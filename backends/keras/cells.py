@@ -1,38 +1,34 @@
-"""Keras: recurrent layers. Its own, and every cell as one step next to its equation in the engine's loop.
+"""Keras: recurrent layers. Its own, and every cell as one step next to its equation in the engine's loop over steps.
 
-The loop runs where Keras has no layer of its own, and for the others where dropout or a look inside needs each step.
-A cell takes its weights (of one direction, in Keras' layout, the GRUs' gates in its order z r h) and gives its step; a
-step takes `a` = x W + b, known for all steps beforehand, `m`, the state as it enters the recurrent product, and the
-last state. Each is written once, in keras.ops, for all engines. Sources as in reference_cells.py.
+The loop serves cells that Keras lacks, recurrent dropout, and state perturbations. A cell takes the weights of one
+direction in Keras's layout, with the GRUs' gates in its order z r h, and gives its step. A step takes `a` = x W + b,
+computed for all time steps beforehand; `m`, the state as it enters the recurrent product; and the last state. Each cell
+is written once, in keras.ops, for all engines. The sources of the equations are in backends/reference/cells.py.
 """
 
 from collections.abc import Callable, Mapping, Sequence
 
-import numpy as np
+import keras
+from keras import layers, ops
 
-from backends.contract import Array, Dtype, of_direction
-from backends.keras.engines import Extras, KerasLayer, Scan, State, Tensor, Variable
-from backends.layers import Layer, Shape
+from backends.contract import BackendError, Dtype, of_direction
+from backends.keras.engines import ENGINE, KerasLayer, Named, State, Tensor, Variable
+from backends.layers import Shape
 from backends.recurrent import Recurrent
 
 Step = Callable[[Tensor, Tensor, State], State]
-Weights = Mapping[str, Tensor]
 
-OWN = {"lstm": "LSTM", "gru": "GRU", "gru-reset-before": "GRU", "rnn": "SimpleRNN"}
+FUSED = {"lstm": layers.LSTM, "gru": layers.GRU, "gru-reset-before": layers.GRU, "rnn": layers.SimpleRNN}
 
 
-def rnn(weights: Weights) -> Step:
+def rnn(weights: Named) -> Step:
     """h' = tanh(a + m U)"""
-    from keras import ops
-
     U = weights["recurrent_kernel"]
     return lambda a, m, state: (ops.tanh(a + ops.matmul(m, U)),)
 
 
-def lstm(weights: Weights) -> Step:
+def lstm(weights: Named) -> Step:
     """i, f, o = σ(a + m U); g = tanh(a + m U); c' = f c + i g; h' = o tanh(c')"""
-    from keras import ops
-
     U = weights["recurrent_kernel"]
 
     def step(a: Tensor, m: Tensor, state: State) -> State:
@@ -43,10 +39,8 @@ def lstm(weights: Weights) -> Step:
     return step
 
 
-def gru(weights: Weights) -> Step:
+def gru(weights: Named) -> Step:
     """u = m U; z, r = σ(a + u); n = tanh(a + r u); h' = (1 - z) n + z h"""
-    from keras import ops
-
     U, c = weights["recurrent_kernel"], weights["recurrent_bias"]
 
     def step(a: Tensor, m: Tensor, state: State) -> State:
@@ -58,13 +52,11 @@ def gru(weights: Weights) -> Step:
     return step
 
 
-def gru_reset_before(weights: Weights) -> Step:
+def gru_reset_before(weights: Named) -> Step:
     """z, r = σ(a + m U); n = tanh(a + (r m) U); h' = (1 - z) n + z h
 
-    The reduced forms differ in what r and z have: gru1 m U + b, gru2 m U, gru3 b. What is left out is zero here.
+    The reduced forms differ in the terms of r and z: gru1 has m U + b, gru2 m U, gru3 b. Missing terms are zero.
     """
-    from keras import ops
-
     U = weights["recurrent_kernel"]
     units, gated = U.shape[0], U.shape[0] < U.shape[1]
     U_zr, U_n = U[:, :-units], U[:, -units:]
@@ -78,10 +70,8 @@ def gru_reset_before(weights: Weights) -> Step:
     return step
 
 
-def rmlp(weights: Weights) -> Step:
-    """v₀ = relu(a + m U); vᵢ = relu(vᵢ₋₁ Wᵢ + bᵢ), the last without relu; prediction, memory' = its columns"""
-    from keras import ops
-
+def rmlp(weights: Named) -> Step:
+    """v₀ = relu(a + m U); vᵢ = relu(vᵢ₋₁ Wᵢ + bᵢ), the last without relu; (prediction, memory') = the last v, split"""
     U = weights["recurrent_kernel"]
     count = sum(name.startswith("kernel_") for name in weights)
     deeper = [(weights[f"kernel_{n}"], weights[f"bias_{n}"]) for n in range(1, count + 1)]
@@ -96,7 +86,7 @@ def rmlp(weights: Weights) -> Step:
     return step
 
 
-CELLS: Mapping[str, Callable[[Weights], Step]] = {
+CELLS: Mapping[str, Callable[[Named], Step]] = {
     "rnn": rnn,
     "lstm": lstm,
     "gru": gru,
@@ -109,118 +99,89 @@ CELLS: Mapping[str, Callable[[Weights], Step]] = {
 
 
 def make_recurrent(spec: Recurrent, shape: Shape, dtype: Dtype, *, native: bool) -> KerasLayer:
-    """Keras' own layer, rolled: unrolled, XLA compiles four times as long and only the GRU gains by it.
+    """Keras's own layer, or the parameters of a layer that it lacks; a dot in a name becomes an underscore.
 
-    Or the parameters of one that it has not.
+    Keras's layers are not unrolled: XLA compiles an unrolled one four times as long, and only the GRU gets faster.
     """
-    from keras import layers
-
-    if spec.cell not in OWN:
-        return written(spec, shape, dtype)
+    if native and spec.cell not in FUSED:
+        raise BackendError(f"Keras has no layer of its own for {spec}; use matched mode")
+    if spec.cell not in FUSED:
+        layer = layers.Layer(dtype=dtype)
+        for name, size in spec.shapes(shape).items():
+            attribute = name.replace(".", "_")
+            setattr(layer, attribute, layer.add_weight(size, "zeros", name=attribute))
+        return layer
     settings: dict[str, object] = {"return_sequences": spec.sequences, "dtype": dtype}
     if native:
         settings |= {"dropout": spec.dropout, "recurrent_dropout": spec.recurrent_dropout}
     if spec.cell == "gru-reset-before":
         settings |= {"reset_after": False}
     if spec.cell == "gru" and not native:
-        settings |= {"bias_constraint": first_row}
-    layer = getattr(layers, OWN[spec.cell])
-    one = layer(spec.units, **settings)
-    return layers.Bidirectional(one, dtype=dtype) if spec.bidirectional else one
+        settings |= {"bias_constraint": _first_row}
+    layer = FUSED[spec.cell](spec.units, **settings)
+    return layers.Bidirectional(layer, dtype=dtype) if spec.bidirectional else layer
 
 
-def first_row(bias: Tensor) -> Tensor:
-    """Constraint: after each step the GRU's second bias is projected back to zero, where it started."""
-    from keras import ops
-
+@keras.saving.register_keras_serializable("like-for-like")  # Bidirectional copies its layer
+def _first_row(bias: Tensor) -> Tensor:
+    """Constraint: after each step the GRU's second bias is projected to zero, its initial value."""
     return ops.stack([bias[0], ops.zeros_like(bias[0])])
 
 
-def written(spec: Recurrent, shape: Shape, dtype: Dtype) -> KerasLayer:
-    """A layer that holds canonical parameters; a dot in a name becomes an underscore."""
-    from keras import layers
-
-    layer = layers.Layer(dtype=dtype)
-    for name, own in spec.shapes(shape).items():
-        attribute = name.replace(".", "_")
-        setattr(layer, attribute, layer.add_weight(own, "zeros", name=attribute))
-    return layer
-
-
-def sides(layer: KerasLayer) -> tuple[KerasLayer, ...]:
-    """The layer of each direction."""
-    return (layer.forward_layer, layer.backward_layer) if hasattr(layer, "backward_layer") else (layer,)
-
-
-def swapped(spec: Layer, value: Array) -> Array:
-    """The GRUs' gates from `r z n` to `z r h`, or back; of the reduced forms, where there are any."""
-    if not isinstance(spec, Recurrent) or not spec.cell.startswith("gru") or value.shape[-1] != 3 * spec.units:
-        return value
-    first, second, candidate = np.split(value, 3, axis=-1)
-    return np.concatenate([second, first, candidate], axis=-1)
-
-
-def recurrent_variables(spec: Recurrent, layer: KerasLayer, shape: Shape) -> dict[str, Variable]:
-    """A layer's parameters by canonical name; the GRU's bias is both of its rows."""
-    if spec.cell not in OWN:
-        return {name: getattr(layer, name.replace(".", "_")) for name in spec.shapes(shape)}
-    names = ("recurrent_kernel", "kernel", "bias")
+def recurrent_parameters(spec: Recurrent, layer: KerasLayer) -> dict[str, Variable]:
+    """The layer's parameters by their canonical names in the layer. The GRU's bias has both rows."""
+    if spec.cell not in FUSED:
+        return {name: getattr(layer, name.replace(".", "_")) for name in spec.shapes((1, 1))}
+    sides = {"": layer.forward_layer, "backward.": layer.backward_layer} if spec.bidirectional else {"": layer}
     return {
         direction + name: getattr(side.cell, name)
-        for direction, side in zip(spec.directions, sides(layer), strict=True)
-        for name in names
+        for direction, side in sides.items()
+        for name in ("recurrent_kernel", "kernel", "bias")
     }
 
 
-def recurrent(spec: Recurrent, layer: KerasLayer, x: Tensor, extras: Extras, scan: Scan, *, training: bool) -> Tensor:
-    """A layer's output, from Keras' own layer where it can do what is asked."""
-    from keras import ops
+def recurrent(
+    spec: Recurrent, layer: KerasLayer, x: Tensor, masks: Named, perturbations: Named, *, training: bool
+) -> Tensor:
+    """The layer's output, (N, T, width) or (N, width), from Keras's own layer where it offers what is needed.
 
-    if spec.cell in OWN and extras.keys() <= {"input_mask"}:
-        return layer(x * extras["input_mask"][:, None] if extras else x, training=training)
-    variables = recurrent_variables(spec, layer, x.shape[1:])
-    weights = {name: ops.convert_to_tensor(variable) for name, variable in variables.items()}
-    sequences = []
-    for direction in spec.directions:
-        read = ops.flip(x, 1) if direction else x
-        outputs = loop(spec, of_direction(direction, weights), of_direction(direction, extras), read, scan)
-        in_time = ops.flip(outputs, 0) if direction else outputs
-        sequences.append(ops.swapaxes(in_time, 0, 1) if spec.sequences else outputs[-1])
-    return ops.concatenate(sequences, axis=-1) if spec.bidirectional else sequences[0]
-
-
-def loop(spec: Recurrent, weights: Weights, extras: Extras, x: Tensor, scan: Scan) -> Tensor:
-    """One direction: the outputs of each step, (T, N, units). x: (N, T, F).
-
-    extras: `input_mask` (N, F), `recurrent_mask` (N, width of the state), and a `probe` (T, N, width of the state) that
-    is added to the state that leaves each step: the loss' derivative by it is that by the state.
+    masks, perturbations: those of this layer, by name; see ModelSpec. training: native dropout is active.
     """
-    from keras import ops
+    if spec.cell in FUSED and masks.keys() <= {"input_mask"} and not perturbations:
+        return layer(x * masks["input_mask"][:, None] if masks else x, training=training)
+    variables = recurrent_parameters(spec, layer)
+    weights = {name: ops.convert_to_tensor(variable) for name, variable in variables.items()}
+    sides = []
+    for direction in spec.directions:
+        named = (of_direction(direction, part) for part in (weights, masks, perturbations))
+        outputs = _loop(spec, ops.flip(x, 1) if direction else x, *named)
+        in_time = ops.flip(outputs, 0) if direction else outputs
+        sides.append(ops.swapaxes(in_time, 0, 1) if spec.sequences else outputs[-1])
+    return ops.concatenate(sides, axis=-1) if spec.bidirectional else sides[0]
 
-    bias, recurrent_mask = weights["bias"], extras.get("recurrent_mask")
+
+def _loop(spec: Recurrent, x: Tensor, weights: Named, masks: Named, perturbations: Named) -> Tensor:
+    """One direction: the output of each step, (T, N, units)."""
+    bias, mask = weights["bias"], masks.get("recurrent_mask")
     if len(bias.shape) == 2:
         weights = {**weights, "recurrent_bias": bias[1]}
         bias = bias[0]
-    if "input_mask" in extras:
-        x = x * extras["input_mask"][:, None]
+    if "input_mask" in masks:
+        x = x * masks["input_mask"][:, None]
     projected = ops.matmul(ops.swapaxes(x, 0, 1), weights["kernel"])
-    a = widened(projected, spec.columns) + widened(bias, spec.columns)
+    a = _widened(projected, spec.columns) + _widened(bias, spec.columns)
     cell = CELLS[spec.cell](weights)
 
     def step(inputs: Sequence[Tensor], state: State) -> State:
-        a_t, *probe = inputs
-        after = cell(a_t, state[0] if recurrent_mask is None else state[0] * recurrent_mask, state)
-        return (after[0] + probe[0], *after[1:]) if probe else after
+        a_t, *perturbation = inputs
+        after = cell(a_t, state[0] if mask is None else state[0] * mask, state)
+        return (after[0] + perturbation[0], *after[1:]) if perturbation else after
 
     start = tuple(ops.zeros((x.shape[0], width), dtype=a.dtype) for width in spec.states)
-    return scan(step, start, [a, extras["probe"]] if "probe" in extras else [a])[spec.output]
+    return ENGINE.scan(step, start, [a, *perturbations.values()])[spec.output]
 
 
-def widened(blocks: Tensor, columns: int) -> Tensor:
-    """The gates that are left out stand first and count as zero: (..., fewer) to (..., columns)."""
-    from keras import ops
-
+def _widened(blocks: Tensor, columns: int) -> Tensor:
+    """(..., fewer) to (..., columns): zeros for the first gates, which have no block."""
     lacking = columns - blocks.shape[-1]
-    if not lacking:
-        return blocks
-    return ops.pad(blocks, [*[(0, 0)] * (len(blocks.shape) - 1), (lacking, 0)])
+    return ops.pad(blocks, [*[(0, 0)] * (len(blocks.shape) - 1), (lacking, 0)]) if lacking else blocks

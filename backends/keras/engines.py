@@ -1,22 +1,28 @@
-"""What Keras leaves to its engine: the training loop, as Keras' own guides write a custom one for each engine.
+"""What Keras leaves to its engine: the training loop, written as Keras's guides write a custom loop for each engine.
 
-`fit` reports one loss an epoch, and in float32; these loops return the loss of every step, and are at least as fast.
-One file an engine, keras_tensorflow.py, keras_jax.py and keras_torch.py, imported once the engine is chosen: Keras
-chooses its own when it is first imported.
+`fit` reports one loss an epoch, in float32. These loops return the loss of every step and are at least as fast. Keras
+chooses its engine when it is first imported, from KERAS_BACKEND; only that engine's framework is imported here.
 """
 
-import os
-import sys
+import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from importlib import import_module
 from typing import Any, Protocol
 
+import keras
 import numpy as np
+from keras import ops
 
-from backends.contract import Array, BackendError, Dtype, Steps
+from backends.contract import Array, Dtype, Steps
 
-# Keras has no annotations, and what it hands out is of whichever engine it runs on
+if keras.backend.backend() == "tensorflow":
+    import tensorflow as tf
+elif keras.backend.backend() == "jax":
+    import jax
+else:
+    import torch
+
+# Keras has no annotations, and its tensors are those of the engine
 Tensor = Any
 Variable = Any
 KerasLayer = Any
@@ -24,38 +30,35 @@ Optimizer = Any
 
 State = tuple[Tensor, ...]  # see Recurrent.states
 Step = Callable[[Sequence[Tensor], State], State]
-Scan = Callable[[Step, State, Sequence[Tensor]], list[Tensor]]
-Extras = Mapping[str, Tensor]  # masks by name, and the probes of the gradient flow
-
-ENGINES = {"keras": "TensorFlow", "keras-jax": "Jax", "keras-torch": "Torch"}
+Named = Mapping[str, Tensor]
+Arrays = Mapping[str, Array]
+NONE: Mapping[str, Any] = {}
 
 
 class Network(Protocol):
-    """What an engine trains."""
+    """The network that an engine trains."""
 
     trained: list[Variable]
-    drawing: list[Variable]  # the states of the generators that native dropout draws from
+    drawing: list[Variable]  # the states of the random generators for native dropout
     recurs: bool
-    compiles: bool  # Keras' layers say on a GPU that they do not, where TensorFlow has cuDNN for them
+    compiles: bool  # whether every layer allows XLA; on a GPU those with a cuDNN kernel do not
 
-    def __call__(self, x: Tensor, extras: Extras, *, training: bool) -> Tensor: ...
+    def __call__(self, x: Tensor, masks: Named, perturbations: Named, *, training: bool) -> Tensor: ...
 
 
 @dataclass(frozen=True)
 class Training:
-    """A network and all that it takes to train it."""
+    """A network, its objective and optimizer, and the training rows x (N, T, F) and y (N, H)."""
 
     network: Network
-    loss: Callable[[Tensor, Tensor, Extras, bool], Tensor]  # the objective, of x, y, extras and `training`
+    loss: Callable[..., Tensor]  # the objective of (x, y, masks, perturbations, *, training)
     optimizer: Optimizer
     x: Array
     y: Array
 
 
 class Engine(Protocol):
-    """One engine with one network, its training rows resident."""
-
-    name: str  # as KERAS_BACKEND spells it
+    """An engine with one network, its training rows resident."""
 
     @staticmethod
     def configure(dtype: Dtype, threads: int) -> None:
@@ -63,63 +66,286 @@ class Engine(Protocol):
 
     @staticmethod
     def scan(step: Step, state: State, inputs: Sequence[Tensor]) -> list[Tensor]:
-        """The states after each step, (T, N, width) each, from inputs of (T, N, width) each."""
+        """The states after each step, (T, N, width) each, from inputs (T, N, width) each."""
 
     def __init__(self, training: Training) -> None: ...
 
     def train(self, steps: Steps) -> Array:
-        """Each step sets the optimizer's `rate`."""
+        """See backends.contract.Model. Sets the optimizer's `rate` for each step."""
 
-    def gradients(self, rows: Array, extras: Mapping[str, Array]) -> list[Tensor]:
-        """In the order of the network's trained variables."""
+    def gradients(self, rows: Array, masks: Arrays) -> list[Tensor]:
+        """The objective's derivatives, in the order of the network's trained variables."""
 
-    def gradient_norms(self, rows: Array, probes: Mapping[str, Array]) -> dict[str, Array]:
-        """The loss' derivative by each probe."""
+    def state_gradients(self, rows: Array, perturbations: Arrays) -> dict[str, Array]:
+        """The objective's derivatives by the state perturbations."""
 
     def predict(self, x: Array) -> Array: ...
 
     def kernel(self) -> str: ...
 
 
-def start(name: str, dtype: Dtype, threads: int) -> type[Engine]:
-    """The engine that a backend's name asks for, and Keras told of it."""
-    wanted = ENGINES[name].lower()
-    if "keras" in sys.modules and (running := sys.modules["keras"].backend.backend()) != wanted:
-        raise BackendError(f"backend '{name}' needs a process of its own: Keras already runs on {running} in this one")
-    os.environ["KERAS_BACKEND"] = wanted
-    engine: type[Engine] = getattr(import_module(f"backends.keras.engine_{wanted}"), ENGINES[name])
-    engine.configure(dtype, threads)
-    if dtype == "float64":
-        keep_float64()
-    return engine
+class TensorFlow:
+    """A whole epoch in one compiled program, unless a layer does not allow XLA (cuDNN)."""
+
+    @staticmethod
+    def configure(dtype: Dtype, threads: int) -> None:
+        tf.get_logger().setLevel("ERROR")  # each model has a program of its own: no warnings of retracing
+        if tf.config.threading.get_intra_op_parallelism_threads() != threads:
+            tf.config.threading.set_intra_op_parallelism_threads(threads)
+            tf.config.threading.set_inter_op_parallelism_threads(1)
+        if tf.config.list_physical_devices("GPU"):  # on a CPU results repeat without it, and `fit` would lose XLA
+            tf.config.experimental.enable_op_determinism()
+
+    @staticmethod
+    def scan(step: Step, state: State, inputs: Sequence[Tensor]) -> list[Tensor]:
+        """Uses TensorArrays like Keras's own loop: the gradient of indexing would fill all steps at each step.
+
+        XLA can differentiate the loop only with a bound on the number of steps.
+        """
+        count = inputs[0].shape[0]
+        read = [tf.TensorArray(x.dtype, count).unstack(x) for x in inputs]
+        written = [tf.TensorArray(s.dtype, count, element_shape=s.shape) for s in state]
+
+        def body(t: Tensor, state: State, written: list[Tensor]) -> tuple[Tensor, State, list[Tensor]]:
+            state = step([array.read(t) for array in read], state)
+            return t + 1, state, [array.write(t, s) for array, s in zip(written, state, strict=True)]
+
+        start = (tf.constant(0), state, written)
+        *_, written = tf.while_loop(lambda t, *_: t < count, body, start, maximum_iterations=count)
+        return [array.stack() for array in written]
+
+    def __init__(self, training: Training) -> None:
+        self._network, self._loss, self._optimizer = training.network, training.loss, training.optimizer
+        self._variables = [variable.value for variable in self._network.trained]
+        self._x, self._y = tf.constant(training.x), tf.constant(training.y)
+        settings = {"jit_compile": self._network.compiles, "autograph": False}
+        self._epoch = tf.function(self._steps, **settings)
+        self._outputs = tf.function(lambda x: self._network(x, NONE, NONE, training=False), **settings)
+
+    def _loss_and_gradients(self, rows: Tensor, masks: Named, *, training: bool) -> tuple[Tensor, list[Tensor]]:
+        with tf.GradientTape() as tape:
+            loss = self._loss(tf.gather(self._x, rows), tf.gather(self._y, rows), masks, NONE, training=training)
+        return loss, tape.gradient(loss, self._variables)
+
+    def _steps(self, order: Tensor, rates: Tensor, masks: Named, steps: Tensor) -> Tensor:
+        def body(step: Tensor, losses: Tensor) -> tuple[Tensor, Tensor]:
+            step_masks = {name: mask[step] for name, mask in masks.items()}
+            loss, gradients = self._loss_and_gradients(order[step], step_masks, training=True)
+            self._optimizer.rate = rates[step]
+            self._optimizer.apply(gradients, self._network.trained)
+            return step + 1, losses.write(step, loss)
+
+        # over a tf.range, XLA would compile a program for each number of steps
+        start = (tf.constant(0), tf.TensorArray(self._y.dtype, order.shape[0], element_shape=()))
+        return tf.while_loop(lambda step, _: step < steps, body, start)[1].stack()
+
+    def train(self, steps: Steps) -> Array:
+        full = steps.padded(len(self._x), self._y.dtype.name)
+        masks = {name: tf.constant(mask) for name, mask in full.masks.items()}
+        losses = self._epoch(tf.constant(full.order), tf.constant(full.rates), masks, tf.constant(len(steps)))
+        return np.asarray(losses)[: len(steps)]
+
+    def _tensors(self, arrays: Arrays) -> dict[str, Tensor]:
+        return {name: tf.constant(array, self._x.dtype) for name, array in arrays.items()}
+
+    def gradients(self, rows: Array, masks: Arrays) -> list[Tensor]:
+        return self._loss_and_gradients(rows, self._tensors(masks), training=False)[1]
+
+    def state_gradients(self, rows: Array, perturbations: Arrays) -> dict[str, Array]:
+        tensors = self._tensors(perturbations)
+        with tf.GradientTape() as tape:
+            tape.watch(tensors)
+            loss = self._loss(tf.gather(self._x, rows), tf.gather(self._y, rows), NONE, tensors, training=False)
+        gradients = tape.gradient(loss, tensors, unconnected_gradients=tf.UnconnectedGradients.ZERO)
+        return {name: np.asarray(gradient) for name, gradient in gradients.items()}
+
+    def predict(self, x: Array) -> Array:
+        return np.asarray(self._outputs(tf.constant(x, self._x.dtype)))
+
+    def kernel(self) -> str:
+        """The loop in the text of the compiled program, or in the graph where nothing is compiled."""
+        x = self._x[:1]
+        if self._network.compiles:
+            program = self._outputs.experimental_get_compiler_ir(x)(stage="optimized_hlo")
+            return _compiled_loop(program, self._network)
+        graph = str(self._outputs.get_concrete_function(x).graph.as_graph_def())
+        return "cuDNN" if "CudnnRNN" in graph else "TF while"
 
 
-def keep_float64() -> None:
-    """Let float64 be float64 on JAX and torch too.
+class Jax:
+    """A whole epoch in one compiled program: the values of the variables are its arguments and results."""
 
-    Keras looks the dtype of a result up in this table, which there turns float64 into float32: `tanh` on JAX and
-    `matmul` on torch would then compute in float32, whatever `floatx` says.
-    """
-    from keras.src.backend.common.dtypes import BIT64_TO_BIT32_DTYPE
+    @staticmethod
+    def configure(dtype: Dtype, threads: int) -> None:
+        """JAX's thread pool has the size of the process's core set, not `threads`."""
+        jax.config.update("jax_enable_x64", dtype == "float64")
 
-    BIT64_TO_BIT32_DTYPE["float64"] = "float64"
+    @staticmethod
+    def scan(step: Step, state: State, inputs: Sequence[Tensor]) -> list[Tensor]:
+        def scanned(state: State, inputs: list[Tensor]) -> tuple[State, State]:
+            after = step(inputs, state)
+            return after, after
+
+        return list(jax.lax.scan(scanned, state, list(inputs))[1])
+
+    def __init__(self, training: Training) -> None:
+        self._network, self._objective, self._optimizer = training.network, training.loss, training.optimizer
+        self._x, self._y = jax.numpy.asarray(training.x), jax.numpy.asarray(training.y)
+        self._epoch = jax.jit(self._steps, donate_argnums=0)
+        self._by_values = jax.jit(jax.grad(self._loss_alone))
+        self._by_perturbations = jax.jit(jax.grad(self._loss_alone, argnums=5))
+        self._outputs = jax.jit(self._forward)
+
+    def _groups(self) -> tuple[list[Variable], ...]:
+        return self._network.trained, self._network.drawing, self._optimizer.variables
+
+    def _values(self) -> tuple[list[Tensor], ...]:
+        return tuple([variable.value for variable in group] for group in self._groups()[:2])
+
+    def _scope(self, values: list[Tensor], drawing: list[Tensor]) -> Any:
+        """A scope in which the variables have these values."""
+        groups = ((self._network.trained, values), (self._network.drawing, drawing))
+        return keras.StatelessScope(state_mapping=[pair for group in groups for pair in zip(*group, strict=True)])
+
+    def _forward(self, values: list[Tensor], drawing: list[Tensor], x: Tensor) -> Tensor:
+        with self._scope(values, drawing):
+            return self._network(x, NONE, NONE, training=False)
+
+    def _loss(
+        self, values: list[Tensor], drawing: list[Tensor], *inputs: Any, training: bool
+    ) -> tuple[Tensor, list[Tensor]]:
+        """The objective of x, y, masks and perturbations, and the states of the generators afterwards."""
+        with self._scope(values, drawing) as scope:
+            loss = self._objective(*inputs, training=training)
+        return loss, [scope.get_current_value(variable) for variable in self._network.drawing]
+
+    def _loss_alone(self, *inputs: Any) -> Tensor:
+        loss, _ = self._loss(*inputs, training=False)
+        return loss
+
+    def _steps(
+        self, state: Tensor, x: Tensor, y: Tensor, order: Tensor, rates: Tensor, masks: Named, steps: Tensor
+    ) -> Tensor:
+        differentiated = jax.value_and_grad(self._loss, has_aux=True)
+
+        def step(index: Tensor, carry: Tensor) -> Tensor:
+            values, drawing, moments, losses = carry
+            rows, step_masks = order[index], {name: mask[index] for name, mask in masks.items()}
+            inputs = (values, drawing, x[rows], y[rows], step_masks, NONE)
+            (loss, drawing), gradients = differentiated(*inputs, training=True)
+            self._optimizer.rate = rates[index]
+            values, moments = self._optimizer.stateless_apply(moments, gradients, values)
+            return values, drawing, moments, losses.at[index].set(loss)
+
+        return jax.lax.fori_loop(0, steps, step, (*state, jax.numpy.zeros(len(order), y.dtype)))
+
+    def train(self, steps: Steps) -> Array:
+        groups = self._groups()
+        state = tuple([variable.value for variable in group] for group in groups)
+        full = steps.padded(len(self._x), self._y.dtype.name)
+        *state, losses = self._epoch(state, self._x, self._y, full.order, full.rates, full.masks, len(steps))
+        for group, values in zip(groups, state, strict=True):
+            for variable, value in zip(group, values, strict=True):
+                variable.assign(value)
+        return np.asarray(losses)[: len(steps)]
+
+    def _inputs(self, rows: Array, *named: Arrays) -> tuple[Tensor, ...]:
+        cast = ({name: array.astype(self._x.dtype) for name, array in arrays.items()} for arrays in named)
+        return *self._values(), self._x[rows], self._y[rows], *cast
+
+    def gradients(self, rows: Array, masks: Arrays) -> list[Tensor]:
+        return list(self._by_values(*self._inputs(rows, masks, NONE)))
+
+    def state_gradients(self, rows: Array, perturbations: Arrays) -> dict[str, Array]:
+        gradients = self._by_perturbations(*self._inputs(rows, NONE, perturbations))
+        return {name: np.asarray(gradient) for name, gradient in gradients.items()}
+
+    def predict(self, x: Array) -> Array:
+        return np.asarray(self._outputs(*self._values(), x.astype(self._x.dtype)))
+
+    def kernel(self) -> str:
+        """The loop in the text of the compiled program."""
+        program = self._outputs.lower(*self._values(), self._x[:1]).compile().as_text()
+        return _compiled_loop(program, self._network)
 
 
-def padded(steps: Steps, rows: int, dtype: str) -> tuple[Array, Array, dict[str, Array]]:
-    """Order, rates and masks with as many steps as an epoch has, so that one compiled program serves any number."""
-    lacking = max(0, rows // steps.order.shape[1] - len(steps))
+class Torch:
+    """Eager."""
 
-    def longer(values: Array, dtype: str) -> Array:
-        return np.pad(values, [(0, lacking), *[(0, 0)] * (values.ndim - 1)]).astype(dtype)
+    @staticmethod
+    def configure(dtype: Dtype, threads: int) -> None:
+        torch.set_num_threads(threads)
+        torch.use_deterministic_algorithms(True)
 
-    masks = {name: longer(mask, dtype) for name, mask in steps.masks.items()}
-    return longer(steps.order, "int32"), longer(steps.rates, dtype), masks
+    @staticmethod
+    def scan(step: Step, state: State, inputs: Sequence[Tensor]) -> list[Tensor]:
+        states = []
+        for inputs_t in zip(*(x.unbind(0) for x in inputs), strict=True):
+            state = step(inputs_t, state)
+            states.append(state)
+        return [torch.stack(steps) for steps in zip(*states, strict=True)]
+
+    def __init__(self, training: Training) -> None:
+        torch.manual_seed(random.getrandbits(63))  # for native dropout; Python's generator was seeded for this model
+        self._network, self._loss, self._optimizer = training.network, training.loss, training.optimizer
+        self._variables = [variable.value for variable in self._network.trained]
+        for value in self._variables:  # fused Adam walks through memory; an orthogonal kernel is created transposed
+            value.data = value.data.contiguous()
+        self._x, self._y = ops.convert_to_tensor(training.x), ops.convert_to_tensor(training.y)
+
+    def _tensors(self, arrays: Arrays) -> dict[str, Tensor]:
+        return {name: torch.tensor(array).to(self._x) for name, array in arrays.items()}
+
+    def _loss_and_gradients(self, rows: Tensor, masks: Named, *, training: bool) -> tuple[Tensor, list[Tensor]]:
+        loss = self._loss(self._x[rows], self._y[rows], masks, NONE, training=training)
+        return loss.detach(), list(torch.autograd.grad(loss, self._variables))
+
+    def train(self, steps: Steps) -> Array:
+        losses, masks = [], self._tensors(steps.masks)
+        orders = torch.tensor(steps.order, device=self._x.device)
+        for step, (rows, rate) in enumerate(zip(orders, steps.rates.tolist(), strict=True)):
+            self._optimizer.rate = rate
+            step_masks = {name: mask[step] for name, mask in masks.items()}
+            loss, gradients = self._loss_and_gradients(rows, step_masks, training=True)
+            with torch.no_grad():
+                self._optimizer.apply(gradients, self._network.trained)
+            losses.append(loss)
+        return np.asarray(torch.stack(losses).cpu())
+
+    def gradients(self, rows: Array, masks: Arrays) -> list[Tensor]:
+        return self._loss_and_gradients(rows, self._tensors(masks), training=False)[1]
+
+    def state_gradients(self, rows: Array, perturbations: Arrays) -> dict[str, Array]:
+        tensors = {name: tensor.requires_grad_() for name, tensor in self._tensors(perturbations).items()}
+        if not tensors:
+            return {}
+        loss = self._loss(self._x[rows], self._y[rows], NONE, tensors, training=False)
+        gradients = torch.autograd.grad(loss, list(tensors.values()), materialize_grads=True)
+        return {name: np.asarray(gradient.cpu()) for name, gradient in zip(tensors, gradients, strict=True)}
+
+    def predict(self, x: Array) -> Array:
+        with torch.no_grad():
+            outputs = self._network(torch.tensor(np.ascontiguousarray(x)).to(self._x), NONE, NONE, training=False)
+        return np.asarray(outputs.cpu())
+
+    def kernel(self) -> str:
+        """The operator that the profiler sees in the forward pass of a training step."""
+        with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU]) as profile:
+            self._network(self._x[:1], NONE, NONE, training=True)
+        if not self._network.recurs:
+            return "aten"
+        called = {event.key for event in profile.key_averages()}
+        return "cuDNN" if "aten::_cudnn_rnn" in called else "aten loop"
 
 
-def compiled_loop(program: str, network: Network) -> str:
-    """What the text of a compiled XLA program says about its recurrence."""
+def _compiled_loop(program: str, network: Network) -> str:
+    """The kind of recurrence in the text of a compiled XLA program."""
     if not network.recurs:
         return "XLA"
     if "cudnn" in program.lower():
         return "cuDNN"
     return "XLA while" if " while(" in program else "XLA unrolled"
+
+
+ENGINES: dict[str, type[Engine]] = {"tensorflow": TensorFlow, "jax": Jax, "torch": Torch}
+ENGINE = ENGINES[keras.backend.backend()]

@@ -1,9 +1,9 @@
 """PyTorch: recurrent layers. The fused ones, and every cell as one step next to its equation in a loop over the steps.
 
-The loop runs where PyTorch has no fused layer, and for the others where dropout or a look inside needs each step.
-A cell takes its weights (of one direction, in PyTorch's layout, columns first) and gives its step; a step takes `a`
-= x W + b, known for all steps beforehand, `m`, the state as it enters the recurrent product, and the last state.
-Sources as in reference_cells.py.
+The loop serves cells that PyTorch lacks, recurrent dropout, and state perturbations. A cell takes the weights of one
+direction in PyTorch's layout, which is the transposed canonical one, and gives its step. A step takes `a` = x W + b,
+computed for all time steps beforehand; `m`, the state as it enters the recurrent product; and the last state. The
+sources of the equations are in backends/reference/cells.py.
 """
 
 from collections.abc import Callable, Mapping
@@ -12,12 +12,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from backends.contract import of_direction
+from backends.contract import BackendError, Dtype, of_direction
+from backends.layers import Shape
 from backends.recurrent import Recurrent
 
 State = tuple[Tensor, ...]  # see Recurrent.states
 Step = Callable[[Tensor, Tensor, State], State]
-States = dict[str, list[Tensor]]
 Weights = Mapping[str, Tensor]
 
 FUSED = {"lstm": nn.LSTM, "gru": nn.GRU, "rnn": nn.RNN}
@@ -27,17 +27,6 @@ NAMES = {
     "bias": "bias_ih_l0",
     "recurrent_bias": "bias_hh_l0",
 }
-
-
-def recurrent_names(spec: Recurrent, layer: nn.Module) -> dict[str, str]:
-    """A layer's parameters: their canonical names and PyTorch's."""
-    if isinstance(layer, Unrolled):
-        return layer.names
-    return {
-        direction + ours: theirs + ("_reverse" if direction else "")
-        for direction in spec.directions
-        for ours, theirs in NAMES.items()
-    }
 
 
 def rnn(weights: Weights) -> Step:
@@ -74,7 +63,7 @@ def gru(weights: Weights) -> Step:
 def gru_reset_before(weights: Weights) -> Step:
     """r, z = σ(a + m U); n = tanh(a + (r m) U); h' = (1 - z) n + z h
 
-    The reduced forms differ in what r and z have: gru1 m U + b, gru2 m U, gru3 b. What is left out is zero here.
+    The reduced forms differ in the terms of r and z: gru1 has m U + b, gru2 m U, gru3 b. Missing terms are zero.
     """
     U = weights["recurrent_kernel"].T
     units, gated = len(U), len(U) < U.shape[1]
@@ -89,7 +78,7 @@ def gru_reset_before(weights: Weights) -> Step:
 
 
 def rmlp(weights: Weights) -> Step:
-    """v₀ = relu(a + m U); vᵢ = relu(vᵢ₋₁ Wᵢ + bᵢ), the last without relu; prediction, memory' = its columns"""
+    """v₀ = relu(a + m U); vᵢ = relu(vᵢ₋₁ Wᵢ + bᵢ), the last without relu; (prediction, memory') = the last v, split"""
     U = weights["recurrent_kernel"].T
     count = sum(name.startswith("kernel_") for name in weights)
     deeper = [(weights[f"kernel_{n}"], weights[f"bias_{n}"]) for n in range(1, count + 1)]
@@ -117,64 +106,76 @@ CELLS: Mapping[str, Callable[[Weights], Step]] = {
 
 
 class Unrolled(nn.Module):
-    """The parameters of a layer that PyTorch has not, in its layout; a dot in a name becomes an underscore."""
+    """The parameters of a layer that PyTorch lacks, in its layout; a dot in a name becomes an underscore."""
 
     def __init__(self, spec: Recurrent, width: int) -> None:
         super().__init__()
-        shapes = spec.shapes((1, width))
-        self.names = {name: name.replace(".", "_") for name in shapes}
-        for name, shape in shapes.items():
-            self.register_parameter(self.names[name], nn.Parameter(torch.zeros(shape[::-1])))
+        for name, shape in spec.shapes((1, width)).items():
+            self.register_parameter(name.replace(".", "_"), nn.Parameter(torch.zeros(shape[::-1])))
 
 
-def recurrent(
-    spec: Recurrent, layer: nn.Module, x: Tensor, masks: Weights, prefix: str, states: States | None
-) -> Tensor:
-    """A layer's output, from the fused layer where it can do what is asked; states: see unroll."""
-    if spec.cell in FUSED and masks.keys() <= {"input_mask"} and states is None:
+def make_recurrent(spec: Recurrent, shape: Shape, dtype: Dtype, *, native: bool) -> nn.Module:
+    """PyTorch's own layer for inputs (T, F), or the parameters of a layer that it lacks."""
+    dropout = " with dropout in it" if spec.dropout or spec.recurrent_dropout else ""
+    if native and (dropout or spec.cell not in FUSED):
+        raise BackendError(f"PyTorch has no layer of its own for {spec}{dropout}; use matched mode")
+    if spec.cell in FUSED:
+        return FUSED[spec.cell](shape[1], spec.units, batch_first=True, bidirectional=spec.bidirectional)
+    return Unrolled(spec, shape[1])
+
+
+def recurrent_parameters(spec: Recurrent, layer: nn.Module) -> dict[str, nn.Parameter]:
+    """The layer's parameters by their canonical names in the layer."""
+    if isinstance(layer, Unrolled):
+        return {name: getattr(layer, name.replace(".", "_")) for name in spec.shapes((1, 1))}
+    return {
+        direction + name: getattr(layer, attribute + ("_reverse" if direction else ""))
+        for direction in spec.directions
+        for name, attribute in NAMES.items()
+    }
+
+
+def recurrent(spec: Recurrent, layer: nn.Module, x: Tensor, masks: Weights, perturbations: Weights) -> Tensor:
+    """The layer's output, (N, T, width) or (N, width), from PyTorch's own layer where it offers what is needed.
+
+    masks, perturbations: those of this layer, by name; see ModelSpec.
+    """
+    if spec.cell in FUSED and masks.keys() <= {"input_mask"} and not perturbations:
         outputs, _ = layer(x * masks["input_mask"][:, None] if masks else x)
-        return outputs if spec.sequences else last(spec, outputs)
-    weights = {ours: getattr(layer, theirs) for ours, theirs in recurrent_names(spec, layer).items()}
-    output, passed = unroll(spec, weights, masks, x)
-    if states is not None:
-        states |= {f"{prefix}{direction}".rstrip("."): steps for direction, steps in passed.items()}
-    return output
+        return outputs if spec.sequences else _last(spec, outputs)
+    weights, sides = recurrent_parameters(spec, layer), []
+    for direction in spec.directions:
+        named = (of_direction(direction, part) for part in (weights, masks, perturbations))
+        outputs = _loop(spec, x.flip(1) if direction else x, *named)
+        sides.append(torch.stack(outputs[::-1] if direction else outputs, 1) if spec.sequences else outputs[-1])
+    return torch.cat(sides, -1) if spec.bidirectional else sides[0]
 
 
-def last(spec: Recurrent, outputs: Tensor) -> Tensor:
-    """The output after each direction's own last step: the second one's stands first in time."""
+def _last(spec: Recurrent, outputs: Tensor) -> Tensor:
+    """The output after each direction's own last step, which is first in time for the backward direction."""
     if not spec.bidirectional:
         return outputs[:, -1]
     return torch.cat([outputs[:, -1, : spec.units], outputs[:, 0, spec.units :]], 1)
 
 
-def unroll(spec: Recurrent, weights: Weights, masks: Weights, x: Tensor) -> tuple[Tensor, States]:
-    """A layer's output, and for each direction the state after each of its steps, in the order of reading."""
-    sides, states = [], {}
-    for direction in spec.directions:
-        read = x.flip(1) if direction else x
-        passed = loop(spec, of_direction(direction, weights), of_direction(direction, masks), read)
-        outputs = [state[spec.output] for state in passed]
-        sides.append(torch.stack(outputs[::-1] if direction else outputs, 1) if spec.sequences else outputs[-1])
-        states[direction] = [state[0] for state in passed]
-    return (torch.cat(sides, -1) if spec.bidirectional else sides[0]), states
-
-
-def loop(spec: Recurrent, weights: Weights, masks: Weights, x: Tensor) -> list[State]:
-    """One direction: the states after each step. x: (N, T, F), masks: (N, F) and (N, width of the state)."""
+def _loop(spec: Recurrent, x: Tensor, weights: Weights, masks: Weights, perturbations: Weights) -> list[Tensor]:
+    """One direction: the output of each step, (N, units)."""
     if "input_mask" in masks:
         x = x * masks["input_mask"][:, None]
     projected = functional.linear(x.transpose(0, 1), weights["kernel"])
-    a = widened(projected, spec.columns) + widened(weights["bias"], spec.columns)
+    a = _widened(projected, spec.columns) + _widened(weights["bias"], spec.columns)
     state = tuple(x.new_zeros(len(x), width) for width in spec.states)
-    step, mask, states = CELLS[spec.cell](weights), masks.get("recurrent_mask"), []
-    for a_t in a.unbind(0):
+    step, mask, perturbation = CELLS[spec.cell](weights), masks.get("recurrent_mask"), perturbations.get("state")
+    outputs = []
+    for t, a_t in enumerate(a.unbind(0)):
         state = step(a_t, state[0] if mask is None else state[0] * mask, state)
-        states.append(state)
-    return states
+        if perturbation is not None:
+            state = (state[0] + perturbation[t], *state[1:])
+        outputs.append(state[spec.output])
+    return outputs
 
 
-def widened(blocks: Tensor, columns: int) -> Tensor:
-    """The gates that are left out stand first and count as zero: (..., fewer) to (..., columns)."""
+def _widened(blocks: Tensor, columns: int) -> Tensor:
+    """(..., fewer) to (..., columns): zeros for the first gates, which have no block."""
     lacking = columns - blocks.shape[-1]
     return functional.pad(blocks, (lacking, 0)) if lacking else blocks

@@ -1,130 +1,115 @@
-"""The oracle's cells: one step of each recurrence, and its derivative, written out in float64 NumPy.
+"""NumPy: recurrent layers. Every cell is one step next to its equation, with its derivative written out.
 
-Each is written in terms of `a` = x W + b (N, gates*units), known for all steps beforehand, with zeros where a gate has
-no block in W or b; of `m`, the state as it enters the recurrent product, (N, units), which dropout may have masked;
-and of U, the recurrent kernel. Sources: LSTM, Gers, Schmidhuber & Cummins 2000 (forget gate, no peepholes); GRU, Cho et
-al. 2014, and with the reset gate after the product (the form of cuDNN); reduced GRUs, Dey & Salem 2017; recurrent
-perceptron, De Mari, Theory and Practice of Deep Learning (50.039), week 5.
+A cell takes the weights of one direction and gives its step and the step's derivative. A step takes
+`a` = x W + b (N, gates*units), computed for all time steps beforehand, with zeros where a gate has no block in W or b;
+`m` (N, width), the state as it enters the recurrent product, after recurrent dropout; and the last state. U is the
+recurrent kernel. Sources: LSTM, Gers, Schmidhuber & Cummins 2000 (forget gate, no peepholes); GRU, Cho et al. 2014, and
+with the reset gate after the product (cuDNN's form); reduced GRUs, Dey & Salem 2017; recurrent perceptron, De Mari,
+Theory and Practice of Deep Learning (50.039), week 5; recurrent dropout, Gal & Ghahramani 2016.
 """
 
-from abc import ABC, abstractmethod
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from backends.contract import Array, Weights
+from backends.contract import Array, Dtype, Weights, of_direction
+from backends.layers import Shape
+from backends.recurrent import Recurrent
 
-State = tuple[Array, ...]  # what the recurrent product takes first, see Recurrent.states; each (N, width)
-Cache = Any  # what a forward pass keeps for its own backward pass
-Back = tuple[Array, Array, State, dict[str, Array]]
-
-
-def sigmoid(x: Array) -> Array:
-    """1 / (1 + exp(-x)), without overflow."""
-    return 0.5 * (1 + np.tanh(0.5 * x))
+State = tuple[Array, ...]  # see Recurrent.states; each (N, width)
+Cache = Any  # what a forward pass keeps for its backward pass
+Gradients = dict[str, Array]
 
 
-def widened(blocks: Array, columns: int) -> Array:
-    """The gates that are left out stand first and count as zero: (..., fewer) to (..., columns)."""
-    lacking = columns - blocks.shape[-1]
-    return np.concatenate([np.zeros((*blocks.shape[:-1], lacking)), blocks], axis=-1)
+class Cell(NamedTuple):
+    """A step and its derivative.
+
+    step: from a, m and the last state to the next state and a cache.
+    back: from the cache and the loss's derivative by the next state to those by a, by m, by the last state apart from
+        m, and by the weights that the step uses.
+    """
+
+    step: Callable[[Array, Array, State], tuple[State, Cache]]
+    back: Callable[[Cache, State], tuple[Array, Array, State, Gradients]]
 
 
-class Cell(ABC):
-    """One step of a recurrence, and its derivative. `weights` are the layer's own, of this direction."""
-
-    @staticmethod
-    @abstractmethod
-    def step(weights: Weights, a: Array, m: Array, state: State) -> tuple[State, Cache]:
-        """The next state."""
-
-    @staticmethod
-    @abstractmethod
-    def back(weights: Weights, cache: Cache, d_state: State) -> Back:
-        """From the loss' derivative by the next state: that by `a`, by `m`, by the last state where it is not `m`.
-
-        And that by those of the weights that the step itself uses.
-        """
-
-
-class RNN(Cell):
+def rnn(weights: Weights) -> Cell:
     """h' = tanh(a + m U)"""
+    U = weights["recurrent_kernel"]
 
-    @staticmethod
-    def step(weights: Weights, a: Array, m: Array, state: State) -> tuple[State, Cache]:
-        h = np.tanh(a + m @ weights["recurrent_kernel"])
+    def step(a: Array, m: Array, state: State) -> tuple[State, Cache]:
+        h = np.tanh(a + m @ U)
         return (h,), (m, h)
 
-    @staticmethod
-    def back(weights: Weights, cache: Cache, d_state: State) -> Back:
+    def back(cache: Cache, d_state: State) -> tuple[Array, Array, State, Gradients]:
         m, h = cache
         d_a = d_state[0] * (1 - h**2)
-        d_m, d_U = d_a @ weights["recurrent_kernel"].T, m.T @ d_a
-        return d_a, d_m, (np.zeros_like(h),), {"recurrent_kernel": d_U}
+        return d_a, d_a @ U.T, (np.zeros_like(h),), {"recurrent_kernel": m.T @ d_a}
+
+    return Cell(step, back)
 
 
-class LSTM(Cell):
+def lstm(weights: Weights) -> Cell:
     """i, f, o = σ(a + m U); g = tanh(a + m U); c' = f c + i g; h' = o tanh(c')"""
+    U = weights["recurrent_kernel"]
 
-    @staticmethod
-    def step(weights: Weights, a: Array, m: Array, state: State) -> tuple[State, Cache]:
-        i, f, g, o = np.split(a + m @ weights["recurrent_kernel"], 4, axis=1)
-        i, f, g, o = sigmoid(i), sigmoid(f), np.tanh(g), sigmoid(o)
+    def step(a: Array, m: Array, state: State) -> tuple[State, Cache]:
+        i, f, g, o = np.split(a + m @ U, 4, axis=1)
+        i, f, g, o = _sigmoid(i), _sigmoid(f), np.tanh(g), _sigmoid(o)
         c = f * state[1] + i * g
         squashed = np.tanh(c)
         return (o * squashed, c), (m, i, f, g, o, squashed, state[1])
 
-    @staticmethod
-    def back(weights: Weights, cache: Cache, d_state: State) -> Back:
+    def back(cache: Cache, d_state: State) -> tuple[Array, Array, State, Gradients]:
         m, i, f, g, o, squashed, c_last = cache
         d_h, d_c = d_state
         d_c = d_c + d_h * o * (1 - squashed**2)
         d_i, d_f, d_g, d_o = d_c * g, d_c * c_last, d_c * i, d_h * squashed
         d_a = np.hstack([d_i * i * (1 - i), d_f * f * (1 - f), d_g * (1 - g**2), d_o * o * (1 - o)])
-        d_m, d_U = d_a @ weights["recurrent_kernel"].T, m.T @ d_a
-        return d_a, d_m, (np.zeros_like(d_h), d_c * f), {"recurrent_kernel": d_U}
+        return d_a, d_a @ U.T, (np.zeros_like(d_h), d_c * f), {"recurrent_kernel": m.T @ d_a}
+
+    return Cell(step, back)
 
 
-class GRU(Cell):
+def gru(weights: Weights) -> Cell:
     """u = m U; r, z = σ(a + u); n = tanh(a + r u); h' = (1 - z) n + z h"""
+    U = weights["recurrent_kernel"]
 
-    @staticmethod
-    def step(weights: Weights, a: Array, m: Array, state: State) -> tuple[State, Cache]:
-        u = m @ weights["recurrent_kernel"]
-        (a_r, a_z, a_n), (u_r, u_z, u_n) = np.split(a, 3, axis=1), np.split(u, 3, axis=1)
-        r, z = sigmoid(a_r + u_r), sigmoid(a_z + u_z)
+    def step(a: Array, m: Array, state: State) -> tuple[State, Cache]:
+        (a_r, a_z, a_n), (u_r, u_z, u_n) = np.split(a, 3, axis=1), np.split(m @ U, 3, axis=1)
+        r, z = _sigmoid(a_r + u_r), _sigmoid(a_z + u_z)
         n = np.tanh(a_n + r * u_n)
         return ((1 - z) * n + z * state[0],), (m, r, z, n, u_n, state[0])
 
-    @staticmethod
-    def back(weights: Weights, cache: Cache, d_state: State) -> Back:
+    def back(cache: Cache, d_state: State) -> tuple[Array, Array, State, Gradients]:
         m, r, z, n, u_n, h_last = cache
         d_h = d_state[0]
         d_n = d_h * (1 - z) * (1 - n**2)
         d_r = d_n * u_n * r * (1 - r)
         d_z = d_h * (h_last - n) * z * (1 - z)
         d_u = np.hstack([d_r, d_z, d_n * r])
-        d_m, d_U = d_u @ weights["recurrent_kernel"].T, m.T @ d_u
-        return np.hstack([d_r, d_z, d_n]), d_m, (d_h * z,), {"recurrent_kernel": d_U}
+        return np.hstack([d_r, d_z, d_n]), d_u @ U.T, (d_h * z,), {"recurrent_kernel": m.T @ d_u}
+
+    return Cell(step, back)
 
 
-class ResetBefore(Cell):
+def gru_reset_before(weights: Weights) -> Cell:
     """r, z = σ(a + m U); n = tanh(a + (r m) U); h' = (1 - z) n + z h
 
-    The reduced forms differ in what r and z have: gru1 m U + b, gru2 m U, gru3 b. What is left out is zero here.
+    The reduced forms differ in the terms of r and z: gru1 has m U + b, gru2 m U, gru3 b. Missing terms are zero.
     """
+    U = weights["recurrent_kernel"]
+    units = len(U)
+    U_rz, U_n = U[:, :-units], U[:, -units:]  # U_rz has no columns if the gates do not read the state
 
-    @staticmethod
-    def step(weights: Weights, a: Array, m: Array, state: State) -> tuple[State, Cache]:
-        U_rz, U_n = ResetBefore._parts(weights, m.shape[1])
-        r, z = np.split(sigmoid(a[:, : 2 * m.shape[1]] + widened(m @ U_rz, 2 * m.shape[1])), 2, axis=1)
-        n = np.tanh(a[:, 2 * m.shape[1] :] + (r * m) @ U_n)
+    def step(a: Array, m: Array, state: State) -> tuple[State, Cache]:
+        r, z = np.split(_sigmoid(a[:, : 2 * units] + _widened(m @ U_rz, 2 * units)), 2, axis=1)
+        n = np.tanh(a[:, 2 * units :] + (r * m) @ U_n)
         return ((1 - z) * n + z * state[0],), (m, r, z, n, state[0])
 
-    @staticmethod
-    def back(weights: Weights, cache: Cache, d_state: State) -> Back:
+    def back(cache: Cache, d_state: State) -> tuple[Array, Array, State, Gradients]:
         m, r, z, n, h_last = cache
-        U_rz, U_n = ResetBefore._parts(weights, m.shape[1])
         d_h = d_state[0]
         d_n = d_h * (1 - z) * (1 - n**2)
         d_rm = d_n @ U_n.T
@@ -133,53 +118,141 @@ class ResetBefore(Cell):
         d_U = np.hstack([m.T @ d_u, (r * m).T @ d_n])
         return np.hstack([d_rz, d_n]), d_rm * r + d_u @ U_rz.T, (d_h * z,), {"recurrent_kernel": d_U}
 
-    @staticmethod
-    def _parts(weights: Weights, units: int) -> tuple[Array, Array]:
-        """The gates' part of U, without columns where the gates have none, and the candidate's."""
-        U = weights["recurrent_kernel"]
-        return U[:, :-units], U[:, -units:]
+    return Cell(step, back)
 
 
-class Perceptron(Cell):
-    """v₀ = relu(a + m U); vᵢ = relu(vᵢ₋₁ Wᵢ + bᵢ), the last without relu; prediction, memory' = its columns
+def rmlp(weights: Weights) -> Cell:
+    """v₀ = relu(a + m U); vᵢ = relu(vᵢ₋₁ Wᵢ + bᵢ), the last without relu; (prediction, memory') = the last v, split
 
-    The columns in that order; the memory is the state, the prediction what the layer puts out.
+    The memory is the state that enters the recurrent product, the prediction is the layer's output.
     """
+    U, last = weights["recurrent_kernel"], sum(name.startswith("kernel_") for name in weights)
 
-    @staticmethod
-    def step(weights: Weights, a: Array, m: Array, state: State) -> tuple[State, Cache]:
-        values = [np.maximum(a + m @ weights["recurrent_kernel"], 0)]
-        last = Perceptron._last(weights)
+    def step(a: Array, m: Array, state: State) -> tuple[State, Cache]:
+        values = [np.maximum(a + m @ U, 0)]
         for number in range(1, last + 1):
             value = values[-1] @ weights[f"kernel_{number}"] + weights[f"bias_{number}"]
             values.append(value if number == last else np.maximum(value, 0))
         prediction, memory = np.split(values[-1], [state[1].shape[1]], axis=1)
         return (memory, prediction), (m, values)
 
-    @staticmethod
-    def back(weights: Weights, cache: Cache, d_state: State) -> Back:
+    def back(cache: Cache, d_state: State) -> tuple[Array, Array, State, Gradients]:
         m, values = cache
         d_value, gradients = np.hstack([d_state[1], d_state[0]]), {}
-        for number in range(Perceptron._last(weights), 0, -1):
+        for number in range(last, 0, -1):
             gradients[f"kernel_{number}"] = values[number - 1].T @ d_value
             gradients[f"bias_{number}"] = d_value.sum(axis=0)
             d_value = d_value @ weights[f"kernel_{number}"].T * (values[number - 1] > 0)
         gradients["recurrent_kernel"] = m.T @ d_value
-        d_m = d_value @ weights["recurrent_kernel"].T
-        return d_value, d_m, (np.zeros_like(d_state[0]), np.zeros_like(d_state[1])), gradients
+        return d_value, d_value @ U.T, (np.zeros_like(d_state[0]), np.zeros_like(d_state[1])), gradients
 
-    @staticmethod
-    def _last(weights: Weights) -> int:
-        return sum(name.startswith("kernel_") for name in weights)
+    return Cell(step, back)
 
 
-CELLS: dict[str, type[Cell]] = {
-    "rnn": RNN,
-    "lstm": LSTM,
-    "gru": GRU,
-    "gru-reset-before": ResetBefore,
-    "gru1": ResetBefore,
-    "gru2": ResetBefore,
-    "gru3": ResetBefore,
-    "rmlp": Perceptron,
+CELLS: Mapping[str, Callable[[Weights], Cell]] = {
+    "rnn": rnn,
+    "lstm": lstm,
+    "gru": gru,
+    "gru-reset-before": gru_reset_before,
+    "gru1": gru_reset_before,
+    "gru2": gru_reset_before,
+    "gru3": gru_reset_before,
+    "rmlp": rmlp,
 }
+
+
+def make_recurrent(spec: Recurrent, shape: Shape, dtype: Dtype, *, native: bool) -> dict[str, Array]:
+    """The layer's parameters, zero."""
+    return {name: np.zeros(size) for name, size in spec.shapes(shape).items()}
+
+
+def recurrent_parameters(spec: Recurrent, layer: dict[str, Array]) -> dict[str, Array]:
+    """The layer's parameters by their canonical names in the layer."""
+    return layer
+
+
+def recurrent(
+    spec: Recurrent, layer: dict[str, Array], x: Array, masks: Weights, perturbations: Weights
+) -> tuple[Array, Cache]:
+    """The layer's output, (N, T, width) or (N, width), and a cache for `recurrent_back`."""
+    outputs, caches = [], {}
+    for direction in spec.directions:
+        named = (of_direction(direction, part) for part in (layer, masks, perturbations))
+        steps, caches[direction] = _loop(spec, _turned(direction, x), *named)
+        outputs.append(_turned(direction, steps) if spec.sequences else steps[:, -1])
+    return np.concatenate(outputs, axis=-1), caches
+
+
+def recurrent_back(
+    spec: Recurrent, layer: dict[str, Array], cache: Cache, d_output: Array
+) -> tuple[Array, Gradients, Gradients]:
+    """The loss's derivatives by the layer's input, by its parameters, and by its state perturbations."""
+    d_x: list[Array] = []
+    gradients: Gradients = {}
+    d_states: Gradients = {}
+    for direction, d_side in zip(spec.directions, np.split(d_output, len(spec.directions), axis=-1), strict=True):
+        x, *_ = cache[direction]
+        d_steps = np.zeros((*x.shape[:2], spec.units))
+        if spec.sequences:
+            d_steps[:] = _turned(direction, d_side)
+        else:
+            d_steps[:, -1] = d_side
+        weights = of_direction(direction, layer)
+        d_read, by_weight, d_states[f"{direction}state"] = _loop_back(spec, weights, cache[direction], d_steps)
+        gradients |= {direction + name: value for name, value in by_weight.items()}
+        d_x.append(_turned(direction, d_read))
+    return np.sum(d_x, axis=0), gradients, d_states
+
+
+def _loop(spec: Recurrent, x: Array, weights: Weights, masks: Weights, perturbations: Weights) -> tuple[Array, Cache]:
+    """One direction: the output of every step, (N, T, units), and a cache."""
+    cell, mask, perturbation = CELLS[spec.cell](weights), masks.get("recurrent_mask", 1.0), perturbations.get("state")
+    x = x * masks["input_mask"][:, None] if "input_mask" in masks else x
+    a = _widened(x @ weights["kernel"], spec.columns) + _widened(weights["bias"], spec.columns)
+    state: State = tuple(np.zeros((len(x), width)) for width in spec.states)
+    outputs, caches = [], []
+    for t in range(x.shape[1]):
+        state, cache = cell.step(a[:, t], state[0] * mask, state)
+        if perturbation is not None:
+            state = (state[0] + perturbation[t], *state[1:])
+        outputs.append(state[spec.output])
+        caches.append(cache)
+    return np.stack(outputs, axis=1), (x, masks, caches)
+
+
+def _loop_back(spec: Recurrent, weights: Weights, cache: Cache, d_outputs: Array) -> tuple[Array, Gradients, Array]:
+    """One direction: the loss's derivatives by the input, by the parameters, and by the state after each step."""
+    x, masks, caches = cache
+    cell, mask = CELLS[spec.cell](weights), masks.get("recurrent_mask", 1.0)
+    gradients = {name: np.zeros_like(value) for name, value in weights.items()}
+    d_a = np.zeros((*x.shape[:2], spec.columns))
+    d_state: State = tuple(np.zeros((len(x), width)) for width in spec.states)
+    d_states = np.zeros((x.shape[1], len(x), spec.states[0]))
+    for t in reversed(range(x.shape[1])):
+        d_state = tuple(d + d_outputs[:, t] if n == spec.output else d for n, d in enumerate(d_state))
+        d_states[t] = d_state[0]
+        d_a[:, t], d_m, (d_direct, *rest), by_weight = cell.back(caches[t], d_state)
+        d_state = (d_direct + d_m * mask, *rest)
+        for name, value in by_weight.items():
+            gradients[name] += value
+    d_projected = d_a[..., spec.columns - weights["kernel"].shape[1] :]
+    gradients["kernel"] = np.einsum("ntf,ntg->fg", x, d_projected)
+    gradients["bias"] = d_a.sum(axis=(0, 1))[spec.columns - len(weights["bias"]) :]
+    d_x = d_projected @ weights["kernel"].T
+    return d_x * masks["input_mask"][:, None] if "input_mask" in masks else d_x, gradients, d_states
+
+
+def _sigmoid(x: Array) -> Array:
+    """1 / (1 + exp(-x)), without overflow."""
+    return 0.5 * (1 + np.tanh(0.5 * x))
+
+
+def _turned(direction: str, sequence: Array) -> Array:
+    """From the order of time to the order in which a direction reads the steps, or back."""
+    return sequence[:, ::-1] if direction else sequence
+
+
+def _widened(blocks: Array, columns: int) -> Array:
+    """(..., fewer) to (..., columns): zeros for the first gates, which have no block."""
+    lacking = columns - blocks.shape[-1]
+    return np.concatenate([np.zeros((*blocks.shape[:-1], lacking)), blocks], axis=-1)

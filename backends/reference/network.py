@@ -1,144 +1,158 @@
-"""The oracle: the same contract as the frameworks, written out in float64 NumPy, every gradient by hand.
+"""NumPy: the reference implementation of every layer, in float64 and canonical layout, with its derivative.
 
-Slow and plain, so that it can be read against the equations: the cells' in reference_cells.py, the other layers' in
-reference_layers.py, objective, clipping and Adam here. Its layout is the canonical one. Sources: Adam, Kingma & Ba
-2015; clipping by the global norm, Pascanu, Mikolov & Bengio 2013.
+The code is slow and plain, so that it can be compared with the equations. Recurrent layers are in cells.py, Adam and
+clipping in optimizer.py, the objective and the training loop in training.py.
 """
 
+from collections.abc import Mapping
+
 import numpy as np
-from threadpoolctl import threadpool_limits
 
-from backends.contract import Adam, Array, BackendError, Checkpoint, Dtype, Objective, Steps, Weights, of_layer
+from backends.contract import Array, Dtype, Weights, of_layer
+from backends.layers import Conv1D, Dense, Dropout, Flatten, Layer, Repeat, Shape
 from backends.model import ModelSpec
-from backends.reference.layers import backward, forward
+from backends.recurrent import Recurrent
+from backends.reference.cells import Cache, make_recurrent, recurrent, recurrent_back, recurrent_parameters
 
 
-def create(name: str, *, dtype: Dtype, threads: int) -> "ReferenceBackend":
-    """The oracle computes in float64 and with one thread, whatever is asked."""
-    return ReferenceBackend()
+class Network:
+    """From windows (N, T, F) to outputs (N, H)."""
 
+    def __init__(self, model: ModelSpec, features: int, window: int, dtype: Dtype, seed: int, *, native: bool) -> None:
+        self.model, self.features, self.window, self.native = model, features, window, native
+        self.layers = [make_layer(spec, shape, dtype, native=native) for _, spec, shape in model.walk(features, window)]
 
-class ReferenceBackend:
-    """NumPy."""
+    def __call__(self, x: Array, masks: Weights, perturbations: Weights, *, training: bool) -> tuple[Array, Cache]:
+        """The outputs, and a cache for `back`.
 
-    name = "reference"
-
-    def build(
-        self,
-        model: ModelSpec,
-        objective: Objective,
-        optimizer: Adam,
-        weights: Weights | None,
-        x: Array,
-        y: Array,
-        *,
-        dtype: Dtype,
-        seed: int,
-    ) -> "ReferenceModel":
-        if weights is None:
-            raise BackendError("the oracle has no native mode")
-        return ReferenceModel(model, objective, optimizer, weights, x, y)
-
-
-def loss(kind: str, error: Array) -> tuple[float, Array]:
-    """The mean loss of the errors, and its derivative by each."""
-    if kind == "mse":
-        return float(np.mean(error**2)), 2 * error / error.size
-    size = np.abs(error)
-    if kind == "mae":
-        return float(np.mean(size)), np.sign(error) / error.size
-    return float(np.mean(np.where(size <= 1, error**2 / 2, size - 0.5))), np.clip(error, -1, 1) / error.size
-
-
-THREADS = 1  # its products are small: more would mostly wait for each other
-
-
-class ReferenceModel:
-    """Keeps the contract of backends.contract.Model."""
-
-    def __init__(
-        self, model: ModelSpec, objective: Objective, optimizer: Adam, weights: Weights, x: Array, y: Array
-    ) -> None:
-        self._layers, self._objective, self._adam = model.layers, objective, optimizer
-        self._x, self._y = np.asarray(x, np.float64), np.asarray(y, np.float64)
-        zeros = {name: np.zeros(np.shape(value)) for name, value in weights.items()}
-        self.restore(Checkpoint(weights, zeros, zeros, 0))
-
-    def _forward(self, x: Array, masks: Weights) -> tuple[Array, list[object]]:
-        output, caches = np.asarray(x, np.float64), []
-        for position, layer in enumerate(self._layers):
-            output, cache = forward(layer, of_layer(position, self._weights), of_layer(position, masks), output)
-            caches.append(cache)
-        return output, caches
-
-    def _backward(self, rows: Array, masks: Weights) -> tuple[float, dict[str, Array], dict[str, Array]]:
-        """The objective over `rows`, its derivative by every parameter, and the flow of every recurrent layer."""
-        output, caches = self._forward(self._x[rows], masks)
-        value, d_output = loss(self._objective.loss, output - self._y[rows])
-        gradients: dict[str, Array] = {}
-        flow: dict[str, Array] = {}
-        for position, layer in reversed(list(enumerate(self._layers))):
-            d_output, own, states = backward(layer, of_layer(position, self._weights), caches[position], d_output)
-            gradients |= {f"{position}.{name}": gradient for name, gradient in own.items()}
-            flow |= {f"{position}.{direction}".rstrip("."): norms for direction, norms in states.items()}
-        for name in self._objective.l2_on:
-            value += self._objective.l2 * float(np.sum(self._weights[name] ** 2))
-            gradients[name] = gradients[name] + 2 * self._objective.l2 * self._weights[name]
-        return value, gradients, flow
-
-    def _adam_step(self, gradients: dict[str, Array], rate: float) -> None:
-        """if ‖g‖ > ν: g = ν g / ‖g‖; then, with weight decay λ, for every parameter g += λ w and
-
-        m = β₁ m + (1-β₁) g; v = β₂ v + (1-β₂) g²; w -= α m̂ / (√v̂ + ε), m̂ = m/(1-β₁ᵗ), v̂ = v/(1-β₂ᵗ)
+        masks, perturbations: by name, see ModelSpec. training: native dropout is active; here it has no effect.
         """
-        adam = self._adam
-        self._steps += 1
-        norm = np.sqrt(sum(np.sum(g**2) for g in gradients.values()))
-        scale = 1.0 if adam.clip_norm is None or norm <= adam.clip_norm else adam.clip_norm / norm
-        for name, raw in gradients.items():
-            g = scale * raw + adam.weight_decay * self._weights[name]
-            m = self._first[name] = adam.beta1 * self._first[name] + (1 - adam.beta1) * g
-            v = self._second[name] = adam.beta2 * self._second[name] + (1 - adam.beta2) * g**2
-            m_hat, v_hat = m / (1 - adam.beta1**self._steps), v / (1 - adam.beta2**self._steps)
-            self._weights[name] -= rate * m_hat / (np.sqrt(v_hat) + adam.epsilon)
+        caches = []
+        for position, (spec, layer) in enumerate(zip(self.model.layers, self.layers, strict=True)):
+            x, cache = _forward(spec, layer, x, of_layer(position, masks), of_layer(position, perturbations))
+            caches.append(cache)
+        return x, caches
 
-    def train(self, steps: Steps) -> Array:
-        values = np.empty(len(steps))
-        with threadpool_limits(THREADS):
-            for step, (rows, rate) in enumerate(zip(steps.order, steps.rates, strict=True)):
-                masks = {name: mask[step] for name, mask in steps.masks.items()}
-                values[step], gradients, _ = self._backward(rows, masks)
-                self._adam_step(gradients, rate)
-        return values
-
-    def gradients(self, rows: Array, masks: Weights | None = None) -> dict[str, Array]:
-        with threadpool_limits(THREADS):
-            return self._backward(rows, masks or {})[1]
-
-    def gradient_norms(self, rows: Array) -> dict[str, Array]:
-        with threadpool_limits(THREADS):
-            return self._backward(rows, {})[2]
-
-    def predict(self, x: Array) -> Array:
-        with threadpool_limits(THREADS):
-            return self._forward(x, {})[0]
-
-    def weights(self) -> dict[str, Array]:
-        return copied(self._weights)
-
-    def checkpoint(self) -> Checkpoint:
-        return Checkpoint(self.weights(), copied(self._first), copied(self._second), self._steps)
-
-    def restore(self, checkpoint: Checkpoint) -> None:
-        self._weights, self._steps = copied(checkpoint.weights), checkpoint.steps
-        self._first, self._second = copied(checkpoint.first), copied(checkpoint.second)
-
-    def parameter_count(self) -> int:
-        return sum(value.size for value in self._weights.values())
-
-    def kernel(self) -> str:
-        return "NumPy"
+    def back(self, caches: Cache, d_output: Array) -> tuple[dict[str, Array], dict[str, Array]]:
+        """The loss's derivatives by every parameter and by every state perturbation, from that by the outputs."""
+        gradients: dict[str, Array] = {}
+        d_states: dict[str, Array] = {}
+        for position, spec in reversed(list(enumerate(self.model.layers))):
+            d_output, by_weight, by_state = _backward(spec, self.layers[position], caches[position], d_output)
+            gradients |= {f"{position}.{name}": value for name, value in by_weight.items()}
+            d_states |= {f"{position}.{name}": value for name, value in by_state.items()}
+        return gradients, d_states
 
 
-def copied(arrays: Weights) -> dict[str, Array]:
-    return {name: np.array(value, np.float64) for name, value in arrays.items()}
+def make_layer(spec: Layer, shape: Shape, dtype: Dtype, *, native: bool) -> dict[str, Array]:
+    """The parameters of a layer for inputs of this shape, zero."""
+    if isinstance(spec, Recurrent):
+        return make_recurrent(spec, shape, dtype, native=native)
+    return {name: np.zeros(size) for name, size in spec.shapes(shape).items()}
+
+
+def parameters(network: Network) -> dict[str, Array]:
+    """The trained parameters by canonical name."""
+    result: dict[str, Array] = {}
+    for position, (spec, layer) in enumerate(zip(network.model.layers, network.layers, strict=True)):
+        named = recurrent_parameters(spec, layer) if isinstance(spec, Recurrent) else layer
+        result |= {f"{position}.{name}": value for name, value in named.items()}
+    return result
+
+
+def load_weights(network: Network, weights: Weights) -> None:
+    """Set the parameters to canonical weights."""
+    for name, value in parameters(network).items():
+        value[...] = weights[name]
+
+
+def canonical(network: Network, tensors: Mapping[str, Array]) -> dict[str, Array]:
+    """Copies of weights, gradients or moments. The layout of the reference implementation is the canonical one."""
+    return {name: value.copy() for name, value in tensors.items()}
+
+
+def _forward(
+    spec: Layer, layer: dict[str, Array], x: Array, masks: Weights, perturbations: Weights
+) -> tuple[Array, Cache]:
+    """The output of a layer, and a cache for its derivative."""
+    match spec:
+        case Recurrent():
+            return recurrent(spec, layer, x, masks, perturbations)
+        case Dense():
+            output = _activated(x @ layer["kernel"] + layer["bias"], spec.activation)
+            return output, (x, output)
+        case Conv1D():
+            output = _activated(_convolved(x, layer["kernel"]) + layer["bias"], spec.activation)
+            return output, (x, output)
+        case Flatten():
+            return x.reshape(len(x), -1), x.shape
+        case Repeat():
+            return np.repeat(x[:, None], spec.times, axis=1), None
+        case Dropout():
+            mask = masks.get("mask", 1.0)
+            return x * mask, mask
+    raise TypeError(spec)
+
+
+def _backward(
+    spec: Layer, layer: dict[str, Array], cache: Cache, d_output: Array
+) -> tuple[Array, dict[str, Array], dict[str, Array]]:
+    """The loss's derivatives by a layer's input, parameters and state perturbations, from that by its output."""
+    match spec:
+        case Recurrent():
+            return recurrent_back(spec, layer, cache, d_output)
+        case Dense():
+            x, output = cache
+            d_sum = d_output * _slope(output, spec.activation)
+            rows, d_rows = x.reshape(-1, x.shape[-1]), d_sum.reshape(-1, spec.units)
+            return d_sum @ layer["kernel"].T, {"kernel": rows.T @ d_rows, "bias": d_rows.sum(axis=0)}, {}
+        case Conv1D():
+            x, output = cache
+            d_sum = d_output * _slope(output, spec.activation)
+            d_x, d_kernel = _convolved_back(x, layer["kernel"], d_sum)
+            return d_x, {"kernel": d_kernel, "bias": d_sum.sum(axis=(0, 1))}, {}
+        case Flatten():
+            return d_output.reshape(cache), {}, {}
+        case Repeat():
+            return d_output.sum(axis=1), {}, {}
+        case Dropout():
+            return d_output * cache, {}, {}
+    raise TypeError(spec)
+
+
+def _activated(x: Array, activation: str) -> Array:
+    if activation == "relu":
+        return np.asarray(np.maximum(x, 0))
+    return np.asarray(np.tanh(x)) if activation == "tanh" else x
+
+
+def _slope(output: Array, activation: str) -> Array:
+    """The activation's derivative, from its output; relu's is 0 where the output is 0."""
+    if activation == "relu":
+        return np.where(output > 0, 1.0, 0.0)
+    return 1 - np.square(output) if activation == "tanh" else np.ones_like(output)
+
+
+def _taps(steps: int, width: int) -> list[tuple[slice, slice]]:
+    """For each entry of a kernel: the steps of the input that it reads, and the steps of the output that it feeds."""
+    before = (width - 1) // 2
+    shifts = range(-before, width - before)
+    return [
+        (slice(max(0, shift), steps + min(0, shift)), slice(max(0, -shift), steps - max(0, shift))) for shift in shifts
+    ]
+
+
+def _convolved(x: Array, kernel: Array) -> Array:
+    """y[t] = Σ_k x[t + k - before] W[k], with x zero outside the window"""
+    y = np.zeros((*x.shape[:2], kernel.shape[2]))
+    for (read, fed), W in zip(_taps(x.shape[1], len(kernel)), kernel, strict=True):
+        y[:, fed] += x[:, read] @ W
+    return y
+
+
+def _convolved_back(x: Array, kernel: Array, d_y: Array) -> tuple[Array, Array]:
+    d_x, d_kernel = np.zeros_like(x), np.zeros_like(kernel)
+    for k, (read, fed) in enumerate(_taps(x.shape[1], len(kernel))):
+        d_x[:, read] += d_y[:, fed] @ kernel[k].T
+        d_kernel[k] = np.einsum("ntf,ntg->fg", x[:, read], d_y[:, fed])
+    return d_x, d_kernel

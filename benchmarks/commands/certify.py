@@ -31,4 +31,4 @@ def execute(arguments: argparse.Namespace) -> int:
 
 
 def _show(job: CheckJob) -> None:
-    print(f"checked {REGISTRY[job.backend].framework}, {job.dtype}", flush=True)
+    print(f"checked {REGISTRY[job.backend].display_name}, {job.dtype}", flush=True)

@@ -82,7 +82,7 @@ class Display:
         self._checked += 1
         self._bar.advance(self._task)
         cases = " and ".join(job.cases) if len(job.cases) <= 2 else counted(len(job.cases), "model")
-        count = f"check {self._checked}/{self._checks}  {REGISTRY[job.backend].framework}, {job.dtype}"
+        count = f"check {self._checked}/{self._checks}  {REGISTRY[job.backend].display_name}, {job.dtype}"
         self._console.print(f"{count}: {cases} compared with the reference implementation")
 
     def _trial_starts(self, plan: Plan) -> None:
@@ -140,4 +140,4 @@ class JsonLines:
 
 
 def _label(plan: Plan) -> str:
-    return f"{REGISTRY[plan.backend].framework} {plan.case}, {plan.mode}, seed {plan.seed}"
+    return f"{REGISTRY[plan.backend].display_name} {plan.case}, {plan.mode}, seed {plan.seed}"

@@ -73,7 +73,7 @@ def dry_run(benchmark: Benchmark, invocation: Invocation, *, as_json: bool) -> i
 
 
 def _listed(manifest: Manifest) -> str:
-    rows = [[str(t.place + 1), t.case, REGISTRY[t.backend].framework, t.mode, str(t.seed)] for t in manifest.trials]
+    rows = [[str(t.place + 1), t.case, REGISTRY[t.backend].display_name, t.mode, str(t.seed)] for t in manifest.trials]
     return table(("place", "case", "backend", "mode", "seed"), rows, numbers=("place", "seed"))
 
 
@@ -89,11 +89,11 @@ def _counted_by_case(manifest: Manifest) -> str:
 
 
 def _say_probe(plan: Plan) -> None:
-    print(f"probing {REGISTRY[plan.backend].framework}, {plan.case}", file=sys.stderr, flush=True)
+    print(f"probing {REGISTRY[plan.backend].display_name}, {plan.case}", file=sys.stderr, flush=True)
 
 
 def _described(result: Estimate) -> Iterator[str]:
-    rows = [[REGISTRY[backend].framework, "trials", duration(span)] for backend, span in result.trials.items()]
+    rows = [[REGISTRY[backend].display_name, "trials", duration(span)] for backend, span in result.trials.items()]
     if result.certificate:
         rows.append(["all", "certificate", duration(result.certificate)])
     if result.complete:

@@ -76,7 +76,7 @@ def _chosen(folder: Path, origin: str | None, to: str) -> list[Trial]:
 
 def _described(results: list[TransferResult], epochs: int) -> str:
     plan = results[0].trial.plan
-    origin, target = (REGISTRY[name].framework for name in (plan.backend, results[0].to))
+    origin, target = (REGISTRY[name].display_name for name in (plan.backend, results[0].to))
     steps = counted(epochs, "more epoch")
     figures = ("forecasts", f"losses of {steps}", "forecasts after them", "bound")
     rows = [

@@ -15,11 +15,10 @@ import numpy as np
 
 import backends
 from backends.contract import Adam, Backend, Objective, Steps
-from backends.initial import initial_weights
 from backends.layers import Dense
-from backends.masks import draw_masks
 from backends.model import ModelSpec
 from backends.recurrent import Recurrent
+from backends.seeded import draw_masks, initial_weights
 from benchmarks.runner.cores import Conditions
 from benchmarks.runner.environment import ROOT, worker_environment
 from benchmarks.worker.timing import pin, timed

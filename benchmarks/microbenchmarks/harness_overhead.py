@@ -20,8 +20,8 @@ import numpy as np
 
 import backends
 from backends.contract import Adam, Objective, Steps
-from backends.initial import initial_weights
 from backends.model import forecaster
+from backends.seeded import initial_weights
 from benchmarks.runner.cores import Conditions
 from benchmarks.runner.environment import ROOT, worker_environment
 from benchmarks.worker.timing import pin

@@ -14,7 +14,7 @@ import numpy as np
 import backends
 import datasets
 from backends.contract import Backend, Dtype, Model, Steps
-from backends.reference import network
+from backends.reference import training
 from benchmarks.definition.settings import CaseSettings
 from benchmarks.worker.checkpoints import digest_arrays
 from benchmarks.worker.jobs import CheckJob
@@ -95,7 +95,7 @@ class CheckInputs:
 def store_reference(case: CaseSettings, dtype: Dtype, seed: int, path: Path) -> None:
     """Store the reference trajectory, computed in float64 from the numbers that the backends get in `dtype`."""
     inputs = CheckInputs.of(case, dtype, seed)
-    reference = network.create("reference", dtype="float64", threads=1)
+    reference = training.create("reference", dtype="float64", threads=1)
     with np.errstate(all="ignore"):  # a diverging training shows in its losses
         inputs.trajectory(inputs.build(reference, case, seed)).save(path)
 

@@ -10,8 +10,8 @@ import numpy as np
 
 import datasets
 from backends.contract import Checkpoint, Model, Objective, Steps
-from backends.masks import draw_masks
 from backends.model import ModelSpec
+from backends.seeded import draw_masks
 from benchmarks.definition.settings import TrainingSettings
 from benchmarks.worker import scores
 from benchmarks.worker.checkpoints import digest_weights

@@ -11,8 +11,7 @@ import numpy as np
 import backends
 import datasets
 from backends.contract import Model, Steps, Weights
-from backends.devices import DEVICES
-from backends.initial import initial_weights
+from backends.seeded import initial_weights
 from benchmarks.definition.settings import CaseSettings
 from benchmarks.worker import checkpoints, scores
 from benchmarks.worker.checkpoints import digest_arrays, digest_texts, digest_weights
@@ -59,7 +58,7 @@ def run(job: TrialJob) -> tuple[Outcome, bytes]:
     if not np.isfinite(predictions).all():
         raise TrialError("a prediction on the test part is not finite")
     # Memory is read before the large matrix product adds to it.
-    memory = peak_memory_bytes(), DEVICES[job.plan.backend].peak_memory()
+    memory = peak_memory_bytes(), backends.device(job.plan.backend).peak_memory()
     times, peak, after = _times(built, training, windows), gemm_peak(job), model.checkpoint()
     gradient_norms_after, gradient_norms_before = _gradient_norms(job, training, model), None
     if job.gradient_flow:
@@ -246,7 +245,7 @@ def predict_test(model: Model, windows: datasets.Windows) -> tuple[float, ...]:
 
 def gemm_peak(job: TrialJob) -> GemmPeak:
     """Time a large matrix product in the trial's framework: the peak rate that this machine reaches."""
-    device = DEVICES[job.plan.backend]
+    device = backends.device(job.plan.backend)
     size = PRODUCT_SIZE["cpu" if device.peak_memory() is None else "gpu"]
-    multiply = device.product(size, job.case.training.dtype)
+    multiply = device.gemm(size, job.case.training.dtype)
     return GemmPeak(size=size, seconds=repeated(multiply, budget=0.5, most=5))

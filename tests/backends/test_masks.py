@@ -1,12 +1,12 @@
-"""Dropout masks: a function of seed, epoch, step and layer, and nothing else."""
+"""Dropout masks depend on seed, epoch, step and layer alone."""
 
 import numpy as np
 import pytest
 
 from backends.layers import Dense, Dropout
-from backends.masks import draw_masks
 from backends.model import ModelSpec
 from backends.recurrent import Recurrent
+from backends.seeded import draw_masks
 
 GRU = Recurrent("gru", 5, sequences=True, bidirectional=True, dropout=0.25, recurrent_dropout=0.25)
 MODEL = ModelSpec((GRU, Dropout(0.25), Recurrent("gru", 4), Dense(1)))
@@ -23,17 +23,17 @@ def test_values_keep_the_mean():
         assert mask.mean() == pytest.approx(1, abs=0.02), name
 
 
-def test_each_mask_is_its_own():
-    """Other seeds, epochs, layers, directions and places in a layer get other numbers, the same ones the same."""
-    drawn = [draw(), draw(seed=2), draw(epoch=3)]
-    same_shape = [one[name] for one in drawn for name in ("0.recurrent_mask", "0.backward.recurrent_mask")]
-    for n, one in enumerate(same_shape):
-        assert not any(np.array_equal(one, other) for other in same_shape[:n])
+def test_masks_differ_by_seed_epoch_layer_and_direction():
+    """Equal arguments give equal numbers."""
+    draws = [draw(), draw(seed=2), draw(epoch=3)]
+    same_shape = [masks[name] for masks in draws for name in ("0.recurrent_mask", "0.backward.recurrent_mask")]
+    for number, mask in enumerate(same_shape):
+        assert not any(np.array_equal(mask, other) for other in same_shape[:number])
     for name, mask in draw().items():
-        np.testing.assert_array_equal(mask, drawn[0][name])
+        np.testing.assert_array_equal(mask, draws[0][name])
 
 
-def test_a_step_does_not_depend_on_how_many_follow():
+def test_a_step_does_not_depend_on_the_number_of_later_steps():
     for name, mask in draw(steps=2).items():
         np.testing.assert_array_equal(mask, draw(steps=6)[name][:2])
 

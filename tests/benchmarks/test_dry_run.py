@@ -20,7 +20,7 @@ GRID = ORACLE.replace("units = 4", "units = [2, 4, 8]")
 def test_a_dry_run_prints_trials_and_an_estimate_and_writes_nothing(written, tmp_path):
     done = benchmarks("run", written(GRID), "--dry-run", "--results", tmp_path / "results", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    name = REGISTRY["reference"].framework
+    name = REGISTRY["reference"].display_name
     assert f"    3  gru, units 8  {name}  matched     1" in done.stdout
     assert "certificate" in done.stdout
     assert "in total" in done.stdout

@@ -5,7 +5,8 @@ from dataclasses import replace
 import numpy as np
 
 from backends.recurrent import BLOCKS, Recurrent
-from backends.reference.network import ReferenceBackend, ReferenceModel
+from backends.reference.optimizer import Optimizer
+from backends.reference.training import ReferenceBackend, ReferenceModel
 
 
 class SwappedGates(ReferenceBackend):
@@ -27,27 +28,29 @@ def swapped(model, weights):
 
 
 class SecondBias(ReferenceBackend):
-    """Each recurrent bias is the sum of two trained ones, as PyTorch has it unless told otherwise."""
+    """Each recurrent bias is the sum of two trained biases, as in PyTorch by default."""
 
     def build(self, model, objective, optimizer, weights, x, y, *, dtype, seed):
-        return SecondBiasModel(model, objective, optimizer, weights, x, y)
+        built = super().build(model, objective, optimizer, weights, x, y, dtype=dtype, seed=seed)
+        return SecondBiasModel(built.network, objective, SecondBiasOptimizer(built.network, optimizer), x, y)
+
+
+def recurrent_biases(weights):
+    return [name for name in weights if name.endswith(".bias") and name.replace("bias", "recurrent_kernel") in weights]
+
+
+class SecondBiasOptimizer(Optimizer):
+    def step(self, gradients, rate):
+        before = {name: self.weights[name].copy() for name in recurrent_biases(self.weights)}
+        super().step(gradients, rate)
+        for name, value in before.items():  # both biases take the same step, so their sum takes it twice
+            self.weights[name] += self.weights[name] - value
 
 
 class SecondBiasModel(ReferenceModel):
-    def _adam_step(self, gradients, rate):
-        before = self.weights()
-        super()._adam_step(gradients, rate)
-        for name in (name for name in gradients if name.replace("bias", "recurrent_kernel") in gradients):
-            if name.endswith(".bias"):  # both biases take the same step, so their sum takes it twice
-                self._weights[name] = 2 * self._weights[name] - before[name]
-
     def parameter_count(self):
-        extra = sum(
-            w.size
-            for name, w in self._weights.items()
-            if f"{name.split('.')[0]}.recurrent_kernel" in self._weights and name.endswith(".bias")
-        )
-        return super().parameter_count() + extra
+        weights = self.weights()
+        return super().parameter_count() + sum(weights[name].size for name in recurrent_biases(weights))
 
 
 class KerasEpsilon(ReferenceBackend):
@@ -59,15 +62,16 @@ class KerasEpsilon(ReferenceBackend):
 
 
 class UnscaledMasks(ReferenceBackend):
-    """Dropout that zeroes, but does not divide what is left by 1 - rate."""
+    """Dropout that sets values to zero, but does not divide the others by 1 - rate."""
 
     def build(self, model, objective, optimizer, weights, x, y, *, dtype, seed):
-        return UnscaledMasksModel(model, objective, optimizer, weights, x, y)
+        built = super().build(model, objective, optimizer, weights, x, y, dtype=dtype, seed=seed)
+        return UnscaledMasksModel(built.network, objective, built.optimizer, x, y)
 
 
 class UnscaledMasksModel(ReferenceModel):
-    def _backward(self, rows, masks):
-        return super()._backward(rows, {name: np.sign(mask) for name, mask in masks.items()})
+    def differentiate(self, rows, masks):
+        return super().differentiate(rows, {name: np.sign(mask) for name, mask in masks.items()})
 
 
 BROKEN = {

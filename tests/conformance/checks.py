@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from backends.contract import Steps
-from backends.reference import network
+from backends.reference import training
 from benchmarks.worker.certification import BOUNDS, Trajectory, compare, difference, verdict
 from tests.conformance.problems import MODELS, any_models, recurrent_models
 
@@ -18,7 +18,7 @@ EXAMPLES = int(os.environ.get("EXAMPLES", "4"))  # of models drawn by hypothesis
 
 
 def oracle_of(problem, dtype):
-    return problem.build(network.ReferenceBackend(), dtype)
+    return problem.build(training.ReferenceBackend(), dtype)
 
 
 def follow(model, problem, dtype, count=200):

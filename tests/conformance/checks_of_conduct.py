@@ -7,7 +7,7 @@ from backends.contract import BackendError, Steps
 from backends.layers import Conv1D, Dense, Dropout, Flatten
 from backends.model import ModelSpec
 from backends.recurrent import Recurrent
-from backends.reference import network
+from backends.reference import training
 from tests.conformance.problems import Problem
 
 
@@ -62,7 +62,7 @@ def test_says_what_computes_the_recurrence(backend, simple, dtype):
 
 def test_native_mode_follows_its_seed(backend, simple, dtype):
     """Native mode draws its own weights: the same from one seed, others from another, and it learns."""
-    if isinstance(backend, network.ReferenceBackend):
+    if isinstance(backend, training.ReferenceBackend):
         pytest.skip("the oracle has no native mode")
     one, same, other = (simple.build(backend, dtype, native=True, seed=seed) for seed in (1, 1, 2))
     np.testing.assert_array_equal(one.weights()["0.kernel"], same.weights()["0.kernel"])
@@ -75,7 +75,7 @@ def test_native_mode_follows_its_seed(backend, simple, dtype):
 @pytest.mark.slow
 def test_native_mode_drops_out_by_itself(backend, dtype):
     """In training alone: a prediction repeats, a step does not, and the seed decides."""
-    if isinstance(backend, network.ReferenceBackend):
+    if isinstance(backend, training.ReferenceBackend):
         pytest.skip("the oracle has no native mode")
     layers = (Conv1D(6, 3, "relu"), Recurrent("gru", 5, bidirectional=True), Dropout(0.5), Dense(2))
     problem, steps = Problem(ModelSpec(layers)), Problem(ModelSpec((Flatten(), Dense(2)))).native_steps(3)

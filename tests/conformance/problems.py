@@ -6,11 +6,10 @@ import numpy as np
 from hypothesis import strategies as st
 
 from backends.contract import Adam, Objective, Steps
-from backends.initial import initial_weights
 from backends.layers import Conv1D, Dense, Dropout, Flatten, Repeat
-from backends.masks import draw_masks
 from backends.model import ModelSpec, forecaster
 from backends.recurrent import Recurrent
+from backends.seeded import draw_masks, initial_weights
 
 CELLS = ("rnn", "lstm", "gru", "gru-reset-before", "gru1", "gru2", "gru3", "rmlp")
 

@@ -1,0 +1,171 @@
+"""Flax: the backend, the objective, and a training loop that runs a whole epoch in one compiled program."""
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+from flax import nnx
+
+from backends.contract import Adam, Array, Checkpoint, Dtype, Objective, Steps, Weights, norms_by_lag
+from backends.flax.network import Network, canonical, load_weights, parameters
+from backends.flax.optimizer import Optimizer, adam, checkpoint, restore
+from backends.model import ModelSpec
+from backends.recurrent import Recurrent
+
+Named = Mapping[str, jax.Array]
+Data = tuple[jax.Array, jax.Array]  # x, y
+State = tuple[Named, nnx.State, optax.OptState]  # parameters, random streams, moments
+
+LOSSES: Mapping[str, Callable[..., jax.Array]] = {
+    "mse": optax.squared_error,
+    "mae": lambda outputs, y: jnp.abs(outputs - y),
+    "huber": optax.huber_loss,
+}
+NONE: Named = {}
+
+
+def create(name: str, *, dtype: Dtype, threads: int) -> "FlaxBackend":
+    """Configure JAX for this process. JAX's thread pool has the size of the process's core set, not `threads`."""
+    jax.config.update("jax_enable_x64", dtype == "float64")
+    return FlaxBackend()
+
+
+class FlaxBackend:
+    """Flax nnx on JAX, a whole epoch in one compiled program."""
+
+    name = "flax"
+
+    def build(
+        self,
+        model: ModelSpec,
+        objective: Objective,
+        optimizer: Adam,
+        weights: Weights | None,
+        x: Array,
+        y: Array,
+        *,
+        dtype: Dtype,
+        seed: int,
+    ) -> "FlaxModel":
+        network = Network(model, x.shape[2], x.shape[1], dtype, seed, native=weights is None)
+        if weights is not None:
+            load_weights(network, weights)
+        return FlaxModel(network, objective, adam(network, optimizer, native=weights is None), x, y)
+
+
+class FlaxModel:
+    """Implements backends.contract.Model."""
+
+    def __init__(self, network: Network, objective: Objective, optimizer: Optimizer, x: Array, y: Array) -> None:
+        self.network, self.objective, self.optimizer = network, objective, optimizer
+        self._trained = parameters(network)
+        self._graph, zeros, self._random = nnx.split(network, nnx.Param, ...)
+        self._zeros = jax.tree.map(jnp.zeros_like, zeros)
+        self._dtype = next(iter(self._trained.values())).dtype
+        self._data = (jnp.asarray(x, self._dtype), jnp.asarray(y, self._dtype))
+
+    def _values(self) -> dict[str, jax.Array]:
+        return {name: variable.get_value() for name, variable in self._trained.items()}
+
+    def _arrays(self, named: Weights) -> dict[str, jax.Array]:
+        return {name: jnp.asarray(value, self._dtype) for name, value in named.items()}
+
+    def _network(self, values: Named, random: nnx.State) -> Network:
+        """A network with these parameters. A copy, because a trace must not advance the random streams."""
+        network = nnx.merge(self._graph, self._zeros, random, copy=True)
+        for name, variable in parameters(network).items():
+            variable.set_value(values[name])
+        return network
+
+    def _loss(
+        self,
+        values: Named,
+        perturbations: Named,
+        random: nnx.State,
+        data: Data,
+        rows: jax.Array,
+        masks: Named,
+        training: bool,
+    ) -> tuple[jax.Array, nnx.State]:
+        """The objective over the training rows `rows`, and the random streams afterwards."""
+        network, (x, y) = self._network(values, random), data
+        outputs = network(x[rows], masks, perturbations, training=training)
+        loss = LOSSES[self.objective.loss](outputs, y[rows]).mean()
+        for name in self.objective.l2_on:
+            loss = loss + self.objective.l2 * jnp.sum(values[name] ** 2)
+        return loss, nnx.split(network, nnx.Param, ...)[2]
+
+    @partial(jax.jit, static_argnums=0, donate_argnums=1)
+    def _epoch(
+        self, state: State, data: Data, order: jax.Array, rates: jax.Array, masks: Named, steps: int
+    ) -> tuple[State, jax.Array]:
+        """The first `steps` rows of `order`. The count is an argument, so that one program serves any count."""
+        differentiated = jax.value_and_grad(self._loss, has_aux=True)
+
+        def step(index: int, carry: tuple[State, jax.Array]) -> tuple[State, jax.Array]:
+            (values, random, moments), losses = carry
+            step_masks = {name: mask[index] for name, mask in masks.items()}
+            (loss, random), gradients = differentiated(values, NONE, random, data, order[index], step_masks, True)
+            directions, moments = self.optimizer.transformation.update(gradients, moments, values)
+            updates = jax.tree.map(lambda direction: -rates[index] * direction, directions)
+            return (optax.apply_updates(values, updates), random, moments), losses.at[index].set(loss)
+
+        return jax.lax.fori_loop(0, steps, step, (state, jnp.zeros(len(order), self._dtype)))
+
+    def train(self, steps: Steps) -> Array:
+        full = steps.padded(len(self._data[0]), self._dtype.name)
+        state = (self._values(), self._random, self.optimizer.state)
+        state, losses = self._epoch(state, self._data, full.order, full.rates, full.masks, len(steps))
+        values, self._random, self.optimizer.state = state
+        for name, variable in self._trained.items():
+            variable.set_value(values[name])
+        return np.asarray(losses)[: len(steps)]
+
+    @partial(jax.jit, static_argnums=(0, 1))
+    def _gradients(self, by: int, values: Named, perturbations: Named, *data: Any) -> Named:  # noqa: ANN401
+        """By the parameters (0) or by the state perturbations (1); data: the other arguments of the objective."""
+        return jax.grad(self._loss, by, has_aux=True)(values, perturbations, *data, False)[0]
+
+    def gradients(self, rows: Array, masks: Weights | None = None) -> dict[str, Array]:
+        data = (self._random, self._data, rows, self._arrays(masks or NONE))
+        return canonical(self.network, self._gradients(0, self._values(), NONE, *data))
+
+    def gradient_norms(self, rows: Array) -> dict[str, Array]:
+        network = self.network
+        zeros = self._arrays(network.model.state_perturbations(network.features, network.window, len(rows)))
+        gradients = self._gradients(1, self._values(), zeros, self._random, self._data, rows, NONE)
+        return norms_by_lag(canonical(network, gradients))
+
+    @partial(jax.jit, static_argnums=0)
+    def _outputs(self, values: Named, random: nnx.State, x: jax.Array, masks: Named) -> jax.Array:
+        return self._network(values, random)(x, masks, NONE, training=False)
+
+    def predict(self, x: Array) -> Array:
+        return np.asarray(self._outputs(self._values(), self._random, jnp.asarray(x, self._dtype), NONE))
+
+    def weights(self) -> dict[str, Array]:
+        return canonical(self.network, self._values())
+
+    def checkpoint(self) -> Checkpoint:
+        return checkpoint(self.network, self.optimizer)
+
+    def restore(self, checkpoint: Checkpoint) -> None:
+        restore(self.network, self.optimizer, checkpoint)
+
+    def parameter_count(self) -> int:
+        return sum(leaf.size for leaf in jax.tree.leaves(self._zeros))
+
+    def kernel(self) -> str:
+        """The loop in the text of the compiled program."""
+        network = self.network
+        drawn = network.model.masks(network.features, network.window)
+        masks = {name: jnp.ones((1, *mask.shape), self._dtype) for name, mask in drawn.items()}
+        inputs = (self._values(), self._random, self._data[0][:1], masks)
+        program = self._outputs.lower(self, *inputs).compile().as_text()
+        if not any(isinstance(spec, Recurrent) for spec in network.model.layers):
+            return "XLA"
+        return "XLA while" if " while(" in program else "XLA unrolled"

@@ -1,0 +1,124 @@
+"""Keras: the backend and the objective; the training loop is the engine's, in engines.py."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import keras
+import numpy as np
+from keras import losses, ops
+
+from backends.contract import Adam, Array, BackendError, Checkpoint, Dtype, Objective, Steps, Weights, norms_by_lag
+from backends.keras.engines import ENGINE, NONE, Named, Optimizer, Tensor, Training
+from backends.keras.network import Network, canonical, load_weights, parameters
+from backends.keras.optimizer import adam, checkpoint, restore
+from backends.model import ModelSpec
+
+LOSSES = {"mse": losses.mean_squared_error, "mae": losses.mean_absolute_error, "huber": losses.huber}
+
+
+def create(name: str, *, dtype: Dtype, threads: int) -> "KerasBackend":
+    """Configure Keras and its engine for this process. Raises BackendError if Keras runs on another engine."""
+    wanted, running = os.environ["KERAS_BACKEND"], keras.backend.backend()
+    if wanted != running:
+        raise BackendError(f"backend '{name}' needs a process of its own: Keras already runs on {running} in this one")
+    ENGINE.configure(dtype, threads)
+    keras.config.set_floatx(dtype)
+    if dtype == "float64":
+        _keep_float64()
+    return KerasBackend(name)
+
+
+class KerasBackend:
+    """Keras, in a training loop of its engine."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def build(
+        self,
+        model: ModelSpec,
+        objective: Objective,
+        optimizer: Adam,
+        weights: Weights | None,
+        x: Array,
+        y: Array,
+        *,
+        dtype: Dtype,
+        seed: int,
+    ) -> "KerasModel":
+        network = Network(model, x.shape[2], x.shape[1], dtype, seed, native=weights is None)
+        if weights is not None:
+            load_weights(network, weights)
+        stepper = adam(network, optimizer, native=weights is None)
+        return KerasModel(network, objective, stepper, x.astype(dtype), y.astype(dtype))
+
+
+class KerasModel:
+    """Implements backends.contract.Model."""
+
+    def __init__(self, network: Network, objective: Objective, optimizer: Optimizer, x: Array, y: Array) -> None:
+        self.network, self.objective, self.optimizer = network, objective, optimizer
+        self._trained = parameters(network)
+        self._engine = ENGINE(Training(network, self._loss, optimizer, x, y))
+
+    def _loss(self, x: Tensor, y: Tensor, masks: Named, perturbations: Named, *, training: bool) -> Tensor:
+        """The objective of inputs x and targets y."""
+        outputs = self.network(x, masks, perturbations, training=training)
+        loss = ops.mean(LOSSES[self.objective.loss](y, outputs))
+        for name in self.objective.l2_on if self.objective.l2 else ():
+            loss = loss + self.objective.l2 * ops.sum(ops.square(self._trained[name]))
+        return loss
+
+    @contextmanager
+    def _generators_kept(self) -> Iterator[None]:
+        """Restore the random generators: Keras's recurrent layers draw masks even if they drop nothing."""
+        before = [np.array(ops.convert_to_numpy(variable)) for variable in self.network.drawing]
+        yield
+        for variable, value in zip(self.network.drawing, before, strict=True):
+            variable.assign(value)
+
+    def train(self, steps: Steps) -> Array:
+        return self._engine.train(steps)
+
+    def gradients(self, rows: Array, masks: Weights | None = None) -> dict[str, Array]:
+        with self._generators_kept():
+            gradients = self._engine.gradients(rows, masks or NONE)
+        return canonical(self.network, dict(zip(self._trained, gradients, strict=True)))
+
+    def gradient_norms(self, rows: Array) -> dict[str, Array]:
+        network = self.network
+        zeros = network.model.state_perturbations(network.features, network.window, len(rows))
+        with self._generators_kept():
+            return norms_by_lag(self._engine.state_gradients(rows, zeros))
+
+    def predict(self, x: Array) -> Array:
+        with self._generators_kept():
+            return self._engine.predict(x)
+
+    def weights(self) -> dict[str, Array]:
+        return canonical(self.network, self._trained)
+
+    def checkpoint(self) -> Checkpoint:
+        return checkpoint(self.network, self.optimizer)
+
+    def restore(self, checkpoint: Checkpoint) -> None:
+        restore(self.network, self.optimizer, checkpoint)
+
+    def parameter_count(self) -> int:
+        return sum(value.size for value in self.weights().values())
+
+    def kernel(self) -> str:
+        with self._generators_kept():
+            return self._engine.kernel()
+
+
+def _keep_float64() -> None:
+    """Make results of float64 inputs float64 on JAX and PyTorch too.
+
+    Keras looks up the dtype of a result in this table, which maps float64 to float32 there: `tanh` on JAX and `matmul`
+    on PyTorch would compute in float32 for any `floatx`.
+    """
+    from keras.src.backend.common.dtypes import BIT64_TO_BIT32_DTYPE
+
+    BIT64_TO_BIT32_DTYPE["float64"] = "float64"

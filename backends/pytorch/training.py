@@ -1,0 +1,134 @@
+"""PyTorch: the backend, the objective, and the eager training loop."""
+
+from collections.abc import Callable, Mapping
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from backends.contract import Adam, Array, Checkpoint, Dtype, Objective, Steps, Weights, norms_by_lag
+from backends.model import ModelSpec
+from backends.pytorch.network import Network, canonical, load_weights, parameters
+from backends.pytorch.optimizer import adam, checkpoint, restore
+from backends.recurrent import Recurrent
+
+LOSSES: Mapping[str, Callable[..., Tensor]] = {
+    "mse": functional.mse_loss,
+    "mae": functional.l1_loss,
+    "huber": functional.huber_loss,
+}
+NONE: Mapping[str, Tensor] = {}
+
+
+def create(name: str, *, dtype: Dtype, threads: int) -> "PyTorchBackend":
+    """Configure PyTorch for this process."""
+    torch.set_num_threads(threads)
+    torch.use_deterministic_algorithms(True)
+    return PyTorchBackend()
+
+
+class PyTorchBackend:
+    """PyTorch, eager."""
+
+    name = "pytorch"
+
+    def build(
+        self,
+        model: ModelSpec,
+        objective: Objective,
+        optimizer: Adam,
+        weights: Weights | None,
+        x: Array,
+        y: Array,
+        *,
+        dtype: Dtype,
+        seed: int,
+    ) -> "PyTorchModel":
+        network = Network(model, x.shape[2], x.shape[1], dtype, seed, native=weights is None)
+        if weights is not None:
+            load_weights(network, weights)
+        return PyTorchModel(network, objective, adam(network, optimizer, native=weights is None), x, y)
+
+
+class PyTorchModel:
+    """Implements backends.contract.Model."""
+
+    def __init__(self, network: Network, objective: Objective, optimizer: torch.optim.Adam, x: Array, y: Array) -> None:
+        self.network, self.objective, self.optimizer = network, objective, optimizer
+        self._trained = parameters(network)
+        self._like = next(network.parameters())
+        self._x, self._y = self._tensor(x), self._tensor(y)
+
+    def _tensor(self, values: Array) -> Tensor:
+        return torch.tensor(np.ascontiguousarray(values)).to(self._like)
+
+    def _loss(
+        self, rows: Tensor, masks: Mapping[str, Tensor], perturbations: Mapping[str, Tensor], *, training: bool
+    ) -> Tensor:
+        """The objective over the training rows `rows`."""
+        outputs = self.network(self._x[rows], masks, perturbations, training=training)
+        loss = LOSSES[self.objective.loss](outputs, self._y[rows])
+        for name in self.objective.l2_on:
+            loss = loss + self.objective.l2 * self._trained[name].square().sum()
+        return loss
+
+    def train(self, steps: Steps) -> Array:
+        masks = {name: self._tensor(mask) for name, mask in steps.masks.items()}
+        losses = torch.empty(len(steps), dtype=self._like.dtype, device=self._like.device)
+        orders = torch.tensor(steps.order, device=self._like.device)
+        for step, (rows, rate) in enumerate(zip(orders, steps.rates.tolist(), strict=True)):
+            self.optimizer.zero_grad()
+            loss = self._loss(rows, {name: mask[step] for name, mask in masks.items()}, NONE, training=True)
+            loss.backward()
+            self.optimizer.param_groups[0]["lr"] = rate
+            self.optimizer.step()
+            losses[step] = loss.detach()
+        return losses.cpu().numpy()
+
+    def gradients(self, rows: Array, masks: Weights | None = None) -> dict[str, Array]:
+        tensors = {name: self._tensor(mask) for name, mask in (masks or {}).items()}
+        with torch.random.fork_rng():  # native dropout draws: cuDNN computes gradients in training mode only
+            loss = self._loss(torch.tensor(rows, device=self._like.device), tensors, NONE, training=True)
+        gradients = torch.autograd.grad(loss, list(self._trained.values()))
+        return canonical(self.network, dict(zip(self._trained, gradients, strict=True)))
+
+    def gradient_norms(self, rows: Array) -> dict[str, Array]:
+        network = self.network
+        zeros = network.model.state_perturbations(network.features, network.window, len(rows))
+        perturbations = {name: self._tensor(value).requires_grad_() for name, value in zeros.items()}
+        if not perturbations:
+            return {}
+        loss = self._loss(torch.tensor(rows, device=self._like.device), NONE, perturbations, training=False)
+        gradients = torch.autograd.grad(loss, list(perturbations.values()), materialize_grads=True)
+        return norms_by_lag({name: by.cpu().numpy() for name, by in zip(perturbations, gradients, strict=True)})
+
+    @torch.no_grad()
+    def predict(self, x: Array) -> Array:
+        return self.network(self._tensor(x), NONE, NONE, training=False).cpu().numpy()
+
+    def weights(self) -> dict[str, Array]:
+        return canonical(self.network, self._trained)
+
+    def checkpoint(self) -> Checkpoint:
+        return checkpoint(self.network, self.optimizer)
+
+    def restore(self, checkpoint: Checkpoint) -> None:
+        restore(self.network, self.optimizer, checkpoint)
+
+    def parameter_count(self) -> int:
+        return sum(parameter.numel() for parameter in self.network.parameters() if parameter.requires_grad)
+
+    def kernel(self) -> str:
+        """The operator that the profiler sees in the forward pass of a training step."""
+        network = self.network
+        drawn = {} if network.native else network.model.masks(network.features, network.window)
+        masks = {name: self._like.new_ones(1, *mask.shape) for name, mask in drawn.items()}
+        activities = [torch.profiler.ProfilerActivity.CPU]
+        with torch.random.fork_rng(), torch.profiler.profile(activities=activities) as profile:
+            network(self._x[:1], masks, NONE, training=True)
+        if not any(isinstance(spec, Recurrent) for spec in network.model.layers):
+            return "aten"
+        called = {event.key for event in profile.key_averages()}
+        fused = {"aten::mkldnn_rnn_layer": "mkldnn_rnn_layer", "aten::_cudnn_rnn": "cuDNN"}
+        return next((name for operator, name in fused.items() if operator in called), "aten loop")

@@ -1,0 +1,116 @@
+"""NumPy: the backend, the objective with its derivative, and the training loop."""
+
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+from backends.contract import (
+    Adam,
+    Array,
+    BackendError,
+    Checkpoint,
+    Dtype,
+    Objective,
+    Steps,
+    Weights,
+    norms_by_lag,
+)
+from backends.model import ModelSpec
+from backends.reference.network import Network, canonical, load_weights, parameters
+from backends.reference.optimizer import Optimizer, adam, checkpoint, restore
+
+THREADS = 1  # the products are small: with more, the threads mostly wait for each other
+NONE: Weights = {}
+
+
+def create(name: str, *, dtype: Dtype, threads: int) -> "ReferenceBackend":
+    """The backend. The reference implementation computes in float64 and with one thread for any arguments."""
+    return ReferenceBackend()
+
+
+class ReferenceBackend:
+    """NumPy, one operation after another."""
+
+    name = "reference"
+
+    def build(
+        self,
+        model: ModelSpec,
+        objective: Objective,
+        optimizer: Adam,
+        weights: Weights | None,
+        x: Array,
+        y: Array,
+        *,
+        dtype: Dtype,
+        seed: int,
+    ) -> "ReferenceModel":
+        if weights is None:
+            raise BackendError("the reference implementation has no native mode; use matched mode")
+        network = Network(model, x.shape[2], x.shape[1], dtype, seed, native=False)
+        load_weights(network, weights)
+        return ReferenceModel(network, objective, adam(network, optimizer, native=False), x, y)
+
+
+class ReferenceModel:
+    """Implements backends.contract.Model."""
+
+    def __init__(self, network: Network, objective: Objective, optimizer: Optimizer, x: Array, y: Array) -> None:
+        self.network, self.objective, self.optimizer = network, objective, optimizer
+        self.x, self.y = np.asarray(x, np.float64), np.asarray(y, np.float64)
+
+    def differentiate(self, rows: Array, masks: Weights) -> tuple[float, dict[str, Array], dict[str, Array]]:
+        """The objective over `rows`, and its derivatives by every parameter and every state perturbation."""
+        outputs, caches = self.network(self.x[rows], masks, NONE, training=True)
+        value, d_outputs = loss(self.objective.loss, outputs - self.y[rows])
+        gradients, d_states = self.network.back(caches, d_outputs)
+        weights, l2 = parameters(self.network), self.objective.l2
+        for name in self.objective.l2_on:
+            value += l2 * float(np.sum(weights[name] ** 2))
+            gradients[name] = gradients[name] + 2 * l2 * weights[name]
+        return value, gradients, d_states
+
+    def train(self, steps: Steps) -> Array:
+        losses = np.empty(len(steps))
+        with threadpool_limits(THREADS):
+            for step, (rows, rate) in enumerate(zip(steps.order, steps.rates, strict=True)):
+                masks = {name: mask[step] for name, mask in steps.masks.items()}
+                losses[step], gradients, _ = self.differentiate(rows, masks)
+                self.optimizer.step(gradients, rate)
+        return losses
+
+    def gradients(self, rows: Array, masks: Weights | None = None) -> dict[str, Array]:
+        with threadpool_limits(THREADS):
+            return self.differentiate(rows, masks or NONE)[1]
+
+    def gradient_norms(self, rows: Array) -> dict[str, Array]:
+        with threadpool_limits(THREADS):
+            return norms_by_lag(self.differentiate(rows, NONE)[2])
+
+    def predict(self, x: Array) -> Array:
+        with threadpool_limits(THREADS):
+            return self.network(np.asarray(x, np.float64), NONE, NONE, training=False)[0]
+
+    def weights(self) -> dict[str, Array]:
+        return canonical(self.network, parameters(self.network))
+
+    def checkpoint(self) -> Checkpoint:
+        return checkpoint(self.network, self.optimizer)
+
+    def restore(self, checkpoint: Checkpoint) -> None:
+        restore(self.network, self.optimizer, checkpoint)
+
+    def parameter_count(self) -> int:
+        return sum(value.size for value in parameters(self.network).values())
+
+    def kernel(self) -> str:
+        return "NumPy"
+
+
+def loss(kind: str, error: Array) -> tuple[float, Array]:
+    """The mean loss of the errors, and its derivative by each error."""
+    if kind == "mse":
+        return float(np.mean(error**2)), 2 * error / error.size
+    size = np.abs(error)
+    if kind == "mae":
+        return float(np.mean(size)), np.sign(error) / error.size
+    return float(np.mean(np.where(size <= 1, error**2 / 2, size - 0.5))), np.clip(error, -1, 1) / error.size
