@@ -1,5 +1,6 @@
 """Continues an interrupted run, if the definition, the data, the versions and the machine are still the same."""
 
+import tomllib
 from collections.abc import Iterator
 from dataclasses import replace
 from importlib import metadata
@@ -12,6 +13,7 @@ from benchmarks.runner import manifest
 from benchmarks.runner.run import Invocation, locked, require
 from benchmarks.runner.search import learns
 from reports.records import Environment, Manifest
+from reports.records.definitions import setting_differences
 from reports.records.store import read_run, write_json
 
 
@@ -47,11 +49,7 @@ def resume(folder: Path, invocation: Invocation, *, anyway: bool) -> tuple[Bench
 def differences(benchmark: Benchmark, plan: Manifest, now: Environment) -> Iterator[str]:
     """Yield a clause for each difference from the start of the run."""
     if plan.source and plan.source_text:  # a reproduction has none, because it uses the stored run's definition
-        path = Path(plan.source)
-        if not path.is_file():
-            yield f"its definition {path} is gone"
-        elif path.read_text(encoding="utf-8-sig") != plan.source_text:
-            yield f"its definition {path} was changed"
+        yield from _definition_differences(Path(plan.source), plan.source_text)
     for label, prepared in manifest.prepare(benchmark).items():
         case = next(case for case in plan.cases if case.label == label)
         if plan.data[case.data].digest != prepared.windows.digest:
@@ -61,3 +59,21 @@ def differences(benchmark: Benchmark, plan: Manifest, now: Environment) -> Itera
         if plan.search.optuna != installed:
             yield f"optuna was {plan.search.optuna} and is {installed}"
     yield from plan.environment.differences(now)
+
+
+def _definition_differences(path: Path, stored: str) -> Iterator[str]:
+    """Yield a clause if a setting of the TOML file differs from the stored text; comments may change."""
+    if not path.is_file():
+        yield f"its definition {path} is gone"
+        return
+    try:
+        changes = [*setting_differences(tomllib.loads(stored), tomllib.loads(path.read_text(encoding="utf-8-sig")))]
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError):
+        yield f"its definition {path} was changed and is not a readable TOML file"
+        return
+    if changes:
+        clauses = (
+            f"{name} was {'not set' if before is None else before} and is {'not set' if after is None else after}"
+            for name, before, after in changes
+        )
+        yield f"its definition {path} was changed: {', '.join(clauses)}"

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from reports.analysis.run import Run, unique
 from reports.records import Case
+from reports.records.definitions import setting_differences
 from reports.render.formats import as_written, case_name, listed
 
 # What makes a model and its training another one, so that neither scores nor times can be compared.
@@ -21,7 +22,6 @@ SETTINGS = (
     "training_notes",
 )
 LATER = ("architecture", "training_notes")  # which older records lack
-UNSAID = ("title", "description")  # of a definition: words, which change no number
 
 
 @dataclass(frozen=True)
@@ -89,12 +89,10 @@ def match_cases(first: Run, second: Run) -> tuple[CaseMatch, ...]:
 def run_differences(first: Run, second: Run, matches: tuple[CaseMatch, ...]) -> tuple[str, ...]:
     """Between the runs, a sentence each: machine and versions, settings by dotted name, threads, names."""
     told = [*_environments(first, second)]
-    mine, theirs = (dict(_flat(run.manifest.definition)) for run in (first, second))
-    for name in sorted(mine.keys() | theirs.keys()):
-        if name not in UNSAID and mine.get(name) != theirs.get(name):
-            told.append(
-                f"{name}: {as_written(mine.get(name))} in the first, {as_written(theirs.get(name))} in the second"
-            )
+    told += [
+        f"{name}: {as_written(before)} in the first, {as_written(after)} in the second"
+        for name, before, after in setting_differences(first.manifest.definition, second.manifest.definition)
+    ]
     told += [f"{case_name(found.case)}: {found.threads}" for found in matches if found.threads]
     told += [
         f"'{found.first.label}' of the first is matched with '{found.second.label}' of the second"
@@ -134,14 +132,3 @@ def _environments(first: Run, second: Run) -> Iterator[str]:
         if other := there.get((plan.case, plan.backend, plan.mode, plan.seed)):
             places.append((first.environment(trial), second.environment(other)))
     yield from unique(clause for one, other in places for clause in one.differences(other))
-
-
-def _flat(table: dict[str, object], prefix: str = "") -> Iterator[tuple[str, object]]:
-    for name, value in table.items():
-        if isinstance(value, dict):
-            yield from _flat(value, f"{prefix}{name}.")
-        elif isinstance(value, list) and value and all(isinstance(entry, dict) for entry in value):
-            for place, entry in enumerate(value, start=1):  # models, or the layers of one
-                yield from _flat(entry, f"{prefix}{name}.{entry.get('name', place)}.")
-        else:
-            yield f"{prefix}{name}", value

@@ -3,6 +3,7 @@
 import os
 import re
 import textwrap
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ import datasets
 from benchmarks.definition import loading
 from benchmarks.errors import UserError
 from benchmarks.runner import manifest
+from reports.records.definitions import setting_differences
 
 GOOD = """
 title = "A test"
@@ -261,3 +263,17 @@ def test_a_file_name_of_dots_does_not_leave_the_results_folder(file):
 def test_a_benchmark_of_this_checkout_keeps_its_name_however_it_is_given():
     for given in ("co2", str(loading.find("co2")), str(loading.find("co2").parent / ".." / "benchmarks" / "co2.toml")):
         assert loading.read(given).name == "co2"
+
+
+def test_differences_of_definitions_are_listed_by_dotted_name():
+    """Comments and texts for readers are no differences."""
+    before = tomllib.loads(GOOD + '\n[[variant]]\nname = "a"\nmodel.units = 3\n')
+    after = tomllib.loads(
+        "# a comment\n" + GOOD.replace("A test", "Another").replace("epochs = 3\n", "") + '\n[[variant]]\nname = "b"\n'
+    )
+    assert [*setting_differences(before, after)] == [
+        ("training.epochs", 3, None),
+        ("variant.a.model.units", 3, None),
+        ("variant.a.name", "a", None),
+        ("variant.b.name", None, "b"),
+    ]
