@@ -1,6 +1,7 @@
-"""What is told of a run: a page, a Markdown report, figures and a table for the terminal, from records alone.
+"""Reports made from records alone: pages, Markdown, figures, tables for the terminal, and exports.
 
-What draws and computes is imported where it is needed: a worker reads and writes records without pandas or matplotlib.
+These functions are the interface of the package. Drawing and statistics are imported on first use, so that a worker
+reads and writes records without loading pandas or matplotlib.
 """
 
 from dataclasses import dataclass
@@ -11,60 +12,61 @@ from reports.records import Certificate, Manifest
 from reports.records.store import RecordError, read_json, write_text
 
 __all__ = [
-    "Beside",
     "Report",
-    "Verdict",
+    "ReproducibilityCheck",
+    "RunComparisonReport",
     "certificate_text",
     "compare",
     "write",
-    "write_audits",
     "write_overviews",
+    "write_published",
     "write_reproduction",
 ]
 
 
 @dataclass(frozen=True)
 class Report:
+    """The files of a run's report."""
+
     html: Path
     markdown: Path
-    summary: str  # the main table and the answer, as plain text
+    summary: str  # the main table and the summary, as plain text
 
 
 @dataclass(frozen=True)
-class Verdict:
-    """On a repeated run."""
+class ReproducibilityCheck:
+    """The result of comparing a repeated run with the run that it repeats."""
 
     markdown: Path
-    summary: str  # as plain text
-    sentence: str
-    rows: list[dict[str, object]]  # for programs
-    good: bool  # every trial was reproduced
+    summary: str  # the page as plain text
+    sentence: str  # the conclusion
+    rows: list[dict[str, object]]  # JSON objects
+    good: bool  # whether every trial was reproduced
 
 
 @dataclass(frozen=True)
-class Beside:
-    """Two runs side by side."""
+class RunComparisonReport:
+    """The comparison of two runs."""
 
-    summary: str  # as plain text
+    summary: str  # the page as plain text
     markdown: str
-    sentence: str
-    rows: list[dict[str, object]]  # for programs
-    common: bool  # whether there is anything to compare
+    sentence: str  # the conclusion
+    rows: list[dict[str, object]]  # JSON objects
+    common: bool  # whether the runs have anything to compare
 
 
 def write(folder: Path) -> Report:
-    """Write `report.html`, `report.md` and `figures/` into a run's folder, from its records.
+    """Write `report.html`, `report.md` and `figures/` into the folder of a run, from its records.
 
-    Everything is rendered before anything is written, and each file is replaced whole: whatever goes wrong, an older
-    report stays readable. Raises `RecordError` where the records cannot be read.
+    Everything is rendered before anything is written, and each file is replaced as a whole, so an error leaves an
+    older report intact. Raises `RecordError` if the records cannot be read.
     """
     from reports.analysis.run import Run
     from reports.pages import run_page
-    from reports.pages.links import around
     from reports.render import html, markdown, terminal
 
     run = Run.read(folder)
-    page = run_page.page(run, around(run, folder))
+    page = run_page.page(run, run_page.links_of(run, folder))
     content, text = html.render(page), markdown.render(page)
     summary = terminal.render(page, only=("result", "summary"))
     drawings = {folder / "figures" / f"{figure.name}.svg": figure.standalone for figure in page.figures}
@@ -73,59 +75,57 @@ def write(folder: Path) -> Report:
     report = Report(folder / "report.html", folder / "report.md", summary)
     write_text(report.markdown, text)
     write_text(report.html, content)
-    for stale in set((folder / "figures").glob("*.svg")) - drawings.keys():
-        stale.unlink()
+    for outdated in set((folder / "figures").glob("*.svg")) - drawings.keys():
+        outdated.unlink()
     return report
 
 
 def write_overviews(folder: Path) -> Path | None:
-    """Write its benchmark's history and the page over all runs, which is returned.
+    """Write the history of a run's benchmark and the index of all runs. Returns the path of the index.
 
-    Only where a run's folder lies among others: results/<benchmark>/<start>.
-    None where it does not, as a copy elsewhere: nothing is written into folders that are not ours.
+    Returns None and writes nothing if the folder is not at results/<benchmark>/<start>, as a copy elsewhere.
     """
-    from reports.pages import history_page, index_page
-    from reports.pages.links import among_others
+    from reports.pages import history_page, index_page, run_page
 
-    if not among_others(read_json(folder / "manifest.json", Manifest).benchmark, folder):
+    if not run_page.is_among_results(read_json(folder / "manifest.json", Manifest).benchmark, folder):
         return None
     history_page.write(folder.parent)
     return index_page.write(folder.parent.parent)
 
 
-def write_audits(results: Path) -> tuple[Path, str]:
-    """Write the page that ties all benchmarks together into the folder of all runs; its path, and it as Markdown."""
+def write_published(results: Path) -> tuple[Path, str]:
+    """Write the page of published values into the folder of all runs. Returns its path and its Markdown."""
     from reports.pages import published_page
 
     return published_page.write(results)
 
 
-def write_reproduction(folder: Path) -> Verdict:
-    """Hold a repetition against the run it repeats, and write `reproduction.md` into its folder.
+def write_reproduction(folder: Path) -> ReproducibilityCheck:
+    """Compare a repeated run with the run that it repeats, and write `reproduction.md` into the repeated run's folder.
 
-    The page of the repetition, where there is one, is written again, to lead there.
-    Raises `RecordError` where one of the two cannot be read.
+    An existing page of the repeated run is written again, with a link to the check.
+    Raises `RecordError` if one of the two runs cannot be read, or if the run repeats no other run.
     """
     from reports.analysis.reproduction import check_reproduction
     from reports.analysis.run import Run
-    from reports.pages import reproduction_page
+    from reports.pages import reproduction_page, run_page
     from reports.render import markdown, terminal
 
     repeated = Run.read(folder)
     if repeated.manifest.reproduces is None:
-        raise RecordError(f"{folder} repeats no other run; reproduce makes one that does.")
+        again = f"python -m benchmarks reproduce {repeated.manifest.benchmark}/{folder.name}"
+        raise RecordError(f"{folder} repeats no other run; repeat it with: {again}")
     original = Path(repeated.manifest.reproduces)
-    if not original.exists():  # the results were moved as a whole
+    if not original.exists():  # the whole folder of results was moved
         original = folder.parent / original.name
-    found = check_reproduction(Run.read(original), repeated)
-    told = reproduction_page.page(found, f"{found.stored.manifest.benchmark}/{original.name}")
-    path = folder / "reproduction.md"
-    write_text(path, markdown.render(told))
+    check = check_reproduction(Run.read(original), repeated)
+    page = reproduction_page.page(check, f"{check.stored.manifest.benchmark}/{original.name}")
+    path = folder / run_page.CHECK
+    write_text(path, markdown.render(page))
     if (folder / "report.html").exists():
         write(folder)
-    return Verdict(
-        path, terminal.render(told), reproduction_page.conclusion(found), reproduction_page.facts(found), found.good
-    )
+    conclusion, rows = reproduction_page.conclusion(check), reproduction_page.facts(check)
+    return ReproducibilityCheck(path, terminal.render(page), conclusion, rows, check.good)
 
 
 def certificate_text(certificate: Certificate) -> str:
@@ -149,22 +149,20 @@ def certificate_text(certificate: Certificate) -> str:
     return "\n\n".join(map("\n".join, texts))
 
 
-def compare(first: Path, second: Path) -> Beside:
-    """Two stored runs side by side. Raises `RecordError` where one of them cannot be read."""
+def compare(first: Path, second: Path) -> RunComparisonReport:
+    """The comparison of two stored runs. Raises `RecordError` if one of them cannot be read."""
     from reports.analysis.run import Run
     from reports.analysis.run_comparison import compare_runs
     from reports.pages import comparison_page
     from reports.render import markdown, terminal
 
-    found = compare_runs(Run.read(first), Run.read(second))
-    names = [f"{side.manifest.benchmark}/{path.name}" for side, path in ((found.first, first), (found.second, second))]
-    if not found.common:
-        return Beside("", "", "", [], common=False)
-    told = comparison_page.page(found, *names)
-    return Beside(
-        terminal.render(told),
-        markdown.render(told),
-        comparison_page.conclusion(found),
-        comparison_page.facts(found),
-        True,
-    )
+    comparison = compare_runs(Run.read(first), Run.read(second))
+    if not comparison.common:
+        return RunComparisonReport("", "", "", [], common=False)
+    names = [
+        f"{run.manifest.benchmark}/{path.name}"
+        for run, path in ((comparison.first, first), (comparison.second, second))
+    ]
+    page = comparison_page.page(comparison, *names)
+    conclusion, rows = comparison_page.conclusion(comparison), comparison_page.facts(comparison)
+    return RunComparisonReport(terminal.render(page), markdown.render(page), conclusion, rows, common=True)

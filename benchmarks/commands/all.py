@@ -45,11 +45,11 @@ def execute(arguments: argparse.Namespace) -> int:
         if status == session.INTERRUPTED:
             again = command_line(*(word for word in arguments.words if word != "--resume"), "--resume")
             print(f"interrupted: the remaining benchmarks were not run; continue with: {again}", file=sys.stderr)
-            reports.write_audits(arguments.results)
+            reports.write_published(arguments.results)
             return session.INTERRUPTED
         if status:
             failed.append(name)
-    page, _ = reports.write_audits(arguments.results)
+    page, _ = reports.write_published(arguments.results)
     _say(
         arguments, f"\n{len(names) - len(failed)} of {len(names)} benchmarks succeeded\npublished values: {short(page)}"
     )

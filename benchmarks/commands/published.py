@@ -21,6 +21,6 @@ def execute(arguments: argparse.Namespace) -> int:
     if not any(arguments.results.glob("*/*/manifest.json")):
         begin = command_line("all", *options.elsewhere(arguments.results))
         raise UserError(f"there are no runs in {arguments.results}; run every benchmark with: {begin}")
-    page, text = reports.write_audits(arguments.results)
+    page, text = reports.write_published(arguments.results)
     print(text if arguments.markdown else f"published values: {short(page)}")
     return 0

@@ -1,4 +1,4 @@
-"""Two runs side by side, in words and tables."""
+"""The comparison of two runs: errors, times and memory, and what differs between machines and settings."""
 
 from math import isfinite
 
@@ -6,14 +6,14 @@ from reports.analysis.case_matching import machine_difference, run_differences
 from reports.analysis.intervals import median_interval
 from reports.analysis.run import Run, score_unit
 from reports.analysis.run_comparison import GroupComparison, MetricComparison, RunComparison, common_seeds
-from reports.pages.reproduction_page import shift_facts
+from reports.pages.reproduction_page import effect_facts
 from reports.render.formats import backend_name, case_name, four_digits, listed, plural, significant, squared, time_unit
 from reports.render.page import Bullets, Page, Paragraph, Section, table_section
-from reports.render.table import Cell, Column, Format, Table, Tone, row, text
+from reports.render.table import Cell, Format, Table, TableColumn, Tone, tabulate, words
 from reports.sections.columns import measured
 
 TITLES = {"mse": "Test MSE", "epoch": "Steady epoch", "training": "Whole training", "memory": "Peak memory"}
-SLIGHT = 0.01  # a ratio closer to 1 is called slight, however sure it is
+SLIGHT = 0.01  # a ratio closer to 1 is called slight even if it is beyond noise
 VERDICTS: dict[str, tuple[str, Tone]] = {
     "same": ("identical", ""),
     "within": ("within noise", ""),
@@ -22,39 +22,41 @@ VERDICTS: dict[str, tuple[str, Tone]] = {
 }
 
 
-def page(found: RunComparison, first: str, second: str) -> Page:
-    """first, second: how the runs are called."""
-    changed = run_differences(found.first, found.second, found.matches)
-    from_to = "From the first to the second:" if changed else "Nothing differs between their machines and settings."
-    opening = (f"First: {_called(found.first, first)}", f"Second: {_called(found.second, second)}", from_to)
-    closing = filter(None, (machine_difference(found.first, found.second), conclusion(found)))
+def page(comparison: RunComparison, first: str, second: str) -> Page:
+    """The page of a comparison; `first` and `second` are the names of the runs."""
+    differences = run_differences(comparison.first, comparison.second, comparison.matches)
+    opening = (
+        f"First: {_description(comparison.first, first)}",
+        f"Second: {_description(comparison.second, second)}",
+        "Differences from the first to the second:" if differences else "Machines and settings are the same.",
+    )
+    closing = filter(None, (machine_difference(comparison.first, comparison.second), conclusion(comparison)))
     return Page(
-        "Two runs side by side",
+        "Comparison of two runs",
         (
-            Section("runs", "", (*map(Paragraph, opening), Bullets(changed))),
-            *(table_section(_table(found, name)) for name in TITLES),
+            Section("runs", "", (*map(Paragraph, opening), Bullets(differences))),
+            *(table_section(_table(comparison, name)) for name in TITLES),
             Section("conclusion", "", tuple(map(Paragraph, closing))),
         ),
     )
 
 
-def conclusion(found: RunComparison) -> str:
-    """How much of what could be compared lies beyond noise."""
+def conclusion(comparison: RunComparison) -> str:
+    """How many of the compared values differ beyond noise."""
     parts = []
     for name, title in TITLES.items():
-        shifts = [pair.figures[name].effect for pair in found.pairs]
-        compared = [shift for shift in shifts if shift]
-        beyond = sum(shift.state in ("up", "down") for shift in compared)
-        if compared:
-            parts.append(f"{title.lower().replace('mse', 'MSE')} in {beyond or 'none'} of {len(compared)}")
+        effects = [effect for pair in comparison.pairs if (effect := pair.figures[name].effect)]
+        beyond = sum(effect.state in ("up", "down") for effect in effects)
+        if effects:
+            parts.append(f"{title.lower().replace('mse', 'MSE')} in {beyond or 'none'} of {len(effects)}")
     if not parts:
-        return "Nothing can be compared; the reasons stand under the tables."
-    chance = " At 95 %, one comparison in twenty looks so by chance."
-    return f"Beyond noise, over {common_seeds(found.pairs)}: {listed(parts)}.{chance}"
+        return "Nothing can be compared; the notes below the tables give the reasons."
+    chance = "At 95 %, one comparison in twenty looks like a change by chance."
+    return f"Beyond noise, over {common_seeds(comparison.pairs)}: {listed(parts)}. {chance}"
 
 
-def facts(found: RunComparison) -> list[dict[str, object]]:
-    """A JSON object a row. Times in seconds, memory in bytes."""
+def facts(comparison: RunComparison) -> list[dict[str, object]]:
+    """A JSON object per model, backend and mode. Times are in seconds, memory is in bytes."""
     return [
         {
             "case": pair.case.label,
@@ -62,77 +64,78 @@ def facts(found: RunComparison) -> list[dict[str, object]]:
             "backend": pair.backend,
             "mode": pair.mode,
             "seeds": list(pair.seeds),
-            **{name: _facts(pair.figures[name]) for name in TITLES},
+            **{name: _metric_facts(pair.figures[name]) for name in TITLES},
         }
-        for pair in found.pairs
+        for pair in comparison.pairs
     ]
 
 
-def _facts(figure: MetricComparison) -> dict[str, object]:
+def _metric_facts(metric: MetricComparison) -> dict[str, object]:
     return {
-        "first": _median(figure.first),
-        "second": _median(figure.second),
-        "shift": shift_facts(figure.effect),
-        "reason": figure.reason or None,
+        "first": _median(metric.first),
+        "second": _median(metric.second),
+        "shift": effect_facts(metric.effect),
+        "reason": metric.reason or None,
     }
 
 
 def _median(values: tuple[float, ...]) -> float | None:
-    found = median_interval(values)
-    return found.estimate if found and isfinite(found.estimate) else None
+    interval = median_interval(values)
+    return interval.estimate if interval and isfinite(interval.estimate) else None
 
 
-def _called(run: Run, name: str) -> str:
-    return f"{name}, {run.manifest.title}, {plural(len(run.trials), 'trial')}, begun {run.manifest.started}"
+def _description(run: Run, name: str) -> str:
+    return f"{name}, {run.manifest.title}, {plural(len(run.trials), 'trial')}, started {run.manifest.started}"
 
 
-def _table(found: RunComparison, name: str) -> Table:
-    factor, unit, form = _scale(found, name)
+def _table(comparison: RunComparison, name: str) -> Table:
+    factor, unit, form = _scale(comparison, name)
     error = name == "mse"
-    columns = (
-        *map(text, ("model", "backend", "mode")),
-        Column("first"),
-        Column("second"),
-        Column("difference" if error else "second to first", vital=True),
-        text("verdict"),
+    statistic = "mean difference" if error else "geometric mean of the ratios"
+
+    def effect(pair: GroupComparison) -> Cell:
+        effect = pair.figures[name].effect
+        return measured(effect.interval if effect else None)
+
+    return tabulate(
+        name,
+        f"{TITLES[name]}, {unit}" if unit else TITLES[name],
+        f"Medians over the common seeds, and the {statistic} with its 95 % t interval.",
+        (
+            words("model", lambda pair: case_name(pair.case)),
+            words("backend", lambda pair: backend_name(pair.backend)),
+            words("mode", lambda pair: pair.mode),
+            TableColumn("first", lambda pair: measured(median_interval(pair.figures[name].first), form, factor=factor)),
+            TableColumn(
+                "second", lambda pair: measured(median_interval(pair.figures[name].second), form, factor=factor)
+            ),
+            TableColumn("difference" if error else "second to first", effect, vital=True),
+            words("verdict", lambda pair: _verdict(pair, pair.figures[name])),
+        ),
+        comparison.pairs,
     )
-    rows = tuple(
-        row(
-            Cell(case_name(pair.case)),
-            Cell(backend_name(pair.backend)),
-            Cell(pair.mode),
-            measured(median_interval(pair.figures[name].first), form, factor=factor),
-            measured(median_interval(pair.figures[name].second), form, factor=factor),
-            measured(shift.interval if (shift := pair.figures[name].effect) else None),
-            _verdict(pair, pair.figures[name]),
-        )
-        for pair in found.pairs
-    )
-    how = "mean difference with its" if error else "geometric mean of the ratios with its"
-    caption = f"Medians over the common seeds, and the {how} 95 % t interval over them."
-    title = f"{TITLES[name]}, {unit}" if unit else TITLES[name]
-    return Table(name, title, caption, columns, rows)
 
 
-def _scale(found: RunComparison, name: str) -> tuple[float, str, Format]:
-    values = [value for pair in found.pairs for value in (*pair.figures[name].first, *pair.figures[name].second)]
+def _scale(comparison: RunComparison, name: str) -> tuple[float, str, Format]:
+    """Factor, unit and number format of a table."""
+    values = [value for pair in comparison.pairs for value in (*pair.figures[name].first, *pair.figures[name].second)]
     if name == "mse":
-        return 1.0, squared(score_unit(found.first)), four_digits
+        return 1.0, squared(score_unit(comparison.first)), four_digits
     if name == "memory":
         return 2**-20, "MiB", significant
     return (*time_unit(values), significant)
 
 
-def _verdict(pair: GroupComparison, figure: MetricComparison) -> Cell:
-    if figure.effect is None:
-        who = f"{backend_name(pair.backend)}, {case_name(pair.case)}, {pair.mode}"
-        short = figure.reason if figure.reason.startswith("missing") else "not comparable"
-        return Cell(short, notes=() if short == figure.reason else (f"{who}: {figure.reason}.",), tone="muted")
-    state, middle = figure.effect.state, figure.effect.interval.estimate
-    if figure.equal and state in ("within", "few"):
+def _verdict(pair: GroupComparison, metric: MetricComparison) -> Cell:
+    if metric.effect is None:
+        name = f"{backend_name(pair.backend)}, {case_name(pair.case)}, {pair.mode}"
+        brief = metric.reason if metric.reason.startswith("missing") else "not comparable"
+        return Cell(brief, notes=() if brief == metric.reason else (f"{name}: {metric.reason}.",), tone="muted")
+    state, estimate = metric.effect.state, metric.effect.interval.estimate
+    if metric.equal and state in ("within", "few"):
         return Cell("equal within 1 %", tone="good")
     if state == "few":
-        return Cell(figure.effect.too_few("too few seeds"), tone="muted")
-    words, tone = VERDICTS[state]
-    slight = state in ("up", "down") and figure.effect.neutral == 1 and abs(middle - 1) < SLIGHT
-    return Cell(f"{words}, under 1 %" if slight else words, tone="" if slight else tone)
+        return Cell(metric.effect.too_few("too few seeds"), tone="muted")
+    text, tone = VERDICTS[state]
+    slight = state in ("up", "down") and metric.effect.neutral == 1 and abs(estimate - 1) < SLIGHT
+    return Cell(f"{text}, under 1 %" if slight else text, tone="" if slight else tone)

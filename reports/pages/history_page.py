@@ -1,7 +1,8 @@
-"""The history of a benchmark: how its times and scores moved between runs, versions and machines."""
+"""The history of a benchmark: its times and scores from run to run, and what changed between the runs."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 from reports.analysis.run import unique
@@ -10,6 +11,7 @@ from reports.analysis.search_results import selected_only
 from reports.analysis.trend import (
     MEASURES,
     Change,
+    Point,
     TrendSeries,
     changes_beyond_noise,
     comparable_neighbours,
@@ -32,11 +34,12 @@ from reports.render.formats import (
     whole,
 )
 from reports.render.page import Page, Paragraph, Section, table_section
-from reports.render.table import NONE, Cell, Column, Link, Table, number, row, text
+from reports.render.table import DASH, NONE, Cell, Link, Table, TableColumn, numbers, tabulate, words
 from reports.sections.columns import measured
 from reports.sections.summary import environment_line
 
 NAME = "history.html"
+Names = Mapping[str, str]  # names of cases by their labels
 
 
 def write(folder: Path) -> Path:
@@ -47,160 +50,152 @@ def write(folder: Path) -> Path:
 
 
 def page(folder: Path) -> Page:
-    """Repetitions are left out: they are parts of runs, held against these on pages of their own."""
-    kept = read_runs(folder.parent, folder.name)
-    runs = [past for past in reversed(kept.runs) if past.run.manifest.reproduces is None]
-    found = trend_series([replace(past, run=selected_only(past.run)) for past in runs])
-    moved = changes_beyond_noise(found)
-    names = {case.label: case_name(case) for past in runs for case in past.run.manifest.cases}
-    units = {case.label: past.run.data(case).unit for past in runs for case in past.run.manifest.cases}
-    tables = (_changes(moved, names), _runs(runs, folder), _values(found, names))
+    """The page of the runs in a benchmark's folder, without those that reproduce another run."""
+    stored = read_runs(folder.parent, folder.name)
+    runs = [run for run in reversed(stored.runs) if run.run.manifest.reproduces is None]
+    series = trend_series([replace(run, run=selected_only(run.run)) for run in runs])
+    changes = changes_beyond_noise(series)
+    names = {case.label: case_name(case) for run in runs for case in run.run.manifest.cases}
+    units = {case.label: run.run.data(case).unit for run in runs for case in run.run.manifest.cases}
+    figure = trend(series, changes, Palette.of(*(run.run for run in runs)), names, units)
     title = runs[-1].run.manifest.title if runs else folder.name
-    lead = _lead(found, moved) if len(runs) > 1 else _alone(len(runs))
-    figure = trend(found, moved, Palette.of(*(past.run for past in runs)), names, units)
+    ends = unique(run.started for run in (*runs[:1], *runs[-1:]))
+    tables = (_changes(changes, names), _runs(runs, folder), _values(series, names))
     return Page(
         title=f"{title}, history",
-        facts=(", ".join((plural(len(runs), "run"), *_from_to(runs))),),
+        facts=(", ".join((plural(len(runs), "run"), *([f"{' to '.join(ends)} UTC"] if ends else []))),),
         eyebrow=(Link("all runs", "../index.html"),),
-        notices=kept.damaged,
+        notices=stored.damaged,
         sections=(
-            Section("summary", "Summary", (Paragraph(lead, "lead"),)),
-            *([Section("figures", "Figures", (figure,))] if figure else []),
-            *(table_section(t, style="wrapped" if t.name == "runs" else "") for t in tables if t.rows),
+            Section("summary", "Summary", (Paragraph(_summary(len(runs), series, changes), "lead"),)),
+            *([Section("figures", "Figure", (figure,))] if figure else []),
+            *(table_section(table, style="wrapped" if table.stacked else "") for table in tables if table.rows),
         ),
     )
 
 
-def _lead(found: Sequence[TrendSeries], moved: Sequence[Change]) -> str:
-    """Whether anything moved, or why nobody can tell."""
-    pairs = sum(len(comparable_neighbours(one)) for one in found)
+def _summary(runs: int, series: Sequence[TrendSeries], changes: Sequence[Change]) -> str:
+    """How many of the compared pairs of values changed beyond noise, or why none can be compared."""
+    if runs < 2:
+        return "There is only one run so far, and nothing to compare it with." if runs else "There is no run yet."
+    pairs = sum(len(comparable_neighbours(line)) for line in series)
     if not pairs:
         return (
-            "No change can be told from noise yet: that takes two neighbouring runs on one machine, of one definition, "
-            "with at least two seeds each."
+            "No change can be distinguished from noise yet: this needs two successive runs on the same machine with "
+            "the same definition and at least two seeds each."
         )
-    chance = expected_by_chance(found)
-    by_chance = f"; intervals of so few seeds part by chance alone in about {significant(chance, 2)} of them"
-    compared = f"{plural(pairs, 'pair')} of neighbouring figures"
-    if not moved:
-        return f"Nothing moved beyond noise: {compared} were compared{by_chance}."
-    names = listed([backend_name(name) for name in unique(change.series.backend for change in moved)])
-    return f"{len(moved)} of {compared} differ beyond noise, in {names}{by_chance}."
-
-
-def _from_to(runs: Sequence[StoredRun]) -> tuple[str, ...]:
-    ends = unique(past.started for past in (*runs[:1], *runs[-1:]))
-    return (f"{' to '.join(ends)} UTC",) if ends else ()
-
-
-def _alone(runs: int) -> str:
-    return "There is only one run so far, so nothing to compare it with." if runs else "There is no run to show yet."
-
-
-def _changes(moved: Sequence[Change], names: Mapping[str, str]) -> Table:
-    columns = (
-        Column("run"),
-        *map(text, ("model", "backend", "figure", "before", "after")),
-        Column("change", "%"),
-        Column("since run"),
+    chance = significant(expected_by_chance(series), 2)
+    by_chance = f"with so few seeds, about {chance} of these intervals are disjoint by chance alone"
+    if not changes:
+        return f"No change beyond noise in {plural(pairs, 'pair')} of successive values; {by_chance}."
+    names = listed([backend_name(name) for name in unique(change.series.backend for change in changes)])
+    return (
+        f"{len(changes)} of {plural(pairs, 'pair')} of successive values differ beyond noise, in {names}; {by_chance}."
     )
-    rows = tuple(
-        row(
-            number(change.after.place, whole),
-            Cell(names[change.series.case]),
-            Cell(backend_name(change.series.backend)),
-            Cell(change.series.measure.name),
-            *(Cell(_shown(change, place), value) for place, value in ((0, None), (1, None))),
-            number(change.share * 100, lambda share: f"{share:+,.0f}".replace("-", MINUS)),
-            number(change.before.place, whole),
-        )
-        for change in sorted(moved, key=lambda change: -change.after.place)
-    )
-    caption = (
-        "Between neighbouring runs on one machine, of one definition and with several seeds each, where the two "
-        "intervals do not overlap. What else changed between them, versions and code, stands below."
-    )
-    return Table("changes", "Changes beyond noise", caption, columns, rows)
 
 
-def _shown(change: Change, place: int) -> str:
-    found = (change.before, change.after)[place].interval
-    limits = f"{significant(found.estimate)} ({significant(found.low)} to {significant(found.high)})"
-    return f"{limits} s" if change.series.measure.timed else limits
+def _changes(changes: Sequence[Change], names: Names) -> Table:
+    def limits(change: Change, point: Point) -> str:
+        interval = point.interval
+        text = f"{significant(interval.estimate)} ({significant(interval.low)} to {significant(interval.high)})"
+        return f"{text} s" if change.series.measure.timed else text
+
+    return tabulate(
+        "changes",
+        "Changes beyond noise",
+        "Successive runs on the same machine with the same definition and several seeds each, whose intervals are "
+        "disjoint. The next table lists what else changed between the runs: versions and code.",
+        (
+            numbers("run", lambda change: change.after.place, form=whole),
+            words("model", lambda change: names[change.series.case]),
+            words("backend", lambda change: backend_name(change.series.backend)),
+            words("quantity", lambda change: change.series.measure.name),
+            words("before", lambda change: limits(change, change.before)),
+            words("after", lambda change: limits(change, change.after)),
+            numbers("change", lambda change: change.share * 100, "%", _signed_percent),
+            numbers("since run", lambda change: change.before.place, form=whole),
+        ),
+        sorted(changes, key=lambda change: -change.after.place),
+    )
+
+
+def _signed_percent(share: float) -> str:
+    return f"{share:+,.0f}".replace("-", MINUS)
 
 
 def _runs(runs: Sequence[StoredRun], folder: Path) -> Table:
-    heads = ("started, UTC", "number", "what changed since the run before", "state", "where", "versions")
-    rows = [
-        row(
-            past.link(folder),
-            Cell(f"run {place}"),
-            Cell("; ".join(_differences(runs[place - 2], past)) or "nothing" if place > 1 else NONE),
-            past.state,
-            Cell(environment_line(past.run), detail=listed(past.run.hosts())),
-            Cell(versions(past.run.manifest.environment)),
-        )
-        for place, past in enumerate(runs, 1)
-    ]
-    numbers = "The newest first; the numbers are those of the figure. " if len(runs) > 1 else ""
-    caption = f"{numbers}Each start leads to that run's report."
-    return Table("runs", "The runs", caption, tuple(map(text, heads)), tuple(reversed(rows)), stacked=True)
+    differences = [NONE, *("; ".join(_differences(*pair)) or "nothing" for pair in pairwise(runs))]
+    numbering = "The newest first; the numbers are those of the figure. " if len(runs) > 1 else ""
+    return tabulate(
+        "runs",
+        "Runs",
+        f"{numbering}The start of a run is a link to its report.",
+        (
+            words("started, UTC", lambda item: item[1].link(folder)),
+            words("number", lambda item: f"run {item[0]}"),
+            words("changes since the previous run", lambda item: differences[item[0] - 1]),
+            words("state", lambda item: item[1].state),
+            words("machine", lambda item: Cell(environment_line(item[1].run), detail=listed(item[1].run.hosts()))),
+            words("versions", lambda item: versions(item[1].run.manifest.environment)),
+        ),
+        reversed(list(enumerate(runs, 1))),
+        stacked=True,
+    )
 
 
 def _differences(before: StoredRun, after: StoredRun) -> Iterator[str]:
-    """Of the machine, the versions and the definition, a clause each; of a commit as much as tells it from others."""
+    """Clauses on the differences in host, machine, versions and definition; commits are shortened."""
     old, new = before.run.manifest, after.run.manifest
-    short = [
-        found.model_copy(update={"commit": (found.commit or "unknown")[:8]})
-        for found in (old.environment, new.environment)
+    machines = [
+        environment.model_copy(update={"commit": (environment.commit or "unknown")[:8]})
+        for environment in (old.environment, new.environment)
     ]
     if before.run.hosts() != after.run.hosts():
         yield f"the host was {listed(before.run.hosts()) or 'none'} and is {listed(after.run.hosts()) or 'none'}"
-    yield from short[0].differences(short[1])
-    asked, now = dict(_flat(old.definition)), dict(_flat(new.definition))
-    for name in dict.fromkeys((*asked, *now)):
-        if asked.get(name) == now.get(name):
+    yield from machines[0].differences(machines[1])
+    settings, new_settings = dict(_flat(old.definition)), dict(_flat(new.definition))
+    for name in dict.fromkeys((*settings, *new_settings)):
+        if settings.get(name) == new_settings.get(name):
             continue
-        if any(_is_tables(found.get(name)) for found in (old.definition, new.definition)):
+        if any(_is_array_of_tables(definition.get(name)) for definition in (old.definition, new.definition)):
             yield f"the [[{name}]] tables changed"
         else:
-            yield f"{name} was {asked.get(name, 'not given')} and is {now.get(name, 'not given')}"
+            yield f"{name} was {settings.get(name, 'not given')} and is {new_settings.get(name, 'not given')}"
 
 
-def _is_tables(value: object) -> bool:
-    return isinstance(value, list) and any(isinstance(one, Mapping) for one in value)
+def _is_array_of_tables(value: object) -> bool:
+    return isinstance(value, list) and any(isinstance(item, Mapping) for item in value)
 
 
 def _flat(definition: Mapping[str, object], above: str = "") -> Iterator[tuple[str, str]]:
-    """Of {"training": {"epochs": 30}}: ("training.epochs", "30")."""
+    """Dotted names with values: {"training": {"epochs": 30}} gives ("training.epochs", "30")."""
     for name, value in definition.items():
         if isinstance(value, Mapping):
             yield from _flat(value, f"{above}{name}.")
         else:
-            yield f"{above}{name}", str(value) if _is_tables(value) else brief(as_written(value))
+            yield f"{above}{name}", str(value) if _is_array_of_tables(value) else brief(as_written(value))
 
 
-def _values(found: Sequence[TrendSeries], names: Mapping[str, str]) -> Table:
-    columns = (
-        text("model"),
-        text("backend"),
-        Column("run"),
-        *(Column(m.name, "s" if m.timed else "") for m in MEASURES),
-    )
+def _values(series: Sequence[TrendSeries], names: Names) -> Table:
     by_row: dict[tuple[str, str, int], dict[str, Cell]] = {}
-    for one in found:
-        for point in one.points:
-            form = significant if one.measure.timed else four_digits
-            by_row.setdefault((one.case, one.backend, point.place), {})[one.measure.name] = measured(
-                point.interval, form
-            )
-    rows = tuple(
-        row(
-            Cell(names[case]),
-            Cell(backend_name(backend)),
-            number(place, whole),
-            *(cells.get(m.name, Cell(NONE, tone="muted")) for m in MEASURES),
-        )
-        for (case, backend, place), cells in by_row.items()
+    for line in series:
+        for point in line.points:
+            form = significant if line.measure.timed else four_digits
+            cells = by_row.setdefault((line.case, line.backend, point.place), {})
+            cells[line.measure.name] = measured(point.interval, form)
+
+    def column(name: str, unit: str) -> TableColumn[tuple[str, str, int]]:
+        return TableColumn(name, lambda key: by_row[key].get(name, DASH), unit)
+
+    return tabulate(
+        "values",
+        "All values",
+        "Matched mode, the median over the seeds with its limits.",
+        (
+            words("model", lambda key: names[key[0]]),
+            words("backend", lambda key: backend_name(key[1])),
+            numbers("run", lambda key: key[2], form=whole),
+            *(column(measure.name, "s" if measure.timed else "") for measure in MEASURES),
+        ),
+        by_row,
     )
-    return Table("values", "Every figure", "Matched mode, the median over the seeds with its limits.", columns, rows)

@@ -1,23 +1,25 @@
-"""The page over all runs: what was run, when, where and with which versions, and what came out."""
+"""The index of all runs: a line per run with its state, its result and its machine."""
 
+from collections import Counter
 from pathlib import Path
 from urllib.parse import quote
 
+from reports.analysis.fastest_by_setting import Fastest, fastest
 from reports.analysis.run import Run, unique
 from reports.analysis.run_store import StoredRun, read_runs, versions
 from reports.analysis.search_results import search_ranking
-from reports.analysis.speedup import speedups_of
+from reports.analysis.speedup import Speedups, speedups_of
+from reports.analysis.timing_quality import doubt
 from reports.pages import history_page
 from reports.records.store import write_text
 from reports.render import html
-from reports.render.formats import listed, plural
+from reports.render.formats import backend_name, case_name, four_digits, listed, plural, significant
 from reports.render.page import Code, Page, Paragraph, Section, table_section
-from reports.render.table import Cell, Column, Link, Table, row, text
-from reports.sections import search_summary
-from reports.sections.summary import answer, environment_line
+from reports.render.table import Link, Table, tabulate, words
+from reports.sections.summary import environment_line
 
 NAME = "index.html"
-FIRST = "python -m benchmarks run co2"
+FIRST_RUN = "python -m benchmarks run co2"
 
 
 def write(results: Path) -> Path:
@@ -28,55 +30,90 @@ def write(results: Path) -> Path:
 
 
 def page(results: Path) -> Page:
-    """A section for each benchmark; the benchmark that ran last comes first."""
-    kept = read_runs(results)
-    names = unique(past.benchmark for past in kept.runs)
-    facts = f"{plural(len(kept.runs), 'run')} of {plural(len(names), 'benchmark')}, the newest first"
+    """A section per benchmark; the benchmark with the newest run comes first."""
+    stored = read_runs(results)
+    names = unique(run.benchmark for run in stored.runs)
     sections = [
-        _benchmark(results, place, [past for past in kept.runs if past.benchmark == name])
+        _benchmark(results, place, [run for run in stored.runs if run.benchmark == name])
         for place, name in enumerate(names, 1)
     ]
-    empty = Section("empty", "", (Paragraph("There is no run yet. This command makes one:"), Code(FIRST, command=True)))
-    return Page("All runs", tuple(sections) or (empty,), facts=(facts,), notices=kept.damaged)
+    empty = Section("empty", "", (Paragraph("There is no run yet. Start one with:"), Code(FIRST_RUN, command=True)))
+    return Page(
+        "All runs",
+        tuple(sections) or (empty,),
+        facts=(f"{plural(len(stored.runs), 'run')} of {plural(len(names), 'benchmark')}, the newest first",),
+        notices=stored.damaged,
+    )
 
 
 def _benchmark(results: Path, place: int, runs: list[StoredRun]) -> Section:
-    table = _table(results, place, runs)
-    name = runs[0].benchmark
-    link = Link(f"Times and errors of {table.title} from run to run", quote(f"{name}/{history_page.NAME}"))
+    table, name = _table(results, place, runs), runs[0].benchmark
+    link = Link("history of this benchmark", quote(f"{name}/{history_page.NAME}"), f"history of {table.title}")
     written = (results / name / history_page.NAME).exists()
-    return table_section(table, *([Paragraph("", links=(link,))] if written else []), style="wrapped")
+    return table_section(table, *([Paragraph("", links=(link,))] if written else []))
 
 
 def _table(results: Path, place: int, runs: list[StoredRun]) -> Table:
-    columns = (
-        *map(text, ("started, UTC", "state")),
-        Column("headline", numeric=False),
-        *map(text, ("where", "versions", "commit")),
-    )
-    rows = tuple(
-        row(
-            past.link(results),
-            past.state,
-            Cell(headline(past.run)),
-            Cell(environment_line(past.run), detail=listed(past.run.hosts())),
-            Cell(versions(past.run.manifest.environment)),
-            Cell((past.run.manifest.environment.commit or "unknown")[:8]),
-        )
-        for past in runs
-    )
     newest = runs[0].run.manifest
-    return Table(
-        f"benchmark-{place}", f"{newest.title} ({newest.benchmark})", newest.description, columns, rows, stacked=True
+    return tabulate(
+        f"benchmark-{place}",
+        f"{newest.title} ({newest.benchmark})",
+        newest.description,
+        (
+            words("started, UTC", lambda stored: stored.link(results)),
+            words("state", lambda stored: stored.state),
+            words("result", lambda stored: headline(stored.run)),
+            words("machine", lambda stored: f"{environment_line(stored.run)}{_hosts(stored.run)}"),
+            words("versions", lambda stored: versions(stored.run.manifest.environment)),
+            words("commit", lambda stored: (stored.run.manifest.environment.commit or "unknown")[:8]),
+        ),
+        runs,
+        stacked=True,
     )
+
+
+def _hosts(run: Run) -> str:
+    return f" ({listed(run.hosts())})" if run.hosts() else ""
 
 
 def headline(run: Run) -> str:
-    """The answer in its shortest form; of a repetition, what it repeats."""
+    """The result of a run in at most about 80 characters."""
     if run.manifest.reproduces is not None:
-        return f"Repeats trials of {Path(run.manifest.reproduces).name}."
+        return f"repeats trials of {Path(run.manifest.reproduces).name}"
     if not run.trials:
-        return "No trial has finished."
-    searched = search_ranking(run)
-    found = search_summary.answer(searched) if searched else answer(run, speedups_of(run))
-    return " ".join(found.overview or [f"{case.name}: {case.lead}" for case in found.cases])
+        return "no trial has finished"
+    if search := search_ranking(run):
+        if search.selected is None:
+            return f"nothing selected yet, {plural(len(search.ranking), 'configuration')} trained"
+        return (
+            f"selected: {case_name(search.selected.group.case)}, validation loss {four_digits(search.selected.score)}"
+        )
+    speedups = speedups_of(run)
+    noisy = bool(doubt(speedup for case in speedups.values() for speedup in case.compared))
+    speed = _fastest(speedups) + (" (timings unreliable)" if noisy else "")
+    groups = [group for group in run.leading if group.outcomes]
+    beating = sum(run.beats(group, "persistence") for group in groups)
+    forecasts = f"{beating} of {plural(len(groups), 'forecast')} beat persistence" if groups else "every trial failed"
+    parts = (forecasts, speed) if noisy else (speed, forecasts)  # unreliable timings come second
+    return "; ".join(part for part in parts if part.strip())
+
+
+def _fastest(speedups: Speedups) -> str:
+    """The fastest backend by the steady epoch, or in how many models each backend is the fastest."""
+    compared = [best for case in speedups.values() if (best := fastest(case))]
+    if not compared:
+        return ""
+    if len(compared) == 1:
+        return _single(compared[0])
+    clear = Counter(best.backend for best in compared if best.sure and not best.lead.single)
+    if not clear:
+        return f"no backend is clearly fastest in any of {len(compared)} models"
+    counts = listed([f"{backend_name(backend)} in {count}" for backend, count in clear.most_common()])
+    return f"fastest: {counts} of {len(compared)} models"
+
+
+def _single(best: Fastest) -> str:
+    first, second = backend_name(best.backend), backend_name(best.second)
+    if not best.sure or best.lead.single:
+        return f"{first} and {second} are not shown to differ in speed"
+    return f"{first} is {significant(best.lead.estimate)} times as fast as {second}"

@@ -1,4 +1,4 @@
-"""The page that ties all benchmarks together: what each found, and every published value audited."""
+"""The page of published values: every value that a document printed, and the result of each benchmark beside it."""
 
 from pathlib import Path
 from statistics import median
@@ -10,142 +10,148 @@ from reports.records.store import write_text
 from reports.render import html, markdown
 from reports.render.formats import backend_name, case_name, four_digits, listed, plural, squared
 from reports.render.page import Page, Paragraph, Section, table_section
-from reports.render.table import Cell, Column, Link, Row, Table, row, text
+from reports.render.table import BLANK, Cell, Column, Link, Row, Table, number, row, text
 from reports.sections.columns import measured
 from reports.sections.published_values import COLUMNS, MEANING, audit, lead, row_of
 
-NAME = "audit.html"
-TITLE = "Every lesson, audited"
-NOTHING = "No run holds a published value yet; make bench-all runs every benchmark."
+NAME = "published.html"
+NO_VALUES = "No run has a published value yet; make bench-all runs every benchmark."
 
 
 def write(results: Path) -> tuple[Path, str]:
-    """Write `audit.html` and `audit.md` into the folder of all runs; the first's path and the second's text."""
-    told = page(results)
-    path = results / NAME
-    said = markdown.render(told)
-    write_text(path, html.render(told))
-    write_text(path.with_suffix(".md"), said)
-    return path, said
+    """Write `published.html` and `published.md` into the folder of all runs.
+
+    Returns the path of the HTML page and the Markdown.
+    """
+    content, path = page(results), results / NAME
+    text = markdown.render(content)
+    write_text(path, html.render(content))
+    write_text(path.with_suffix(".md"), text)
+    return path, text
 
 
 def page(results: Path) -> Page:
-    kept = read_runs(results)
-    chosen = [_choose([past for past in kept.runs if past.benchmark == name]) for name in _names(kept.runs)]
-    runs = [past for past in chosen if past is not None]
-    found = [value for past in runs for value in audit(past.run)]
-    tables = tuple(_table(results, past) for past in runs if past.run.manifest.published)
-    meaning = [Paragraph(MEANING)] if tables else []
+    """The page of one run per benchmark: the newest complete run, or another if there is none."""
+    stored = read_runs(results)
+    names = sorted(unique(run.benchmark for run in stored.runs))
+    chosen = [_choose([run for run in stored.runs if run.benchmark == name]) for name in names]
+    runs = [run for run in chosen if run is not None]
+    values = [value for run in runs for value in audit(run.run)]
+    tables = [_table(results, run) for run in runs if run.run.manifest.published]
     return Page(
-        title=TITLE,
+        title="Published values",
         description="Each value that a document printed, beside the value that the settings of that document give here",
         eyebrow=(Link("all runs", "index.html"),),
-        notices=kept.damaged,
+        notices=stored.damaged,
         sections=(
-            Section("summary", "Summary", (Paragraph(lead(found) or NOTHING, "lead"), *meaning)),
+            Section(
+                "summary",
+                "Summary",
+                (Paragraph(lead(values) or NO_VALUES, "lead"), *([Paragraph(MEANING)] if tables else [])),
+            ),
             table_section(_overview(results, runs), style="wrapped"),
             *(table_section(table, style="wrapped") for table in tables),
         ),
         footer=Paragraph(
-            "Written by Like for Like from the records of these runs.", links=(Link("Markdown", "audit.md"),)
+            "Written by Like for Like from the records of these runs:",
+            links=(Link("this page as Markdown", Path(NAME).with_suffix(".md").name),),
         ),
     )
 
 
-def _names(runs: tuple[StoredRun, ...]) -> tuple[str, ...]:
-    return tuple(sorted(unique(past.benchmark for past in runs)))
-
-
 def _choose(runs: list[StoredRun]) -> StoredRun | None:
-    """The newest whole run; one in the small form, narrowed or cut short only where there is no other."""
-    own = [past for past in runs if past.run.manifest.reproduces is None and past.run.trials]
-    return min(own, key=_lesser, default=None)
+    """The newest run that is complete and unchanged; a quick, narrowed or unfinished run only if there is no other."""
 
+    def shortcomings(stored: StoredRun) -> tuple[bool, bool, bool]:
+        return stored.run.manifest.quick, stored.run.manifest.narrowed, bool(stored.run.missing)
 
-def _lesser(past: StoredRun) -> tuple[bool, bool, bool]:
-    manifest = past.run.manifest
-    return manifest.quick, manifest.narrowed, bool(past.run.missing)
+    candidates = [stored for stored in runs if stored.run.manifest.reproduces is None and stored.run.trials]
+    return min(candidates, key=shortcomings, default=None)
 
 
 def _overview(results: Path, runs: list[StoredRun]) -> Table:
     columns = (
-        text("benchmark"),
-        text("best model"),
+        *map(text, ("benchmark", "best model")),
         Column("its MSE"),
         text("best naive forecast"),
-        Column("naive MSE"),
-        Column("beat persistence", numeric=False),
-        Column("published values", numeric=False),
+        Column("its MSE"),
+        *map(text, ("beat persistence", "published values")),
     )
-    told = (
-        "Of each benchmark's newest whole run, or where there is none of a narrowed one or of the small form, on the "
-        "test part: the model with the highest skill, by the median over seeds, beside the best forecast on the same "
-        "windows that needs no network."
+    caption = (
+        "The newest complete run of each benchmark, or a narrowed or quick run if there is no other. The best model "
+        "has the highest skill on the test part, by the median over the seeds; the best naive forecast has the lowest "
+        "MSE on the same windows."
     )
-    return Table("benchmarks", "Benchmarks", told, columns, tuple(_row(results, past) for past in runs), stacked=True)
+    rows = tuple(_overview_row(results, stored) for stored in runs)
+    return Table("benchmarks", "Benchmarks", caption, columns, rows, stacked=True)
 
 
-def _row(results: Path, past: StoredRun) -> Row:
-    run = selected_only(past.run)  # of a search what was selected: the others' test errors belong to no answer
+def _overview_row(results: Path, stored: StoredRun) -> Row:
+    run = selected_only(stored.run)  # the test errors of a search's other configurations must not be used
     name = Cell(
         "",
-        links=tuple(Link(run.manifest.title, one.target, one.meaning) for one in past.link(results).links),
-        detail="small form" if run.manifest.quick else "narrowed" if run.manifest.narrowed else "",
+        links=tuple(Link(run.manifest.title, link.target, link.meaning) for link in stored.link(results).links),
+        detail="quick" if run.manifest.quick else "narrowed" if run.manifest.narrowed else "",
     )
     groups = [group for group in run.leading if group.outcomes]
     if not groups:
-        return row(name, Cell("no trial ended well", tone="bad"), *[Cell("")] * 5)
-    best = max(groups, key=_skill)
+        return row(name, Cell("every trial failed", tone="bad"), *[BLANK] * 5)
+    best = min(groups, key=lambda group: _relative_error(run, group))
     naive = min(run.data(best.case).baselines, key=lambda baseline: baseline.scores.mse)
     unit = squared(run.data(best.case).unit)
+
+    def error(mse: float) -> str:
+        return f"{four_digits(mse)} {unit}".strip()
+
     return row(
         name,
-        Cell(case_name(best.case), detail=listed([backend_name(g.backend) for g in groups if _alike(g, best)])),
-        measured(
-            over_seeds(best, lambda outcome: outcome.scores.mse), lambda mse: f"{four_digits(mse)} {unit}".strip()
+        Cell(
+            case_name(best.case),
+            detail=listed([backend_name(group.backend) for group in groups if _equal(group, best)]),
         ),
+        measured(over_seeds(best, lambda outcome: outcome.scores.mse), error),
         Cell(naive.name),
-        Cell(f"{four_digits(naive.scores.mse)} {unit}".strip(), naive.scores.mse),
-        _beaten(groups),
-        _audited(run),
+        number(naive.scores.mse, error),
+        _beating(run, groups),
+        _reproduced(run),
     )
 
 
-def _alike(group: Group, best: Group) -> bool:
-    """Whether it is of the same model, and its error reads the same."""
-    errors = [over_seeds(one, lambda outcome: outcome.scores.mse) for one in (group, best)]
+def _relative_error(run: Run, group: Group) -> float:
+    """The median test MSE divided by that of persistence: 1 less the skill."""
+    naive = next((b.scores.mse for b in run.data(group.case).baselines if b.name == "persistence"), 0.0)
+    return median(outcome.scores.mse for outcome in group.outcomes.values()) / (naive or 1.0)
+
+
+def _equal(group: Group, best: Group) -> bool:
+    """Whether two groups have the same model and the same printed error."""
+    errors = [over_seeds(each, lambda outcome: outcome.scores.mse) for each in (group, best)]
     return group.case == best.case and len({four_digits(error.estimate) for error in errors if error}) == 1
 
 
-def _skill(group: Group) -> float:
-    """The median over seeds of the skill against persistence."""
-    return median(outcome.scores.skill_persistence or 0 for outcome in group.outcomes.values())
-
-
-def _beaten(groups: list[Group]) -> Cell:
-    """How many models do with every seed, whichever framework trained them."""
+def _beating(run: Run, groups: list[Group]) -> Cell:
+    """How many models beat persistence with every backend and seed."""
     cases = unique(group.case.label for group in groups)
-    good = [
-        case
-        for case in cases
-        if all(
-            (o.scores.skill_persistence or 0) > 0 for g in groups if g.case.label == case for o in g.outcomes.values()
-        )
-    ]
-    return Cell(f"{len(good)} of {plural(len(cases), 'model')}", tone="" if good else "bad")
+    losing = {group.case.label for group in groups if not run.beats(group, "persistence")}
+    count = len(cases) - len(losing)
+    return Cell(f"{count} of {plural(len(cases), 'model')}", tone="" if count else "bad")
 
 
-def _audited(run: Run) -> Cell:
-    found = audit(run)
-    good = sum(one.verdict == "reproduced" for one in found)
-    return Cell(f"{good} of {len(found)} reproduced" if found else "none")
+def _reproduced(run: Run) -> Cell:
+    values = audit(run)
+    count = sum(value.verdict == "reproduced" for value in values)
+    return Cell(f"{count} of {len(values)} reproduced" if values else "none")
 
 
-def _table(results: Path, past: StoredRun) -> Table:
-    """The values of one benchmark; its title leads to the report that has their records."""
-    rows = tuple(map(row_of, audit(past.run)))
-    title = f"{past.run.manifest.title}: published values"
-    (link,) = past.link(results).links
+def _table(results: Path, stored: StoredRun) -> Table:
+    """The published values of one benchmark, with a link to the report of the run."""
+    (link,) = stored.link(results).links
     return Table(
-        f"audit-{past.benchmark}", title, "From the records of", COLUMNS, rows, source=link.target, stacked=True
+        f"published-{stored.benchmark}",
+        f"{stored.run.manifest.title}: published values",
+        "From the records of",
+        COLUMNS,
+        tuple(map(row_of, audit(stored.run))),
+        source=link.target,
+        stacked=True,
     )

@@ -1,7 +1,7 @@
-"""A reproduction in words and tables."""
+"""The reproducibility check: a repeated run compared with the stored run, trial by trial."""
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from math import isfinite
 
 from reports.analysis.effect_size import EffectSize
@@ -12,185 +12,185 @@ from reports.analysis.timing_quality import most_disturbed
 from reports.records import Plan, Trial
 from reports.render.formats import backend_name, case_name, listed, per_cent, plural, scientific, whole
 from reports.render.page import Bullets, Page, Paragraph, Section, table_section
-from reports.render.table import NONE, Cell, Column, Table, number, row, text
+from reports.render.table import NONE, Cell, Table, TableColumn, numbers, tabulate, words
 from reports.sections.columns import measured
 
-PACES = {
-    "same": "as fast",
-    "within": "as fast, within noise",
+SPEEDS = {
+    "same": "equally fast",
+    "within": "equally fast, within noise",
     "up": "slower, beyond noise",
     "down": "faster, beyond noise",
 }
+Number = Callable[[TrialReproduction], float | None]
 
 
-def page(found: Reproduction, original: str) -> Page:
-    """original: how the stored run is called."""
-    started = found.stored.manifest.started
-    closing = (*_skipped(found), *_wavering(found), *_load(found), conclusion(found))
+def page(check: Reproduction, original: str) -> Page:
+    """The page of a reproducibility check; `original` is the name of the stored run."""
+    closing = (*_skipped(check), *_not_deterministic(check), *_background_load(check), conclusion(check))
     return Page(
-        f"Reproduction of {original}, {found.stored.manifest.title}",
+        f"Reproducibility check of {original}, {check.stored.manifest.title}",
         (
-            Section("environment", "", (Paragraph(_demand(found, started)), Bullets(found.differences))),
-            *(table_section(table) for table in (_trials(found), _times(found)) if table.rows),
+            Section("environment", "", (Paragraph(_requirement(check)), Bullets(check.differences))),
+            *(table_section(table) for table in (_trials(check), _times(check)) if table.rows),
             Section("conclusion", "", tuple(map(Paragraph, closing))),
         ),
     )
 
 
-def conclusion(found: Reproduction) -> str:
-    """The verdict in a sentence or two."""
-    good = [row for row in found.rows if row.reproduced]
+def conclusion(check: Reproduction) -> str:
+    """Whether all trials were reproduced, and the reasons for those that were not."""
+    good = [row for row in check.rows if row.reproduced]
     verdicts = Counter(row.verdict for row in good)
-    kinds = listed([f"{number} {verdict}" for verdict, number in verdicts.items()])
-    if found.good and len(good) == 1:
+    kinds = listed([f"{count} {verdict}" for verdict, count in verdicts.items()])
+    if check.good and len(good) == 1:
         return f"Reproduced: the trial, {good[0].verdict}."
-    if found.good:
+    if check.good:
         return f"Reproduced: all {len(good)} trials, {good[0].verdict if len(verdicts) == 1 else kinds}."
-    bad = [row for row in found.rows if not row.reproduced]
-    worst = "; ".join(f"{named(row)}, {row.verdict}: {row.reason}" for row in bad[:3])
+    bad = [row for row in check.rows if not row.reproduced]
+    reasons = "; ".join(f"{_name(row.plan, case_name(row.case))}, {row.verdict}: {row.reason}" for row in bad[:3])
     more = f"; and {len(bad) - 3} more" if len(bad) > 3 else ""
     rest = f" The others were reproduced: {kinds}." if good else ""
-    return f"Not reproduced: {len(bad)} of {plural(len(found.rows), 'trial')}. {worst}{more}.{rest}"
+    return f"Not reproduced: {len(bad)} of {plural(len(check.rows), 'trial')}. {reasons}{more}.{rest}"
 
 
-def named(row: TrialReproduction) -> str:
-    return f"{backend_name(row.plan.backend)}, {case_name(row.case)}, {row.plan.mode}, seed {row.plan.seed}"
-
-
-def facts(found: Reproduction) -> list[dict[str, object]]:
-    """A JSON object a row: first the trials, then the times."""
-    told: list[dict[str, object]] = [
+def facts(check: Reproduction) -> list[dict[str, object]]:
+    """A JSON object per trial, then one per backend with its time ratio."""
+    trials: list[dict[str, object]] = [
         {
-            "key": one.plan.key,
-            "case": one.plan.case,
-            "backend": one.plan.backend,
-            "mode": one.plan.mode,
-            "seed": one.plan.seed,
-            "verdict": one.verdict,
-            "reproduced": one.reproduced,
-            "bit_for_bit_due": one.exact,
-            "losses": _finite(one.losses),
-            "predictions": _finite(one.predictions),
-            "reason": one.reason or None,
+            "key": row.plan.key,
+            "case": row.plan.case,
+            "backend": row.plan.backend,
+            "mode": row.plan.mode,
+            "seed": row.plan.seed,
+            "verdict": row.verdict,
+            "reproduced": row.reproduced,
+            "bit_for_bit_due": row.exact,
+            "losses": _json_number(row.losses),
+            "predictions": _json_number(row.predictions),
+            "reason": row.reason or None,
         }
-        for one in found.rows
+        for row in check.rows
     ]
-    told += [{"backend": p.backend, "trials": p.trials, "epoch_ratio": shift_facts(p.effect)} for p in found.paces]
-    return told
+    times: list[dict[str, object]] = [
+        {"backend": ratio.backend, "trials": ratio.trials, "epoch_ratio": effect_facts(ratio.effect)}
+        for ratio in check.paces
+    ]
+    return [*trials, *times]
 
 
-def _finite(value: float | None) -> float | str | None:
-    """JSON has no word for infinity."""
+def _json_number(value: float | None) -> float | str | None:
+    """JSON has no number for infinity, which becomes text."""
     return value if value is None or isfinite(value) else str(value)
 
 
-def shift_facts(shift: EffectSize | None) -> dict[str, object] | None:
-    """The second figure to the first: middle, limits, whether it is beyond noise, and how many pairs would do."""
-    if shift is None:
+def effect_facts(effect: EffectSize | None) -> dict[str, object] | None:
+    """An effect size as a JSON object: estimate, limits, state, and the number of pairs needed."""
+    if effect is None:
         return None
-    middle = shift.interval
+    interval = effect.interval
     return {
-        "middle": middle.estimate,
-        "low": middle.low,
-        "high": middle.high,
-        "state": shift.state,
-        "needed": shift.required_n,
+        "middle": interval.estimate,
+        "low": interval.low,
+        "high": interval.high,
+        "state": effect.state,
+        "needed": effect.required_n,
     }
 
 
-def _demand(found: Reproduction, started: str) -> str:
-    opening = f"The stored run began {started}. "
-    if all(row.losses is None for row in found.rows):
-        return f"{opening}Nothing could be repeated."
-    if found.decisive:
-        between = "Between the machine or the versions then and now there is a difference that a bit may hang on"
-        return f"{opening}{between}: {listed(found.decisive)}. So results are held within a bound. All that differs:"
-    also = ", and what differs cannot change a bit:" if found.differences else "."
-    return f"{opening}The machine and the versions are the same, so bit for bit is due{also}"
+def _name(plan: Plan, case: str) -> str:
+    return f"{backend_name(plan.backend)}, {case}, {plan.mode}, seed {plan.seed}"
 
 
-def _trials(found: Reproduction) -> Table:
-    columns = (
-        *map(text, ("model", "backend", "mode")),
-        Column("seed"),
-        text("verdict"),
-        *map(Column, ("losses", "forecast")),
-    )
-    rows = tuple(
-        row(
-            Cell(case_name(one.case)),
-            Cell(backend_name(one.plan.backend)),
-            Cell(one.plan.mode),
-            number(one.plan.seed, lambda seed: f"{seed:.0f}"),
-            Cell(one.verdict, tone="good" if one.reproduced else "bad"),
-            number(one.losses, scientific),
-            number(one.predictions, scientific),
+def _requirement(check: Reproduction) -> str:
+    """How closely the results must agree, from the differences between the two machines."""
+    opening = f"The stored run started {check.stored.manifest.started}. "
+    if all(row.losses is None for row in check.rows):
+        return f"{opening}No trial could be repeated."
+    if check.decisive:
+        return (
+            f"{opening}Machine or versions differ in a way that can change the last bits of a result: "
+            f"{listed(check.decisive)}. Results must therefore agree within a bound. All differences:"
         )
-        for one in found.rows
+    also = "; the remaining differences cannot change a result:" if check.differences else "."
+    return f"{opening}Machine and versions are the same, so results must agree bit for bit{also}"
+
+
+def _trials(check: Reproduction) -> Table:
+    return tabulate(
+        "trials",
+        "Trials",
+        "The largest difference of a loss, relative to the stored loss, and of a forecast, relative to the standard "
+        "deviation of the truth. Bit for bit covers losses, forecasts, windows, batches, initial and trained weights.",
+        (
+            words("model", lambda row: case_name(row.case)),
+            words("backend", lambda row: backend_name(row.plan.backend)),
+            words("mode", lambda row: row.plan.mode),
+            numbers("seed", lambda row: row.plan.seed, form=lambda seed: f"{seed:.0f}"),
+            words("verdict", lambda row: Cell(row.verdict, tone="good" if row.reproduced else "bad")),
+            numbers("losses", lambda row: row.losses, form=scientific),
+            numbers("forecast", lambda row: row.predictions, form=scientific),
+        ),
+        check.rows,
     )
-    caption = (
-        "The largest difference of a loss, relative to the stored one, and of a forecast, relative to the standard "
-        "deviation of the truth. Bit for bit covers losses, forecasts, windows, batches, initial and trained weights."
+
+
+def _times(check: Reproduction) -> Table:
+    return tabulate(
+        "times",
+        "Times",
+        "The time of a steady epoch relative to the stored run: the geometric mean over a backend's trials with its "
+        "95 % t interval, or over the epochs of a single trial. Times do not affect the verdict.",
+        (
+            words("backend", lambda ratio: backend_name(ratio.backend)),
+            numbers("trials", lambda ratio: ratio.trials, form=whole),
+            TableColumn("epoch, relative to stored", _ratio, vital=True),
+            words("verdict", _speed),
+        ),
+        check.paces,
     )
-    return Table("trials", "Trial by trial", caption, columns, rows)
 
 
-def _times(found: Reproduction) -> Table:
-    columns = (text("backend"), Column("trials"), Column("epoch, now to then", vital=True), text("verdict"))
-    rows = tuple(
-        row(Cell(backend_name(p.backend)), number(p.trials, whole), _ratio(p), Cell(_pace(p))) for p in found.paces
-    )
-    caption = (
-        "The steady epoch's ratio to the stored run's: the geometric mean over a backend's trials with its 95 % t "
-        "interval, or over the epochs where there is a single trial. Times are no part of the verdict."
-    )
-    return Table("times", "Times", caption, columns, rows)
+def _ratio(ratio: TimeRatio) -> Cell:
+    return measured(ratio.effect.interval if ratio.effect else None)
 
 
-def _ratio(pace: TimeRatio) -> Cell:
-    return measured(pace.effect.interval if pace.effect else None)
-
-
-def _pace(pace: TimeRatio) -> str:
-    if pace.effect is None:
+def _speed(ratio: TimeRatio) -> str:
+    if ratio.effect is None:
         return NONE
-    return PACES.get(pace.effect.state) or pace.effect.too_few("too few to say")
+    return SPEEDS.get(ratio.effect.state) or ratio.effect.too_few("too few trials")
 
 
-def _skipped(found: Reproduction) -> tuple[str, ...]:
-    def name(plan: Plan) -> str:
-        return f"{backend_name(plan.backend)}, {plan.case}, {plan.mode}, seed {plan.seed}"
-
-    told = [f"{name(plan)}: {why}" for plan, why in found.skipped]
-    return (f"Not repeated, having no result in the stored run: {'; '.join(told)}.",) if told else ()
+def _skipped(check: Reproduction) -> Iterator[str]:
+    trials = [f"{_name(plan, plan.case)}: {reason}" for plan, reason in check.skipped]
+    if trials:
+        yield f"Not repeated, because the stored run has no result: {'; '.join(trials)}."
 
 
-def _wavering(found: Reproduction) -> tuple[str, ...]:
-    """A sentence for each backend that does not repeat itself where it should: by how much."""
-    told = []
-    for backend in unique(one.plan.backend for one in found.wavering):
-        mine = [one for one in found.wavering if one.plan.backend == backend]
-        losses, forecasts = (_most(mine, figure) for figure in (lambda r: r.losses, lambda r: r.predictions))
-        told.append(
-            f"{backend_name(backend)} was not deterministic in {plural(len(mine), 'trial')}: on the same machine with "
-            f"the same versions its losses differ by up to {losses}, its forecasts by up to {forecasts}, relative; "
-            "where the checkout's commit is another, its code may be the cause."
+def _not_deterministic(check: Reproduction) -> Iterator[str]:
+    """A sentence per backend whose results differ although nothing that can change them does."""
+    for backend in unique(row.plan.backend for row in check.wavering):
+        rows = [row for row in check.wavering if row.plan.backend == backend]
+        losses, forecasts = (_largest(rows, number) for number in (lambda r: r.losses, lambda r: r.predictions))
+        yield (
+            f"{backend_name(backend)} was not deterministic in {plural(len(rows), 'trial')}: on the same machine with "
+            f"the same versions, its losses differ by up to {losses} and its forecasts by up to {forecasts}, relative. "
+            "If the commit of the checkout differs, the code may be the cause."
         )
-    return tuple(told)
 
 
-def _most(rows: list[TrialReproduction], figure: Callable[[TrialReproduction], float | None]) -> str:
-    return scientific(max(figure(row) or 0.0 for row in rows))
+def _largest(rows: list[TrialReproduction], number: Number) -> str:
+    return scientific(max(number(row) or 0.0 for row in rows))
 
 
-def _load(found: Reproduction) -> tuple[str, ...]:
+def _background_load(check: Reproduction) -> Iterator[str]:
+    keys = {row.plan.key for row in check.rows}
+
     def load(trials: tuple[Trial, ...]) -> float:
-        keys = {row.plan.key for row in found.rows}
-        return most_disturbed(t.outcome for t in trials if t.outcome and t.plan.key in keys)
+        return most_disturbed(trial.outcome for trial in trials if trial.outcome and trial.plan.key in keys)
 
-    then, now = load(found.stored.trials), load(found.repeated.trials)
-    if max(then, now) <= MAX_BACKGROUND_LOAD:
-        return ()
-    return (
-        f"Other programs used up to {per_cent(then)} of the cores then and {per_cent(now)} now: do not build on times.",
-    )
+    stored, repeated = load(check.stored.trials), load(check.repeated.trials)
+    if max(stored, repeated) > MAX_BACKGROUND_LOAD:
+        yield (
+            f"Other programs used up to {per_cent(stored)} of the cores in the stored run and {per_cent(repeated)} in "
+            "the repeated run: the times are not reliable."
+        )

@@ -1,11 +1,10 @@
-"""The page of one run: its sections in order."""
+"""The page of one run: its sections and its figures, in order."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 from reports.analysis.ranking import rankings
 from reports.analysis.run import Run
-from reports.analysis.search_results import SearchRanking
-from reports.analysis.speedup import Speedups
 from reports.figures.fastest_by_setting import fastest_by_setting
 from reports.figures.forecast import error_by_horizon, forecasts
 from reports.figures.gradient_norms import gradient_norms
@@ -13,45 +12,71 @@ from reports.figures.learning import loss_by_time, loss_curves, lowest_loss_by_t
 from reports.figures.ranking import mean_ranks
 from reports.figures.scaling import scaling
 from reports.figures.speed import speed_ratios, training_time
-from reports.pages.links import NOTHING, Around
 from reports.render.formats import plural, sentence
 from reports.render.page import Code, Figure, Page, Paragraph, Section
 from reports.render.table import Link
-from reports.sections import certificate as evidence
-from reports.sections import forecast_agreement, glossary, questions, resources, results, setup, summary
-from reports.sections import native_vs_matched as native
-from reports.sections import published_values as audit
-from reports.sections import ranking_over_series as ranking
+from reports.sections import (
+    certificate,
+    forecast_agreement,
+    glossary,
+    native_vs_matched,
+    published_values,
+    questions,
+    ranking_over_series,
+    resources,
+    results,
+    setup,
+    summary,
+)
 from reports.sections.completeness import state
 from reports.sections.context import Context
 from reports.sections.trials import failures
 
-Build = Callable[[Context], Section | None]
+CHECK = "reproduction.md"  # the reproducibility check, in the folder of the repeated run
+
+
+def figures(context: Context) -> tuple[Figure, ...]:
+    """Every figure that the run has data for, in the order of the page."""
+    run, speedups, search = context.run, context.speedups, context.search
+    drawn = (
+        lowest_loss_by_trial(search) if search else None,
+        *(mean_ranks(run, ranking) for ranking in rankings(run, speedups)),
+        speed_ratios(run, speedups),
+        None if search else training_time(run),
+        loss_by_time(run, speedups),
+        *scaling(run, speedups),
+        fastest_by_setting(run, speedups),
+        *forecasts(run),
+        error_by_horizon(run),
+        *(loss_curves(run, mode) for mode in run.modes),
+        gradient_norms(run),
+    )
+    return tuple(figure for figure in drawn if figure)
 
 
 def _figures(context: Context) -> Section | None:
-    drawn = figures(context.run, context.speedups, context.search)
+    drawn = figures(context)
     return Section("figures", "Figures", drawn) if drawn else None
 
 
-def _repeat(context: Context) -> Section:
+def _command(context: Context) -> Section:
     return Section("repeat", "Repeat the run", (Code(context.run.manifest.command, command=True),))
 
 
-# The sections of the page in order. A section without anything to show is left out.
-SECTIONS: tuple[Build, ...] = (
+# The sections of the page in order. A section without content is left out.
+SECTIONS: tuple[Callable[[Context], Section | None], ...] = (
     summary.section,
     results.section,
     questions.section,
-    audit.section,
-    _repeat,
+    published_values.section,
+    _command,
     _figures,
-    ranking.section,
-    evidence.section,
+    ranking_over_series.section,
+    certificate.section,
     forecast_agreement.section,
     results.scores_section,
     results.times_section,
-    native.section,
+    native_vs_matched.section,
     resources.work_section,
     failures,
     setup.section,
@@ -59,26 +84,25 @@ SECTIONS: tuple[Build, ...] = (
 )
 
 
-def page(run: Run, around: Around = NOTHING) -> Page:
-    """The page of a run. `around` has the links to the pages about several runs."""
+def page(run: Run, links: tuple[Link, ...] = ()) -> Page:
+    """The page of a run; `links` lead to pages about several runs."""
     context = Context.of(run)
     manifest = run.manifest
-    links = [Link("manifest", "manifest.json"), Link("certificate", "certificate.json"), Link("Markdown", "report.md")]
+    records = [
+        Link("manifest", "manifest.json"),
+        *([Link("certificate", "certificate.json")] if run.certificate else []),
+    ]
     sections = (build(context) for build in SECTIONS)
     return Page(
         title=manifest.title,
         description=manifest.description,
-        facts=(
-            f"{manifest.started[:16].replace('T', ' ')} UTC",
-            summary.environment_line(run),
-            progress(run),
-        ),
-        eyebrow=(*around.overviews, *((Link("the reproducibility check", around.verdict),) if around.verdict else ())),
+        facts=(f"{manifest.started[:16].replace('T', ' ')} UTC", summary.environment_line(run), progress(run)),
+        eyebrow=links,
         notices=state(run),
         sections=tuple(section for section in sections if section),
         footer=Paragraph(
             "Written by Like for Like from the records in this folder:",
-            links=tuple(link for link in links if run.certificate or link.target != "certificate.json"),
+            links=(*records, Link("this report as Markdown", "report.md")),
         ),
     )
 
@@ -92,19 +116,14 @@ def progress(run: Run) -> str:
     return sentence(f"{done} finished, {plural(len(run.seeds), 'seed')}")
 
 
-def figures(run: Run, comparisons: Speedups, search: SearchRanking | None = None) -> tuple[Figure, ...]:
-    """Every figure that the run has data for, in the order of the page; `search` if the run is a search."""
-    drawn = (
-        lowest_loss_by_trial(search) if search else None,
-        *(mean_ranks(run, ranking) for ranking in rankings(run, comparisons)),
-        speed_ratios(run, comparisons),
-        None if search else training_time(run),
-        loss_by_time(run, comparisons),
-        *scaling(run, comparisons),
-        fastest_by_setting(run, comparisons),
-        *forecasts(run),
-        error_by_horizon(run),
-        *(loss_curves(run, mode) for mode in run.modes),
-        gradient_norms(run),
-    )
-    return tuple(figure for figure in drawn if figure)
+def links_of(run: Run, folder: Path) -> tuple[Link, ...]:
+    """Links to the pages about several runs and to the reproducibility check, as far as these exist."""
+    links = [Link("reproducibility check", CHECK)] if (folder / CHECK).is_file() else []
+    if is_among_results(run.manifest.benchmark, folder):
+        links = [Link("all runs", "../../index.html"), Link("history of this benchmark", "../history.html"), *links]
+    return tuple(links)
+
+
+def is_among_results(benchmark: str, folder: Path) -> bool:
+    """Whether the folder of a run has the place results/<benchmark>/<start>; a copy elsewhere has not."""
+    return folder.parent.name == benchmark

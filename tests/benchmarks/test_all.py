@@ -33,7 +33,7 @@ def test_a_missing_series_does_not_stop_the_other_benchmarks(absent, tmp_path, c
     assert "Traceback" not in errors
     assert "2 of 3 benchmarks succeeded" in output
     assert {path.parent.parent.name for path in (tmp_path / "results").glob("*/*/report.html")} >= {"a", "c"}
-    assert (tmp_path / "results" / "audit.html").is_file()
+    assert (tmp_path / "results" / "published.html").is_file()
 
 
 @pytest.mark.slow

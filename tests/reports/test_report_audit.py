@@ -108,7 +108,7 @@ def test_the_page_over_all_prefers_a_whole_run_to_a_newer_small_one(tmp_path):
     assert told.table("benchmarks").rows[0].cells[0].detail == ""
     assert told.table("benchmarks").rows[0].cells[0].links[0].target.startswith("co2/a/")
     assert told.section("summary").blocks[0].text == "Of 1 published value, 1 did not."
-    page, text = reports.write_audits(tmp_path)
+    page, text = reports.write_published(tmp_path)
     assert page.read_text().count("<table") == 2
     assert text == page.with_suffix(".md").read_text()
 

@@ -9,10 +9,10 @@ from matplotlib.figure import Figure as Canvas
 import reports
 from backends.registry import REGISTRY
 from reports.analysis.run import Run
-from reports.analysis.speedup import speedups_of
 from reports.figures.speed import MOST_TICKS, _ratio_axis
 from reports.figures.style import COLOURS, KNOWN_BACKENDS, MARKERS, Palette, bar_labels, brief, panels
 from reports.pages.run_page import figures
+from reports.sections.context import Context
 
 DRAWS = True
 
@@ -71,7 +71,7 @@ def test_ticks_of_a_ratio_do_not_overlap(slowest):
 def test_a_single_epoch_is_drawn_as_a_marker():
     records = synthetic_run.records(cells=("gru",), epochs=1, weeks=30, seeds=(1,), backends=("flax",))
     run = Run(*records)
-    drawn = {figure.name: figure.svg for figure in figures(run, speedups_of(run))}
+    drawn = {figure.name: figure.svg for figure in figures(Context.of(run))}
     for name in ("losses-matched", "progress"):
         marks = [line for line in drawn[name].splitlines() if "<use" in line and COLOURS[2].lower() in line]
         assert len(marks) >= 2  # of the legend, and of the plot

@@ -1,10 +1,13 @@
-"""The page over all runs."""
+"""The index of all runs."""
+
+import re
 
 import pytest
 import synthetic_run
-from synthetic_run import fail
+from synthetic_run import change, fail
 
 import reports
+from reports.analysis.run import Run
 from reports.pages import index_page
 from reports.records.store import write_json
 
@@ -29,15 +32,16 @@ def results(tmp_path_factory):
     return home
 
 
-def test_it_says_what_when_where_and_what_came_out(results):
-    told = index_page.page(results)
-    assert told.facts[0] == "3 runs of 2 benchmarks, the newest first"
-    newest, oldest = (row.cells for row in told.table("benchmark-1").rows)
+def test_each_run_has_a_line_with_state_result_machine_and_versions(results):
+    page = index_page.page(results)
+    assert page.facts[0] == "3 runs of 2 benchmarks, the newest first"
+    newest, oldest = (row.cells for row in page.table("benchmark-1").rows)
     assert [newest[0].links[0].text, oldest[0].links[0].text] == ["2026-03-02 09:30", "2026-03-01 09:30"]
     assert oldest[0].links[0].target == "co2/2026-03-01T09-30-00Z/report.html"
     assert oldest[1].text == "finished, 18 trials"
-    assert oldest[2].text.startswith("GRU: On this machine Flax trains this GRU ")
-    assert (oldest[3].text, oldest[3].detail) == ("AMD EPYC 9R14, 2 cores", "bench-1")
+    assert oldest[2].text.startswith("Flax is 2.95 times as fast as PyTorch; ")
+    assert oldest[2].text.endswith("3 of 3 forecasts beat persistence")
+    assert oldest[3].text == "AMD EPYC 9R14, 2 cores (bench-1)"
     assert "torch 2.13.0" in oldest[4].text
 
 
@@ -54,21 +58,33 @@ def test_a_damaged_run_is_named_and_breaks_nothing(results):
     assert "is damaged" in words
 
 
-def test_a_repetition_says_what_it_repeats(tmp_path):
+def test_a_repeated_run_names_the_original(tmp_path):
     manifest, certificate, trials = synthetic_run.records(cells=("gru",), epochs=4, weeks=30)
     again = manifest.model_copy(update={"reproduces": "/elsewhere/co2/2026-03-01T09-30-00Z"})
     synthetic_run.store(tmp_path / "co2" / "a", again, certificate, trials)
-    assert (
-        index_page.page(tmp_path).table("benchmark-1").rows[0].cells[2].text
-        == "Repeats trials of 2026-03-01T09-30-00Z."
+    (row,) = index_page.page(tmp_path).table("benchmark-1").rows
+    assert row.cells[2].text == "repeats trials of 2026-03-01T09-30-00Z"
+
+
+def test_a_run_of_many_models_counts_them():
+    run = Run(*synthetic_run.records(units=(16, 32), modes=("matched",), epochs=4, weeks=30))
+    assert index_page.headline(run) == "fastest: Flax in 4 of 4 models; 12 of 12 forecasts beat persistence"
+
+
+def test_unreliable_timings_come_second():
+    manifest, certificate, trials = synthetic_run.records(cells=("gru",), modes=("matched",), epochs=4, weeks=30)
+    run = Run(manifest, certificate, tuple(change(trial, background_load=0.5) for trial in trials))
+    assert re.fullmatch(
+        r"3 of 3 forecasts beat persistence; Flax is [\d.]+ times as fast as PyTorch \(timings unreliable\)",
+        index_page.headline(run),
     )
 
 
-def test_without_a_run_it_says_how_to_make_one(tmp_path):
+def test_without_a_run_the_page_has_the_first_command(tmp_path):
     assert "python -m benchmarks run co2" in index_page.write(tmp_path).read_text("utf-8")
 
 
-def test_it_is_written_beside_runs_only(results, run_of, tmp_path):
+def test_the_index_is_written_among_results_only(results, run_of, tmp_path):
     assert reports.write_overviews(results / "co2" / "2026-03-01T09-30-00Z") == results / "index.html"
     copied = run_of(*synthetic_run.records(cells=("gru",), epochs=4, weeks=30))
     assert reports.write_overviews(copied) is None
@@ -90,7 +106,7 @@ def test_the_page_is_whole_in_a_browser(visit, results, width, scheme):
     assert seen.faint() == []
 
 
-def test_every_link_leads_somewhere(visit, results):
+def test_the_target_of_every_link_exists(visit, results):
     page = index_page.write(results)
     seen = visit(page)
     targets = seen.value("[...document.querySelectorAll('main a')].map((link) => decodeURI(link.getAttribute('href')))")

@@ -108,12 +108,12 @@ def test_pages_and_overviews_are_written(folder):
     written = reports.write(path)
     html = written.html.read_text()
     assert "Lowest validation loss during the search" in html
-    assert index_page.headline(Run.read(path)).startswith("The lowest validation loss of 4")
+    assert index_page.headline(Run.read(path)) == "selected: GRU, units 16, validation loss 0.2010"
 
 
 def test_several_seeds_tell_how_much_a_rank_is_luck(folder):
     found = search_ranking(Run.read(folder(*records(seeds=(1, 2, 3)))))
-    assert found.luck == pytest.approx(0.5 * (0.002 / 0.402 + 0.002 / 0.302), rel=0.01)
+    assert found.seed_range == pytest.approx(0.5 * (0.002 / 0.402 + 0.002 / 0.302), rel=0.01)
     story = page(found.run)
     assert any("apart in the median: nearer ranks are luck" in words for words in limits(story))
 

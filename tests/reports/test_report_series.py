@@ -14,6 +14,7 @@ from reports.analysis.run import Run
 from reports.analysis.speedup import speedups_of
 from reports.pages.run_page import figures
 from reports.sections import ranking_over_series
+from reports.sections.context import Context
 from reports.sections.summary import answer
 
 
@@ -86,7 +87,7 @@ def test_too_few_series_say_how_many_would_do_and_draw_nothing():
         "2 series cannot show that one of 3 forecasts is better by test MSE: Friedman's test could reach p < 0.05 with "
         "3, if all of them ranked alike."
     ) in limits
-    assert not [figure for figure in figures(run, comparisons) if figure.name.startswith("ranks")]
+    assert not [figure for figure in figures(Context.of(run)) if figure.name.startswith("ranks")]
 
 
 def test_one_series_has_no_ranking():
