@@ -1,4 +1,4 @@
-"""Trials on a Ray cluster: two nodes on this machine, one of which dies with all its processes."""
+"""Trials on a Ray cluster of two nodes on this machine; in one test, a node ends with all its processes."""
 
 import json
 import shutil
@@ -20,13 +20,13 @@ from tests.benchmarks.command_line import COMMAND, ORACLE, benchmarks, environme
 ray = pytest.importorskip("ray")
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(sys.platform != "linux", reason="only Linux ends orphans")]
 
-# Long enough that a node is hit in the middle of a trial.
+# Long enough that a node ends in the middle of a trial.
 TEXT = ORACLE.replace("seeds = [1]", "seeds = [1, 2, 3, 4, 5]").replace("epochs = 3", "epochs = 1500\nthreads = 1")
 QUIET = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
 
 
 class TwoNodes:
-    """A head, to which this machine's drivers belong, and a second node; each has one CPU."""
+    """A head node and a second node, with one CPU each."""
 
     def __init__(self, folder):
         with socket.socket() as free:
@@ -34,7 +34,7 @@ class TwoNodes:
             port = free.getsockname()[1]
         self.address = f"127.0.0.1:{port}"
         self.nodes = []
-        self.environment = environment() | {"TMPDIR": folder}  # cores that other tests reserve are not waited for
+        self.environment = environment() | {"TMPDIR": folder}  # so that the cores of other tests are not waited for
         self._start("--head", f"--port={port}", "--include-dashboard=false", f"--temp-dir={folder}")
         self._await(1)
         self._start(f"--address={self.address}")
@@ -59,11 +59,11 @@ class TwoNodes:
         pytest.fail(f"the Ray cluster did not have {count} nodes in time")
 
     def workers(self, node):
-        """The trials' own processes on a node."""
+        """Return the worker processes of trials on a node."""
         return [each for each in below(self.nodes[node]) if is_worker(each)]
 
     def kill(self, node):
-        """All of a node at once, but for the trials' own processes, which must not outlive it."""
+        """Kill all processes of a node except the workers of trials, which must end by themselves."""
         for each in below(self.nodes[node]):
             if not is_worker(each):
                 with suppress(psutil.Error):
@@ -92,13 +92,13 @@ def is_worker(process):
 
 
 def key_of(worker):
-    """The trial that a worker runs, from its job's file."""
+    """Return the key of the trial that a worker runs, from its job file."""
     return json.loads(Path(worker.cmdline()[-3]).read_text())["trial"]["plan"]["key"]
 
 
 @pytest.fixture
 def cluster():
-    folder = tempfile.mkdtemp(prefix="ray-", dir="/tmp")  # a socket's path may not be long
+    folder = tempfile.mkdtemp(prefix="ray-", dir="/tmp")  # because the path of a socket must be short
     nodes = None
     try:
         nodes = TwoNodes(folder)
@@ -122,23 +122,23 @@ def running(definition, results, cluster):
         run.communicate(timeout=30)
 
 
-def until(found, seconds=120):
+def wait_for(condition, seconds=120):
     end = time.monotonic() + seconds
     while time.monotonic() < end:
-        if result := found():
+        if result := condition():
             return result
         time.sleep(0.05)
-    return pytest.fail("it did not come to that in time")
+    return pytest.fail("the condition was not met in time")
 
 
 def gone(processes):
     return not psutil.wait_procs(processes, timeout=15)[1]
 
 
-def test_a_lost_nodes_trials_run_again_elsewhere(cluster, written, tmp_path):
+def test_trials_of_a_lost_node_run_on_another(cluster, written, tmp_path):
     with running(written(TEXT), tmp_path, cluster) as run:
-        until(lambda: len(list(tmp_path.glob("small/*/trials/*.json"))) >= 2 or run.poll() is not None)
-        workers = until(lambda: cluster.workers(1))
+        wait_for(lambda: len(list(tmp_path.glob("small/*/trials/*.json"))) >= 2 or run.poll() is not None)
+        workers = wait_for(lambda: cluster.workers(1))
         (lost,) = {key_of(worker) for worker in workers}
         time.sleep(1)
         cluster.kill(1)
@@ -159,7 +159,7 @@ def test_a_lost_nodes_trials_run_again_elsewhere(cluster, written, tmp_path):
 
 def test_an_interrupt_ends_the_workers_on_every_node(cluster, written, tmp_path):
     with running(written(TEXT), tmp_path, cluster) as run:
-        workers = until(lambda: (one := cluster.workers(0)) and (other := cluster.workers(1)) and one + other)
+        workers = wait_for(lambda: (first := cluster.workers(0)) and (second := cluster.workers(1)) and first + second)
         run.send_signal(signal.SIGINT)
         out, err = run.communicate(timeout=60)
     assert run.returncode == 130, out + err
@@ -169,7 +169,7 @@ def test_an_interrupt_ends_the_workers_on_every_node(cluster, written, tmp_path)
     assert not cluster.workers(0) + cluster.workers(1)
 
 
-def test_what_no_node_can_carry_is_refused_at_once(cluster, written, tmp_path):
+def test_more_threads_than_any_node_has_are_refused(cluster, written, tmp_path):
     text = TEXT.replace("threads = 1", "threads = 2")
     done = benchmarks(
         *("run", written(text), "--results", tmp_path / "results", "--executor", "ray", "--cluster", cluster.address),

@@ -1,4 +1,4 @@
-"""Batches, scores, digests and the certificate's arithmetic."""
+"""Batches, scores, digests, differences of the certificate, background load, and environment variables."""
 
 import os
 import subprocess
@@ -28,20 +28,20 @@ def test_an_epoch_takes_no_row_twice(seed, epoch, rows, batch):
 
 
 def test_epochs_and_seeds_shuffle_differently():
-    one = training.epoch_order(1, 0, 100, 10)
-    assert not np.array_equal(one, training.epoch_order(1, 1, 100, 10))
-    assert not np.array_equal(one, training.epoch_order(2, 0, 100, 10))
+    first = training.epoch_order(1, 0, 100, 10)
+    assert not np.array_equal(first, training.epoch_order(1, 1, 100, 10))
+    assert not np.array_equal(first, training.epoch_order(2, 0, 100, 10))
 
 
-def test_the_certificate_follows_the_trainings_own_batches():
+def test_the_certificate_takes_the_batches_of_the_training():
     model = ModelSpec((Recurrent("gru", 4, recurrent_dropout=0.5), Dense(1)))
-    course = training.TrainingPlan(
+    plan = training.TrainingPlan(
         model, np.zeros((50, 6, 2)), batch=10, schedule=training.Schedule("constant", 1e-3), seed=3
     )
-    steps = course.first(7)
+    steps = plan.first(7)
     np.testing.assert_array_equal(steps.order[:5], training.epoch_order(3, 0, 50, 10))
     np.testing.assert_array_equal(steps.order[5:], training.epoch_order(3, 1, 50, 10)[:2])
-    np.testing.assert_array_equal(steps.masks["0.recurrent_mask"][5:], course.epoch(1).masks["0.recurrent_mask"][:2])
+    np.testing.assert_array_equal(steps.masks["0.recurrent_mask"][5:], plan.epoch(1).masks["0.recurrent_mask"][:2])
     np.testing.assert_array_equal(steps.rates, np.full(7, 1e-3))
 
 
@@ -60,7 +60,7 @@ def test_skill_against_a_perfect_naive_forecast():
     assert scores.skill(0.1, 0.0) == -np.inf
 
 
-def test_digests_tell_values_shapes_and_dtypes_apart():
+def test_digests_differ_for_other_values_shapes_and_dtypes():
     values = np.arange(6.0)
     variants = [values, values[::-1], values.reshape(2, 3), values.astype(np.float32), values + 1e-15]
     assert len({digest_arrays([variant]) for variant in variants}) == len(variants)
@@ -68,14 +68,14 @@ def test_digests_tell_values_shapes_and_dtypes_apart():
     assert digest_arrays([np.repeat(values, 2)[::2]]) == digest_arrays([values])
 
 
-def test_a_difference_is_relative_to_the_oracles_largest_number():
-    oracle = np.array([1e-9, 2.0, -4.0])
-    assert certification.difference(oracle + np.array([0, 0, 4e-3]), oracle) == pytest.approx(1e-3)
-    assert certification.difference(np.array([0.0, np.nan, 0.0]), oracle) == np.inf
-    assert certification.difference(oracle[:2], oracle) == np.inf
+def test_a_difference_is_relative_to_the_largest_reference_number():
+    reference = np.array([1e-9, 2.0, -4.0])
+    assert certification.difference(reference + np.array([0, 0, 4e-3]), reference) == pytest.approx(1e-3)
+    assert certification.difference(np.array([0.0, np.nan, 0.0]), reference) == np.inf
+    assert certification.difference(reference[:2], reference) == np.inf
 
 
-def test_a_verdict_names_what_is_over_its_bound():
+def test_a_verdict_names_each_difference_over_its_bound():
     bounds = {"outputs": 1e-12, "losses": 1e-10}
     assert certification.verdict({"outputs": 1e-12, "losses": 0.0}, bounds, 0) is None
     assert (
@@ -86,26 +86,28 @@ def test_a_verdict_names_what_is_over_its_bound():
 
 
 @pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="this system cannot pin a process to a core")
-def test_other_programs_load_is_seen():
-    """A neighbour that never rests takes its core."""
+def test_background_load_is_measured():
+    """Another process keeps the core busy."""
     core = (min(os.sched_getaffinity(0)),)
     pinned = f"import os; os.sched_setaffinity(0, {core})\nwhile True: pass"
-    with subprocess.Popen([sys.executable, "-c", pinned]) as neighbour:
+    with subprocess.Popen([sys.executable, "-c", pinned]) as other:
         time.sleep(0.3)
         monitor = LoadMonitor(core)
         time.sleep(1.0)
         monitor.stop()
         disturbed = monitor.background_load()
-        neighbour.kill()
+        other.kill()
     assert disturbed > 0.7
 
 
-def test_what_the_user_sets_for_threads_is_in_the_record(monkeypatch):
-    """It reaches the workers, so a reader must see it; private settings reach nobody."""
+def test_thread_settings_of_the_user_are_recorded(monkeypatch):
+    """They reach the workers. Private settings of a framework do not, nor are scikit-learn's own settings recorded."""
     monkeypatch.setenv("OMP_WAIT_POLICY", "PASSIVE")
     monkeypatch.setenv("OMP_NUM_THREADS", "7")
     monkeypatch.setenv("KERAS_BACKEND", "theano")
+    monkeypatch.setenv("KMP_INIT_AT_FORK", "FALSE")
     variables = environment.worker_variables(2)
     assert variables["OMP_WAIT_POLICY"] == "PASSIVE"
     assert variables["OMP_NUM_THREADS"] == "2"
+    assert "KMP_INIT_AT_FORK" not in variables
     assert "KERAS_BACKEND" not in environment.worker_environment(variables)

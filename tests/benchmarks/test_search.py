@@ -1,17 +1,19 @@
-"""A search from the command line to its records: found, resumed, never trained twice."""
+"""A search, from the command line to its records: all configurations are scored, and a resumed search is the same."""
 
 import json
 import shutil
 import subprocess
 import sys
 import time
+from importlib import metadata
 
 import psutil
 import pytest
 
+from benchmarks.runner.resume import differences, restore
 from reports.records import Trial
 from reports.records.store import read_json, read_run, read_search, trial_path, write_json
-from tests.benchmarks.command_line import COMMAND, ORACLE, benchmarks, environment
+from tests.benchmarks.command_line import COMMAND, ORACLE, environment, in_process
 
 SMALL = ORACLE.replace('cell = "gru"\nunits = 4', "filters = [[2], [3, 2]]\nwidth = 3").replace(
     "epochs = 3\nbatch = 16", "epochs = 2\nbatch = 16\npatience = 1\nthreads = 1\nlearning_rate = [0.01, 0.001]"
@@ -30,25 +32,26 @@ def definition(written):
 
 
 def search(definition, home, *options):
-    done = benchmarks("run", definition, *options, "--results", home, cwd=home)
+    done = in_process("run", definition, *options, "--results", home, cwd=home)
     assert done.returncode == 0, done.stderr + done.stdout
     return (home / "small" / "latest").resolve(), done
 
 
 @pytest.fixture(scope="module")
 def whole(definition, tmp_path_factory):
+    """A finished grid search over four configurations."""
     return search(definition, tmp_path_factory.mktemp("whole"))
 
 
 @pytest.fixture(scope="module")
-def learnt(definition, tmp_path_factory):
-    """By TPE, three of four."""
-    return search(definition, tmp_path_factory.mktemp("learnt"), *TPE)
+def tpe_search(definition, tmp_path_factory):
+    """A finished search by TPE over three of the four configurations."""
+    return search(definition, tmp_path_factory.mktemp("tpe"), *TPE)
 
 
 @pytest.fixture
 def copy(tmp_path):
-    """A run's folder to be changed, without what was concluded from its trials."""
+    """A function that copies a run without its result and its certificate, and without the trials of some cases."""
 
     def make(folder, *, without):
         to = tmp_path / "small" / folder.name
@@ -68,7 +71,7 @@ def plan_of(folder, case):
 
 
 def resume(folder, *options):
-    return benchmarks("resume", folder, *options, "--results", folder.parents[1], cwd=folder)
+    return in_process("resume", folder, *options, "--results", folder.parents[1], cwd=folder)
 
 
 def files(folder):
@@ -78,32 +81,30 @@ def files(folder):
 def test_every_configuration_is_tried_and_the_lowest_validation_loss_selected(whole):
     folder, done = whole
     manifest, certificate, trials = read_run(folder)
-    found = read_search(folder)
+    result = read_search(folder)
     scores = {trial.plan.case: min(trial.outcome.validation_losses) for trial in trials}
     assert len(scores) == 4
-    assert {one.case: one.score for one in found.tried} == scores
-    assert found.selected == min(scores, key=scores.get)
-    assert {check.case for check in certificate.checks} == {found.selected}
+    assert {tried.case: tried.score for tried in result.tried} == scores
+    assert [tried.case for tried in result.tried] == [case.label for case in manifest.cases]  # grid: in this order
+    assert result.selected == min(scores, key=scores.get)
+    assert {check.case for check in certificate.checks} == {result.selected}
     assert all(len(trial.environment.cores) == 1 for trial in trials)
     assert manifest.search.configurations == manifest.search.trials == manifest.expected_trials == 4
-    assert "RMSE" not in done.stdout  # nobody looks at the test scores of what was not selected
+    assert "RMSE" not in done.stdout  # the test scores of configurations are not shown
 
 
-def test_the_report_tells_the_answer_and_no_ratio(whole):
+def test_the_report_names_the_selected_configuration_and_no_ratio(whole):
     folder, done = whole
-    report, said = (folder / "report.md").read_text(), " ".join(done.stdout.split())
-    found = read_search(folder)
-    assert f"is that of {found.selected}; on the test part, which chose nothing, its MAE is" in said
-    assert "The published best, cnn, filters 3 2, learning_rate 0.001 (MAE 2.5), ranks" in said
-    assert "The noise alone leaves an MAE of 1.5 there." in said
-    assert "their times are compared with nothing" in report
-    assert "ran side by side" in report
+    report, summary = (folder / "report.md").read_text(), " ".join(done.stdout.split())
+    assert read_search(folder).selected in summary
+    assert "cnn, filters 3 2, learning_rate 0.001 (MAE 2.5)" in summary
+    assert "MAE of 1.5" in summary
     assert "1 (reference)" not in report
 
 
-def test_a_search_that_is_resumed_finds_what_it_would_have_found(whole, copy):
+def test_a_resumed_search_has_the_same_result(whole, copy):
     folder, _ = whole
-    lost = [one.case for one in read_search(folder).tried[1:3]]
+    lost = [tried.case for tried in read_search(folder).tried[1:3]]
     cut = copy(folder, without=lost)
     kept = files(cut)
     done = resume(cut)
@@ -114,21 +115,21 @@ def test_a_search_that_is_resumed_finds_what_it_would_have_found(whole, copy):
 
 
 @pytest.mark.slow
-def test_tpe_goes_on_with_the_questions_it_would_have_asked(learnt, copy):
-    folder, _ = learnt
-    found = read_search(folder)
-    assert len(found.tried) == len({one.case for one in found.tried}) == 3
-    for lost in (found.tried[:1], found.tried[2:]):
-        cut = copy(folder, without=[one.case for one in lost])
+def test_a_resumed_tpe_search_proposes_the_same_configurations(tpe_search, copy):
+    folder, _ = tpe_search
+    result = read_search(folder)
+    assert len(result.tried) == len({tried.case for tried in result.tried}) == 3
+    for lost in (result.tried[:1], result.tried[2:]):
+        cut = copy(folder, without=[tried.case for tried in lost])
         kept = files(cut)
         assert resume(cut).returncode == 0
-        assert read_search(cut) == found
+        assert read_search(cut) == result
         assert kept.items() <= files(cut).items()
         assert len(files(cut)) == 3
         shutil.rmtree(cut)
 
 
-def test_a_search_that_is_finished_trains_nothing_more(whole, tmp_path):
+def test_a_finished_search_trains_nothing_more(whole, tmp_path):
     folder = tmp_path / "small" / whole[0].name
     shutil.copytree(whole[0], folder)
     before = files(folder)
@@ -141,40 +142,37 @@ def test_a_search_that_is_finished_trains_nothing_more(whole, tmp_path):
 @pytest.mark.slow
 def test_a_failed_configuration_has_no_score_and_a_killed_one_is_trained_again(whole, copy):
     folder, _ = whole
-    first, second = (one.case for one in read_search(folder).tried[:2])
+    first, second = (tried.case for tried in read_search(folder).tried[:2])
     cut = copy(folder, without=[first, second])
     for case, killed in ((first, False), (second, True)):
         plan = plan_of(cut, case)
         write_json(trial_path(cut, plan), Trial(plan=plan, outcome=None, failure="the loss is nan", killed=killed))
     done = resume(cut)
     assert done.returncode == 1  # a trial failed
-    scores = {one.case: one.score for one in read_search(cut).tried}
+    scores = {tried.case: tried.score for tried in read_search(cut).tried}
     assert scores[first] is None
     assert scores[second] is not None
     assert read_json(trial_path(cut, plan_of(cut, second)), Trial).outcome is not None
     assert "1 of 4 trials failed" in (cut / "report.md").read_text()
 
 
-def test_another_sampler_is_not_the_same_search(whole, copy, monkeypatch):
-    cut = copy(whole[0], without=[])
-    manifest, _, _ = read_run(cut)
-    other = manifest.search.model_copy(update={"optuna": "1.0.0"})
-    write_json(cut / "manifest.json", manifest.model_copy(update={"search": other}))
-    refused = resume(cut)
-    assert refused.returncode == 2
-    assert "optuna was 1.0.0 and is " in refused.stderr
-    assert len(refused.stderr.strip().splitlines()) == 1
+def test_another_version_of_optuna_makes_another_search_only_for_tpe(whole):
+    benchmark, plan = restore(whole[0])
+    for sampler, changes in (("grid", []), ("tpe", [f"optuna was 1.0.0 and is {metadata.version('optuna')}"])):
+        other = plan.search.model_copy(update={"sampler": sampler, "optuna": "1.0.0"})
+        changed = plan.model_copy(update={"search": other})
+        assert list(differences(benchmark, changed, plan.environment)) == changes
 
 
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux ends a process with its parent")
 @pytest.mark.parametrize("signal", ["kill", "terminate"])
-def test_a_search_that_is_killed_goes_on(definition, learnt, tmp_path, signal):
-    """At several moments, with trials under way; at last it finds what it would have found."""
+def test_a_killed_search_is_resumed_to_the_same_result(definition, tpe_search, tmp_path, signal):
+    """Killed at three moments, with trials running."""
     words = [*COMMAND, "run", str(definition), *TPE, "--results", str(tmp_path)]
     for seconds in (0.5, 2.0, 3.5):
         with subprocess.Popen(words, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as run:
-            run.stdout.readline()  # the folder is there
+            run.stdout.readline()  # now the folder exists
             time.sleep(seconds)
             workers = psutil.Process(run.pid).children(recursive=True) if run.poll() is None else []
             getattr(run, signal)()
@@ -184,6 +182,6 @@ def test_a_search_that_is_killed_goes_on(definition, learnt, tmp_path, signal):
         words = [*COMMAND, "resume", str(folder), "--results", str(tmp_path)]
     kept = files(folder) if (folder / "trials").exists() else {}
     assert resume(folder).returncode == 0
-    assert read_search(folder) == read_search(learnt[0])
+    assert read_search(folder) == read_search(tpe_search[0])
     assert kept.items() <= files(folder).items()
     assert not list(tmp_path.rglob("*.tmp"))

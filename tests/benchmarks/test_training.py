@@ -1,4 +1,4 @@
-"""What a trial's loop measures, and the gate in front of its record."""
+"""The training loop, and the checks that a finished training must pass."""
 
 import time
 
@@ -16,9 +16,7 @@ from benchmarks.worker.timing import LoadMonitor
 from benchmarks.worker.training import Schedule, Training, TrainingPlan, TrialError, pass_gate
 
 ROWS, BATCH = 40, 8
-
-
-DENSE = forecaster("gru", units=2, layers=1, horizon=1)
+MODEL = forecaster("gru", units=2, layers=1, horizon=1)
 
 
 def part(name, rows=ROWS):
@@ -27,7 +25,7 @@ def part(name, rows=ROWS):
 
 
 class Mean:
-    """Forecasts one number and learns it: the least that can be trained."""
+    """The smallest model that can be trained: it forecasts one number, which it learns."""
 
     def __init__(self, y, *, rate=0.1, step=0.0, hidden=0.0, loss=None):
         self.y, self.rate, self.step, self.hidden, self.loss, self.value = y, rate, step, hidden, loss, 5.0
@@ -51,14 +49,14 @@ class Mean:
         return np.full((len(x), 1), self.value)
 
     def weights(self):
-        time.sleep(self.hidden)  # what a device that was not waited for has still to do
+        time.sleep(self.hidden)  # work that a device does after the last step has returned
         return {}
 
 
 def trained(epochs=3, validation=0, batch=BATCH, patience=None, **behaviour):
     train = part("train")
     loop = Training(Mean(train.y, **behaviour), part("validation", validation), Objective(), patience)
-    loop.run(TrainingPlan(DENSE, train.x, batch, Schedule("constant", 1e-3), seed=4), epochs, LoadMonitor((0,)))
+    loop.run(TrainingPlan(MODEL, train.x, batch, Schedule("constant", 1e-3), seed=4), epochs, LoadMonitor((0,)))
     return loop, train
 
 
@@ -70,18 +68,18 @@ def test_a_model_that_learns_passes():
     assert loop.losses[-1] < loop.losses[0]
 
 
-def test_the_loops_wall_time_holds_all_its_parts():
+def test_the_wall_time_of_the_loop_covers_its_parts():
     loop, _ = trained(step=0.002, validation=9)
     parts = loop.first_step + sum(loop.epochs) + sum(loop.validation_seconds)
     assert 0 < parts <= loop.loop
 
 
-def test_work_that_is_done_outside_the_clocks_is_refused():
-    """A backend that returned before its device had finished would have a fast epoch and a slow end."""
+def test_work_outside_the_clocks_is_refused():
+    """A backend that returns before its device has finished has fast epochs and a slow end."""
     loop, train = trained(hidden=0.2)
     with pytest.raises(TrialError, match="of the time is unaccounted for, more than 2%"):
         pass_gate(loop, train)
-    pass_gate(loop, train, timed=False)  # beside other trials, which take its cores between two clocks
+    pass_gate(loop, train, timed=False)  # beside other trials, which may use the cores between two clocks
 
 
 def test_a_model_that_does_not_learn_is_refused():
@@ -96,8 +94,8 @@ def test_a_model_that_learns_the_wrong_way_is_refused():
         pass_gate(loop, train)
 
 
-def test_a_full_batch_of_a_single_step_can_fall_too():
-    """The loss is taken on the same windows before and after, so one step is enough to tell."""
+def test_a_single_step_on_a_full_batch_passes():
+    """The loss is evaluated on the same windows before and after, so that one step is enough."""
     loop, train = trained(epochs=1, batch=ROWS)
     pass_gate(loop, train)
 
@@ -108,14 +106,14 @@ def test_patience_ends_a_training_and_restores_its_best_weights():
     model = Mean(train.y, rate=0.03)
     validation = datasets.Part("validation", train.x[:9], np.full((9, 1), 2.0), range(9), None)
     loop = Training(model, validation, Objective(), patience=2)
-    loop.run(TrainingPlan(DENSE, train.x, BATCH, Schedule("constant", 1e-3), seed=4), 50, LoadMonitor((0,)))
+    loop.run(TrainingPlan(MODEL, train.x, BATCH, Schedule("constant", 1e-3), seed=4), 50, LoadMonitor((0,)))
     best = int(np.argmin(loop.validation_losses))
     assert 0 < best == loop.best.epoch
     assert len(loop.epochs) == best + 3
     assert np.mean((model.predict(validation.x) - 2.0) ** 2) == loop.validation_losses[best]
 
 
-def test_without_patience_every_epoch_is_trained_and_the_last_weights_stay():
+def test_without_patience_every_epoch_is_trained_and_the_last_weights_are_kept():
     loop, _ = trained(epochs=7, validation=9)
     assert len(loop.epochs) == 7
     assert loop.best is None
@@ -126,27 +124,27 @@ def test_a_loss_that_is_not_finite_names_its_step():
         trained(loss=np.nan)
 
 
-def test_the_gate_looks_at_no_more_windows_than_it_needs(monkeypatch):
+def test_the_check_of_the_loss_takes_a_limited_number_of_windows(monkeypatch):
     loop, train = trained()
     monkeypatch.setattr(training, "CHECK_ROWS", 2 * BATCH)
-    seen = []
-    monkeypatch.setattr(loop.model, "predict", lambda x: seen.append(len(x)) or np.zeros((len(x), 1)))
+    sizes = []
+    monkeypatch.setattr(loop.model, "predict", lambda x: sizes.append(len(x)) or np.zeros((len(x), 1)))
     pass_gate(loop, train)
-    assert seen == [2 * BATCH]
+    assert sizes == [2 * BATCH]
 
 
-def test_operations_by_hand():
+def test_flops_by_hand():
     """One dense layer: its product forward, and once backward for the weights; a layer above has two backward."""
     dense = ModelSpec((Recurrent("rnn", 3), Dense(2)))
-    # T = 5: kernel 4x3 forward and once back, recurrent kernel 3x3 forward and twice back; dense 3x2 thrice
+    # T = 5: kernel 4x3 once forward and once backward, recurrent kernel 3x3 once and twice, dense 3x2 once and twice
     by_hand = 2 * 7 * (5 * 4 * 3 * 2 + 5 * 3 * 3 * 3 + 3 * 2 * 3)
     assert step_flops(dense, features=4, window=5, batch=7) == by_hand
 
 
-def test_operations_grow_with_what_is_computed():
+def test_flops_grow_with_the_computation():
     sizes = {"features": 3, "window": 10, "batch": 4}
-    one, two = (step_flops(forecaster("gru", units=8, layers=n, horizon=2), **sizes) for n in (1, 2))
+    one_layer, two_layers = (step_flops(forecaster("gru", units=8, layers=n, horizon=2), **sizes) for n in (1, 2))
     lstm = step_flops(forecaster("lstm", units=8, layers=1, horizon=2), **sizes)
     twice = step_flops(forecaster("gru", units=8, layers=1, horizon=2), **sizes | {"batch": 8})
-    assert one < lstm < two
-    assert twice == 2 * one
+    assert one_layer < lstm < two_layers
+    assert twice == 2 * one_layer
