@@ -1,5 +1,6 @@
 """Reading a definition: its trials, its names, and the errors for invalid settings."""
 
+import copy
 import os
 import re
 import textwrap
@@ -10,10 +11,12 @@ import pytest
 
 import datasets
 from benchmarks.definition import loading
+from benchmarks.definition.axes import TABLES, complete_variants
 from benchmarks.errors import UserError
 from benchmarks.runner import manifest
 from reports.records.definitions import setting_differences
 
+README = loading.FOLDER / "README.md"
 GOOD = """
 title = "A test"
 backends = ["pytorch", "keras", "flax"]
@@ -277,3 +280,18 @@ def test_differences_of_definitions_are_listed_by_dotted_name():
         ("variant.a.name", "a", None),
         ("variant.b.name", None, "b"),
     ]
+
+
+def test_the_definitions_of_the_readme_are_valid():
+    """The first is complete; each of the others replaces some of its tables."""
+    blocks = [tomllib.loads(text) for text in re.findall(r"```toml\n(.*?)```", README.read_text(), re.DOTALL)]
+    assert {table for block in blocks for table in block} >= {*TABLES, "quick", "variant", "question", "published"}
+    for block in blocks:
+        tables = copy.deepcopy(blocks[0] | block)
+        if "search" in block:  # has one backend and one mode
+            tables |= {"backends": ["flax"], "modes": ["matched"]}
+        quick = tables.pop("quick")
+        complete_variants(README, tables)
+        benchmark = loading.restore(README, tables | {"quick": quick})
+        loading._require_known_cases(README, benchmark)
+        assert benchmark.trials()

@@ -1,14 +1,20 @@
 """The numbers of each registered series, compared with stored facts."""
 
 import os
+import re
 import subprocess
 import sys
+import tomllib
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from datasets import DataError, DataSpec, WindowSpec, cut, describe, load, names
-from datasets.sources import origins
+import datasets
+from datasets import DataError, DataSpec, Entry, WindowSpec, cut, describe, load, names, prepare
+from datasets.sources import origins, registry
+from datasets.sources.origins import Generated
+from datasets.sources.readers import Table
 
 FACTS = {  # rows, first and last value of the target, first and last time, missing rows filled, SHA-256 of the values
     "co2": (
@@ -121,21 +127,26 @@ def loaded(name: str):
     return load(name)
 
 
+def facts(name: str):
+    """The facts of a series, in the form of FACTS."""
+    series = loaded(name)
+    target = series.values[:, series.index(series.targets)[0]]
+    first, last = (None, None) if series.times is None else (str(series.times[0]), str(series.times[-1]))
+    digest = origins.sha256(series.values.astype("<f8").tobytes())
+    return series.rows, float(target[0]), float(target[-1]), first, last, len(series.filled), digest
+
+
 def test_every_series_has_facts():
-    """A series added without facts here would be unchecked."""
+    """A series added without facts here would be unchecked; the message has what to add."""
+    for name in names():
+        assert name in FACTS, f'add to FACTS: "{name}": {facts(name)},'
     assert tuple(FACTS) == names()
 
 
 @pytest.mark.parametrize("name", FACTS)
 def test_the_numbers_equal_the_stored_facts(name):
     """A reader that drops, shifts or swaps a row or a column changes one of the facts."""
-    series = loaded(name)
-    rows, first, last, begin, end, filled, digest = FACTS[name]
-    target = series.values[:, series.index(series.targets)[0]]
-    assert (series.rows, target[0], target[-1], len(series.filled)) == (rows, first, last, filled)
-    stamps = None if series.times is None else (str(series.times[0]), str(series.times[-1]))
-    assert stamps == (None if begin is None else (begin, end))
-    assert origins.sha256(series.values.astype("<f8").tobytes()) == digest
+    assert facts(name) == FACTS[name]
 
 
 @pytest.mark.parametrize("name", FACTS)
@@ -194,3 +205,40 @@ def test_importing_datasets_imports_no_large_package():
     code = f"import sys, datasets; datasets.load('co2'); print(sorted({large} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_the_readme_lists_every_series():
+    """With its number of rows, step, season and unit."""
+    readme = (Path(datasets.__file__).parent / "README.md").read_text()
+    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in readme.splitlines() if line.startswith("| `")]
+    assert [row[0] for row in rows] == [f"`{name}`" for name in names()]
+    for row, entry in zip(rows, map(describe, names()), strict=True):
+        assert row[1:5] == [f"{entry.rows:,}", entry.step, str(entry.season or ""), entry.unit]
+
+
+def test_the_readme_has_valid_settings():
+    """The table [data] for a file of the user."""
+    readme = (Path(datasets.__file__).parent / "README.md").read_text()
+    (block,) = re.findall(r"```toml\n(.*?)```", readme, re.DOTALL)
+    assert DataSpec(**tomllib.loads(block)["data"]).gaps == "carry"
+
+
+def test_a_series_is_added_with_an_entry_and_a_function(monkeypatch):
+    """As the README says."""
+    entry = Entry(
+        name="ramp",
+        title="A ramp",
+        unit="m",
+        step="day",
+        season=7,
+        rows=100,
+        columns=("height",),
+        licence="generated",
+        source="0 to 99",
+        origin=Generated(lambda: Table(np.arange(100.0)[:, None])),
+    )
+    monkeypatch.setitem(registry._REGISTRY, "ramp", entry)
+    windows = prepare(DataSpec(series="ramp"), WindowSpec(length=7))
+    assert (len(windows.train), windows.season, windows.series.unit) == (63, 7, "m")
+    with pytest.raises(AssertionError, match=r'add to FACTS: "ramp": \(100, 0.0, 99.0, None, None, 0'):
+        test_every_series_has_facts()
