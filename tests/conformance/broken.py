@@ -1,4 +1,4 @@
-"""Backends with one fault each, of kinds found in published comparisons: the suite must see them."""
+"""Backends with one fault each, of kinds found in published comparisons. The suite must fail them."""
 
 from dataclasses import replace
 
@@ -10,7 +10,7 @@ from backends.reference.training import ReferenceBackend, ReferenceModel
 
 
 class SwappedGates(ReferenceBackend):
-    """The first and the last gate of each cell stand in each other's place, as if the layouts were confused."""
+    """The first and the last gate of each cell are swapped, as with a wrong layout."""
 
     def build(self, model, objective, optimizer, weights, x, y, *, dtype, seed):
         return super().build(model, objective, optimizer, swapped(model, weights), x, y, dtype=dtype, seed=seed)
@@ -19,9 +19,9 @@ class SwappedGates(ReferenceBackend):
 def swapped(model, weights):
     result = dict(weights)
     for name, value in weights.items():
-        layer, own = model.layers[int(name.split(".")[0])], name.split(".")[-1]
+        layer, kind = model.layers[int(name.split(".")[0])], name.split(".")[-1]
         if isinstance(layer, Recurrent) and layer.cell in BLOCKS:
-            gates = np.split(value, getattr(BLOCKS[layer.cell], own), axis=-1)
+            gates = np.split(value, getattr(BLOCKS[layer.cell], kind), axis=-1)
             gates[0], gates[-1] = gates[-1], gates[0]
             result[name] = np.concatenate(gates, axis=-1)
     return result
@@ -54,7 +54,7 @@ class SecondBiasModel(ReferenceModel):
 
 
 class KerasEpsilon(ReferenceBackend):
-    """Adam with Keras' default epsilon."""
+    """Adam with Keras's default epsilon."""
 
     def build(self, model, objective, optimizer, weights, x, y, *, dtype, seed):
         changed = replace(optimizer, epsilon=1e-7)

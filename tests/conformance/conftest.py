@@ -1,6 +1,5 @@
 """The backend under check, named on the command line: each framework needs a process of its own."""
 
-import importlib
 import os
 import re
 from pathlib import Path
@@ -8,13 +7,20 @@ from pathlib import Path
 import pytest
 
 import backends
-from tests.conformance import broken
-from tests.conformance.problems import MODELS, QUICK
+from tests.conformance import equality_checks
+from tests.conformance.broken import BROKEN
+from tests.conformance.problems import PROBLEMS, QUICK
 
 
 def pytest_addoption(parser):
     parser.addoption("--backend", help="the backend to check, or one of broken.py's")
     parser.addoption("--dtype", default="float64")
+
+
+def pytest_terminal_summary(terminalreporter):
+    if equality_checks.LARGEST:
+        figures = ", ".join(f"{name} {value:.1e}" for name, value in equality_checks.LARGEST.items())
+        terminalreporter.write_line(f"largest relative difference from the reference implementation: {figures}")
 
 
 @pytest.fixture(scope="session")
@@ -25,35 +31,45 @@ def dtype(pytestconfig):
 @pytest.fixture(scope="session")
 def backend(pytestconfig, dtype):
     name = pytestconfig.getoption("--backend")
-    if name in broken.BROKEN:
-        return importlib.import_module("tests.conformance.broken").BROKEN[name]()
-    return backends.load(name, dtype=dtype, threads=1)
+    return BROKEN[name]() if name in BROKEN else backends.load(name, dtype=dtype, threads=1)
 
 
-def some(names, quick):
-    """Names as a fixture's parameters, those beyond the quick ones marked slow."""
+@pytest.fixture
+def native_backend(backend):
+    if not backends.REGISTRY[backend.name].native:
+        pytest.skip(f"backend '{backend.name}' has no native mode")
+    return backend
+
+
+def parameters(names, quick):
+    """Names as a fixture's parameters; those that are not quick are marked slow."""
     return [pytest.param(name, marks=() if name in quick else pytest.mark.slow) for name in names]
 
 
-@pytest.fixture(params=some(MODELS, QUICK))
+@pytest.fixture(params=parameters(PROBLEMS, QUICK))
 def problem(request):
-    return MODELS[request.param]
+    return PROBLEMS[request.param]
 
 
-@pytest.fixture(params=["gru"])
-def simple(request):
-    return MODELS[request.param]
+@pytest.fixture(params=parameters([name for name, problem in PROBLEMS.items() if problem.recurs], QUICK[1:]))
+def recurrent_problem(request):
+    return PROBLEMS[request.param]
 
 
-@pytest.fixture(params=some(["lstm, masked", "rmlp", "weight decay"], ["lstm, masked"]))
-def later(request):
-    """Some that between them use all that can be taken out of a model and put into it."""
-    return MODELS[request.param]
+@pytest.fixture
+def simple():
+    return PROBLEMS["gru"]
+
+
+@pytest.fixture(params=parameters(["gru", "lstm, masked", "rmlp", "weight decay"], ["gru"]))
+def resumed_problem(request):
+    """Problems that together have every kind of state that a checkpoint holds."""
+    return PROBLEMS[request.param]
 
 
 @pytest.fixture
 def compiled_programs():
-    """Counts the programs that XLA has compiled so far in this process, by what it leaves in its dump folder."""
+    """A function that counts the programs that XLA has compiled in this process, from the files in its dump folder."""
     _, _, folder = os.environ.get("XLA_FLAGS", "").partition("--xla_dump_to=")
     if not folder:
         pytest.skip("XLA_FLAGS names no dump folder")

@@ -1,4 +1,8 @@
-"""Every backend passes the one suite (checks.py, checks_of_conduct.py), and backends wrong on purpose fail it."""
+"""Every backend of the registry passes the checks, and backends with a deliberate fault fail them.
+
+`pytest tests/conformance -m "not slow"` checks in float64 on a few models, `-m slow` on all models and in float32;
+`-k NAME` selects a backend.
+"""
 
 import os
 import subprocess
@@ -8,22 +12,22 @@ from pathlib import Path
 
 import pytest
 
-import backends
+from backends import REGISTRY
+from tests.conformance import equality_checks
 from tests.conformance.broken import BROKEN
+from tests.conformance.problems import PROBLEMS
 
 ROOT = Path(__file__).resolve().parents[2]
-CHECKS, CONDUCT = "tests/conformance/checks.py", "tests/conformance/checks_of_conduct.py"
-TIMED = ["test_equals_the_oracle[lstm]", "test_equals_the_oracle[gru]", "test_works_in_the_dtype_asked_for"]
-GOOD = list(backends.REGISTRY)
-ENGINES = ("keras-jax", "keras-torch")  # share most of their code with keras, so that a quick look leaves them out
+EQUALITY, BEHAVIOUR = "tests/conformance/equality_checks.py", "tests/conformance/behaviour_checks.py"
+SLOW = {"reference", "keras-jax", "keras-torch"}  # the code of keras serves its engines; nothing is faster than NumPy
 
 
-def suite(backend, dtype, *tests, slow=False, only=""):
-    """The suite, its slow part, or some of its tests, in a process of its own: its status and what it printed.
+def run_checks(backend, dtype, *tests, slow=False, only=""):
+    """Exit status and output of the checks, of their slow part, or of some tests, in a process of its own.
 
-    only: of those the ones with this in their name.
+    only: run those with this text in their names.
     """
-    named = [test if "::" in test else f"{CHECKS}::{test}" for test in tests] or [CHECKS, CONDUCT]
+    named = [f"{EQUALITY}::{test}" for test in tests] or [EQUALITY, BEHAVIOUR]
     command = [sys.executable, "-m", "pytest", *named, "-q", "-rf", "-p", "no:cacheprovider"]
     command += ["-k", only] if only else []
     command += [f"--backend={backend}", f"--dtype={dtype}", *([] if tests else ["-m", "slow" if slow else "not slow"])]
@@ -35,43 +39,52 @@ def suite(backend, dtype, *tests, slow=False, only=""):
 
 
 @pytest.mark.parametrize(
-    "backend", [pytest.param(name, marks=[pytest.mark.slow] if name in ENGINES else []) for name in GOOD]
+    "backend", [pytest.param(name, marks=[pytest.mark.slow] if name in SLOW else []) for name in REGISTRY]
 )
 def test_conforms(backend):
-    """In float64, where equality can be seen."""
-    status, said = suite(backend, "float64")
-    assert status == 0, said
+    """In float64, which shows equality up to the order of additions."""
+    status, output = run_checks(backend, "float64")
+    assert status == 0, output
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("backend", GOOD)
+@pytest.mark.parametrize("backend", REGISTRY)
 def test_conforms_on_every_architecture(backend):
-    """All the models, and those drawn by hypothesis: layers, cells, depths, sizes and trainings.
+    """All models, and models that hypothesis draws: layers, cells, depths, sizes and trainings.
 
-    Of an engine of Keras the architectures alone: what is done with a model besides is the code that keras runs too.
+    On Keras's other engines only equality: their other checks would run the code that keras runs too.
     """
-    status, said = suite(backend, "float64", slow=True, only="test_equals_the_oracle" if backend in ENGINES else "")
-    assert status == 0, said
+    engine = backend in ("keras-jax", "keras-torch")
+    status, output = run_checks(backend, "float64", slow=True, only="test_equals_the_reference" if engine else "")
+    assert status == 0, output
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("backend", [name for name in GOOD if name != "reference"])
+@pytest.mark.parametrize("backend", [name for name in REGISTRY if name != "reference"])
 def test_conforms_in_float32(backend):
-    """What is timed; the float64 suite shows the rest."""
-    status, said = suite(backend, "float32", *TIMED)
-    assert status == 0, said
+    """The dtype that is timed."""
+    status, output = run_checks(backend, "float32", *(f"test_equals_the_reference[{cell}]" for cell in ("lstm", "gru")))
+    assert status == 0, output
 
 
 @pytest.mark.parametrize("fault", BROKEN)
 def test_a_fault_is_found(fault):
-    """Swapped gates, a second trained bias, Keras' epsilon, careless dropout: each must fail where it shows."""
-    models = ("lstm, masked", "input dropout alone") if fault == "unscaled-masks" else ("lstm", "gru")
-    status, said = suite(fault, "float64", *(f"test_equals_the_oracle[{model}]" for model in models))
-    assert status == 1, said
-    for model in models:
-        assert f"FAILED {CHECKS}::test_equals_the_oracle[{model}]" in said
+    """Swapped gates, a second trained bias, Keras's epsilon, unscaled dropout: each fails where it has an effect."""
+    for name in ("lstm, masked", "input dropout alone") if fault == "unscaled-masks" else ("lstm", "gru"):
+        with pytest.raises(AssertionError, match="differ by"):
+            equality_checks.test_equals_the_reference(BROKEN[fault](), PROBLEMS[name], "float64")
 
 
 def test_a_second_bias_is_counted():
-    status, said = suite("second-bias", "float64", "test_trains_exactly_the_canonical_parameters")
-    assert status == 1, said
+    with pytest.raises(AssertionError):
+        equality_checks.test_trains_exactly_the_canonical_parameters(
+            BROKEN["second-bias"](), PROBLEMS["gru"], "float64"
+        )
+
+
+@pytest.mark.slow
+def test_a_fault_fails_the_suite():
+    """In a process, as for a backend: the exit status and the name of the test."""
+    status, output = run_checks("keras-epsilon", "float64", "test_equals_the_reference[gru]")
+    assert status == 1, output
+    assert f"FAILED {EQUALITY}::test_equals_the_reference[gru]" in output

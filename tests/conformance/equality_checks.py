@@ -1,0 +1,117 @@
+"""Every backend computes what the reference implementation computes. Run by test_conformance.py.
+
+Weights, inputs and targets are random: with constants a pair of swapped gates would not show.
+"""
+
+import os
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+
+from backends.contract import Steps
+from backends.reference.training import ReferenceBackend
+from benchmarks.worker.certification import BOUNDS, Trajectory, compare, difference, verdict
+from tests.conformance.problems import PROBLEMS, any_problems, recurrent_problems
+
+EXAMPLES = int(os.environ.get("EXAMPLES", "4"))  # number of models that hypothesis draws
+LARGEST: dict[str, float] = {}  # difference from the reference implementation in this process, for the summary
+
+
+def trajectory(model, problem, dtype, count=200):
+    x, _ = problem.data(dtype)
+    steps = problem.steps(count)
+    gradients = model.gradients(steps.order[0], {name: mask[0] for name, mask in steps.masks.items()})
+    return Trajectory(model.predict(x), gradients, model.train(steps), model.weights())
+
+
+def require_equality(backend, problem, dtype):
+    """Assert that outputs, gradients, the loss of each of 200 Adam steps and the final weights keep the bounds."""
+    results = trajectory(problem.build(backend, dtype), problem, dtype)
+    assert results.losses.shape == (200,)
+    figures = compare(results, trajectory(problem.build(ReferenceBackend(), dtype), problem, dtype))
+    LARGEST.update({name: max(value, LARGEST.get(name, 0.0)) for name, value in figures.items()})
+    failure = verdict(figures, BOUNDS[dtype], 0)
+    assert failure is None, failure
+    return results
+
+
+def test_equals_the_reference(backend, problem, dtype):
+    """The bounds are those of the certificate, and no result passes through another dtype."""
+    results = require_equality(backend, problem, dtype)
+    if backend.name != "reference":
+        arrays = [results.outputs, results.losses, *results.gradients.values(), *results.weights.values()]
+        assert {array.dtype.name for array in arrays} == {dtype}
+
+
+@pytest.mark.slow
+@settings(max_examples=max(1, EXAMPLES // 3), deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@given(problem=recurrent_problems())
+def test_equals_the_reference_on_any_shape(backend, dtype, problem):
+    require_equality(backend, problem, dtype)
+
+
+@pytest.mark.slow
+@settings(max_examples=EXAMPLES, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@given(problem=any_problems())
+def test_equals_the_reference_on_any_model(backend, dtype, problem):
+    require_equality(backend, problem, dtype)
+
+
+def test_gradient_norms_equal_the_reference(backend, recurrent_problem, dtype):
+    """The norm of the derivative by the state, at every lag of every recurrent layer and direction."""
+    problem = recurrent_problem
+    rows = problem.steps(1).order[0]
+    built = (problem.build(kind, dtype) for kind in (backend, ReferenceBackend()))
+    norms, expected = (model.gradient_norms(rows) for model in built)
+    assert norms.keys() == expected.keys()
+    for name, values in expected.items():
+        assert difference(norms[name], values) <= BOUNDS[dtype]["gradients"], name
+
+
+TO = pytest.param(False, id="to the reference", marks=pytest.mark.slow)
+
+
+@pytest.mark.parametrize("from_reference", [pytest.param(True, id="from the reference"), TO])
+def test_training_continues_in_another_framework(backend, resumed_problem, dtype, from_reference):
+    """Weights, moments and step count transfer: 30 steps here and 30 there equal 60 steps of the reference."""
+    problem = resumed_problem
+    steps, whole = problem.steps(60), problem.build(ReferenceBackend(), dtype)
+    losses = whole.train(steps)
+    first, second = problem.build(ReferenceBackend(), dtype), problem.build(backend, dtype)
+    if not from_reference:
+        first, second = second, first
+    before = first.train(steps[:30])
+    second.restore(first.checkpoint())
+    parts = np.concatenate([before, second.train(steps[30:])])
+    state, expected = second.checkpoint(), whole.checkpoint()
+    bound = BOUNDS[dtype]["weights"]
+    assert np.max(np.abs(parts - losses) / losses) <= bound
+    assert state.steps == expected.steps == 60
+    for part in ("weights", "first", "second"):
+        for name, value in getattr(expected, part).items():
+            assert difference(getattr(state, part)[name], value) <= bound, f"{part} {name}"
+
+
+def test_trains_exactly_the_canonical_parameters(backend, problem, dtype):
+    """The framework's own count equals that of the canonical shapes: no second bias, no fixed kernel."""
+    expected = sum(np.prod(shape) for shape in problem.model.shapes(problem.features, problem.window).values())
+    assert problem.build(backend, dtype).parameter_count() == expected
+
+
+def test_weights_are_returned_unchanged(backend, problem, dtype):
+    """Bit for bit, so the mapping of layouts is its own inverse."""
+    given, returned = problem.weights(), problem.build(backend, dtype).weights()
+    assert returned.keys() == given.keys()
+    for name, value in given.items():
+        np.testing.assert_array_equal(returned[name], value.astype(dtype), err_msg=name)
+
+
+@pytest.mark.slow
+def test_without_masks_there_is_no_dropout(backend, dtype):
+    """In training too: the objective of a step is that of the prediction."""
+    problem = PROBLEMS["lstm, masked"]
+    model, (x, y), steps = problem.build(backend, dtype), problem.data(dtype), problem.steps(1)
+    rows = steps.order[0]
+    expected = np.mean((model.predict(x[rows]) - y[rows]) ** 2)
+    assert model.train(Steps(steps.order, steps.rates))[0] == pytest.approx(expected, rel=1e-5)
