@@ -123,7 +123,8 @@ class ModelSettings(Settings):
         if self.name is not None and ("," in self.name or not self.name.isprintable()):
             raise ValueError(f"name = {self.name!r} has a comma or unprintable characters; labels cannot contain them")
         if self.cell == "rmlp":
-            raise ValueError('rmlp has its own output layer; write a stack, [{kind = "recurrent", cell = "rmlp"}]')
+            example = 'name = "perceptron", stack = [{ kind = "recurrent", cell = "rmlp", memory = 1 }]'
+            raise ValueError(f"rmlp has its own output layer; write it in a stack, as in {example}")
         return self
 
     @property

@@ -67,7 +67,9 @@ def search_settings(path: Path, definition: dict[str, Any], header: Header) -> S
     for name in ("backends", "modes"):
         values = getattr(header, name)
         if len(values) > 1:
-            raise UserError(f"{path}: [search] needs a single value of {name}, but there are {', '.join(values)}")
+            raise UserError(
+                f"{path}: [search] needs a single value of {name}, but there are {', '.join(values)}; keep one"
+            )
     most = prod(sizes.values())
     if search.trials is not None and search.trials > most:
         raise UserError(

@@ -63,7 +63,9 @@ def _choose(data: DataSpec, header: list[str], path: Path) -> tuple[tuple[str, .
     features = tuple(name for name in header if name != data.time) if data.features == "*" else as_names(data.features)
     check_columns((*targets, *features, *as_names(data.time)), header, str(path))
     if data.time in (*targets, *features):
-        raise DataError(f"{path}, column {data.time!r} cannot be both time and a target or feature.")
+        raise DataError(
+            f"{path}, column {data.time!r} cannot be both time and a target or feature: remove it from one."
+        )
     return targets, tuple(name for name in header if name in {*targets, *features})
 
 

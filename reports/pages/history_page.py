@@ -20,6 +20,7 @@ from reports.analysis.trend import (
 )
 from reports.figures.style import Palette, brief
 from reports.figures.trend import trend
+from reports.records.definitions import setting_differences
 from reports.records.store import write_text
 from reports.render import html
 from reports.render.formats import (
@@ -153,27 +154,14 @@ def _differences(before: StoredRun, after: StoredRun) -> Iterator[str]:
     if before.run.hosts() != after.run.hosts():
         yield f"the host was {listed(before.run.hosts()) or 'none'} and is {listed(after.run.hosts()) or 'none'}"
     yield from machines[0].differences(machines[1])
-    settings, new_settings = dict(_flat(old.definition)), dict(_flat(new.definition))
-    for name in dict.fromkeys((*settings, *new_settings)):
-        if settings.get(name) == new_settings.get(name):
-            continue
-        if any(_is_array_of_tables(definition.get(name)) for definition in (old.definition, new.definition)):
-            yield f"the [[{name}]] tables changed"
-        else:
-            yield f"{name} was {settings.get(name, 'not given')} and is {new_settings.get(name, 'not given')}"
-
-
-def _is_array_of_tables(value: object) -> bool:
-    return isinstance(value, list) and any(isinstance(item, Mapping) for item in value)
-
-
-def _flat(definition: Mapping[str, object], above: str = "") -> Iterator[tuple[str, str]]:
-    """Dotted names with values: {"training": {"epochs": 30}} gives ("training.epochs", "30")."""
-    for name, value in definition.items():
-        if isinstance(value, Mapping):
-            yield from _flat(value, f"{above}{name}.")
-        else:
-            yield f"{above}{name}", str(value) if _is_array_of_tables(value) else brief(as_written(value))
+    changed_tables = set()
+    for name, value, new_value in setting_differences(old.definition, new.definition):
+        table = name.partition(".")[0]
+        if not any(isinstance(manifest.definition.get(table), list) for manifest in (old, new)) or table == name:
+            yield f"{name} was {brief(as_written(value))} and is {brief(as_written(new_value))}"
+        elif table not in changed_tables:  # an array of tables
+            changed_tables.add(table)
+            yield f"the [[{table}]] tables changed"
 
 
 def _values(series: Sequence[TrendSeries], names: Names) -> Table:

@@ -8,13 +8,13 @@ TEXTS = ("title", "description", "asks", "why")  # settings that change no numbe
 def setting_differences(
     before: Mapping[str, object], after: Mapping[str, object]
 ) -> Iterator[tuple[str, object, object]]:
-    """Yield the dotted name and both values of each setting that differs, in order of the name; None: not set.
+    """Yield the dotted name and both values of each setting that differs, in order of the definition; None: not set.
 
     Nested tables are compared setting by setting: "training.epochs"; tables of a list by their name or their number
     from 1: "variant.as written.model.units", "question.2.better.case". Texts for readers are left out.
     """
     first, second = dict(_flat(before)), dict(_flat(after))
-    for name in sorted(first.keys() | second.keys()):
+    for name in dict.fromkeys((*first, *second)):
         if name.rpartition(".")[2] not in TEXTS and first.get(name) != second.get(name):
             yield name, first.get(name), second.get(name)
 

@@ -1,5 +1,7 @@
 """Settings of [model] and [training]: the layers they describe, and the errors for invalid settings."""
 
+import re
+
 import numpy as np
 import pytest
 
@@ -98,7 +100,7 @@ MODELS = {
     "a line break in a name": (f'{PRESET}\nname = "a\\nb"', "unprintable"),
     "a word for a truth value": (f'{PRESET}\nbidirectional = "yes"', "bidirectional = .*boolean"),
     "an unknown cell": ('cell = "gruu"\nunits = 4', 'cell = "gruu"'),
-    "the perceptron as a preset": ('cell = "rmlp"\nunits = 4', "write a stack"),
+    "the perceptron as a preset": ('cell = "rmlp"\nunits = 4', "write it in a stack"),
 }
 
 
@@ -184,3 +186,20 @@ def test_a_full_batch_contains_every_window(written):
     (case,) = loading.read(str(written(ORACLE.replace("batch = 16", 'batch = "full"')))).cases.values()
     assert case.training.batch_of(83) == 83
     assert case.training.notes() == ("full batches",)
+
+
+def test_the_advice_for_a_model_can_be_typed(written):
+    """Each example in the errors is a valid model."""
+    texts = (
+        'cell = "gru", units = 50',
+        "filters = [64, 3], width = 3",
+        'name = "perceptron", stack = [{ kind = "recurrent", cell = "rmlp", memory = 1 }]',
+    )
+    with pytest.raises(UserError) as neither:
+        model("", written)
+    with pytest.raises(UserError) as preset:
+        model('cell = "rmlp"\nunits = 4', written)
+    assert texts[0] in str(neither.value)
+    assert texts[2] in str(preset.value)
+    for text in texts:
+        assert model(re.sub(r", (?=units|width|stack)", "\n", text), written).layers

@@ -276,8 +276,8 @@ def test_differences_of_definitions_are_listed_by_dotted_name():
     )
     assert [*setting_differences(before, after)] == [
         ("training.epochs", 3, None),
-        ("variant.a.model.units", 3, None),
         ("variant.a.name", "a", None),
+        ("variant.a.model.units", 3, None),
         ("variant.b.name", None, "b"),
     ]
 

@@ -229,7 +229,10 @@ def test_errors_for_misspelt_names_contain_the_closest_name(tmp_path):
     """For files and for columns."""
     path = written(tmp_path, table(header="day,a temp,b"))
     assert refusal(path, target="atemp") == "there is no column 'atemp' in data.csv; did you mean 'a temp'?"
-    assert refusal(path, target="day") == "data.csv, column 'day' cannot be both time and a target or feature."
+    assert (
+        refusal(path, target="day")
+        == "data.csv, column 'day' cannot be both time and a target or feature: remove it from one."
+    )
     assert refusal(tmp_path / "dta.csv").startswith("there is no file dta.csv; did you mean")
     assert "is a folder" in refusal(tmp_path)
     assert "is not a regular file" in refusal(Path("/dev/null"))
