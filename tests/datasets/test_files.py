@@ -1,11 +1,15 @@
 """Files of the user: what is read, and what is refused with a sentence that names the place."""
 
+import argparse
+import re
+import shlex
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from benchmarks.commands import options, run
 from datasets import DataError, DataSpec, WindowSpec, prepare, read
 
 DAYS = pd.date_range("2020-01-01", periods=30)
@@ -256,3 +260,39 @@ def test_a_damaged_parquet_file_is_refused(tmp_path):
     pd.DataFrame({"day": DAYS, "a": np.arange(30.0)}).to_parquet(whole)
     whole.write_bytes(whole.read_bytes()[:-20])
     assert refusal(whole).startswith("data.parquet is not a complete Parquet file")
+
+
+@pytest.mark.parametrize(
+    ("text", "target", "time"),
+    [
+        ("day;a\n2020-01-01;1,5\n2020-01-02;2,5\n2020-01-03;3,5\n", "a", "day"),
+        ("day\ta\n2020-01-01\t1\n2020-01-02\t2\n2020-01-03\t3\n", "a", "day"),
+        ("day,a\n2020-01-01,1\n2020-01-02,n/k\n2020-01-03,3\n", "a", "day"),
+        ("day,a\n2020-01-01,1\n2020-01-02,\n2020-01-03,3\n", "a", "day"),
+        ("day,a\n2020-01-01,1\n2020-01-02,2\n2020-01-05,3\n2020-01-06,4\n", "a", "day"),
+        ("day,a\n2020-01-01,1\n2020-01-02,2\n2020-01-03T12:00,3\n", "a", "day"),
+        ("day,a\n30/01/2020,1\n31/01/2020,2\n01/02/2020,3\n", "a", "day"),
+    ],
+    ids=["semicolon and decimal comma", "tab", "text", "empty cell", "missing row", "irregular", "day/month/year"],
+)
+def test_a_file_can_be_read_after_typing_the_advice_of_its_errors(tmp_path, monkeypatch, text, target, time):
+    """Each error gives options for the command line; with these options there are no more errors."""
+    monkeypatch.chdir(tmp_path)
+    written(tmp_path, text)
+    words = ["--csv", "data.csv", "--target", target, "--time", time]
+    for _ in range(4):
+        settings = {key.removeprefix("data."): value for key, value in changes(words).items() if key != "data"}
+        try:
+            assert read(DataSpec(**changes(words)["data"] | settings)).rows > 1
+            return
+        except DataError as error:
+            words += shlex.split(re.search(r"on the command line: (.*?)\)[.;:,]", str(error))[1])
+    pytest.fail(f"still refused with {words}")
+
+
+def changes(words: list[str]) -> dict:
+    """The changes of a definition that the options of `run` make."""
+    parser = argparse.ArgumentParser()
+    run.add(parser.add_subparsers())
+    changed = options.changes(parser.parse_args(["run", *words]))
+    return {key: value for key, value in changed.items() if key.startswith("data")}
