@@ -10,10 +10,11 @@ from pathlib import Path
 
 import psutil
 
+from backends import REGISTRY
 from reports.records import Environment
 
 ROOT = Path(__file__).resolve().parents[2]
-PACKAGES = ("torch", "tensorflow", "tensorflow-cpu", "keras", "jax", "jaxlib", "flax", "optax", "numpy", "pandas")
+PACKAGES = ("tensorflow-cpu", "jaxlib", "numpy", "pandas")  # whose versions are recorded besides those of backends
 PRIVATE = ("KERAS_BACKEND", "JAX_ENABLE_X64", "JAX_PLATFORMS", "XLA_FLAGS", "TF_XLA_FLAGS", "TF_ENABLE_ONEDNN_OPTS")
 PUBLIC = ("OMP_", "GOMP_", "KMP_", "MKL_", "OPENBLAS_", "TF_", "XLA_", "JAX_", "TORCH_", "PYTORCH_", "MALLOC_")
 SKLEARN = ("KMP_DUPLICATE_LIB_OK", "KMP_INIT_AT_FORK")  # scikit-learn sets these when it is imported, not the user
@@ -86,7 +87,8 @@ def _gpu() -> str | None:
 
 def _versions() -> dict[str, str]:
     versions = {}
-    for package in PACKAGES:
+    required = {package for entry in REGISTRY.values() for package in entry.packages.values()}
+    for package in sorted(required | {*PACKAGES}):
         try:
             versions[package] = metadata.version(package)
         except metadata.PackageNotFoundError:

@@ -15,7 +15,7 @@ from benchmarks.definition.loading import Benchmark
 from benchmarks.runner import certify, environment, processes
 from benchmarks.runner.cores import Conditions, reserved
 from benchmarks.worker import certification
-from benchmarks.worker.jobs import Job, Probed, ProbeJob, TrialJob
+from benchmarks.worker.jobs import Job, Probed, ProbeJob
 from reports.records import Case, Manifest, Mode, Plan
 
 REFERENCE = "reference"
@@ -138,7 +138,7 @@ def _plan(benchmark: Benchmark, backend: str, case: Case) -> Plan:
 def _probe(benchmark: Benchmark, plan: Manifest, trial: Plan, case: Case) -> Probe | str:
     """Run a probe on the cores of the trial, which are held meanwhile; return the reason if it failed."""
     conditions = Conditions.of(case.threads)
-    job = ProbeJob(trial=TrialJob(plan=trial, case=benchmark.cases[case.label], cores=conditions.cores))
+    job = ProbeJob(plan=trial, case=benchmark.cases[case.label], cores=conditions.cores)
     with reserved(conditions.cores, alone=True):
         start = time.perf_counter()
         environment.describe(conditions.cores, conditions.variables)  # as before every trial

@@ -12,7 +12,6 @@ from pathlib import Path
 import psutil
 from pydantic import ValidationError
 
-from benchmarks.definition.settings import CaseSettings
 from benchmarks.runner import environment
 from benchmarks.runner.cores import Conditions
 from benchmarks.worker.checkpoints import digest_bytes
@@ -26,29 +25,20 @@ LIVE: set[subprocess.Popen[bytes]] = set()  # the workers that are running, of a
 
 
 class Task(Record):
-    """A trial to run on some host, with everything that the host needs for it."""
+    """A trial to run on some host, which assigns the cores, with everything that the host needs for it."""
 
-    plan: Plan
-    case: CaseSettings
+    job: TrialJob  # its cores are still empty
     threads: int
-    persistence: float = 0.0  # the naive forecasts' mean squared errors on the same windows
-    seasonal: float | None = None
     limits: Limits
-    gradient_flow: bool = False
-    timed: bool = True
+
+    @property
+    def plan(self) -> Plan:
+        return self.job.plan
 
 
 def run_trial(task: Task, conditions: Conditions) -> Trial:
     """Run a trial on the cores of `conditions`, which the caller holds. Any error becomes the trial's failure."""
-    job = TrialJob(
-        plan=task.plan,
-        case=task.case,
-        cores=conditions.cores,
-        persistence=task.persistence,
-        seasonal=task.seasonal,
-        gradient_flow=task.gradient_flow,
-        timed=task.timed,
-    )
+    job = task.job.model_copy(update={"cores": conditions.cores})
     machine = environment.describe(conditions.cores, conditions.variables)
     ended = work(Job(trial=job), conditions.variables, task.limits)
     answer = ended.answer

@@ -19,7 +19,7 @@ from benchmarks.runner import certify, environment, manifest
 from benchmarks.runner.cores import Conditions, reserved
 from benchmarks.runner.executors import Executor
 from benchmarks.runner.processes import Task
-from benchmarks.worker.jobs import CheckJob
+from benchmarks.worker.jobs import CheckJob, TrialJob
 from reports.records import Certificate, Manifest, Plan, Session, Trial
 from reports.records.store import RecordError, read_run, trial_path, weights_path, write_bytes, write_json
 
@@ -126,8 +126,7 @@ def run(
 
     at_once: see Executor.run.
     """
-    timed = at_once == 1
-    tasks = [_task(benchmark, plan, trial, executor).model_copy(update={"timed": timed}) for trial in trials]
+    tasks = [_task(benchmark, plan, trial, executor, timed=at_once == 1) for trial in trials]
     for finished in executor.run(tasks, progress.starting, at_once):
         if finished.trained is not None:
             write_bytes(weights_path(folder, finished.plan), finished.trained)
@@ -148,18 +147,21 @@ def require(names: Iterable[str]) -> None:
             raise UserError(f"backend '{name}' needs {' and '.join(lacking)}, not installed here; try: {install}")
 
 
-def _task(benchmark: Benchmark, plan: Manifest, trial: Plan, executor: Executor) -> Task:
+def _task(benchmark: Benchmark, plan: Manifest, trial: Plan, executor: Executor, *, timed: bool) -> Task:
     case = benchmark.cases[trial.case]
     described = next(entry for entry in plan.cases if entry.label == trial.case)
     persistence, seasonal = manifest.naive_errors(plan.data[described.data])
-    return Task(
+    job = TrialJob(
         plan=trial,
         case=case,
-        threads=case.training.threads or executor.threads(),
+        cores=(),
         persistence=persistence,
         seasonal=seasonal,
-        limits=plan.limits or benchmark.header.limits(),
         gradient_flow=benchmark.header.gradient_flow,
+        timed=timed,
+    )
+    return Task(
+        job=job, threads=case.training.threads or executor.threads(), limits=plan.limits or benchmark.header.limits()
     )
 
 

@@ -14,7 +14,7 @@ from benchmarks.errors import UserError
 from benchmarks.runner import processes
 from benchmarks.runner.cores import Conditions
 from benchmarks.worker import certification, checkpoints
-from benchmarks.worker.jobs import Job, TransferJob, Transferred, TrialJob
+from benchmarks.worker.jobs import Job, TransferJob, Transferred
 from reports.records import Trial
 from reports.records.store import RecordError, weights_path
 
@@ -77,7 +77,9 @@ def _continued(benchmark: Benchmark, trial: Trial, checkpoint: Path, backend: st
     conditions = Conditions.of(case.training.threads)
     plan = trial.plan.model_copy(update={"backend": backend})
     job = TransferJob(
-        trial=TrialJob(plan=plan, case=case, cores=conditions.cores),
+        plan=plan,
+        case=case,
+        cores=conditions.cores,
         checkpoint=str(checkpoint),
         first_epoch=trial.outcome.best_epoch or len(trial.outcome.train_losses),
         epochs=epochs,

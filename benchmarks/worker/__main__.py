@@ -43,14 +43,14 @@ def answer(work: TrialJob | CheckJob | ProbeJob | TransferJob) -> Answer:
     from benchmarks.worker import certification, training, trial
 
     try:
-        if isinstance(work, TrialJob):
-            outcome, trained = trial.run(work)
-            return Answer(outcome=outcome, trained=trained)
+        if isinstance(work, CheckJob):
+            return Answer(checks=certification.check(work))
         if isinstance(work, ProbeJob):
             return Answer(probed=trial.probe(work))
         if isinstance(work, TransferJob):
             return Answer(transferred=trial.continue_training(work))
-        return Answer(checks=certification.check(work))
+        outcome, trained = trial.run(work)
+        return Answer(outcome=outcome, trained=trained)
     except (training.TrialError, BackendError, ModelError) as reason:
         return Answer(failure=str(reason))
     except Exception as error:

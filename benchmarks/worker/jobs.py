@@ -31,27 +31,16 @@ class CheckJob(Record):
     threads: int
 
 
-class ProbeJob(Record):
-    """Take a few training steps, from which the duration of a whole trial is estimated."""
-
-    trial: TrialJob
-
-    @property
-    def cores(self) -> tuple[int, ...]:
-        return self.trial.cores
+class ProbeJob(TrialJob):
+    """Take a few training steps, from which the duration of the whole trial is estimated."""
 
 
-class TransferJob(Record):
-    """Load a trained model into a framework and continue its training."""
+class TransferJob(TrialJob):
+    """Load a trained model into the framework that the plan names, and continue its training."""
 
-    trial: TrialJob  # its plan names the framework that continues
     checkpoint: str  # the path of the file, see checkpoints
     first_epoch: int
     epochs: int
-
-    @property
-    def cores(self) -> tuple[int, ...]:
-        return self.trial.cores
 
 
 class Transferred(Record):

@@ -97,8 +97,8 @@ def run(job: TrialJob) -> tuple[Outcome, bytes]:
 def probe(job: ProbeJob) -> Probed:
     """Time a few training steps and the other parts of a trial. Raises any error of the framework."""
     start = time.perf_counter()
-    preparing, inputs = timed(lambda: prepare(job.trial))
-    built = build(job.trial, inputs)
+    preparing, inputs = timed(lambda: prepare(job))
+    built = build(job, inputs)
     windows, model, steps = inputs.windows, built.model, inputs.training_plan.epoch(0)
     first_step, _ = timed(lambda: model.train(steps[:1]))
     extra, repeats = timed(lambda: _repeated_steps(model, steps))
@@ -109,7 +109,7 @@ def probe(job: ProbeJob) -> Probed:
     model.predict(windows.train.x[gate_rows(steps.order)])
     predict_one(model, windows)
     predict_test(model, windows)
-    gemm_peak(job.trial)
+    gemm_peak(job)
     return Probed(
         prepare=preparing,
         import_framework=built.import_framework,
@@ -134,8 +134,8 @@ def _repeated_steps(model: Model, steps: Steps) -> tuple[float, ...]:
 
 def continue_training(job: TransferJob) -> Transferred:
     """Restore a checkpoint, forecast, train some epochs more, and forecast again."""
-    inputs = prepare(job.trial)
-    model, test = build(job.trial, inputs).model, inputs.windows.test.x
+    inputs = prepare(job)
+    model, test = build(job, inputs).model, inputs.windows.test.x
     model.restore(checkpoints.from_bytes(Path(job.checkpoint).read_bytes()))
     forecast = model.predict(test)
     epochs = range(job.first_epoch, job.first_epoch + job.epochs)

@@ -53,7 +53,7 @@ def instant_probes(monkeypatch):
     """Probes that start no process; those of PyTorch fail."""
 
     def work(job, variables, limits):
-        if job.probe.trial.plan.backend == "pytorch":
+        if job.probe.plan.backend == "pytorch":
             return processes.Ended(Answer(failure="its process was killed by SIGKILL"), "", 1.0)
         return processes.Ended(Answer(probed=probed().model_copy(update={"extra": 0.0, "whole": 0.0})), "", 0.0)
 

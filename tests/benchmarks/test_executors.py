@@ -10,6 +10,7 @@ from benchmarks.definition import loading
 from benchmarks.errors import UserError
 from benchmarks.runner import executors
 from benchmarks.runner.processes import Task
+from benchmarks.worker.jobs import TrialJob
 from reports.records import Environment, Limits, Trial
 from tests.benchmarks.command_line import SMALL, benchmarks
 
@@ -122,7 +123,10 @@ class StandIn:
 def tasks(written):
     benchmark = loading.read(str(written(SMALL.replace("seeds = [1]", "seeds = [1, 2, 3, 4, 5]"))))
     limits = Limits(seconds=60, memory_bytes=2**30)
-    return [Task(plan=plan, case=benchmark.cases[plan.case], threads=1, limits=limits) for plan in benchmark.trials()]
+    return [
+        Task(job=TrialJob(plan=plan, case=benchmark.cases[plan.case], cores=()), threads=1, limits=limits)
+        for plan in benchmark.trials()
+    ]
 
 
 def test_a_round_stays_on_one_node_which_the_records_name(monkeypatch, tasks):

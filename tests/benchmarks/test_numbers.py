@@ -47,11 +47,11 @@ def test_the_certificate_takes_the_batches_of_the_training():
 
 def test_scores_by_hand():
     forecast, truth = np.array([[1.0, 2.0], [3.0, 6.0]]), np.array([[1.0, 2.0], [3.0, 2.0]])
-    found = scores.scores(forecast, truth, persistence=8.0, seasonal=None, scale=np.array([1.0, 4.0]))
-    assert (found.mse, found.rmse, found.mae) == (4.0, 2.0, 1.0)
-    assert (found.scaled_mse, found.scaled_mae) == (0.25, 0.25)
-    assert found.skill_persistence == 0.5
-    assert found.skill_seasonal is None
+    result = scores.scores(forecast, truth, persistence=8.0, seasonal=None, scale=np.array([1.0, 4.0]))
+    assert (result.mse, result.rmse, result.mae) == (4.0, 2.0, 1.0)
+    assert (result.scaled_mse, result.scaled_mae) == (0.25, 0.25)
+    assert result.skill_persistence == 0.5
+    assert result.skill_seasonal is None
 
 
 def test_skill_against_a_perfect_naive_forecast():
