@@ -42,7 +42,7 @@ def test_each_run_has_a_line_with_state_result_machine_and_versions(results):
     assert oldest[2].text.startswith("Flax is 2.95 times as fast as PyTorch; ")
     assert oldest[2].text.endswith("3 of 3 forecasts beat persistence")
     assert oldest[3].text == "AMD EPYC 9R14, 2 cores (bench-1)"
-    assert "torch 2.13.0" in oldest[4].text
+    assert "torch 2.13.0" in oldest[5].text
 
 
 def test_an_unfinished_run_is_shown_as_such(results):
