@@ -1,194 +1,207 @@
-"""What may be said about a handful of runs: medians, intervals, noise, and how many runs would be needed."""
+"""Statistics of a few runs: medians and means with intervals, noise, effects between paired runs, and sample sizes."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import ceil, exp, isfinite, log
+from typing import Literal
 
 import numpy as np
 from scipy import stats
 
-from reports.render.formats import listed, per_cent
-
 CONFIDENCE = 0.95
-# Fewer observations than this cannot bracket a median with 95 % confidence: all n fall on one side of it with
-# probability 2 ** (1 - n), which is below 5 % only from n = 6 on.
+# With n values, all of them lie on one side of the true median with probability 2 ** (1 - n). That is below 5 % from
+# n = 6 on, so fewer values have no 95 % interval of the median.
 MIN_FOR_INTERVAL = 6
-MAX_VARIATION = 0.10  # relative standard deviation above which a time is called unstable
-MAX_DEVIATION = 0.50  # relative distance from the median above which one value is an outlier
-MAX_BACKGROUND_LOAD = 0.10  # share of the cores that others used, from which on a time is doubted
-TARGET_PRECISION = 0.05  # half width, relative to the median, of the interval that `runs_needed` aims at
-MAX_N = 100  # more than this is no advice
+TARGET_PRECISION = 0.05  # half width of the interval, relative to its middle, that `required_n` aims at
+MAX_N = 100  # no larger sample size is recommended
 RESAMPLES = 4_999
+
+Statistic = Literal["median", "mean", "geometric mean"]
+State = Literal["same", "up", "down", "within", "few"]
 
 
 @dataclass(frozen=True)
 class Interval:
-    """A middle over `count` observations and the limits around it, all in the observations' unit.
+    """An estimate from `count` values with limits around it, in the unit of the values.
 
-    Of `interval`: a median, and a 95 % bootstrap interval where there are `ENOUGH` observations, else the range seen.
-    Of `mean_interval` and the ratios: a mean, and a 95 % t interval.
+    The limits of a median are a 95 % bootstrap interval if there are `MIN_FOR_INTERVAL` values, else the range of the
+    values. The limits of a mean or a geometric mean are a 95 % t interval.
     """
 
     estimate: float
     low: float
     high: float
     count: int
+    statistic: Statistic = "median"
 
     @property
     def is_confidence_interval(self) -> bool:
-        return self.count >= MIN_FOR_INTERVAL
+        return self.count >= (MIN_FOR_INTERVAL if self.statistic == "median" else 2)
 
     @property
     def single(self) -> bool:
         return self.count == 1
 
+    @property
+    def inverse(self) -> "Interval":
+        """The interval of 1 / value, for values above 0."""
+        return Interval(1 / self.estimate, 1 / self.high, 1 / self.low, self.count, self.statistic)
+
 
 def median_interval(values: Sequence[float]) -> Interval | None:
-    """The median of `values` with its interval; None where there is nothing to summarise."""
-    finite = [value for value in values if isfinite(value)]
-    if not finite or len(finite) < len(values):
+    """Return the median with its limits; None without values, or if one of them is not finite."""
+    if not values or not all(map(isfinite, values)):
         return None
-    median, low, high = float(np.median(finite)), min(finite), max(finite)
-    if len(finite) >= MIN_FOR_INTERVAL and low < high:
-        found = stats.bootstrap(
-            (np.array(finite),),
+    low, high = min(values), max(values)
+    if len(values) >= MIN_FOR_INTERVAL and low < high:
+        limits = stats.bootstrap(
+            (np.array(values),),
             np.median,
             confidence_level=CONFIDENCE,
             n_resamples=RESAMPLES,
             method="percentile",
-            rng=np.random.default_rng(0),  # the same records must give the same report
+            rng=np.random.default_rng(0),  # the same records give the same report
         ).confidence_interval
-        low, high = float(found.low), float(found.high)
-    return Interval(median, low, high, len(finite))
+        low, high = float(limits.low), float(limits.high)
+    return Interval(float(np.median(values)), low, high, len(values))
 
 
 def mean_interval(values: Sequence[float]) -> Interval | None:
-    """The mean of paired differences with its 95 % t interval; of a single one just itself. None of none.
+    """Return the mean with its 95 % t interval; without width for a single value. None as in `median_interval`.
 
-    Student's interval takes the differences to scatter evenly about their mean. In return two of them have one.
+    The t interval assumes normally distributed values.
     """
     if not values or not all(map(isfinite, values)):
         return None
-    mean, count = float(np.mean(values)), len(values)
-    reach = 0.0
-    if count > 1 and np.ptp(values) > 0:
-        reach = float(stats.t.ppf((1 + CONFIDENCE) / 2, count - 1) * np.std(values, ddof=1) / np.sqrt(count))
-    return Interval(mean, mean - reach, mean + reach, count)
+    mean, low, high = float(np.mean(values)), float(np.mean(values)), float(np.mean(values))
+    if len(values) > 1 and np.ptp(values) > 0:
+        low, high = map(float, stats.t.interval(CONFIDENCE, len(values) - 1, loc=mean, scale=stats.sem(values)))
+    return Interval(mean, low, high, len(values), "mean")
 
 
 def geometric_mean_interval(ratios: Sequence[float]) -> Interval | None:
-    """The geometric mean of paired ratios with its 95 % interval: `mean_interval` of their logarithms."""
+    """Return the geometric mean with the 95 % interval from `mean_interval` of the logarithms.
+
+    None without ratios, or if one of them is not a finite number above 0.
+    """
     if not all(ratio > 0 for ratio in ratios):
         return None
-    found = mean_interval([log(ratio) for ratio in ratios])
-    return None if found is None else Interval(exp(found.estimate), exp(found.low), exp(found.high), found.count)
+    logs = mean_interval([log(ratio) for ratio in ratios])
+    return logs and Interval(exp(logs.estimate), exp(logs.low), exp(logs.high), logs.count, "geometric mean")
 
 
-def ratio_of_repeats(above: Sequence[float], below: Sequence[float]) -> Interval | None:
-    """How many times as large `above` is as `below`, with Welch's 95 % interval of the logarithms; `count` is 1.
+def ratio_of_repeats(numerators: Sequence[float], denominators: Sequence[float]) -> Interval | None:
+    """Return the ratio of the geometric means of unpaired values, with Welch's 95 % interval of the logarithms.
 
-    Both are repeats inside one process each, so the interval knows nothing of how processes differ. None where a
-    side has fewer than two values.
+    The values are repetitions inside one process each, so `count` is 1: the interval does not cover differences
+    between processes. None if a side has fewer than two values, or one that is not above 0.
     """
-    if min(len(above), len(below)) < 2 or not min(*above, *below) > 0:
+    if min(len(numerators), len(denominators)) < 2 or not min(*numerators, *denominators) > 0:
         return None
-    upper, lower = np.log(above), np.log(below)
-    ratio = exp(float(np.mean(upper) - np.mean(lower)))
-    if np.ptp(upper) == 0 and np.ptp(lower) == 0:
-        return Interval(ratio, ratio, ratio, 1)
-    found = stats.ttest_ind(upper, lower, equal_var=False).confidence_interval(CONFIDENCE)
-    return Interval(ratio, exp(float(found.low)), exp(float(found.high)), 1)
+    above, below = np.log(numerators), np.log(denominators)
+    ratio = exp(float(np.mean(above) - np.mean(below)))
+    if np.ptp(above) == 0 and np.ptp(below) == 0:
+        return Interval(ratio, ratio, ratio, 1, "geometric mean")
+    limits = stats.ttest_ind(above, below, equal_var=False).confidence_interval(CONFIDENCE)
+    return Interval(ratio, exp(float(limits.low)), exp(float(limits.high)), 1, "geometric mean")
+
+
+@dataclass(frozen=True)
+class Effect:
+    """The interval of a ratio (`neutral` is 1) or a difference (`neutral` is 0) between two runs, first to second."""
+
+    interval: Interval
+    neutral: float
+    required_n: int  # pairs for an interval of `TARGET_PRECISION`, at the variation of these pairs
+
+    @property
+    def beyond_noise(self) -> bool:
+        """Whether the 95 % interval of at least two pairs excludes the neutral value. The only such decision."""
+        return self.interval.count > 1 and not self.interval.low <= self.neutral <= self.interval.high
+
+    @property
+    def state(self) -> State:
+        """Return "up" or "down" if beyond noise, "same" if identical, else "within", or "few" with too few pairs."""
+        if self.interval.low == self.interval.high == self.neutral:
+            return "same"
+        if self.beyond_noise:
+            return "up" if self.interval.low > self.neutral else "down"
+        return "few" if self.interval.count < self.required_n else "within"
+
+
+def ratio_effect(before: Sequence[float], after: Sequence[float]) -> Effect | None:
+    """Return the effect of paired values as the ratio second to first; None without pairs or with a 0."""
+    if not all(before):
+        return None
+    ratios = [second / first for first, second in zip(before, after, strict=True)]
+    interval = geometric_mean_interval(ratios)
+    return interval and Effect(interval, 1.0, required_n(ratios))
+
+
+def difference_effect(before: Sequence[float], after: Sequence[float]) -> Effect | None:
+    """Return the effect of paired values as the difference second - first; None without pairs."""
+    interval = mean_interval([second - first for first, second in zip(before, after, strict=True)])
+    if interval is None:
+        return None
+    relative = 1 + np.subtract(after, before) / (np.mean(before) or 1.0)  # precision relative to the value itself
+    return Effect(interval, 0.0, required_n(relative.tolist()))
+
+
+def repeats_effect(before: Sequence[float], after: Sequence[float]) -> Effect | None:
+    """Return the ratio of repetitions inside one process each; it is never beyond noise, see `ratio_of_repeats`."""
+    interval = ratio_of_repeats(after, before)
+    return interval and Effect(interval, 1.0, MIN_FOR_INTERVAL)
 
 
 def steady_epoch(epochs: Sequence[float]) -> float | None:
-    """Seconds of a steady epoch: the median after the first, which lacks a step and warms caches."""
+    """Return the seconds of a steady epoch: the median without the first epoch, which lacks a step and warms caches."""
     return float(np.median(epochs[1:])) if len(epochs) > 1 else None
 
 
 def coefficient_of_variation(values: Sequence[float]) -> float:
-    """Standard deviation relative to the median; 0 where a single value says nothing about it."""
-    if len(values) < 2:
-        return 0.0
-    return float(np.std(values, ddof=1) / np.median(values))
+    """Return the standard deviation relative to the median; 0 for fewer than two values."""
+    return float(np.std(values, ddof=1) / np.median(values)) if len(values) > 1 else 0.0
 
 
 def largest_deviation(values: Sequence[float]) -> float:
-    """The largest relative distance of one value from the median."""
+    """Return the largest distance of a value from the median, relative to the median."""
     median = float(np.median(values))
     return max(abs(value / median - 1) for value in values)
 
 
 def required_n(values: Sequence[float]) -> int:
-    """How many runs would put a 95 % interval within 5 % of the median, at the spread seen in `values`."""
+    """Return the sample size for a 95 % interval within 5 % of its middle, at the variation of `values`."""
     quantile = float(stats.norm.ppf((1 + CONFIDENCE) / 2))
     return max(MIN_FOR_INTERVAL, ceil((quantile * coefficient_of_variation(values) / TARGET_PRECISION) ** 2))
 
 
-def stability(epochs: dict[int, Sequence[float]]) -> tuple[str, ...]:
-    """Warnings about the epochs of a group's trials, seconds by seed; empty where the machine was quiet."""
-    steady = {seed: values[1:] for seed, values in epochs.items() if len(values) > 2}
-    noisy = [
-        seed
-        for seed, values in steady.items()
-        if coefficient_of_variation(values) > MAX_VARIATION or largest_deviation(values) > MAX_DEVIATION
-    ]
-    warnings = []
-    if noisy:
-        widest = per_cent(max(coefficient_of_variation(steady[seed]) for seed in noisy))
-        farthest = per_cent(max(largest_deviation(steady[seed]) for seed in noisy))
-        seeds = ("seed " if len(noisy) == 1 else "seeds ") + listed([str(seed) for seed in noisy])
-        warnings.append(f"unstable: the epochs of {seeds} spread by {widest}, the farthest lies {farthest} off")
-    if seeds_disagree(epochs.values()):
-        medians = _medians(epochs.values())
-        warnings.append(
-            f"unstable: the seeds spread by {per_cent(coefficient_of_variation(medians))}; {_remedy(medians)}"
-        )
-    return tuple(warnings)
-
-
-def seeds_disagree(epochs: Iterable[Sequence[float]]) -> bool:
-    """Whether trials that differ only in their seed disagree on the steady epoch."""
-    return coefficient_of_variation(_medians(epochs)) > MAX_VARIATION
-
-
-def _medians(epochs: Iterable[Sequence[float]]) -> list[float]:
-    return [value for value in map(steady_epoch, epochs) if value is not None]
-
-
-def _remedy(medians: Sequence[float]) -> str:
-    """More runs where a sane number of them helps; nobody makes hundreds, and noise that wide has a cause."""
-    needed = required_n(medians)
-    if needed > MAX_N:
-        return "repeat it on a quiet machine"
-    return f"about {needed} would bring the interval within {per_cent(TARGET_PRECISION)}"
-
-
 def tost_p(differences: Sequence[float], margin: float) -> float | None:
-    """The p-value of two one-sided t tests that the mean of paired `differences` lies within ± margin.
+    """Return the p-value of two one-sided t tests (Schuirmann 1987) that the mean of pairs lies within ± margin.
 
-    Schuirmann (1987). None for fewer than two pairs, of which no test can be made.
+    `differences` are those of the pairs. None for fewer than two pairs.
     """
     if len(differences) < 2:
         return None
     if np.ptp(differences) == 0:
         return 0.0 if abs(differences[0]) < margin else 1.0
-    above = stats.ttest_1samp(differences, -margin, alternative="greater").pvalue
-    below = stats.ttest_1samp(differences, margin, alternative="less").pvalue
-    return float(max(above, below))
+    from statsmodels.stats.weightstats import DescrStatsW  # takes a second, so only on use
+
+    return float(DescrStatsW(np.asarray(differences)).ttost_mean(-margin, margin)[0])
 
 
 def tost_required_n(differences: Sequence[float], margin: float) -> int | None:
-    """How many pairs `equivalent` would take for p < 0.05, if they had the mean and the spread of those seen.
+    """Return the number of pairs with which `tost_p` is below 0.05, at the mean and variation of `differences`.
 
-    Two are the fewest it can test. None where no sane number would do: the mean lies at the margin or beyond it.
+    At least 2, the fewest that can be tested. None if the mean is not within the margin, or more than `MAX_N` pairs
+    are needed.
     """
     if len(differences) < 2:
         return 2
     if not all(map(isfinite, differences)):
         return None
     room = margin - abs(float(np.mean(differences)))
-    scatter = float(np.std(differences, ddof=1))
+    deviation = float(np.std(differences, ddof=1))
     for count in range(2, MAX_N + 1):
-        if room > scatter / np.sqrt(count) * float(stats.t.ppf(CONFIDENCE, count - 1)):
+        if room > deviation / np.sqrt(count) * float(stats.t.ppf(CONFIDENCE, count - 1)):
             return count
     return None

@@ -1,25 +1,291 @@
-"""A figure that a definition names, looked up in a run's records."""
+"""Metrics of a trial. `METRICS` has one entry for each; tables, exports, comparisons and questions read it.
+
+To add a metric, add one entry to `METRICS`: an entry of the kind "error" appears in the table of scores, in exports and
+in questions; with `compared=True` it appears in comparisons of runs and in the history too.
+"""
 
 from collections.abc import Callable, Set
 from dataclasses import dataclass, replace
+from math import inf
 from statistics import median
+from typing import Literal
 
 import numpy as np
 
-from reports.analysis.run import Run
-from reports.records import Case, Data, Outcome, Quantity
+from reports.analysis.intervals import Interval, median_interval, steady_epoch
+from reports.analysis.run import Group, Observation, Run
+from reports.records import Case, Data, Quantity, Scores
 from reports.render.formats import squared
+
+Kind = Literal["error", "skill", "loss", "time", "rate", "memory", "count", "share", "frequency", "check"]
+
+
+@dataclass(frozen=True)
+class Metric:
+    """One number of a trial, or of a naive forecast.
+
+    unit: "s", "bytes", "1/s"; "series" and "series²" stand for the unit of the series and its square.
+    value: returns None if the records lack the number.
+    score: the same number from the scores of any forecast; None for metrics that a naive forecast does not have.
+    timed: a time, or computed from times, so that it depends on the machine.
+    compared: shown in comparisons of runs and in the history of a benchmark.
+    """
+
+    name: str
+    label: str
+    kind: Kind
+    unit: str
+    value: Callable[[Observation], float | None]
+    score: Callable[[Data, Scores], float | None] | None = None
+    better: Literal["lower", "higher"] | None = None
+    timed: bool = False
+    compared: bool = False
+
+    def unit_in(self, series_unit: str) -> str:
+        """Return the unit for a series in `series_unit`."""
+        return {"series": series_unit, "series²": squared(series_unit)}.get(self.unit, self.unit)
+
+
+def skill(data: Data, scores: Scores, naive: str) -> float | None:
+    """Return 1 - error / error of the naive forecast (Murphy 1988): 0 equals the naive forecast, above 0 is better.
+
+    The error is the MSE; with several targets, whose units differ, it is the MSE of scaled values where recorded.
+    An exact naive forecast gives 0 for an exact forecast and -inf for any other. None if `data` lacks the forecast.
+    """
+    baseline = next((baseline.scores for baseline in data.baselines if baseline.name == naive), None)
+    if baseline is None:
+        return None
+    error, naive_error = scores.mse, baseline.mse
+    if data.targets > 1 and scores.scaled_mse is not None and baseline.scaled_mse is not None:
+        error, naive_error = scores.scaled_mse, baseline.scaled_mse
+    if naive_error == 0:
+        return 0.0 if error == 0 else -inf
+    return 1 - error / naive_error
+
+
+def _score(
+    name: str, label: str, kind: Kind, unit: str, score: Callable[[Data, Scores], float | None], compared: bool = False
+) -> Metric:
+    return Metric(
+        name,
+        label,
+        kind,
+        unit,
+        value=lambda o: score(o.data, o.outcome.scores),
+        score=score,
+        better="higher" if kind == "skill" else "lower",
+        compared=compared,
+    )
+
+
+def _time(name: str, label: str, value: Callable[[Observation], float | None], compared: bool = False) -> Metric:
+    return Metric(name, label, "time", "s", value, better="lower", timed=True, compared=compared)
+
+
+def _inference(o: Observation) -> float:
+    """Return the seconds of all timed forecasts; the untimed warm-up is not included."""
+    return sum(o.outcome.times.predict_one) + sum(o.outcome.times.predict_test)
+
+
+def _rest(o: Observation) -> float | None:
+    """Return the seconds of the process that no other metric covers."""
+    times = o.outcome.times
+    if o.trial.seconds is None:
+        return None
+    parts = (times.import_framework, times.build, times.training, *times.validation, times.harness, _inference(o))
+    return max(0.0, o.trial.seconds - sum(parts))
+
+
+def _per_epoch(o: Observation, amount: float | None) -> float | None:
+    """Return an amount per training step as an amount per second of a steady epoch."""
+    epoch, steps = steady_epoch(o.outcome.times.epochs), o.data.train_windows // o.case.batch
+    return amount * steps / epoch if amount and epoch else None
+
+
+def _mixed_mse(o: Observation) -> float | None:
+    """Return the mean squared difference of scaled truth and forecasts in the unit: a published mistake."""
+    data = o.data
+    if not data.scale or data.test_stride > 1 or data.differenced:
+        return None
+    offset, scale = np.tile([data.offset, data.scale], data.horizon)
+    truth = (np.array(data.test_truth) - offset) / scale
+    return float(np.mean((truth - np.array(o.outcome.predictions)) ** 2))
+
+
+_ALL = (
+    _score("mse", "test MSE", "error", "series²", lambda data, scores: scores.mse, compared=True),
+    _score("rmse", "RMSE", "error", "series", lambda data, scores: scores.rmse),
+    _score("mae", "MAE", "error", "series", lambda data, scores: scores.mae),
+    _score("scaled_mse", "scaled MSE", "error", "", lambda data, scores: scores.scaled_mse),
+    _score("scaled_mae", "scaled MAE", "error", "", lambda data, scores: scores.scaled_mae),
+    _score(
+        "skill_persistence",
+        "skill against persistence",
+        "skill",
+        "",
+        lambda data, scores: skill(data, scores, "persistence"),
+    ),
+    _score(
+        "skill_seasonal",
+        "skill against seasonal naive",
+        "skill",
+        "",
+        lambda data, scores: skill(data, scores, "seasonal naive"),
+    ),
+    Metric("mixed_mse", "mixed MSE", "check", "", _mixed_mse),
+    Metric("test_windows", "test windows", "check", "", lambda o: float(o.data.test_windows)),
+    Metric("first_loss", "first loss", "loss", "", lambda o: o.outcome.first_loss),
+    Metric("parameters", "parameters", "count", "", lambda o: o.outcome.parameter_count),
+    Metric("epochs_trained", "epochs trained", "count", "", lambda o: len(o.outcome.train_losses)),
+    Metric("best_epoch", "best epoch", "count", "", lambda o: o.outcome.best_epoch),
+    _time("steady_epoch_seconds", "steady epoch", lambda o: steady_epoch(o.outcome.times.epochs), compared=True),
+    _time("training_seconds", "training", lambda o: o.outcome.times.training, compared=True),
+    _time("wall_seconds", "whole process", lambda o: o.trial.seconds),
+    _time("import_seconds", "import", lambda o: o.outcome.times.import_framework),
+    _time("build_seconds", "build", lambda o: o.outcome.times.build),
+    _time("first_step_seconds", "first step", lambda o: o.outcome.times.first_step),
+    _time("epochs_seconds", "epochs", lambda o: sum(o.outcome.times.epochs)),
+    _time("loop_seconds", "training loop", lambda o: o.outcome.times.loop),
+    _time("validation_seconds", "validation", lambda o: sum(o.outcome.times.validation) or None),
+    _time("harness_seconds", "harness", lambda o: o.outcome.times.harness or None),
+    _time("inference_seconds", "inference", _inference),
+    _time("rest_seconds", "rest", _rest),
+    _time("one_window_seconds", "one window, median", lambda o: float(np.median(o.outcome.times.predict_one))),
+    _time(
+        "one_window_p95_seconds",
+        "one window, 95th percentile",
+        lambda o: float(np.quantile(o.outcome.times.predict_one, 0.95)),
+    ),
+    _time("test_seconds", "test part", lambda o: float(np.median(o.outcome.times.predict_test))),
+    _time("cpu_seconds", "CPU time", lambda o: o.outcome.times.cpu),
+    Metric(
+        "training_windows_per_second",
+        "training windows per second",
+        "rate",
+        "windows/s",
+        lambda o: _per_epoch(o, o.case.batch),
+        better="higher",
+        timed=True,
+    ),
+    Metric(
+        "inference_windows_per_second",
+        "test part",
+        "rate",
+        "windows/s",
+        lambda o: o.data.test_windows / float(np.median(o.outcome.times.predict_test)),
+        better="higher",
+        timed=True,
+    ),
+    Metric(
+        "achieved_flops_per_second",
+        "achieved FLOP/s",
+        "rate",
+        "FLOP/s",
+        lambda o: _per_epoch(o, o.case.step_flops),
+        better="higher",
+        timed=True,
+    ),
+    Metric(
+        "gemm_peak_flops_per_second",
+        "GEMM peak",
+        "rate",
+        "FLOP/s",
+        lambda o: o.outcome.gemm_peak.flops_per_second if o.outcome.gemm_peak else None,
+        better="higher",
+        timed=True,
+    ),
+    Metric(
+        "peak_memory_bytes",
+        "peak memory",
+        "memory",
+        "bytes",
+        lambda o: o.outcome.peak_memory_bytes,
+        better="lower",
+        compared=True,
+    ),
+    Metric(
+        "device_memory_bytes",
+        "GPU memory",
+        "memory",
+        "bytes",
+        lambda o: o.outcome.device_memory_bytes,
+        better="lower",
+    ),
+    Metric("background_load_share", "background load", "share", "", lambda o: o.outcome.background_load),
+    Metric("steal_share", "steal", "share", "", lambda o: o.outcome.steal),
+    Metric(
+        "lowest_megahertz",
+        "lowest clock",
+        "frequency",
+        "MHz",
+        lambda o: o.outcome.frequency[0] if o.outcome.frequency else None,
+    ),
+    Metric(
+        "highest_megahertz",
+        "highest clock",
+        "frequency",
+        "MHz",
+        lambda o: o.outcome.frequency[1] if o.outcome.frequency else None,
+    ),
+)
+METRICS: dict[str, Metric] = {metric.name: metric for metric in _ALL}
+
+
+def values(group: Group, metric: Metric | str) -> dict[int, float]:
+    """Return the metric of a group's finished trials by seed; trials whose records lack it are left out."""
+    metric = METRICS[metric] if isinstance(metric, str) else metric
+    numbers = {seed: metric.value(observation) for seed, observation in group.observations.items()}
+    return {seed: float(number) for seed, number in numbers.items() if number is not None}
+
+
+def median_over_seeds(group: Group, metric: Metric | str) -> Interval | None:
+    """Return the median of a metric over a group's seeds; None without values, or if one of them is not finite."""
+    return median_interval(list(values(group, metric).values()))
+
+
+def score_metrics(run: Run) -> tuple[Metric, ...]:
+    """Return the errors and skills to tabulate. Scaled errors are left out if they equal the errors in the unit."""
+    return tuple(
+        metric
+        for metric in METRICS.values()
+        if metric.kind == "skill"
+        or (
+            (metric.kind == "error" and any(values(group, metric) for group in run.groups))
+            and (run.scaled or not metric.name.startswith("scaled_"))
+        )
+    )
+
+
+def headline_error(run: Run) -> Metric:
+    """Return the error that summarizes a run: the test MSE; with several targets the MSE of scaled values.
+
+    Several targets have units of their own, and an MSE pooled over them is dominated by the target with the largest
+    numbers. If records lack scaled errors, the MSE is returned.
+    """
+    several = any(data.targets > 1 for data in run.manifest.data.values())
+    scaled = METRICS["scaled_mse"]
+    finished = [group for group in run.groups if group.outcomes]
+    if several and finished and all(len(values(group, scaled)) == len(group.outcomes) for group in finished):
+        return scaled
+    return METRICS["mse"]
+
+
+def compared_metrics(*runs: Run) -> tuple[Metric, ...]:
+    """Return the metrics for comparisons between runs, with the headline error of the runs as the test error."""
+    errors = {headline_error(run) for run in runs}
+    error = errors.pop() if len(errors) == 1 else METRICS["mse"]
+    return tuple(error if metric.name == "mse" else metric for metric in METRICS.values() if metric.compared)
 
 
 @dataclass(frozen=True)
 class QuantityValue:
-    """By seed; a naive forecast's is the same with each. There is at least one."""
+    """A quantity of a run by seed, with at least one seed. A naive forecast has the same value for every seed."""
 
-    figure: Quantity
+    quantity: Quantity
     case: Case
     by_seed: dict[int, float]
     unit: str
-    whose: str  # a backend, or a naive forecast
+    source: str  # name of a backend or of a naive forecast
 
     @property
     def values(self) -> tuple[float, ...]:
@@ -29,54 +295,39 @@ class QuantityValue:
     def median(self) -> float:
         return median(self.values)
 
-    def of(self, seeds: Set[int]) -> "QuantityValue | None":
-        """These seeds' alone; None where it has none of them."""
-        known = {seed: value for seed, value in sorted(self.by_seed.items()) if seed in seeds}
-        return replace(self, by_seed=known) if known else None
+    def of_seeds(self, seeds: Set[int]) -> "QuantityValue | None":
+        """Return the values of these seeds only; None if there are none."""
+        by_seed = {seed: value for seed, value in sorted(self.by_seed.items()) if seed in seeds}
+        return replace(self, by_seed=by_seed) if by_seed else None
 
 
-def find_quantity(run: Run, figure: Quantity) -> QuantityValue | None:
-    """None where no trial of it ended well, or its records lack it."""
-    case = next((case for case in run.manifest.cases if case.label == figure.case), None)
+def find_quantity(run: Run, quantity: Quantity) -> QuantityValue | None:
+    """Return the values of a quantity; None if no trial of it finished, or the records lack it."""
+    case = next((case for case in run.manifest.cases if case.label == quantity.case), None)
     if case is None:
         return None
     data = run.data(case)
-    naive = next((baseline for baseline in data.baselines if baseline.name == figure.backend), None)
+    metric = METRICS.get(quantity.figure.replace(" ", "_"))
+    naive = next((baseline for baseline in data.baselines if baseline.name == quantity.backend), None)
     if naive is not None:
-        score = getattr(naive.scores, figure.figure.replace(" ", "_"), None)
-        whose, values = naive.name, dict.fromkeys(run.seeds, score)
-    elif group := run.of(case, figure.mode, figure.backend):
-        whose = group.backend
-        values = {seed: _FIGURES[figure.figure](outcome, data, figure) for seed, outcome in group.outcomes.items()}
+        score = metric.score(data, naive.scores) if metric and metric.score else None
+        source, by_seed = naive.name, {} if score is None else dict.fromkeys(run.seeds, score)
+    elif group := run.of(case, quantity.mode, quantity.backend):
+        source, by_seed = group.backend, values(group, metric) if metric else _sequence_values(group, quantity)
     else:
         return None
-    unit = {"mae": data.unit, "mse": squared(data.unit), "prediction": data.unit}.get(figure.figure, "")
-    known = {seed: value for seed, value in values.items() if value is not None}
-    return QuantityValue(figure, case, known, unit, whose) if known else None
+    unit = metric.unit_in(data.unit) if metric else data.unit if quantity.figure == "prediction" else ""
+    return QuantityValue(quantity, case, by_seed, unit, source) if by_seed else None
 
 
-def _mixed(outcome: Outcome, data: Data, figure: Quantity) -> float | None:
-    """The mean square of scaled truth minus forecast in the unit: two scales in one difference."""
-    if not data.scale or data.test_stride > 1 or data.differenced:
-        return None
-    scales = np.tile([data.offset, data.scale], data.horizon)
-    truth = (np.array(data.test_truth) - scales[0]) / scales[1]
-    return float(np.mean((truth - np.array(outcome.predictions)) ** 2))
-
-
-def _at(values: tuple[float, ...], figure: Quantity) -> float | None:
-    place = figure.at if figure.at is not None else -1
+def _sequence_values(group: Group, quantity: Quantity) -> dict[int, float]:
+    """Return a loss or a prediction by seed: the number `quantity.at` of its sequence, the last one by default."""
+    place = quantity.at if quantity.at is not None else -1
     index = place - 1 if place > 0 else place
-    return values[index] if -len(values) <= index < len(values) else None
-
-
-_FIGURES: dict[str, Callable[[Outcome, Data, Quantity], float | None]] = {
-    "mse": lambda outcome, data, figure: outcome.scores.mse,
-    "mae": lambda outcome, data, figure: outcome.scores.mae,
-    "scaled mse": lambda outcome, data, figure: outcome.scores.scaled_mse,
-    "scaled mae": lambda outcome, data, figure: outcome.scores.scaled_mae,
-    "mixed mse": _mixed,
-    "test windows": lambda outcome, data, figure: float(data.test_windows),
-    "loss": lambda outcome, data, figure: _at(outcome.train_losses, figure),
-    "prediction": lambda outcome, data, figure: _at(tuple(row[0] for row in outcome.predictions), figure),
-}
+    by_seed = {}
+    for seed, outcome in group.outcomes.items():
+        sequences = {"loss": outcome.train_losses, "prediction": tuple(row[0] for row in outcome.predictions)}
+        sequence = sequences.get(quantity.figure, ())
+        if -len(sequence) <= index < len(sequence):
+            by_seed[seed] = sequence[index]
+    return by_seed

@@ -1,14 +1,16 @@
-"""Which of several methods is better over many series: ranks, Friedman's test, the critical difference after it."""
+"""Ranking of several methods over several series: mean ranks, Friedman's test, and pairwise tests after it."""
 
 from dataclasses import dataclass
 from functools import cached_property
-from math import exp, factorial, inf, isfinite, log, nan, sqrt
+from itertools import combinations
+from math import factorial, isfinite, nan
 
 import numpy as np
 from scipy import stats
 
-from reports.analysis.intervals import CONFIDENCE
-from reports.analysis.run import Run, over_seeds, unique
+from reports.analysis.intervals import CONFIDENCE, geometric_mean_interval
+from reports.analysis.metrics import headline_error, median_over_seeds
+from reports.analysis.run import Run, unique
 from reports.analysis.speedup import Speedups
 from reports.records import Case
 from reports.render.formats import backend_name, case_name
@@ -16,42 +18,42 @@ from reports.render.formats import backend_name, case_name
 RESAMPLES = 9_999
 LEVEL = 1 - CONFIDENCE
 NAIVE = "persistence"
-Scores = dict[str, dict[str, float]]  # by series and method, smaller is better; not a number: missing
+Scores = dict[str, dict[str, float]]  # by series and method, smaller is better; NaN: missing
 
 
 def ranks(scores: np.ndarray) -> np.ndarray:
-    """(series, methods) of what is better when smaller: 1 for the best of a series; equal ones share their ranks."""
-    found: np.ndarray = stats.rankdata(scores, axis=1)
-    return found
+    """Return the ranks within each series of scores (series, methods): 1 for the smallest, ties share their mean."""
+    ranked: np.ndarray = stats.rankdata(scores, axis=1)
+    return ranked
 
 
 def friedman(scores: np.ndarray) -> float:
-    """The p-value of Friedman's test of (series, methods): ranks that differ more than if no method were better.
+    """Return the p-value of Friedman's test that no method differs, from scores (series, methods).
 
-    Exact where a series' ranks can be reordered in few ways, else from `RESAMPLES` random orders: the usual chi-squared
-    distribution is far off for a handful of series. Two methods make it the sign test.
+    The p-value comes from permutations, all of them if they are few, else `RESAMPLES` random ones: the usual
+    chi-squared approximation is poor for a handful of series. With two methods the test is the sign test.
     """
 
-    def parted(*rows: np.ndarray, axis: int = -1) -> np.ndarray:
-        found: np.ndarray = np.sum(np.sum(rows, axis=0) ** 2, axis=axis)
-        return found
+    def rank_sums(*rows: np.ndarray, axis: int = -1) -> np.ndarray:
+        sums: np.ndarray = np.sum(np.sum(rows, axis=0) ** 2, axis=axis)
+        return sums
 
     test = stats.permutation_test(
         tuple(ranks(scores)),
-        parted,
+        rank_sums,
         permutation_type="pairings",
         alternative="greater",
         vectorized=True,
         n_resamples=RESAMPLES,
-        rng=np.random.default_rng(0),  # the same records must give the same report
+        rng=np.random.default_rng(0),  # the same records give the same report
     )
     return float(test.pvalue)
 
 
 def least_series(methods: int) -> int:
-    """The fewest series of which Friedman's test of so many methods can ever give p < 0.05.
+    """Return the fewest series with which Friedman's test of so many methods can give p < 0.05.
 
-    Even where all series rank the methods alike: that happens by chance with probability 1 / methods! ** (series - 1).
+    The smallest p-value, if all series rank the methods alike, is 1 / methods! ** (series - 1).
     """
     series = 2
     while factorial(methods) ** (1 - series) >= LEVEL:
@@ -59,41 +61,58 @@ def least_series(methods: int) -> int:
     return series
 
 
-def critical_difference(series: int, methods: int) -> float:
-    """How far apart the mean ranks of two methods must lie to differ at 5 %: Nemenyi's test, after Demšar (2006)."""
-    quantile = float(stats.studentized_range.ppf(CONFIDENCE, methods, inf)) / sqrt(2)
-    return quantile * sqrt(methods * (methods + 1) / (6 * series))
+def wilcoxon_holm(scores: np.ndarray) -> np.ndarray:
+    """Return the p-values of all pairs of methods, (methods, methods), from scores (series, methods).
+
+    Wilcoxon signed-rank tests with Holm's correction, as Benavoli, Corani & Mangili (2016) recommend instead of
+    comparing mean ranks, which depend on the other methods. The tests are of the logarithms of positive scores, because
+    series may have different units. The diagonal is 1.
+    """
+    from statsmodels.stats.multitest import multipletests  # takes a second, so only on use
+
+    pairs = list(combinations(range(scores.shape[1]), 2))
+    p_values = [_wilcoxon(scores[:, first], scores[:, second]) for first, second in pairs]
+    matrix = np.ones((scores.shape[1], scores.shape[1]))
+    for (first, second), p in zip(pairs, multipletests(p_values, method="holm")[1], strict=True):
+        matrix[first, second] = matrix[second, first] = p
+    return matrix
+
+
+def _wilcoxon(first: np.ndarray, second: np.ndarray) -> float:
+    with np.errstate(divide="ignore", invalid="ignore"):
+        differences = np.nan_to_num(np.log(first) - np.log(second), nan=0.0)  # two scores of 0 are equal
+    return float(stats.wilcoxon(differences).pvalue) if np.any(differences) else 1.0
 
 
 @dataclass(frozen=True)
 class Ranking:
-    """Methods over the series that have a figure of each; at least two of both."""
+    """At least two methods over at least two series that have a score of each method."""
 
-    name: str  # in anchors and files: "forecasts", "frameworks"
+    name: str  # in anchors and file names: "forecasts", "frameworks"
     noun: str
-    by: str  # "test MSE"
+    by: str  # what the scores are: "test MSE"
     methods: tuple[str, ...]
     series: tuple[str, ...]
     scores: np.ndarray  # (series, methods), smaller is better
-    left_out: tuple[str, ...]  # series that lack a figure
+    left_out: tuple[str, ...]  # series that lack a score
 
     @cached_property
     def ranks(self) -> np.ndarray:
-        """(series, methods), 1 is the best."""
+        """The ranks (series, methods); 1 is the best."""
         return ranks(self.scores)
 
     @cached_property
     def mean_ranks(self) -> tuple[float, ...]:
-        return tuple(float(value) for value in self.ranks.mean(axis=0))
+        return tuple(float(rank) for rank in self.ranks.mean(axis=0))
 
     @cached_property
     def order(self) -> tuple[int, ...]:
-        """The places of the methods, the best mean rank first."""
+        """The positions of the methods, the best mean rank first."""
         return tuple(sorted(range(len(self.methods)), key=self.mean_ranks.__getitem__))
 
     @cached_property
     def p(self) -> float:
-        """Of Friedman's test."""
+        """The p-value of Friedman's test."""
         return friedman(self.scores)
 
     @property
@@ -102,80 +121,90 @@ class Ranking:
 
     @property
     def enough(self) -> bool:
-        """Whether the test could tell anything of so few series."""
+        """Whether Friedman's test can find a difference with this number of series."""
         return len(self.series) >= self.least
 
     @cached_property
-    def critical(self) -> float:
-        return critical_difference(len(self.series), len(self.methods))
+    def p_values(self) -> np.ndarray:
+        """The p-values of all pairs of methods, see `wilcoxon_holm`."""
+        return wilcoxon_holm(self.scores)
 
-    def apart(self, one: int, other: int) -> bool:
-        """Whether the methods at two places differ; none do where Friedman's test finds no difference."""
-        differ = self.enough and self.p < LEVEL
-        return differ and abs(self.mean_ranks[one] - self.mean_ranks[other]) > self.critical
+    def apart(self, first: int, second: int) -> bool:
+        """Whether two methods differ at 5 %; no methods differ unless Friedman's test finds a difference."""
+        return self.enough and self.p < LEVEL and bool(self.p_values[first, second] < LEVEL)
 
 
-def rankings(run: Run, comparisons: Speedups) -> tuple[Ranking, ...]:
-    """Empty of one series; models that forecast another number of steps are ranked apart."""
-    horizons = tuple(dict.fromkeys(case.horizon for case in run.manifest.cases))
+def rankings(run: Run, speedups: Speedups) -> tuple[Ranking, ...]:
+    """Return a ranking of forecasts for each horizon, and one of frameworks; none for a single series."""
+    horizons = unique(case.horizon for case in run.manifest.cases)
+    error = headline_error(run)
     found = []
     for horizon in horizons:
-        name, by = "forecasts", "test MSE"
+        name, by = "forecasts", error.label if error.name == "mse" else f"test {error.label}"
         if len(horizons) > 1:
             name, by = f"{name}-{horizon}", f"{by}, horizon {horizon}"
-        found.append(_rank(name, "forecasts", by, _errors(run, comparisons, horizon)))
-    found.append(_rank("frameworks", "frameworks", "the time of a steady epoch", _paces(run, comparisons)))
+        found.append(_ranking(name, "forecasts", by, _errors(run, speedups, horizon)))
+    found.append(_ranking("frameworks", "frameworks", "the time of a steady epoch", _relative_times(run, speedups)))
     return tuple(ranking for ranking in found if ranking)
 
 
-def _rank(name: str, noun: str, by: str, scores: Scores) -> Ranking | None:
-    """A method must have been asked of every series; a series that has no figure of one yet is left out."""
-    methods = [m for m in unique(m for own in scores.values() for m in own) if all(m in own for own in scores.values())]
-    whole = [one for one, own in scores.items() if all(isfinite(own[method]) for method in methods)]
-    if len(methods) < 2 or len(whole) < 2:
+def _ranking(name: str, noun: str, by: str, scores: Scores) -> Ranking | None:
+    """Rank the methods that every series has; a series that lacks one of their scores is left out."""
+    methods = unique(method for row in scores.values() for method in row)
+    methods = tuple(method for method in methods if all(method in row for row in scores.values()))
+    complete = [series for series, row in scores.items() if all(isfinite(row[method]) for method in methods)]
+    if len(methods) < 2 or len(complete) < 2:
         return None
-    values = np.array([[scores[one][method] for method in methods] for one in whole])
-    left_out = tuple(one for one in scores if one not in whole)
-    return Ranking(name, noun, by, tuple(methods), tuple(whole), values, left_out)
+    matrix = np.array([[scores[series][method] for method in methods] for series in complete])
+    left_out = tuple(series for series in scores if series not in complete)
+    return Ranking(name, noun, by, methods, tuple(complete), matrix, left_out)
 
 
-def _errors(run: Run, comparisons: Speedups, horizon: int) -> Scores:
-    """Median test MSE; equal models have one, the reference's.
+def _errors(run: Run, speedups: Speedups, horizon: int) -> Scores:
+    """Return the median headline error of each model, that of the reference for equal models, and of persistence.
 
-    In native mode each framework's model is another one, so each is a method.
+    In native mode the models of the frameworks differ, so each is a method.
     """
-    found: Scores = {}
+    error = headline_error(run)
+    scores: Scores = {}
     for case in (case for case in run.manifest.cases if case.horizon == horizon):
-        own, data = found.setdefault(run.data(case).series, {}), run.data(case)
+        data = run.data(case)
+        row = scores.setdefault(data.series, {})
         for group in run.select(case, run.mode_of(case)):
             native = f", {backend_name(group.backend)}" if group.mode == "native" else ""
-            if native or group.backend == (comparisons[case.label].reference or run.backends[0]):
-                middle = over_seeds(group, lambda outcome: outcome.scores.mse)
-                own[_model(run, case) + native] = middle.estimate if middle else nan
-        own |= {baseline.name: baseline.scores.mse for baseline in data.baselines if baseline.name == NAIVE}
-    return {one: own for one, own in found.items() if _one_question(run, one, horizon)}
+            if native or group.backend == (speedups[case.label].reference or run.backends[0]):
+                interval = median_over_seeds(group, error)
+                row[_model_name(run, case) + native] = interval.estimate if interval else nan
+        for baseline in data.baselines:
+            if baseline.name == NAIVE and error.score:
+                score = error.score(data, baseline.scores)
+                row[NAIVE] = nan if score is None else score
+    return {series: row for series, row in scores.items() if _same_test_part(run, series, horizon)}
 
 
-def _one_question(run: Run, series: str, horizon: int) -> bool:
-    """Whether all models of a series forecast the same test part: else their errors cannot be ranked."""
+def _same_test_part(run: Run, series: str, horizon: int) -> bool:
+    """Whether all models of a series forecast the same test part; otherwise their errors cannot be ranked."""
     data = [run.data(case) for case in run.manifest.cases if case.horizon == horizon]
-    return len({one.test_times for one in data if one.series == series}) == 1
+    return len({windows.test_times for windows in data if windows.series == series}) == 1
 
 
-def _paces(run: Run, comparisons: Speedups) -> Scores:
-    """Time of a steady epoch relative to the reference's, the geometric mean over a series' models; certified only."""
-    logs: dict[str, dict[str, list[float]]] = {}
+def _relative_times(run: Run, speedups: Speedups) -> Scores:
+    """Return the steady epoch relative to that of the reference, the geometric mean over the models of a series."""
+    times: dict[str, dict[str, list[float]]] = {}
     for case in run.manifest.cases:
-        own = logs.setdefault(run.data(case).series, {})
-        for backend, found in comparisons[case.label].backends.items():
-            ratio = found.epoch.estimate if found.comparable and found.epoch else nan
-            own.setdefault(backend_name(backend), []).append(-log(ratio))
-    return {one: {name: exp(sum(own[name]) / len(own[name])) for name in own} for one, own in logs.items()}
+        row = times.setdefault(run.data(case).series, {})
+        for backend, speedup in speedups[case.label].backends.items():
+            ratio = speedup.epoch.inverse.estimate if speedup.comparable and speedup.epoch else nan
+            row.setdefault(backend_name(backend), []).append(ratio)
+    return {series: {name: _geometric_mean(ratios) for name, ratios in row.items()} for series, row in times.items()}
 
 
-def _model(run: Run, case: Case) -> str:
-    """Its name without the series, over which the ranks are taken."""
-    parts = case_name(case).split(", ")
-    return ", ".join(
-        part for part in parts if part != f"series {run.data(case).series}" and not part.startswith("csv ")
-    )
+def _geometric_mean(ratios: list[float]) -> float:
+    interval = geometric_mean_interval(ratios)
+    return interval.estimate if interval else nan
+
+
+def _model_name(run: Run, case: Case) -> str:
+    """Return the name of a case without its series."""
+    series = f"series {run.data(case).series}"
+    return ", ".join(part for part in case_name(case).split(", ") if part != series and not part.startswith("csv "))

@@ -1,35 +1,53 @@
-"""A run as reports see it: its records, grouped by what is repeated over seeds."""
+"""A run: its records, checked for consistency, and grouped by what is repeated over seeds."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cached_property
+from math import isfinite
 from pathlib import Path
+from typing import TypeVar
 
-from reports.analysis.consistency import refuse_contradictions, refuse_other_scores
 from reports.analysis.intervals import Interval, median_interval
 from reports.records import Case, Certificate, Data, Environment, Manifest, Mode, Outcome, Plan, SearchResult, Trial
-from reports.records.store import read_run, read_search
+from reports.records.store import RecordError, read_run, read_search
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Observation:
+    """A finished trial with its case and data: the input of a metric."""
+
+    case: Case
+    data: Data
+    trial: Trial
+    outcome: Outcome
 
 
 @dataclass(frozen=True)
 class Group:
-    """What is the same but for the seed: one backend in one mode on one case."""
+    """The trials of one backend in one mode on one case, which differ in the seed only."""
 
     case: Case
+    data: Data
     backend: str
     mode: Mode
     plans: tuple[Plan, ...]
-    trials: tuple[Trial, ...]  # the finished ones of `plans`
+    trials: tuple[Trial, ...]  # the trials of `plans` that ended, successful or not
+
+    @cached_property
+    def observations(self) -> dict[int, Observation]:
+        """The successful trials by seed."""
+        return {
+            trial.plan.seed: Observation(self.case, self.data, trial, trial.outcome)
+            for trial in self.trials
+            if trial.outcome is not None
+        }
 
     @cached_property
     def outcomes(self) -> dict[int, Outcome]:
-        """By seed, of the trials that ended well."""
-        return {trial.plan.seed: trial.outcome for trial in self.trials if trial.outcome is not None}
-
-    @cached_property
-    def environments(self) -> dict[int, Environment | None]:
-        """By seed, where each of them ran; None where that was not recorded."""
-        return {trial.plan.seed: trial.environment for trial in self.trials if trial.outcome is not None}
+        """The outcomes of the successful trials by seed."""
+        return {seed: observation.outcome for seed, observation in self.observations.items()}
 
     @property
     def failed(self) -> int:
@@ -38,36 +56,37 @@ class Group:
 
 @dataclass(frozen=True)
 class Run:
-    """All records of a run. What is not there yet is missing, never invented."""
+    """All records of a run. Trials that have not ended are missing."""
 
     manifest: Manifest
     certificate: Certificate | None
     trials: tuple[Trial, ...]
-    search_result: SearchResult | None = None  # by a search that is finished
+    search_result: SearchResult | None = None  # of a finished search
 
     @classmethod
     def read(cls, folder: Path) -> "Run":
-        """Read a run's folder; raises `RecordError` where the records are damaged or contradict each other."""
+        """Read a run's folder. Raises `RecordError` if records are damaged or contradict each other."""
         manifest, certificate, trials = read_run(folder)
-        refuse_contradictions(folder, manifest, trials)
-        if (found := read_search(folder)) is not None:
-            refuse_other_scores(folder, found, trials)
-        return cls(manifest, certificate, trials, found)
+        check_consistency(folder, manifest, trials)
+        search_result = read_search(folder)
+        if search_result is not None:
+            check_search_scores(folder, search_result, trials)
+        return cls(manifest, certificate, trials, search_result)
 
     @cached_property
     def groups(self) -> tuple[Group, ...]:
-        """Ordered by case, then matched before native, then as the definition lists the backends."""
-        finished = {trial.plan.key: trial for trial in self.trials}
-        found = []
-        for case in self.manifest.cases:
-            for mode in self.modes:
-                for backend in self.backends:
-                    wanted = (case.label, mode, backend)
-                    plans = tuple(p for p in self.manifest.trials if (p.case, p.mode, p.backend) == wanted)
-                    trials = tuple(finished[p.key] for p in plans if p.key in finished)
-                    if plans:
-                        found.append(Group(case, backend, mode, plans, trials))
-        return tuple(found)
+        """All groups, ordered by case, then matched before native, then by backend as in the definition."""
+        ended = {trial.plan.key: trial for trial in self.trials}
+        plans: dict[tuple[str, Mode, str], list[Plan]] = {}
+        for plan in self.manifest.trials:
+            plans.setdefault((plan.case, plan.mode, plan.backend), []).append(plan)
+        return tuple(
+            Group(case, self.data(case), backend, mode, tuple(own), tuple(ended[p.key] for p in own if p.key in ended))
+            for case in self.manifest.cases
+            for mode in self.modes
+            for backend in self.backends
+            if (own := plans.get((case.label, mode, backend)))
+        )
 
     @cached_property
     def modes(self) -> tuple[Mode, ...]:
@@ -75,7 +94,7 @@ class Run:
 
     @cached_property
     def backends(self) -> tuple[str, ...]:
-        """As the definition lists them; one that only the plan knows comes last."""
+        """The planned backends in the order of the definition; backends that it does not list are last."""
         listed = self.manifest.definition.get("backends")
         named = [str(name) for name in listed] if isinstance(listed, list | tuple) else []
         planned = [plan.backend for plan in self.manifest.trials]
@@ -87,7 +106,7 @@ class Run:
 
     @cached_property
     def seed_counts(self) -> tuple[int, int]:
-        """Of the mode that the answer is about; other modes may have fewer seeds and say nothing about it."""
+        """The fewest and the most seeds of the groups in the leading mode; other modes may have fewer seeds."""
         return seed_counts(self.leading)
 
     @cached_property
@@ -96,24 +115,24 @@ class Run:
 
     @cached_property
     def missing(self) -> tuple[Plan, ...]:
-        """Of a search that is not finished these are all that its sampler could yet ask for."""
-        finished = {trial.plan.key for trial in self.trials}
-        if len(finished) >= self.manifest.expected_trials:
+        """Planned trials that have not ended; of an unfinished search, all that its sampler can still choose."""
+        ended = {trial.plan.key for trial in self.trials}
+        if len(ended) >= self.manifest.expected_trials:
             return ()
-        return tuple(plan for plan in self.manifest.trials if plan.key not in finished)
+        return tuple(plan for plan in self.manifest.trials if plan.key not in ended)
 
     @property
-    def side_by_side(self) -> bool:
-        """Whether trials ran at the same time on one machine, so that no time of theirs is comparable."""
+    def concurrent(self) -> bool:
+        """Whether trials ran at the same time on one machine, so that their times are not comparable."""
         return self.manifest.search is not None and self.manifest.search.at_once > 1
 
     def mode_of(self, case: Case) -> Mode:
-        """The mode that the answer on a case is about: matched, where it was asked."""
+        """Return the leading mode of a case: matched if it was planned, else native."""
         return min((plan.mode for plan in self.manifest.trials if plan.case == case.label), default="matched")
 
     @cached_property
     def leading(self) -> tuple[Group, ...]:
-        """Of each case the groups that the answer is about."""
+        """The groups in the leading mode of their case, which summaries are about."""
         modes = {case.label: self.mode_of(case) for case in self.manifest.cases}
         return tuple(group for group in self.groups if group.mode == modes[group.case.label])
 
@@ -121,7 +140,7 @@ class Run:
         return self.manifest.data[case.data]
 
     def environment(self, trial: Trial) -> Environment:
-        """Where a trial ran; the run's own place, where the trial does not say."""
+        """Return the environment of a trial; that of the run if the trial has none."""
         return trial.environment or self.manifest.environment
 
     def beats(self, group: Group, naive: str) -> bool:
@@ -130,25 +149,24 @@ class Run:
         return bool(errors) and all(outcome.scores.mse < errors[0] for outcome in group.outcomes.values())
 
     def exact(self, case: Case, naive: str) -> bool:
-        """Whether a naive forecast makes no error at all, so that skill against it has no finite value."""
+        """Whether a naive forecast has no error, so that the skill against it has no finite value."""
         return any(b.name == naive and b.scores.mse == 0 for b in self.data(case).baselines)
 
     @cached_property
     def scaled(self) -> bool:
-        """Whether errors of scaled values are known, and others than those in the unit."""
-        found = (outcome.scores for group in self.groups for outcome in group.outcomes.values())
-        return any(scores.scaled_mse not in (None, scores.mse) for scores in found)
+        """Whether errors of scaled values are recorded and differ from the errors in the unit."""
+        scores = (outcome.scores for group in self.groups for outcome in group.outcomes.values())
+        return any(score.scaled_mse not in (None, score.mse) for score in scores)
 
     def targets(self, case: Case) -> int:
-        """How many series are forecast at once: a row of truth holds all of them for every step ahead."""
-        truth = self.data(case).test_truth
-        return len(truth[0]) // case.horizon if truth else 1
+        """Return the number of series that a case forecasts at the same time."""
+        return self.data(case).targets
 
     def select(self, case: Case, mode: Mode) -> tuple[Group, ...]:
         return tuple(group for group in self.groups if group.case == case and group.mode == mode)
 
     def of(self, case: Case, mode: Mode, backend: str | None) -> Group | None:
-        """The group of a backend, or of the first that has finished, where all are equal; None where there is none."""
+        """Return the group of a backend, or of the first backend with an outcome; None if there is none."""
         groups = [group for group in self.select(case, mode) if group.outcomes and backend in (None, group.backend)]
         return groups[0] if groups else None
 
@@ -157,27 +175,108 @@ class Run:
 
 
 def seed_counts(groups: Iterable[Group]) -> tuple[int, int]:
-    """The fewest and the most seeds that a group has finished; groups with none are left out."""
-    found = [len(group.outcomes) for group in groups if group.outcomes] or [0]
-    return min(found), max(found)
+    """Return the fewest and the most seeds with an outcome; groups without outcomes are left out."""
+    counts = [len(group.outcomes) for group in groups if group.outcomes] or [0]
+    return min(counts), max(counts)
 
 
-def unique(values: Iterable[str]) -> tuple[str, ...]:
-    """Each value once, in order of appearance."""
+def unique(values: Iterable[T]) -> tuple[T, ...]:
+    """Return each value once, in order of appearance."""
     return tuple(dict.fromkeys(values))
 
 
 def over_seeds(group: Group, figure: Callable[[Outcome], float | None]) -> Interval | None:
-    """The median of one figure over a group's seeds; seeds that lack it are left out."""
+    """Return the median of a number over a group's seeds; seeds that lack it are left out."""
     return median_interval(values([group], figure))
 
 
 def score_unit(run: Run) -> str:
-    """The unit of all series of a run; empty where they differ."""
+    """Return the unit of all series of a run; empty if they differ."""
     units = {data.unit for data in run.manifest.data.values()}
     return units.pop() if len(units) == 1 else ""
 
 
 def values(groups: Iterable[Group], figure: Callable[[Outcome], float | None]) -> list[float]:
-    found = (figure(outcome) for group in groups for outcome in group.outcomes.values())
-    return [value for value in found if value is not None]
+    numbers = (figure(outcome) for group in groups for outcome in group.outcomes.values())
+    return [number for number in numbers if number is not None]
+
+
+def check_consistency(folder: Path, manifest: Manifest, trials: tuple[Trial, ...]) -> None:
+    """Raise a `RecordError` that names the first file that contradicts itself or another file."""
+    if problem := _manifest_problem(manifest):
+        raise RecordError(f"{folder / 'manifest.json'} is damaged: {problem}.")
+    cases = {case.label: case for case in manifest.cases}
+    plans = {plan.key: plan for plan in manifest.trials}
+    for trial in trials:
+        if problem := _trial_problem(trial, plans, cases, manifest):
+            path = folder / "trials" / f"{trial.plan.key}.json"
+            raise RecordError(f"{path} is damaged: {problem}; run the benchmark again.")
+
+
+def check_search_scores(folder: Path, result: SearchResult, trials: tuple[Trial, ...]) -> None:
+    """Raise a `RecordError` if the scores of a search are not those of its trials."""
+    for tried in result.tried:
+        outcomes = [trial.outcome for trial in trials if trial.plan.case == tried.case]
+        losses = [outcome.kept_loss for outcome in outcomes if outcome and outcome.validation_losses]
+        mean = sum(losses) / len(losses) if losses and len(losses) == len(outcomes) else None
+        if mean != tried.score:
+            raise RecordError(f"{folder / 'search.json'} is damaged: the trials of '{tried.case}' have another score.")
+
+
+def _manifest_problem(manifest: Manifest) -> str:
+    labels = {case.label for case in manifest.cases}
+    for case in manifest.cases:
+        if case.data not in manifest.data:
+            return f"case '{case.label}' uses data '{case.data}', which it lacks"
+        if problem := _data_problem(case, manifest.data[case.data]):
+            return f"data '{case.data}' {problem}"
+    for plan in manifest.trials:
+        if plan.case not in labels:
+            return f"trial {plan.key} is of case '{plan.case}', which it lacks"
+    return ""
+
+
+def _data_problem(case: Case, data: Data) -> str:
+    truth = data.test_truth
+    if not truth or len(truth) != data.stored_windows or len(data.test_times) != data.stored_windows:
+        return (
+            f"has {len(truth)} rows of test_truth and {len(data.test_times)} of test_times "
+            f"for {data.test_windows} test windows"
+        )
+    widths = {len(row) for row in truth}
+    if len(widths) > 1 or case.horizon < 1 or not min(widths) or min(widths) % case.horizon:
+        return f"has rows of test_truth whose lengths are not the same multiple of {case.horizon} steps"
+    return ""
+
+
+def _trial_problem(trial: Trial, plans: dict[str, Plan], cases: dict[str, Case], manifest: Manifest) -> str:
+    planned = plans.get(trial.plan.key)
+    if planned is None or planned.model_copy(update={"place": trial.plan.place}) != trial.plan:
+        return "its plan is not the manifest's"
+    if trial.outcome is None:
+        return "" if trial.failure else "it has neither an outcome nor a failure"
+    case = cases[planned.case]
+    return _forecast_problem(trial.outcome, manifest.data[case.data]) or _epochs_problem(trial.outcome, case)
+
+
+def _forecast_problem(outcome: Outcome, data: Data) -> str:
+    predictions, truth = outcome.predictions, data.test_truth
+    if len(predictions) != len(truth):
+        return f"it has predictions for {len(predictions)} of {len(truth)} test windows"
+    if {len(row) for row in predictions} != {len(truth[0])}:
+        return f"its predictions do not have {len(truth[0])} values a window"
+    return ""
+
+
+def _epochs_problem(outcome: Outcome, case: Case) -> str:
+    """Early stopping may end a training early, but not before its best epoch."""
+    epochs = outcome.times.epochs
+    fewest = case.epochs if outcome.best_epoch is None else outcome.best_epoch
+    if not fewest <= len(epochs) <= case.epochs or len(outcome.train_losses) != len(epochs):
+        losses = len(outcome.train_losses)
+        return f"it has the times of {len(epochs)} and the losses of {losses} epochs, where {case.epochs} were planned"
+    if len(outcome.validation_losses) not in (0, len(epochs)):
+        return f"it has {len(outcome.validation_losses)} validation losses for {len(epochs)} epochs"
+    if not all(isfinite(seconds) and seconds > 0 for seconds in (outcome.times.training, *epochs[1:])):
+        return "its times are not all above 0"
+    return ""

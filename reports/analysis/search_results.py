@@ -1,7 +1,7 @@
-"""What a search's records say: the configurations by rank, the selected one, and the run with nothing but that one."""
+"""Results of a search: configurations by rank, the selected one, and the run reduced to it."""
 
 from dataclasses import dataclass, replace
-from statistics import median
+from statistics import fmean, median
 
 from reports.analysis.run import Group, Run
 from reports.records import Search
@@ -9,10 +9,10 @@ from reports.records import Search
 
 @dataclass(frozen=True)
 class RankedCase:
-    """A configuration whose trials all ended well."""
+    """A configuration whose trials all finished."""
 
     group: Group
-    score: float  # the mean over seeds of the validation loss of the weights kept
+    score: float  # mean over seeds of the validation loss of the kept weights
 
     @property
     def label(self) -> str:
@@ -21,55 +21,59 @@ class RankedCase:
 
 @dataclass(frozen=True)
 class SearchRanking:
-    """A search as far as it has come; `selected` is None until it is finished, and where every trial failed."""
+    """The configurations that a search has trained, the lowest score first."""
 
     run: Run
     search: Search
-    ranking: tuple[RankedCase, ...]  # the lowest score first
+    ranking: tuple[RankedCase, ...]
 
     @property
     def selected(self) -> RankedCase | None:
-        label = self.run.search_result.selected if self.run.search_result else None
-        return next((one for one in self.ranking if one.label == label), None)
+        """The selected configuration; None until the search has finished, or if all trials failed."""
+        result = self.run.search_result
+        return self._ranked(result.selected) if result else None
 
     @property
     def published(self) -> RankedCase | None:
-        """The one that somebody else found best, where it was tried here and there is one to hold it against."""
-        label = self.search.published.case if self.search.published else None
-        return next((one for one in self.ranking if one.label == label), None) if self.selected else None
+        """The best configuration of a published search, if it was trained and a configuration is selected."""
+        published = self.search.published
+        return self._ranked(published.case) if published and self.selected else None
+
+    def _ranked(self, label: str | None) -> RankedCase | None:
+        return next((ranked for ranked in self.ranking if ranked.label == label), None)
 
     @property
-    def near(self) -> int:
-        """How many are as good as the best."""
+    def equally_good(self) -> int:
+        """The number of configurations whose score is within `Search.near` of the lowest."""
         lowest = self.ranking[0].score if self.ranking else 0.0
-        return sum(one.score <= lowest * (1 + self.search.near) for one in self.ranking)
+        return sum(ranked.score <= lowest * (1 + self.search.near) for ranked in self.ranking)
 
     @property
     def seed_range(self) -> float | None:
-        """How far apart the seeds of a configuration lie, as a share of its score: the median; None of one seed."""
-        losses = [[o.kept_loss for o in one.group.outcomes.values()] for one in self.ranking]
-        apart = [(max(each) - min(each)) / _mean(each) for each in losses if len(each) > 1]
-        return median(apart) if apart else None
+        """The median over configurations of the range over seeds, as a share of the score; None with one seed."""
+        losses = [[outcome.kept_loss for outcome in ranked.group.outcomes.values()] for ranked in self.ranking]
+        ranges = [(max(values) - min(values)) / fmean(values) for values in losses if len(values) > 1]
+        return median(ranges) if ranges else None
 
-    def rank(self, one: RankedCase) -> int:
-        return self.ranking.index(one) + 1
+    def rank(self, ranked: RankedCase) -> int:
+        return self.ranking.index(ranked) + 1
 
 
 def search_ranking(run: Run) -> SearchRanking | None:
-    """None where the run is no search."""
+    """Return the ranking of a search; None if the run is no search."""
     if run.manifest.search is None:
         return None
-    whole = [group for group in run.groups if len(group.outcomes) == len(group.plans)]
-    ranked = [RankedCase(group, _mean([outcome.kept_loss for outcome in group.outcomes.values()])) for group in whole]
-    return SearchRanking(run, run.manifest.search, tuple(sorted(ranked, key=lambda one: one.score)))
+    complete = [group for group in run.groups if len(group.outcomes) == len(group.plans)]
+    ranked = [RankedCase(group, fmean(outcome.kept_loss for outcome in group.outcomes.values())) for group in complete]
+    return SearchRanking(run, run.manifest.search, tuple(sorted(ranked, key=lambda case: case.score)))
 
 
 def selected_only(run: Run) -> Run:
-    """A search as if nothing but the selected configuration had been tried: test scores belong to that one alone."""
-    found = search_ranking(run)
-    if found is None:
+    """Return a search reduced to its selected configuration, because test scores of the others are not reported."""
+    ranking = search_ranking(run)
+    if ranking is None:
         return run
-    label = found.selected.label if found.selected else None
+    label = ranking.selected.label if ranking.selected else None
     manifest = run.manifest.model_copy(
         update={
             "cases": tuple(case for case in run.manifest.cases if case.label == label),
@@ -77,7 +81,3 @@ def selected_only(run: Run) -> Run:
         }
     )
     return replace(run, manifest=manifest, trials=tuple(trial for trial in run.trials if trial.plan.case == label))
-
-
-def _mean(values: list[float]) -> float:
-    return sum(values) / len(values)

@@ -1,8 +1,8 @@
-"""Which trials may be compared, and by how much they differ: the only place where a speed ratio is made.
+"""Speedups between backends: which trials may be compared, and how many times as fast one backend is as another.
 
-A ratio exists only between two backends that both hold the certificate for the case, over rounds (trials of the same
-case, mode and seed) in which both really used the same windows, the same batches, the same initial weights and the
-same dropout masks.
+Every ratio of times between backends is computed here. Two backends are compared only if both hold the certificate
+for the case, and only over rounds (trials of the same case, mode and seed) in which both used the same windows,
+batches, initial weights and dropout masks.
 """
 
 from dataclasses import dataclass
@@ -22,20 +22,20 @@ DIGESTS = {
     "masks_digest": "the dropout masks",
 }
 NO_CERTIFICATE = "there is no certificate yet"
-EQUIVALENCE_MARGIN = 0.01  # test errors closer than this, relative, count as the same
+EQUIVALENCE_MARGIN = 0.01  # relative difference of test errors below which they count as equal
 
 
 @dataclass(frozen=True)
 class Speedup:
-    """One backend on one case, held against the reference. `reasons` says why there is no ratio, if there is none."""
+    """One backend compared with the reference backend of a case. `reasons` states why there is no ratio."""
 
     backend: str
     reference: str | None
     reasons: tuple[str, ...]
-    outcomes: tuple[Outcome, ...] = ()  # of the rounds compared, by rising seed
-    reference_outcomes: tuple[Outcome, ...] = ()  # the reference's, of the same rounds
+    outcomes: tuple[Outcome, ...] = ()  # of the compared rounds, in the order of `seeds`
+    reference_outcomes: tuple[Outcome, ...] = ()
     seeds: tuple[int, ...] = ()
-    remarks: tuple[str, ...] = ()  # on rounds left out
+    remarks: tuple[str, ...] = ()  # on rounds that were left out
 
     @property
     def comparable(self) -> bool:
@@ -47,45 +47,64 @@ class Speedup:
 
     @cached_property
     def epoch_ratios(self) -> tuple[float, ...]:
-        """How many times as fast as the reference a steady epoch is, one figure a round."""
+        """How many times as fast as the reference a steady epoch is, one ratio per round."""
         pairs = [
-            (steady_epoch(a.times.epochs), steady_epoch(b.times.epochs))
-            for a, b in zip(self.outcomes, self.reference_outcomes, strict=True)
+            (steady_epoch(outcome.times.epochs), steady_epoch(reference.times.epochs))
+            for outcome, reference in zip(self.outcomes, self.reference_outcomes, strict=True)
         ]
-        return tuple(theirs / mine for mine, theirs in pairs if mine and theirs)
+        return tuple(reference / seconds for seconds, reference in pairs if seconds and reference)
 
     @cached_property
     def epoch(self) -> Interval | None:
+        """The median of `epoch_ratios`."""
         return median_interval(self.epoch_ratios)
 
     @cached_property
     def training_ratios(self) -> tuple[float, ...]:
-        """The same for the whole training, first step included."""
-        return tuple(
-            b.times.training / a.times.training for a, b in zip(self.outcomes, self.reference_outcomes, strict=True)
-        )
+        """How many times as fast as the reference a whole training is, including the first step."""
+        pairs = zip(self.outcomes, self.reference_outcomes, strict=True)
+        return tuple(reference.times.training / outcome.times.training for outcome, reference in pairs)
 
     @cached_property
     def training(self) -> Interval | None:
+        """The median of `training_ratios`."""
         return median_interval(self.training_ratios)
+
+    def epoch_over(self, other: "Speedup") -> Interval | None:
+        """Return how many times as fast as another backend a steady epoch is, over the rounds that both have."""
+        ratios, others = (dict(zip(side.seeds, side.epoch_ratios, strict=True)) for side in (self, other))
+        return median_interval([ratios[seed] / others[seed] for seed in sorted(ratios.keys() & others.keys())])
 
     @cached_property
     def error_differences(self) -> tuple[float, ...]:
-        """Test MSE relative to the reference's, less 1, one figure a round."""
-        return tuple(
-            a.scores.mse / b.scores.mse - 1 for a, b in zip(self.outcomes, self.reference_outcomes, strict=True)
-        )
+        """The test MSE relative to that of the reference, minus 1, one value per round."""
+        pairs = zip(self.outcomes, self.reference_outcomes, strict=True)
+        return tuple(outcome.scores.mse / reference.scores.mse - 1 for outcome, reference in pairs)
 
     @cached_property
     def forecast_difference(self) -> float:
-        """The largest difference between two forecasts of the same value in the same round, own unit."""
+        """The largest absolute difference between the two forecasts of a value in a round, unit of the series."""
         pairs = zip(self.outcomes, self.reference_outcomes, strict=True)
         return max(float(np.max(np.abs(np.subtract(a.predictions, b.predictions)))) for a, b in pairs)
 
 
 @dataclass(frozen=True)
+class Fastest:
+    """The fastest backend of a case.
+
+    lead: how many times as fast as `second` its steady epoch is.
+    clear: it is faster than each other backend, by intervals that exclude 1.
+    """
+
+    backend: str
+    second: str
+    lead: Interval
+    clear: bool
+
+
+@dataclass(frozen=True)
 class CaseSpeedups:
-    """All backends on one case, in matched mode."""
+    """The speedups of all backends on one case, in matched mode."""
 
     case: Case
     reference: str | None
@@ -93,54 +112,66 @@ class CaseSpeedups:
 
     @property
     def compared(self) -> tuple[Speedup, ...]:
-        """Those with a ratio, the fastest first; the reference is none of them."""
-        found = [c for c in self.backends.values() if c.comparable and not c.is_reference and c.epoch]
-        return tuple(sorted(found, key=lambda c: -c.epoch.estimate if c.epoch else 0.0))
+        """The backends with a ratio, the fastest first, without the reference."""
+        speedups = [s for s in self.backends.values() if s.comparable and not s.is_reference and s.epoch]
+        return tuple(sorted(speedups, key=lambda speedup: -speedup.epoch.estimate if speedup.epoch else 0.0))
 
     @property
-    def agreement(self) -> float | None:
-        """The largest relative difference of a test MSE from the reference's in any round."""
-        differences = [abs(value) for rival in self.compared for value in rival.error_differences]
+    def fastest(self) -> Fastest | None:
+        """The fastest backend by the steady epoch; None if fewer than two backends can be compared."""
+        speedups = [s for s in self.backends.values() if s.comparable and s.epoch]
+        speedups.sort(key=lambda speedup: -speedup.epoch.estimate if speedup.epoch else 0.0)
+        leads = [(other.backend, lead) for other in speedups[1:] if (lead := speedups[0].epoch_over(other))]
+        if not leads:
+            return None
+        second, lead = min(leads, key=lambda pair: pair[1].estimate)
+        return Fastest(speedups[0].backend, second, lead, all(lead.low > 1 for _, lead in leads))
+
+    @property
+    def largest_error_difference(self) -> float | None:
+        """The largest relative difference of a test MSE from that of the reference in any round."""
+        differences = [abs(value) for speedup in self.compared for value in speedup.error_differences]
         return max(differences, default=None)
 
 
-Speedups = dict[str, CaseSpeedups]
+Speedups = dict[str, CaseSpeedups]  # by the label of the case
 
 
 def speedups_of(run: Run) -> Speedups:
-    """By the case's label. The reference is the first certified backend with a finished trial."""
-    return {case.label: _compare_case(run, case) for case in run.manifest.cases}
+    """Return the speedups of a run. The reference is the first certified backend with a finished trial."""
+    return {case.label: _case_speedups(run, case) for case in run.manifest.cases}
 
 
-def _compare_case(run: Run, case: Case) -> CaseSpeedups:
+def _case_speedups(run: Run, case: Case) -> CaseSpeedups:
     groups = run.select(case, "matched")
-    reasons = {group.backend: timing_problems(run) or certificate_problems(run.certificate, group) for group in groups}
-    reference = next((group for group in groups if not reasons[group.backend] and group.outcomes), None)
+    problems = {group.backend: timing_problems(run) or certificate_problems(run.certificate, group) for group in groups}
+    reference = next((group for group in groups if not problems[group.backend] and group.outcomes), None)
     name = reference.backend if reference else None
-    found = {}
+    speedups = {}
     for group in groups:
-        if reasons[group.backend] or reference is None:
-            found[group.backend] = Speedup(group.backend, name, reasons[group.backend] or ("no trial has finished",))
+        if problems[group.backend] or reference is None:
+            reasons = problems[group.backend] or ("no trial has finished",)
+            speedups[group.backend] = Speedup(group.backend, name, reasons)
         else:
-            found[group.backend] = _against(group, reference)
-    return CaseSpeedups(case, name, found)
+            speedups[group.backend] = _speedup(group, reference)
+    return CaseSpeedups(case, name, speedups)
 
 
 def timing_problems(run: Run) -> tuple[str, ...]:
-    """Why no time of a run may stand in a ratio, whatever was proven."""
-    return ("trials ran side by side, so its times may have been another's",) if run.side_by_side else ()
+    """Return why no times of a run can be compared, whatever is certified; empty if they can."""
+    return ("trials ran at the same time, so they may have slowed each other down",) if run.concurrent else ()
 
 
 def certificate_problems(certificate: Certificate | None, group: Group) -> tuple[str, ...]:
-    """Why a group's times may stand in no ratio; empty where the certificate says that they may."""
+    """Return why the certificate does not allow a comparison of a group's times; empty if it does."""
     if certificate is None:
         return (NO_CERTIFICATE,)
     backend, case = group.backend, group.case.label
-    mine = [check for check in certificate.checks if (check.backend, check.case) == (backend, case)]
+    checks = [check for check in certificate.checks if (check.backend, check.case) == (backend, case)]
     if certificate.failures(backend, case):
-        failed = tuple(f"in {check.dtype} {check.failure}" for check in mine if check.failure)
-        return failed or certificate.failures(backend, case)
-    windows = {check.windows_digest for check in mine if check.dtype == group.case.dtype}
+        failures = tuple(f"in {check.dtype} {check.failure}" for check in checks if check.failure)
+        return failures or certificate.failures(backend, case)
+    windows = {check.windows_digest for check in checks if check.dtype == group.case.dtype}
     if not windows:
         return (f"it was not checked in {group.case.dtype}, in which it is timed",)
     if any(outcome.windows_digest not in windows for outcome in group.outcomes.values()):
@@ -148,57 +179,57 @@ def certificate_problems(certificate: Certificate | None, group: Group) -> tuple
     return ()
 
 
-def _against(group: Group, reference: Group) -> Speedup:
-    """The rounds that both finished, or the reason why they cannot be compared."""
-    name = backend_name(reference.backend)
+def _speedup(group: Group, reference: Group) -> Speedup:
+    """Compare the rounds that both groups finished, or state why they cannot be compared."""
     rounds = sorted(group.outcomes.keys() & reference.outcomes.keys())
-    if not group.outcomes:
-        return Speedup(group.backend, reference.backend, ("no trial has finished",))
-    if not rounds:
-        return Speedup(group.backend, reference.backend, (f"no seed has finished here and in {name}",))
-    for seed in rounds:
-        mine, theirs = (len(side.outcomes[seed].train_losses) for side in (group, reference))
-        if mine != theirs:  # patience ended them apart
-            reason = f"with seed {seed} it trained {mine} epochs and {name} {theirs}"
-            return Speedup(group.backend, reference.backend, (reason,))
-        unequal = _unequal(group.outcomes[seed], reference.outcomes[seed])
-        if unequal:
-            reason = f"{listed(unequal)} of seed {seed} were not those of {name}"
-            return Speedup(group.backend, reference.backend, (reason,))
-    apart = {seed: why for seed in rounds if (why := _apart(group, reference, seed))}
-    here = [seed for seed in rounds if seed not in apart]
-    if not here:
-        return Speedup(group.backend, reference.backend, (apart[rounds[0]],))
+    if reason := _incomparable(group, reference, rounds):
+        return Speedup(group.backend, reference.backend, (reason,))
+    left_out = {seed: reason for seed in rounds if (reason := _different_machine(group, reference, seed))}
+    seeds = [seed for seed in rounds if seed not in left_out]
+    if not seeds:
+        return Speedup(group.backend, reference.backend, (left_out[rounds[0]],))
+    reasons = list(left_out.values())
     return Speedup(
         group.backend,
         reference.backend,
         (),
-        outcomes=tuple(group.outcomes[seed] for seed in here),
-        reference_outcomes=tuple(reference.outcomes[seed] for seed in here),
-        seeds=tuple(here),
-        remarks=_left_out(len(rounds), list(apart.values())),
+        outcomes=tuple(group.outcomes[seed] for seed in seeds),
+        reference_outcomes=tuple(reference.outcomes[seed] for seed in seeds),
+        seeds=tuple(seeds),
+        remarks=tuple(
+            f"left out, {reasons.count(reason)} of {plural(len(rounds), 'round')}: {reason}"
+            for reason in dict.fromkeys(reasons)
+        ),
     )
 
 
-def _apart(group: Group, reference: Group, seed: int) -> str:
-    """Why the two times of a round are of two machines; empty where they are of one.
+def _incomparable(group: Group, reference: Group, rounds: list[int]) -> str:
+    """Return why no round can be compared; empty if rounds can."""
+    name = backend_name(reference.backend)
+    if not group.outcomes:
+        return "no trial has finished"
+    if not rounds:
+        return f"no seed has finished here and in {name}"
+    for seed in rounds:
+        outcome, other = group.outcomes[seed], reference.outcomes[seed]
+        if len(outcome.train_losses) != len(other.train_losses):  # because of early stopping
+            epochs = len(outcome.train_losses), len(other.train_losses)
+            return f"with seed {seed} it trained {epochs[0]} epochs and {name} {epochs[1]}"
+        unequal = [words for field, words in DIGESTS.items() if getattr(outcome, field) != getattr(other, field)]
+        if unequal:
+            return f"{listed(unequal)} of seed {seed} were not those of {name}"
+    return ""
 
-    One host is two machines where what a time hangs on changed in between, as when a run is resumed after an upgrade.
+
+def _different_machine(group: Group, reference: Group, seed: int) -> str:
+    """Return why the two trials of a round count as run on two machines; empty if they ran on one.
+
+    One host counts as two machines if hardware or software that affects times changed between the trials, as when a
+    run is resumed after an upgrade.
     """
     name = backend_name(reference.backend)
     if group.outcomes[seed].host != reference.outcomes[seed].host:
         return f"it ran on another machine than {name}"
-    mine, theirs = group.environments[seed], reference.environments[seed]
-    changed = theirs.differences_in_time(mine) if mine and theirs else ()
-    return f"it did not run under the conditions of {name}: {listed(changed)}" if changed else ""
-
-
-def _left_out(rounds: int, reasons: list[str]) -> tuple[str, ...]:
-    """A remark for each reason."""
-    return tuple(
-        f"left out, {reasons.count(why)} of {plural(rounds, 'round')}: {why}" for why in dict.fromkeys(reasons)
-    )
-
-
-def _unequal(mine: Outcome, theirs: Outcome) -> list[str]:
-    return [words for field, words in DIGESTS.items() if getattr(mine, field) != getattr(theirs, field)]
+    before, now = (side.observations[seed].trial.environment for side in (reference, group))
+    differences = before.differences_in_time(now) if before and now else ()
+    return f"it did not run under the conditions of {name}: {listed(differences)}" if differences else ""

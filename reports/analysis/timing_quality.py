@@ -1,40 +1,119 @@
-"""What speaks against a time: an unsteady machine, and other programs on the trial's cores."""
+"""Quality of timings: variation between epochs and between seeds, and load by other processes."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
-from reports.analysis.intervals import MAX_BACKGROUND_LOAD, seeds_disagree, stability
+from reports.analysis.intervals import (
+    MAX_N,
+    TARGET_PRECISION,
+    coefficient_of_variation,
+    largest_deviation,
+    required_n,
+    steady_epoch,
+)
 from reports.analysis.run import Group, unique
 from reports.analysis.speedup import Speedup
 from reports.records import Outcome
 from reports.render.formats import backend_name, case_name, listed, per_cent
 
-
-def warnings(group: Group) -> tuple[str, ...]:
-    """A sentence to stand beside a group's times; empty where the machine was quiet."""
-    found = stability({seed: outcome.times.epochs for seed, outcome in group.outcomes.items()})
-    if (load := most_disturbed(group.outcomes.values())) > MAX_BACKGROUND_LOAD:
-        found += (f"disturbed: other programs used up to {per_cent(load)} of its cores while it trained",)
-    who = f"{backend_name(group.backend)}, {case_name(group.case)}, {group.mode}"
-    return (f"{who}: {'; '.join(found)}.",) if found else ()
+MAX_VARIATION = 0.10  # coefficient of variation above which times are called unstable
+MAX_DEVIATION = 0.50  # relative distance from the median above which one epoch makes a trial unstable
+MAX_BACKGROUND_LOAD = 0.10  # share of the cores used by other processes above which times are called disturbed
 
 
-def most_disturbed(outcomes: Iterable[Outcome]) -> float:
-    """The largest share of a trial's cores that others used while it trained; 0 where nobody knows."""
+@dataclass(frozen=True)
+class TimingQuality:
+    """What makes times unreliable.
+
+    epochs: by seed, the coefficient of variation and the largest deviation of the epochs of each unstable trial.
+    seeds: the coefficient of variation of the steady epoch over seeds; None if it is below `MAX_VARIATION`.
+    seeds_required: the number of seeds for a precise median; None if it is above `MAX_N`.
+    background_load: the largest share of a trial's cores used by other processes; 0 if unknown or below the limit.
+    """
+
+    epochs: dict[int, tuple[float, float]]
+    seeds: float | None
+    seeds_required: int | None
+    background_load: float
+
+    @property
+    def reliable(self) -> bool:
+        return not self.epochs and self.seeds is None and not self.background_load
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """One clause per problem."""
+        warnings = []
+        if self.epochs:
+            variations, deviations = zip(*self.epochs.values(), strict=True)
+            seeds = ("seed " if len(self.epochs) == 1 else "seeds ") + listed(list(map(str, self.epochs)))
+            warnings.append(
+                f"unstable: the epochs of {seeds} vary by {per_cent(max(variations))} (standard deviation relative to "
+                f"the median), one of them is {per_cent(max(deviations))} off the median"
+            )
+        if self.seeds is not None:
+            remedy = (
+                f"about {self.seeds_required} seeds would bring the interval within {per_cent(TARGET_PRECISION)}"
+                if self.seeds_required
+                else "repeat the run on a quiet machine"
+            )
+            warnings.append(f"unstable: the seeds vary by {per_cent(self.seeds)}; {remedy}")
+        if self.background_load:
+            warnings.append(
+                f"disturbed: other programs used up to {per_cent(self.background_load)} of the cores during training"
+            )
+        return tuple(warnings)
+
+
+def timing_quality(outcomes: dict[int, Outcome]) -> TimingQuality:
+    """Return the quality of the times of trials that differ in the seed only."""
+    steady = {seed: outcome.times.epochs[1:] for seed, outcome in outcomes.items() if len(outcome.times.epochs) > 2}
+    variations = {seed: (coefficient_of_variation(times), largest_deviation(times)) for seed, times in steady.items()}
+    medians = _steady_epochs(outcomes.values())
+    unstable = coefficient_of_variation(medians) > MAX_VARIATION
+    needed = required_n(medians) if unstable else None
+    load = largest_background_load(outcomes.values())
+    return TimingQuality(
+        {
+            seed: (variation, deviation)
+            for seed, (variation, deviation) in variations.items()
+            if variation > MAX_VARIATION or deviation > MAX_DEVIATION
+        },
+        coefficient_of_variation(medians) if unstable else None,
+        needed if needed is not None and needed <= MAX_N else None,
+        load if load > MAX_BACKGROUND_LOAD else 0.0,
+    )
+
+
+def timing_warnings(group: Group) -> tuple[str, ...]:
+    """Return a sentence with all warnings about a group's times; empty if they are reliable."""
+    warnings = timing_quality(group.outcomes).warnings
+    name = f"{backend_name(group.backend)}, {case_name(group.case)}, {group.mode}"
+    return (f"{name}: {'; '.join(warnings)}.",) if warnings else ()
+
+
+def largest_background_load(outcomes: Iterable[Outcome]) -> float:
+    """Return the largest share of a trial's cores that other processes used during training; 0 if unknown."""
     return max((outcome.background_load or 0.0 for outcome in outcomes), default=0.0)
 
 
-def doubt(rivals: Iterable[Speedup]) -> str:
-    """The end of a sentence about speed that the machine gives no right to; empty where it gives it."""
-    found = tuple(rivals)
-    load = most_disturbed(outcome for rival in found for outcome in (*rival.outcomes, *rival.reference_outcomes))
-    unstable = unique(name for rival in found for name in _unstable(rival))
-    parts = [f"other programs used up to {per_cent(load)} of the cores meanwhile"] if load > MAX_BACKGROUND_LOAD else []
+def unreliable_because(speedups: Iterable[Speedup]) -> str:
+    """Return why speedups are not reliable, as clauses; empty if they are."""
+    compared = tuple(speedups)
+    load = largest_background_load(o for speedup in compared for o in (*speedup.outcomes, *speedup.reference_outcomes))
+    unstable = unique(backend for speedup in compared for backend in _unstable_backends(speedup))
+    clauses = [f"other programs used up to {per_cent(load)} of the cores"] if load > MAX_BACKGROUND_LOAD else []
     if unstable:
-        parts.append(f"the times of {listed([backend_name(name) for name in unstable])} are unstable")
-    return f"; but {listed(parts)}, so do not build on these ratios" if parts else ""
+        clauses.append(f"the times of {listed([backend_name(backend) for backend in unstable])} are unstable")
+    return listed(clauses)
 
 
-def _unstable(rival: Speedup) -> list[str]:
-    """The sides of a comparison whose seeds do not agree on how long an epoch takes, the reference first."""
-    sides = ((rival.reference or "", rival.reference_outcomes), (rival.backend, rival.outcomes))
-    return [name for name, outcomes in sides if seeds_disagree(outcome.times.epochs for outcome in outcomes)]
+def _unstable_backends(speedup: Speedup) -> list[str]:
+    """Return the sides of a speedup whose steady epochs vary between seeds, the reference first."""
+    sides = ((speedup.reference or "", speedup.reference_outcomes), (speedup.backend, speedup.outcomes))
+    return [name for name, outcomes in sides if coefficient_of_variation(_steady_epochs(outcomes)) > MAX_VARIATION]
+
+
+def _steady_epochs(outcomes: Iterable[Outcome]) -> Sequence[float]:
+    epochs = (steady_epoch(outcome.times.epochs) for outcome in outcomes)
+    return [epoch for epoch in epochs if epoch is not None]

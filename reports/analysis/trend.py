@@ -1,114 +1,105 @@
-"""How a benchmark's figures moved from run to run, and which moves are beyond noise."""
+"""Metrics of a benchmark from run to run, and which changes are beyond noise."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from math import comb
+from functools import cached_property
 
-from reports.analysis.intervals import Interval, steady_epoch
-from reports.analysis.run import Group, over_seeds
+from reports.analysis.intervals import CONFIDENCE, Effect, Interval, difference_effect, median_interval, ratio_effect
+from reports.analysis.metrics import Metric, compared_metrics, values
+from reports.analysis.run import Group
 from reports.analysis.run_store import StoredRun
-from reports.records import Outcome
-
-
-@dataclass(frozen=True)
-class Measure:
-    name: str
-    figure: Callable[[Outcome], float | None]
-    timed: bool  # seconds; else a score in the series' own unit, squared
-
-
-MEASURES = (
-    Measure("epoch", lambda outcome: steady_epoch(outcome.times.epochs), timed=True),
-    Measure("training", lambda outcome: outcome.times.training, timed=True),
-    Measure("test MSE", lambda outcome: outcome.scores.mse, timed=False),
-)
 
 
 @dataclass(frozen=True)
 class Point:
-    """One measure of one group of a run; `place` counts the runs from 1, the oldest."""
+    """A metric of one group of a run; `place` counts the runs from 1, the oldest."""
 
     place: int
-    past: StoredRun
+    stored: StoredRun
     group: Group
-    interval: Interval
+    by_seed: dict[int, float]
+    interval: Interval  # the median over seeds
 
 
 @dataclass(frozen=True)
 class TrendSeries:
-    """One measure of one backend on one case, over all runs that have it."""
+    """A metric of one backend on one case, over all runs that have it."""
 
-    case: str  # its label
+    case: str  # label of the case
     backend: str
-    measure: Measure
+    metric: Metric
     points: tuple[Point, ...]
+
+    @cached_property
+    def comparisons(self) -> tuple["Change", ...]:
+        """The neighbouring points that can be compared: same settings and machine, at least two common seeds."""
+        changes = []
+        for before, after in zip(self.points, self.points[1:], strict=False):
+            seeds = sorted(before.by_seed.keys() & after.by_seed.keys())
+            numbers = [[point.by_seed[seed] for seed in seeds] for point in (before, after)]
+            effect_of = ratio_effect if self.metric.timed else difference_effect
+            if len(seeds) > 1 and _conditions(before) == _conditions(after) and (effect := effect_of(*numbers)):
+                changes.append(Change(self, before, after, effect))
+        return tuple(changes)
 
 
 @dataclass(frozen=True)
 class Change:
-    """A move between two neighbouring points whose intervals do not overlap."""
+    """Two neighbouring points and the effect between them, paired by seed."""
 
     series: TrendSeries
     before: Point
     after: Point
+    effect: Effect
 
     @property
     def share(self) -> float:
-        """Of the value before: 0.1 is 10 % more."""
+        """The change of the median relative to the earlier value: 0.1 is 10 % more."""
         return self.after.interval.estimate / self.before.interval.estimate - 1
 
 
+def trend_metrics(runs: Sequence[StoredRun]) -> tuple[Metric, ...]:
+    """Return the metrics of a benchmark's history: those of comparisons, without memory."""
+    metrics = compared_metrics(*(stored.run for stored in runs))
+    return tuple(metric for metric in metrics if metric.kind != "memory")
+
+
 def trend_series(runs: Sequence[StoredRun]) -> tuple[TrendSeries, ...]:
-    """Of matched mode, by case and backend; `runs` begins with the oldest."""
+    """Return the series of all metrics in matched mode, by case and backend; `runs` begins with the oldest."""
     groups: dict[tuple[str, str], list[tuple[int, StoredRun, Group]]] = {}
-    for place, past in enumerate(runs, 1):
-        for group in past.run.groups:
+    for place, stored in enumerate(runs, 1):
+        for group in stored.run.groups:
             if group.mode == "matched" and group.outcomes:
-                groups.setdefault((group.case.label, group.backend), []).append((place, past, group))
+                groups.setdefault((group.case.label, group.backend), []).append((place, stored, group))
     return tuple(
-        TrendSeries(case, backend, measure, tuple(_points(members, measure)))
+        TrendSeries(case, backend, metric, tuple(_points(members, metric)))
         for (case, backend), members in groups.items()
-        for measure in MEASURES
+        for metric in trend_metrics(runs)
     )
 
 
-def _points(members: Sequence[tuple[int, StoredRun, Group]], measure: Measure) -> Iterable[Point]:
-    for place, past, group in members:
-        found = over_seeds(group, measure.figure)
-        if found and not (measure.timed and past.run.side_by_side):
-            yield Point(place, past, group, found)
+def _points(members: Sequence[tuple[int, StoredRun, Group]], metric: Metric) -> Iterator[Point]:
+    for place, stored, group in members:
+        by_seed = values(group, metric)
+        interval = median_interval(list(by_seed.values()))
+        if interval and not (metric.timed and stored.run.concurrent):
+            yield Point(place, stored, group, by_seed, interval)
 
 
-def comparable_neighbours(found: TrendSeries) -> tuple[tuple[Point, Point], ...]:
-    """Its neighbours between which a change can be told from noise: like for like, with several seeds each."""
-    pairs = zip(found.points, found.points[1:], strict=False)
-    return tuple((a, b) for a, b in pairs if not a.interval.single and not b.interval.single and _asked(a) == _asked(b))
+def changes_beyond_noise(series: Sequence[TrendSeries]) -> tuple[Change, ...]:
+    """Return all changes beyond noise, in the order of the series; see `Effect.beyond_noise`."""
+    return tuple(change for line in series for change in line.comparisons if change.effect.beyond_noise)
 
 
-def changes_beyond_noise(found: Sequence[TrendSeries]) -> tuple[Change, ...]:
-    """Every move beyond noise, in the order of the series."""
-    return tuple(
-        Change(one, before, after)
-        for one in found
-        for before, after in comparable_neighbours(one)
-        if before.interval.high < after.interval.low or after.interval.high < before.interval.low
-    )
+def expected_by_chance(series: Sequence[TrendSeries]) -> float:
+    """Return how many changes are expected to look beyond noise although nothing changed: 5 % of the comparisons."""
+    return (1 - CONFIDENCE) * sum(len(line.comparisons) for line in series)
 
 
-def expected_by_chance(found: Sequence[TrendSeries]) -> float:
-    """How many comparable neighbours would not overlap although nothing changed.
-
-    Of two ranges over a and b values of one distribution that is one arrangement of all in each direction.
-    """
-    pairs = (pair for one in found for pair in comparable_neighbours(one))
-    return sum(2 / comb(a.interval.count + b.interval.count, a.interval.count) for a, b in pairs)
-
-
-def _asked(point: Point) -> tuple[object, ...]:
-    """What a figure hangs on besides the code and the versions, whose effect a history is there to show."""
-    case, environment = point.group.case, point.past.run.manifest.environment
+def _conditions(point: Point) -> tuple[object, ...]:
+    """Return what a metric depends on besides code and versions, whose effects a history shows."""
+    case, data, environment = point.group.case, point.group.data, point.stored.run.manifest.environment
     hosts = frozenset(outcome.host for outcome in point.group.outcomes.values())
-    sizes = (case.cell, case.units, case.layers, case.architecture, case.shape_parameters)
-    model = (*sizes, case.window, case.horizon, case.dtype, point.past.run.data(case).digest)
-    training = (case.epochs, case.batch, case.learning_rate, case.training_notes, case.threads)
-    return (hosts, environment.processor, environment.gpu, len(environment.cores), model, training)
+    model = (case.cell, case.units, case.layers, case.architecture, case.shape_parameters, case.window, case.horizon)
+    training = (case.dtype, case.epochs, case.batch, case.learning_rate, case.training_notes, case.threads)
+    return (hosts, environment.processor, environment.gpu, len(environment.cores), model, training, data.digest)

@@ -129,6 +129,11 @@ class Data(Record):
     differenced: bool = False  # the scaled values are changes from row to row
 
     @property
+    def targets(self) -> int:
+        """Number of series that are forecast at the same time."""
+        return len(self.test_truth[0]) // self.horizon if self.test_truth else 1
+
+    @property
     def stored_windows(self) -> int:
         return -(-self.test_windows // self.test_stride)
 
