@@ -135,7 +135,7 @@ def ratio_effect(before: Sequence[float], after: Sequence[float]) -> Effect | No
         return None
     ratios = [second / first for first, second in zip(before, after, strict=True)]
     interval = geometric_mean_interval(ratios)
-    return interval and Effect(interval, 1.0, required_n(ratios))
+    return Effect(interval, 1.0, required_n(ratios)) if interval else None
 
 
 def difference_effect(before: Sequence[float], after: Sequence[float]) -> Effect | None:
@@ -150,7 +150,7 @@ def difference_effect(before: Sequence[float], after: Sequence[float]) -> Effect
 def repeats_effect(before: Sequence[float], after: Sequence[float]) -> Effect | None:
     """Return the ratio of repetitions inside one process each; it is never beyond noise, see `ratio_of_repeats`."""
     interval = ratio_of_repeats(after, before)
-    return interval and Effect(interval, 1.0, MIN_FOR_INTERVAL)
+    return Effect(interval, 1.0, MIN_FOR_INTERVAL) if interval else None
 
 
 def steady_epoch(epochs: Sequence[float]) -> float | None:

@@ -160,7 +160,8 @@ class Run:
 
     def targets(self, case: Case) -> int:
         """Return the number of series that a case forecasts at the same time."""
-        return self.data(case).targets
+        truth = self.data(case).test_truth
+        return len(truth[0]) // case.horizon if truth else 1
 
     def select(self, case: Case, mode: Mode) -> tuple[Group, ...]:
         return tuple(group for group in self.groups if group.case == case and group.mode == mode)

@@ -4,9 +4,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
 from matplotlib.patches import Rectangle
 
-from reports.analysis.fastest_by_setting import Fastest, SettingMap, setting_maps
+from reports.analysis.fastest_by_setting import SettingMap, setting_maps
 from reports.analysis.run import Run
-from reports.analysis.speedup import Speedups
+from reports.analysis.speedup import Fastest, Speedups
 from reports.figures.style import PANELS, WIDTH, Palette, brief, only_first, styled, text_colour, to_svg
 from reports.render.formats import backend_name, significant
 from reports.render.page import FAINT, INK, Figure
@@ -31,7 +31,7 @@ def fastest_by_setting(run: Run, comparisons: Speedups) -> Figure | None:
         for axes, grid in zip(panels.flat, drawn, strict=False):
             _draw(axes, grid, palette)
         svg = to_svg(canvas)
-    single = any(winner.lead.single for grid in drawn for winner in grid.winners.values())
+    single = any(winner.lead.single for grid in drawn for winner in grid.fastest.values())
     rounds = " A question mark means that a single round was run, which cannot show a difference." if single else ""
     caption = (
         "The fastest backend by the steady epoch, and how many times as fast as the second: the median over the "
@@ -39,12 +39,19 @@ def fastest_by_setting(run: Run, comparisons: Speedups) -> Figure | None:
         f"backend contains 1. Comparable backends only.{rounds}{only_first(len(grids))}"
     )
     cells = "; ".join(
-        f"{grid.title}, {_point(grid, *place)}: {winner.words}"
+        f"{grid.title}, {_point(grid, *place)}: {_words(winner)}"
         for grid in drawn
-        for place, winner in grid.winners.items()
+        for place, winner in grid.fastest.items()
     )
     alt = f"Map of the fastest backend at each setting. {cells}."
     return Figure("fastest-by-setting", "Fastest backend by setting", caption, alt, svg)
+
+
+def _words(fastest: Fastest) -> str:
+    name = backend_name(fastest.backend)
+    if not fastest.clear:
+        return f"{name} and {backend_name(fastest.second)} tie"
+    return f"{name}, {significant(fastest.lead.estimate)} times as fast as the next"
 
 
 def _point(grid: SettingMap, column: int, row: int) -> str:
@@ -54,7 +61,7 @@ def _point(grid: SettingMap, column: int, row: int) -> str:
 def _draw(axes: Axes, grid: SettingMap, palette: Palette) -> None:
     for column, across in enumerate(grid.columns):
         for row, up in enumerate(grid.rows):
-            _cell(axes, column, row, grid.winners.get((across, up)), palette)
+            _cell(axes, column, row, grid.fastest.get((across, up)), palette)
     axes.set_xlim(-0.5, len(grid.columns) - 0.5)
     axes.set_ylim(-0.5, len(grid.rows) - 0.5)
     axes.set_xticks(range(len(grid.columns)), [f"{value:,}" for value in grid.columns])
@@ -72,14 +79,14 @@ def _cell(axes: Axes, column: int, row: int, winner: Fastest | None, palette: Pa
         axes.text(column, row, "\N{EN DASH}", ha="center", va="center")
         return
     corner, colour = (column - 0.47, row - 0.46), palette.colour(winner.backend)
-    clear = winner.sure and not winner.lead.single
+    clear = winner.clear and not winner.lead.single
     if clear:
         axes.add_patch(Rectangle(corner, 0.94, 0.92, facecolor=colour, linewidth=0))
     else:
         axes.add_patch(
             Rectangle(corner, 0.94, 0.92, facecolor="none", edgecolor=FAINT, hatch="//", linewidth=0.5, alpha=0.6)
         )
-    name = backend_name(winner.backend).replace(" on ", "\non ") if winner.sure else "tie"
+    name = backend_name(winner.backend).replace(" on ", "\non ") if winner.clear else "tie"
     name += "?" if winner.lead.single else ""
     words = f"{name}\n{significant(winner.lead.estimate)}\N{MULTIPLICATION SIGN}"
     axes.text(column, row, words, ha="center", va="center", fontsize=8.5, color=text_colour(colour) if clear else INK)

@@ -7,9 +7,9 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
 from reports.analysis.run import unique
-from reports.analysis.trend import MEASURES, Change, TrendSeries
+from reports.analysis.trend import Change, TrendSeries
 from reports.figures.style import PANELS, Palette, brief, label_axes, legend, nested, only_first, panels, styled, to_svg
-from reports.render.formats import backend_name, listed, plural, squared, time_unit
+from reports.render.formats import backend_name, listed, plural, time_unit
 from reports.render.page import INK, Figure
 
 LOG_FROM = 20  # ratio of the largest to the smallest value from which an axis is logarithmic
@@ -23,7 +23,7 @@ def trend(
     names: Mapping[str, str],
     units: Mapping[str, str],
 ) -> Figure | None:
-    """A row per case, a column per measure, a line per backend; None for a single run.
+    """A row per case, a column per metric, a line per backend; None for a single run.
 
     names, units: the name and the unit of each case, by its label.
     """
@@ -33,12 +33,13 @@ def trend(
     cases = unique(line.case for line in series)
     drawn, oldest = cases[:PANELS], max(0, last - LATEST)
     with styled("trend"):
-        canvas, grid = panels(len(drawn) * len(MEASURES), len(MEASURES), 2.1, sharex=True)
-        for axes, (case, measure) in zip(grid, product(drawn, MEASURES), strict=True):
-            lines = [line for line in series if (line.case, line.measure) == (case, measure)]
+        metrics = unique(line.metric for line in series)
+        canvas, grid = panels(len(drawn) * len(metrics), len(metrics), 2.1, sharex=True)
+        for axes, (case, metric) in zip(grid, product(drawn, metrics), strict=True):
+            lines = [line for line in series if (line.case, line.metric) == (case, metric)]
             marked = [change for change in changes if change.series in lines]
-            _draw(axes, lines, marked, oldest, squared(units.get(case, "")), palette)
-            axes.set_title(f"{brief(names[case], 24 - len(measure.name))}, {measure.name}")
+            _draw(axes, lines, marked, oldest, metric.unit_in(units.get(case, "")), palette)
+            axes.set_title(f"{brief(names[case], 24 - len(metric.label))}, {metric.label}")
         grid[0].set_xlim(oldest + 0.6, last + 0.4)
         label_axes(canvas, "run, numbered as in the table")
         legend(canvas, grid[0])
@@ -50,7 +51,7 @@ def trend(
     )
     backends = listed([backend_name(name) for name in unique(line.backend for line in series)])
     alt = (
-        f"Lines of the epoch time, the training time and the test MSE of {backends} over {plural(last, 'run')}; "
+        f"Lines of {listed([metric.label for metric in metrics])} of {backends} over {plural(last, 'run')}; "
         f"{plural(len(changes), 'change')} beyond noise."
     )
     return Figure("trend", "Times and scores by run", caption, alt, svg)
@@ -62,7 +63,7 @@ def _draw(
     """Draw the points after the run numbered `oldest`."""
     by_backend = {line.backend: [point for point in line.points if point.place > oldest] for line in lines}
     intervals = [point.interval for points in by_backend.values() for point in points]
-    timed = lines[0].measure.timed if lines else False
+    timed = lines[0].metric.timed if lines else False
     factor, label = time_unit(interval.estimate for interval in intervals) if timed else (1.0, unit)
     for number, (backend, points) in enumerate(by_backend.items()):
         places = [point.place for point in points]

@@ -2,23 +2,37 @@
 
 from math import isfinite
 
-from reports.analysis.case_matching import machine_difference, run_differences
 from reports.analysis.intervals import median_interval
+from reports.analysis.metrics import Metric
 from reports.analysis.run import Run, score_unit
-from reports.analysis.run_comparison import GroupComparison, MetricComparison, RunComparison, common_seeds
-from reports.pages.reproduction_page import effect_facts
-from reports.render.formats import backend_name, case_name, four_digits, listed, plural, significant, squared, time_unit
+from reports.analysis.run_comparison import (
+    GroupComparison,
+    MetricComparison,
+    RunComparison,
+    machine_difference,
+    run_differences,
+)
+from reports.pages.reproduction_page import effect_facts, too_few
+from reports.render.formats import backend_name, case_name, four_digits, listed, plural, significant, time_unit
 from reports.render.page import Bullets, Page, Paragraph, Section, table_section
 from reports.render.table import Cell, Format, Table, TableColumn, Tone, tabulate, words
 from reports.sections.columns import measured
 
-TITLES = {"mse": "Test MSE", "epoch": "Steady epoch", "training": "Whole training", "memory": "Peak memory"}
 SLIGHT = 0.01  # a ratio closer to 1 is called slight even if it is beyond noise
 VERDICTS: dict[str, tuple[str, Tone]] = {
     "same": ("identical", ""),
     "within": ("within noise", ""),
     "up": ("beyond noise", "bad"),
     "down": ("beyond noise", "good"),
+}
+MACHINES = {
+    "": "",
+    "cores": "The runs used different numbers of cores, so a ratio of times includes that difference.",
+    "machine": "The runs used different machines and the same versions, so a ratio of times compares the machines.",
+    "machine and versions": (
+        "The runs used different machines and different versions, so a ratio of times compares both together and does "
+        "not show which of them made the difference."
+    ),
 }
 
 
@@ -30,12 +44,12 @@ def page(comparison: RunComparison, first: str, second: str) -> Page:
         f"Second: {_description(comparison.second, second)}",
         "Differences from the first to the second:" if differences else "Machines and settings are the same.",
     )
-    closing = filter(None, (machine_difference(comparison.first, comparison.second), conclusion(comparison)))
+    closing = filter(None, (MACHINES[machine_difference(comparison.first, comparison.second)], conclusion(comparison)))
     return Page(
         "Comparison of two runs",
         (
             Section("runs", "", (*map(Paragraph, opening), Bullets(differences))),
-            *(table_section(_table(comparison, name)) for name in TITLES),
+            *(table_section(_table(comparison, metric)) for metric in comparison.metrics),
             Section("conclusion", "", tuple(map(Paragraph, closing))),
         ),
     )
@@ -44,15 +58,20 @@ def page(comparison: RunComparison, first: str, second: str) -> Page:
 def conclusion(comparison: RunComparison) -> str:
     """How many of the compared values differ beyond noise."""
     parts = []
-    for name, title in TITLES.items():
-        effects = [effect for pair in comparison.pairs if (effect := pair.figures[name].effect)]
-        beyond = sum(effect.state in ("up", "down") for effect in effects)
+    for metric in comparison.metrics:
+        effects = [effect for pair in comparison.pairs if (effect := pair.metrics[metric.name].effect)]
+        beyond = sum(effect.beyond_noise for effect in effects)
         if effects:
-            parts.append(f"{title.lower().replace('mse', 'MSE')} in {beyond or 'none'} of {len(effects)}")
+            parts.append(f"{metric.label} in {beyond or 'none'} of {len(effects)}")
     if not parts:
         return "Nothing can be compared; the notes below the tables give the reasons."
     chance = "At 95 %, one comparison in twenty looks like a change by chance."
-    return f"Beyond noise, over {common_seeds(comparison.pairs)}: {listed(parts)}. {chance}"
+    return f"Beyond noise, over {_common_seeds(comparison)}: {listed(parts)}. {chance}"
+
+
+def _common_seeds(comparison: RunComparison) -> str:
+    counts = sorted({len(pair.seeds) for pair in comparison.pairs if pair.seeds})
+    return plural(counts[0], "common seed") if len(counts) == 1 else f"{counts[0]} to {counts[-1]} common seeds"
 
 
 def facts(comparison: RunComparison) -> list[dict[str, object]]:
@@ -64,7 +83,7 @@ def facts(comparison: RunComparison) -> list[dict[str, object]]:
             "backend": pair.backend,
             "mode": pair.mode,
             "seeds": list(pair.seeds),
-            **{name: _metric_facts(pair.figures[name]) for name in TITLES},
+            **{name: _metric_facts(metric) for name, metric in pair.metrics.items()},
         }
         for pair in comparison.pairs
     ]
@@ -74,7 +93,7 @@ def _metric_facts(metric: MetricComparison) -> dict[str, object]:
     return {
         "first": _median(metric.first),
         "second": _median(metric.second),
-        "shift": effect_facts(metric.effect),
+        "effect": effect_facts(metric.effect),
         "reason": metric.reason or None,
     }
 
@@ -88,42 +107,43 @@ def _description(run: Run, name: str) -> str:
     return f"{name}, {run.manifest.title}, {plural(len(run.trials), 'trial')}, started {run.manifest.started}"
 
 
-def _table(comparison: RunComparison, name: str) -> Table:
-    factor, unit, form = _scale(comparison, name)
-    error = name == "mse"
-    statistic = "mean difference" if error else "geometric mean of the ratios"
+def _table(comparison: RunComparison, metric: Metric) -> Table:
+    factor, unit, form = _scale(comparison, metric)
+    name, title = metric.name, metric.label[:1].upper() + metric.label[1:]
+    difference = metric.kind in ("error", "skill", "loss")
+    statistic = "mean difference" if difference else "geometric mean of the ratios"
 
     def effect(pair: GroupComparison) -> Cell:
-        effect = pair.figures[name].effect
+        effect = pair.metrics[name].effect
         return measured(effect.interval if effect else None)
 
     return tabulate(
         name,
-        f"{TITLES[name]}, {unit}" if unit else TITLES[name],
+        f"{title}, {unit}" if unit else title,
         f"Medians over the common seeds, and the {statistic} with its 95 % t interval.",
         (
             words("model", lambda pair: case_name(pair.case)),
             words("backend", lambda pair: backend_name(pair.backend)),
             words("mode", lambda pair: pair.mode),
-            TableColumn("first", lambda pair: measured(median_interval(pair.figures[name].first), form, factor=factor)),
+            TableColumn("first", lambda pair: measured(median_interval(pair.metrics[name].first), form, factor=factor)),
             TableColumn(
-                "second", lambda pair: measured(median_interval(pair.figures[name].second), form, factor=factor)
+                "second", lambda pair: measured(median_interval(pair.metrics[name].second), form, factor=factor)
             ),
-            TableColumn("difference" if error else "second to first", effect, vital=True),
-            words("verdict", lambda pair: _verdict(pair, pair.figures[name])),
+            TableColumn("difference" if difference else "second to first", effect, vital=True),
+            words("verdict", lambda pair: _verdict(pair, pair.metrics[name])),
         ),
         comparison.pairs,
     )
 
 
-def _scale(comparison: RunComparison, name: str) -> tuple[float, str, Format]:
+def _scale(comparison: RunComparison, metric: Metric) -> tuple[float, str, Format]:
     """Factor, unit and number format of a table."""
-    values = [value for pair in comparison.pairs for value in (*pair.figures[name].first, *pair.figures[name].second)]
-    if name == "mse":
-        return 1.0, squared(score_unit(comparison.first)), four_digits
-    if name == "memory":
+    if metric.kind == "memory":
         return 2**-20, "MiB", significant
-    return (*time_unit(values), significant)
+    if metric.kind != "time":
+        return 1.0, metric.unit_in(score_unit(comparison.first)), four_digits
+    sides = [pair.metrics[metric.name] for pair in comparison.pairs]
+    return (*time_unit([value for side in sides for value in (*side.first, *side.second)]), significant)
 
 
 def _verdict(pair: GroupComparison, metric: MetricComparison) -> Cell:
@@ -135,7 +155,7 @@ def _verdict(pair: GroupComparison, metric: MetricComparison) -> Cell:
     if metric.equal and state in ("within", "few"):
         return Cell("equal within 1 %", tone="good")
     if state == "few":
-        return Cell(metric.effect.too_few("too few seeds"), tone="muted")
+        return Cell(too_few(metric.effect, "seeds"), tone="muted")
     text, tone = VERDICTS[state]
     slight = state in ("up", "down") and metric.effect.neutral == 1 and abs(estimate - 1) < SLIGHT
     return Cell(f"{text}, under 1 %" if slight else text, tone="" if slight else tone)

@@ -9,12 +9,10 @@ from reports.analysis.run import unique
 from reports.analysis.run_store import StoredRun, read_runs, versions
 from reports.analysis.search_results import selected_only
 from reports.analysis.trend import (
-    MEASURES,
     Change,
     Point,
     TrendSeries,
     changes_beyond_noise,
-    comparable_neighbours,
     expected_by_chance,
     trend_series,
 )
@@ -79,14 +77,14 @@ def _summary(runs: int, series: Sequence[TrendSeries], changes: Sequence[Change]
     """How many of the compared pairs of values changed beyond noise, or why none can be compared."""
     if runs < 2:
         return "There is only one run so far, and nothing to compare it with." if runs else "There is no run yet."
-    pairs = sum(len(comparable_neighbours(line)) for line in series)
+    pairs = sum(len(line.comparisons) for line in series)
     if not pairs:
         return (
             "No change can be distinguished from noise yet: this needs two successive runs on the same machine with "
             "the same definition and at least two seeds each."
         )
     chance = significant(expected_by_chance(series), 2)
-    by_chance = f"with so few seeds, about {chance} of these intervals are disjoint by chance alone"
+    by_chance = f"about {chance} of them would do so by chance alone"
     if not changes:
         return f"No change beyond noise in {plural(pairs, 'pair')} of successive values; {by_chance}."
     names = listed([backend_name(name) for name in unique(change.series.backend for change in changes)])
@@ -99,18 +97,19 @@ def _changes(changes: Sequence[Change], names: Names) -> Table:
     def limits(change: Change, point: Point) -> str:
         interval = point.interval
         text = f"{significant(interval.estimate)} ({significant(interval.low)} to {significant(interval.high)})"
-        return f"{text} s" if change.series.measure.timed else text
+        return f"{text} s" if change.series.metric.timed else text
 
     return tabulate(
         "changes",
         "Changes beyond noise",
-        "Successive runs on the same machine with the same definition and several seeds each, whose intervals are "
-        "disjoint. The next table lists what else changed between the runs: versions and code.",
+        "Successive runs on the same machine with the same definition and several common seeds. The 95 % t interval of "
+        "the change, paired by seed, excludes no change. The next table lists what else "
+        "changed between the runs: versions and code.",
         (
             numbers("run", lambda change: change.after.place, form=whole),
             words("model", lambda change: names[change.series.case]),
             words("backend", lambda change: backend_name(change.series.backend)),
-            words("quantity", lambda change: change.series.measure.name),
+            words("quantity", lambda change: change.series.metric.label),
             words("before", lambda change: limits(change, change.before)),
             words("after", lambda change: limits(change, change.after)),
             numbers("change", lambda change: change.share * 100, "%", _signed_percent),
@@ -168,9 +167,9 @@ def _values(series: Sequence[TrendSeries], names: Names) -> Table:
     by_row: dict[tuple[str, str, int], dict[str, Cell]] = {}
     for line in series:
         for point in line.points:
-            form = significant if line.measure.timed else four_digits
+            form = significant if line.metric.timed else four_digits
             cells = by_row.setdefault((line.case, line.backend, point.place), {})
-            cells[line.measure.name] = measured(point.interval, form)
+            cells[line.metric.label] = measured(point.interval, form)
 
     def column(name: str, unit: str) -> TableColumn[tuple[str, str, int]]:
         return TableColumn(name, lambda key: by_row[key].get(name, DASH), unit)
@@ -183,7 +182,7 @@ def _values(series: Sequence[TrendSeries], names: Names) -> Table:
             words("model", lambda key: names[key[0]]),
             words("backend", lambda key: backend_name(key[1])),
             numbers("run", lambda key: key[2], form=whole),
-            *(column(measure.name, "s" if measure.timed else "") for measure in MEASURES),
+            *(column(metric.label, "s" if metric.timed else "") for metric in unique(line.metric for line in series)),
         ),
         by_row,
     )

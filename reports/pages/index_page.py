@@ -4,12 +4,11 @@ from collections import Counter
 from pathlib import Path
 from urllib.parse import quote
 
-from reports.analysis.fastest_by_setting import Fastest, fastest
 from reports.analysis.run import Run, unique
 from reports.analysis.run_store import StoredRun, read_runs, versions
 from reports.analysis.search_results import search_ranking
-from reports.analysis.speedup import Speedups, speedups_of
-from reports.analysis.timing_quality import doubt
+from reports.analysis.speedup import Fastest, Speedups, speedups_of
+from reports.analysis.timing_quality import unreliable_because
 from reports.pages import history_page
 from reports.records.store import write_text
 from reports.render import html
@@ -89,7 +88,7 @@ def headline(run: Run) -> str:
             f"selected: {case_name(search.selected.group.case)}, validation loss {four_digits(search.selected.score)}"
         )
     speedups = speedups_of(run)
-    noisy = bool(doubt(speedup for case in speedups.values() for speedup in case.compared))
+    noisy = bool(unreliable_because(speedup for case in speedups.values() for speedup in case.compared))
     speed = _fastest(speedups) + (" (timings unreliable)" if noisy else "")
     groups = [group for group in run.leading if group.outcomes]
     beating = sum(run.beats(group, "persistence") for group in groups)
@@ -100,12 +99,12 @@ def headline(run: Run) -> str:
 
 def _fastest(speedups: Speedups) -> str:
     """The fastest backend by the steady epoch, or in how many models each backend is the fastest."""
-    compared = [best for case in speedups.values() if (best := fastest(case))]
+    compared = [best for case in speedups.values() if (best := case.fastest)]
     if not compared:
         return ""
     if len(compared) == 1:
         return _single(compared[0])
-    clear = Counter(best.backend for best in compared if best.sure and not best.lead.single)
+    clear = Counter(best.backend for best in compared if best.clear and not best.lead.single)
     if not clear:
         return f"no backend is clearly fastest in any of {len(compared)} models"
     counts = listed([f"{backend_name(backend)} in {count}" for backend, count in clear.most_common()])
@@ -114,6 +113,6 @@ def _fastest(speedups: Speedups) -> str:
 
 def _single(best: Fastest) -> str:
     first, second = backend_name(best.backend), backend_name(best.second)
-    if not best.sure or best.lead.single:
+    if not best.clear or best.lead.single:
         return f"{first} and {second} are not shown to differ in speed"
     return f"{first} is {significant(best.lead.estimate)} times as fast as {second}"

@@ -4,11 +4,10 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from math import isfinite
 
-from reports.analysis.effect_size import EffectSize
-from reports.analysis.intervals import MAX_BACKGROUND_LOAD
+from reports.analysis.intervals import MAX_N, Effect
 from reports.analysis.reproduction import Reproduction, TimeRatio, TrialReproduction
 from reports.analysis.run import unique
-from reports.analysis.timing_quality import most_disturbed
+from reports.analysis.timing_quality import MAX_BACKGROUND_LOAD, largest_background_load
 from reports.records import Plan, Trial
 from reports.render.formats import backend_name, case_name, listed, per_cent, plural, scientific, whole
 from reports.render.page import Bullets, Page, Paragraph, Section, table_section
@@ -73,7 +72,7 @@ def facts(check: Reproduction) -> list[dict[str, object]]:
     ]
     times: list[dict[str, object]] = [
         {"backend": ratio.backend, "trials": ratio.trials, "epoch_ratio": effect_facts(ratio.effect)}
-        for ratio in check.paces
+        for ratio in check.times
     ]
     return [*trials, *times]
 
@@ -83,18 +82,23 @@ def _json_number(value: float | None) -> float | str | None:
     return value if value is None or isfinite(value) else str(value)
 
 
-def effect_facts(effect: EffectSize | None) -> dict[str, object] | None:
+def effect_facts(effect: Effect | None) -> dict[str, object] | None:
     """An effect size as a JSON object: estimate, limits, state, and the number of pairs needed."""
     if effect is None:
         return None
     interval = effect.interval
     return {
-        "middle": interval.estimate,
+        "estimate": interval.estimate,
         "low": interval.low,
         "high": interval.high,
         "state": effect.state,
-        "needed": effect.required_n,
+        "required": effect.required_n,
     }
+
+
+def too_few(effect: Effect, noun: str) -> str:
+    """How many pairs are needed; more than `MAX_N` are not recommended, because such noise has a cause."""
+    return "too noisy to tell" if effect.required_n > MAX_N else f"too few {noun} ({effect.required_n} are needed)"
 
 
 def _name(plan: Plan, case: str) -> str:
@@ -146,7 +150,7 @@ def _times(check: Reproduction) -> Table:
             TableColumn("epoch, relative to stored", _ratio, vital=True),
             words("verdict", _speed),
         ),
-        check.paces,
+        check.times,
     )
 
 
@@ -157,7 +161,7 @@ def _ratio(ratio: TimeRatio) -> Cell:
 def _speed(ratio: TimeRatio) -> str:
     if ratio.effect is None:
         return NONE
-    return SPEEDS.get(ratio.effect.state) or ratio.effect.too_few("too few trials")
+    return SPEEDS.get(ratio.effect.state) or too_few(ratio.effect, "trials")
 
 
 def _skipped(check: Reproduction) -> Iterator[str]:
@@ -168,8 +172,8 @@ def _skipped(check: Reproduction) -> Iterator[str]:
 
 def _not_deterministic(check: Reproduction) -> Iterator[str]:
     """A sentence per backend whose results differ although nothing that can change them does."""
-    for backend in unique(row.plan.backend for row in check.wavering):
-        rows = [row for row in check.wavering if row.plan.backend == backend]
+    for backend in unique(row.plan.backend for row in check.nondeterministic):
+        rows = [row for row in check.nondeterministic if row.plan.backend == backend]
         losses, forecasts = (_largest(rows, number) for number in (lambda r: r.losses, lambda r: r.predictions))
         yield (
             f"{backend_name(backend)} was not deterministic in {plural(len(rows), 'trial')}: on the same machine with "
@@ -186,7 +190,7 @@ def _background_load(check: Reproduction) -> Iterator[str]:
     keys = {row.plan.key for row in check.rows}
 
     def load(trials: tuple[Trial, ...]) -> float:
-        return most_disturbed(trial.outcome for trial in trials if trial.outcome and trial.plan.key in keys)
+        return largest_background_load(trial.outcome for trial in trials if trial.outcome and trial.plan.key in keys)
 
     stored, repeated = load(check.stored.trials), load(check.repeated.trials)
     if max(stored, repeated) > MAX_BACKGROUND_LOAD:

@@ -3,7 +3,7 @@
 from reports.analysis.ranking import rankings
 from reports.analysis.run import Run
 from reports.analysis.speedup import Speedups
-from reports.analysis.timing_quality import doubt
+from reports.analysis.timing_quality import unreliable_because
 from reports.render.formats import backend_name, listed, plural, span
 from reports.sections.ranking_over_series import finding
 
@@ -17,10 +17,11 @@ def overview(run: Run, comparisons: Speedups) -> tuple[str, ...]:
         return ()
     told = [finding(ranking) for ranking in rankings(run, comparisons) if ranking.enough]
     rivals = [rival for comparison in comparisons.values() for rival in comparison.compared]
-    doubtful = doubt(rivals)
-    fastest = [f"{words}{doubtful}." for words in _fastest(comparisons)]
+    reason = unreliable_because(rivals)
+    warning = f"; but {reason}, so the ratios are not reliable" if reason else ""
+    fastest = [f"{words}{warning}." for words in _fastest(comparisons)]
     beaten = [_beaten(run)]
-    first = beaten + fastest if doubtful else fastest + beaten  # what is not to be built on leads no answer
+    first = beaten + fastest if reason else fastest + beaten  # unreliable times are not reported first
     return (*first, *told)
 
 
@@ -28,10 +29,10 @@ def _fastest(comparisons: Speedups) -> tuple[str, ...]:
     """By the median ratio of a steady epoch; the reference's own is 1."""
     best: dict[str, list[float]] = {}
     for comparison in comparisons.values():
-        found = {rival.backend: rival.epoch.estimate for rival in comparison.compared if rival.epoch}
-        if found and comparison.reference:
-            winner, ratio = max([(comparison.reference, 1.0), *found.items()], key=lambda pair: pair[1])
-            best.setdefault(winner, []).append(ratio)
+        fastest = comparison.fastest
+        epoch = comparison.backends[fastest.backend].epoch if fastest else None
+        if fastest and epoch:
+            best.setdefault(fastest.backend, []).append(epoch.estimate)
     if not best:
         return ()
     compared = sum(map(len, best.values()))

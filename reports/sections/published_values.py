@@ -125,7 +125,7 @@ def _shown(found: QuantityValue | None, figure: Quantity | None, digits: int = 4
     if found is None or figure is None:
         return Cell("\N{EN DASH}", tone="muted")
     value = f"{found.median:.{max(digits, 4)}g}".replace("-", MINUS) if digits > 4 else four_digits(found.median)
-    of = backend_name(found.whose)
+    of = backend_name(found.source)
     seeds = ""
     if len(set(found.values)) > 1:  # a naive forecast has one, whatever the seed
         low, high = (four_digits(limit) for limit in (min(found.values), max(found.values)))

@@ -56,7 +56,7 @@ def answered(run: Run) -> tuple[Answered, ...]:
     for question in run.manifest.questions:
         better, than = find_quantity(run, question.better), find_quantity(run, question.than)
         seeds = better.by_seed.keys() & than.by_seed.keys() if better and than else set()
-        found.append(Answered(question, better and better.of(seeds), than and than.of(seeds)))
+        found.append(Answered(question, better and better.of_seeds(seeds), than and than.of_seeds(seeds)))
     return tuple(found)
 
 
@@ -85,9 +85,9 @@ def _error(found: QuantityValue | None) -> Cell:
     """The median with its unit; small beside it whose it is, and the range over seeds."""
     if found is None:
         return Cell(NONE, tone="muted")
-    figure = found.figure
+    figure = found.quantity
     low, high = four_digits(min(found.values)), four_digits(max(found.values))
-    told = [figure.figure.upper().replace("SCALED", "scaled"), case_name(found.case), backend_name(found.whose)]
+    told = [figure.figure.upper().replace("SCALED", "scaled"), case_name(found.case), backend_name(found.source)]
     told += [figure.mode] if figure.mode == "native" else []
     ranged = "" if low == high else f", {low} to {high}"
     return Cell(f"{four_digits(found.median)} {found.unit}".strip(), found.median, detail=", ".join(told) + ranged)

@@ -6,6 +6,8 @@ from reports.render.page import Section
 from reports.render.table import Cell, Column, Table, number, row, text
 from reports.sections.context import Context
 
+PAIRS = "Wilcoxon signed-rank tests with Holm's correction, at 5 %"
+
 
 def table(ranking: Ranking) -> Table:
     """A row a series, a column a method, the best mean rank first; in the last row the mean ranks."""
@@ -43,8 +45,9 @@ def finding(ranking: Ranking) -> str:
     opening = f"Over {over} the {ranking.noun} differ by {ranking.by} ({test})"
     beaten = [ranking.methods[place] for place in ranking.order if ranking.apart(best, place)]
     if not beaten:
-        return f"{opening}, but {ranking.methods[best]}, the best, is ahead of none by the critical difference."
-    return f"{opening}: {ranking.methods[best]} is better than {_named(beaten)} beyond the critical difference."
+        name = ranking.methods[best]
+        return f"{opening}, but {name}, the best, is not shown to be better than any other ({PAIRS})."
+    return f"{opening}: {ranking.methods[best]} is better than {_named(beaten)} ({PAIRS})."
 
 
 def _named(methods: list[str]) -> str:

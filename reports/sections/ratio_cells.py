@@ -3,7 +3,7 @@
 from reports.analysis.intervals import MIN_FOR_INTERVAL, Interval
 from reports.analysis.run import Group, Run
 from reports.analysis.speedup import NO_CERTIFICATE, Speedup, Speedups
-from reports.analysis.timing_quality import warnings
+from reports.analysis.timing_quality import timing_warnings
 from reports.render.formats import backend_name, case_name, sentence
 from reports.render.table import NONE, Cell
 from reports.sections.columns import measured
@@ -21,8 +21,8 @@ def ratio_cell(run: Run, group: Group, comparisons: Speedups, *, training: bool 
     found = comparison.training if training else comparison.epoch
     if found is None:
         return Cell(NONE, notes=("With a single epoch there is no steady epoch to compare.",), tone="muted")
-    doubts = [note for side in (group, *_reference(run, group, comparison)) for note in warnings(side)]
-    return measured(found, notes=(*_ratio_notes(group, comparison, found), *doubts))
+    warnings = [note for side in (group, *_reference(run, group, comparison)) for note in timing_warnings(side)]
+    return measured(found, notes=(*_ratio_notes(group, comparison, found), *warnings))
 
 
 def _reference(run: Run, group: Group, comparison: Speedup) -> tuple[Group, ...]:

@@ -3,10 +3,12 @@
 from collections.abc import Callable
 from operator import attrgetter
 
+import numpy as np
+
 from reports.analysis.intervals import steady_epoch
 from reports.analysis.run import Group, Run, over_seeds, score_unit, seed_counts, unique, values
 from reports.analysis.speedup import Speedups
-from reports.analysis.timing_quality import warnings
+from reports.analysis.timing_quality import timing_warnings
 from reports.records import Outcome
 from reports.render.formats import case_name, four_digits, squared, time_unit, whole
 from reports.render.page import Section, table_section
@@ -42,9 +44,11 @@ def main(run: Run, comparisons: Speedups) -> Table:
             backend_cell(group),
             measured(over_seeds(group, lambda o: o.scores.mse), four_digits),
             skill_cell(run, group, "persistence", lambda o: o.scores.skill_persistence),
-            measured(over_seeds(group, lambda o: o.times.training), factor=total_factor, notes=warnings(group)),
+            measured(over_seeds(group, lambda o: o.times.training), factor=total_factor, notes=timing_warnings(group)),
             measured(
-                over_seeds(group, lambda o: steady_epoch(o.times.epochs)), factor=epoch_factor, notes=warnings(group)
+                over_seeds(group, lambda o: steady_epoch(o.times.epochs)),
+                factor=epoch_factor,
+                notes=timing_warnings(group),
             ),
             ratio_cell(run, group, comparisons),
             records_cell(group),
@@ -140,9 +144,9 @@ def times(run: Run, comparisons: Speedups) -> Table:
             Cell(case_name(group.case)),
             backend_cell(group),
             Cell(group.mode),
-            cell("total", lambda o: o.times.training, warnings(group)),
+            cell("total", lambda o: o.times.training, timing_warnings(group)),
             cell("first", lambda o: o.times.first_step),
-            cell("epoch", lambda o: steady_epoch(o.times.epochs), warnings(group)),
+            cell("epoch", lambda o: steady_epoch(o.times.epochs), timing_warnings(group)),
             ratio_cell(run, group, comparisons),
             ratio_cell(run, group, comparisons, training=True),
             cell("one", lambda o: _median(o.times.predict_one)),
@@ -161,7 +165,7 @@ def times(run: Run, comparisons: Speedups) -> Table:
 
 
 def _median(values: tuple[float, ...]) -> float | None:
-    return sorted(values)[len(values) // 2] if values else None
+    return float(np.median(values)) if values else None
 
 
 def _blank() -> Cell:

@@ -61,7 +61,7 @@ def _mae(found: SearchRanking, one: RankedCase) -> str:
 
 def _limits(found: SearchRanking) -> Iterator[str]:
     run, search = found.run, found.search
-    if run.side_by_side:
+    if run.concurrent:
         yield (
             f"up to {plural(search.at_once, 'trial')} ran side by side, each on cores of its own: their times are "
             "compared with nothing, and no speed ratio is printed"

@@ -6,7 +6,7 @@ from reports.analysis.intervals import MIN_FOR_INTERVAL, Interval
 from reports.analysis.ranking import rankings
 from reports.analysis.run import Group, Run, over_seeds, score_unit, unique
 from reports.analysis.speedup import CaseSpeedups, Speedups
-from reports.analysis.timing_quality import doubt, warnings
+from reports.analysis.timing_quality import timing_warnings, unreliable_because
 from reports.records import Case
 from reports.render.formats import (
     backend_name,
@@ -74,9 +74,8 @@ def _case(run: Run, case: Case, comparison: CaseSpeedups) -> CaseAnswer:
         none = "No trial ended well." if tried else "No trial has finished yet."
         return CaseAnswer(case_name(case), layers(case), none, "")
     (speed, *slower), (forecast, *others) = _speed(case, comparison), _forecasts(run, groups, comparison)
-    first = (
-        (forecast, speed) if doubt(comparison.compared) else (speed, forecast)
-    )  # nothing to build on leads no answer
+    reliable = not unreliable_because(comparison.compared)
+    first = (speed, forecast) if reliable else (forecast, speed)  # unreliable times are not reported first
     lead, more = ([sentence(part) for part in parts] for parts in (first, (*slower, *others)))
     return CaseAnswer(case_name(case), layers(case), " ".join(lead), " ".join(more))
 
@@ -88,7 +87,9 @@ def _speed(case: Case, comparison: CaseSpeedups) -> list[str]:
     if not comparison.backends:
         told.append("Native models differ, so this run makes no statement about speed")
     elif comparison.compared:
-        told += [_ranking(model, comparison) + doubt(comparison.compared), _whole_training(case, comparison)]
+        reason = unreliable_because(comparison.compared)
+        warning = f"; but {reason}, so the ratios are not reliable" if reason else ""
+        told += [_ranking(model, comparison) + warning, _whole_training(case, comparison)]
     elif len(comparison.backends) == 1 and comparison.reference:
         told.append(f"{backend_name(comparison.reference)} ran alone, so there is nothing to compare its speed with")
     elif all(c.comparable for c in comparison.backends.values()):
@@ -121,7 +122,7 @@ def _clause(backend: str, found: Interval) -> str:
     if found.low > 1:
         return f"{name} is {span(found.low, found.high)} times as fast"
     if found.high < 1:
-        return f"{name} takes {span(1 / found.high, 1 / found.low)} times as long"
+        return f"{name} takes {span(found.inverse.low, found.inverse.high)} times as long"
     return f"{name} cannot be told apart ({span(found.low, found.high)} times as fast)"
 
 
@@ -158,7 +159,7 @@ def _together(number: int, what: str) -> str:
 
 
 def _agreement(comparison: CaseSpeedups) -> str:
-    found = comparison.agreement
+    found = comparison.largest_error_difference
     return "" if found is None else f"agree within {within(found)} in test MSE"
 
 
@@ -226,7 +227,7 @@ def _limits(run: Run, comparisons: Speedups) -> tuple[str, ...]:
     if unclear:
         names = listed(list(dict.fromkeys(backend_name(r.backend) for r in unclear)))
         told.append(f"The speed of {names} is not told apart from the reference's in at least one case.")
-    noisy = unique(backend_name(group.backend) for group in run.groups if warnings(group))
+    noisy = unique(backend_name(group.backend) for group in run.groups if timing_warnings(group))
     if noisy:
         told.append(f"The machine was noisy: times of {listed(noisy)} are unstable, as noted beside them.")
     return tuple(told)

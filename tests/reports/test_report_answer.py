@@ -155,7 +155,10 @@ def test_other_programs_on_the_cores_are_told_with_the_ratio(records):
     assert "other programs" not in str(told(manifest, certificate, trials))
     disturbed = tuple(change(trial, background_load=0.42) for trial in trials)
     found = told(manifest, certificate, disturbed)
-    assert f"other programs used up to {per_cent(0.42)} of the cores meanwhile" in found.cases[0].lead
+    assert (
+        f"other programs used up to {per_cent(0.42)} of the cores, so the ratios are not reliable"
+        in found.cases[0].lead
+    )
     assert "The machine was noisy: times of PyTorch, Keras and Flax are unstable, as noted beside them." in found.limits
 
 
@@ -164,7 +167,7 @@ def test_times_that_seeds_disagree_on_are_told_with_the_ratio(records, backend, 
     manifest, certificate, trials = records
     drifted = tuple(paced([trial], **{backend: 1.5**trial.plan.seed})[0] for trial in trials)
     (case,) = told(manifest, certificate, drifted).cases
-    assert case.lead.endswith(f"; but the times of {name} are unstable, so do not build on these ratios.")
+    assert case.lead.endswith(f"; but the times of {name} are unstable, so the ratios are not reliable.")
     assert case.lead.startswith("All three forecasts agree")  # what can be built on comes first
 
 

@@ -30,16 +30,16 @@ def compared(manifest, certificate, trials):
 def test_one_swept_setting_gives_a_row():
     (grid,) = setting_maps(*compared(*swept(pace=crossing)))
     assert (grid.across, grid.up, grid.columns, grid.title) == ("units", "", (16, 64, 256), "GRU")
-    low, middle, high = (grid.winners[units, 1] for units in grid.columns)
-    assert (low.backend, low.sure, high.backend, high.sure) == ("pytorch", True, "flax", True)
+    low, middle, high = (grid.fastest[units, 1] for units in grid.columns)
+    assert (low.backend, low.clear, high.backend, high.clear) == ("pytorch", True, "flax", True)
     assert low.lead.estimate == pytest.approx(4, rel=0.1)
-    assert not middle.sure
+    assert not middle.clear
 
 
 def test_two_swept_settings_give_a_map():
     (grid,) = setting_maps(*compared(*swept(windows=(10, 20), pace=crossing)))
     assert (grid.across, grid.up, grid.rows) == ("units", "window", (10, 20))
-    assert len(grid.winners) == 6
+    assert len(grid.fastest) == 6
 
 
 def test_a_third_swept_setting_gives_a_map_per_value():
@@ -59,7 +59,7 @@ def test_only_certified_backends_can_be_fastest():
         for check in certificate.checks
     ]
     (grid,) = setting_maps(*compared(manifest, certificate.model_copy(update={"checks": tuple(checks)}), trials))
-    assert "flax" not in {winner.backend for winner in grid.winners.values()}
+    assert "flax" not in {winner.backend for winner in grid.fastest.values()}
     assert setting_maps(*compared(manifest, None, trials)) == ()
 
 
@@ -67,7 +67,7 @@ def test_a_missing_point_stays_empty():
     manifest, certificate, trials = swept(pace=crossing)
     trials = [fail(trial) if "units 64" in trial.plan.case else trial for trial in trials]
     (grid,) = setting_maps(*compared(manifest, certificate, trials))
-    assert set(grid.winners) == {(16, 1), (256, 1)}
+    assert set(grid.fastest) == {(16, 1), (256, 1)}
     assert fastest_by_setting(*compared(manifest, certificate, trials)).svg
 
 

@@ -64,11 +64,11 @@ def summary(page):
 
 def test_only_changes_beyond_noise_are_listed(slowed):
     rows = [[cell.text for cell in row.cells] for row in slowed.table("changes").rows]
-    assert [row[:4] for row in rows] == [["3", "GRU", "Flax", "epoch"], ["3", "GRU", "Flax", "training"]]
+    assert [row[:4] for row in rows] == [["3", "GRU", "Flax", "steady epoch"], ["3", "GRU", "Flax", "training"]]
     assert (rows[0][6], rows[0][7]) == ("+100", "2")
     assert summary(slowed) == (
-        "2 of 18 pairs of successive values differ beyond noise, in Flax; with so few seeds, about 1.8 of these "
-        "intervals are disjoint by chance alone."
+        "2 of 18 pairs of successive values differ beyond noise, in Flax; about 0.90 of them would do so by "
+        "chance alone."
     )
 
 

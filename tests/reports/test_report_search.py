@@ -93,7 +93,7 @@ def test_no_ratio_and_the_reason(folder):
     shown = [cell.text for table in tables for row in table.rows for cell in row.cells]
     assert "not comparable" in shown
     assert not [row for row in story.table("times").rows for cell in row.cells if cell.detail == "reference"]
-    assert any("trials ran side by side" in note for note in story.table("times").notes)
+    assert any("trials ran at the same time" in note for note in story.table("times").notes)
     assert any("their times are compared with nothing" in words for words in limits(story))
 
 

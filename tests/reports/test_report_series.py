@@ -5,11 +5,12 @@ from math import factorial
 import numpy as np
 import pytest
 import synthetic_run
+from scipy.stats import wilcoxon
 from synthetic_run import fail
 from synthetic_several import over_series
 
 import reports
-from reports.analysis.ranking import critical_difference, friedman, least_series, rankings
+from reports.analysis.ranking import friedman, least_series, rankings, wilcoxon_holm
 from reports.analysis.run import Run
 from reports.analysis.speedup import speedups_of
 from reports.pages.run_page import figures
@@ -47,9 +48,38 @@ def test_methods_that_are_all_alike_do_not_differ():
     assert friedman(np.ones((5, 3))) == 1
 
 
-def test_the_critical_difference_is_the_one_in_the_tables():
-    assert critical_difference(14, 4) == pytest.approx(1.25, abs=0.01)  # Demšar (2006), section 3.2.2
-    assert critical_difference(6, 3) == pytest.approx(2.343 * (12 / 36) ** 0.5, abs=0.001)
+def test_pairs_are_tested_with_holms_correction():
+    """The smallest of three p-values is multiplied by 3, the next by 2, and none may be below the one before it."""
+    scores = np.random.default_rng(4).uniform(1, 2, (12, 3)) * (1.0, 1.4, 1.6)
+    pairs = [(0, 1), (0, 2), (1, 2)]
+    raw = {pair: wilcoxon(np.log(scores[:, pair[0]] / scores[:, pair[1]])).pvalue for pair in pairs}
+    smallest, middle, largest = sorted(pairs, key=raw.get)
+    adjusted = wilcoxon_holm(scores)
+    assert adjusted[smallest] == pytest.approx(3 * raw[smallest])
+    assert adjusted[middle] == pytest.approx(max(3 * raw[smallest], 2 * raw[middle]))
+    assert adjusted[largest] == pytest.approx(max(adjusted[middle], raw[largest]))
+    np.testing.assert_array_equal(adjusted, adjusted.T)
+    assert (np.diag(adjusted) == 1).all()
+
+
+def test_whether_two_methods_differ_does_not_depend_on_a_third():
+    """The fault of comparing mean ranks (Benavoli et al. 2016): with Wilcoxon tests only the correction changes."""
+    scores = np.random.default_rng(5).uniform(1, 2, (12, 3)) * (1.0, 1.4, 1.6)
+    pair, three = wilcoxon_holm(scores[:, :2])[0, 1], wilcoxon_holm(scores)[0, 1]
+    assert pair <= three <= 3 * pair
+
+
+def test_pairs_are_tested_in_units_that_cancel():
+    """A series in another unit must not change the result."""
+    scores = np.random.default_rng(6).uniform(1, 2, (9, 3))
+    scaled = scores * np.logspace(-6, 6, 9)[:, None]
+    np.testing.assert_allclose(wilcoxon_holm(scaled), wilcoxon_holm(scores))
+
+
+def test_equal_scores_and_scores_of_zero_can_be_tested():
+    assert (wilcoxon_holm(np.ones((6, 3))) == 1).all()
+    zero = np.column_stack([np.zeros(6), np.ones(6)])
+    assert wilcoxon_holm(zero)[0, 1] == pytest.approx(2 / 2**6)
 
 
 def test_forecasts_are_ranked_within_each_series():
@@ -64,11 +94,11 @@ def test_forecasts_are_ranked_within_each_series():
 
 
 def test_what_differs_is_said_in_the_answer_and_what_does_not_is_not_named():
-    run, comparisons = told(*over_series(6))
+    run, comparisons = told(*over_series(8))
     words = answer(run, comparisons).overview
     assert (
-        "Over 6 series the forecasts differ by test MSE (Friedman's test, p < 0.001): GRU is better than persistence "
-        "beyond the critical difference."
+        "Over 8 series the forecasts differ by test MSE (Friedman's test, p < 0.001): GRU is better than LSTM and "
+        "persistence (Wilcoxon signed-rank tests with Holm's correction, at 5 %)."
     ) in words
     assert any("frameworks differ by the time of a steady epoch" in line and "Flax is better" in line for line in words)
 

@@ -1,8 +1,25 @@
+"""Tests of the statistics: intervals, effects, sample sizes, equivalence and the quality of timings."""
+
+from dataclasses import dataclass
+
 import numpy as np
 import pytest
+from scipy.stats import ttest_1samp
 
-from reports.analysis import intervals
-from reports.analysis.intervals import median_interval, required_n, stability, steady_epoch, tost_p
+from reports.analysis.intervals import (
+    MIN_FOR_INTERVAL,
+    Interval,
+    difference_effect,
+    geometric_mean_interval,
+    mean_interval,
+    median_interval,
+    ratio_effect,
+    required_n,
+    steady_epoch,
+    tost_p,
+    tost_required_n,
+)
+from reports.analysis.timing_quality import timing_quality
 
 
 def test_the_median_of_few_values_has_their_range_and_claims_no_more():
@@ -43,24 +60,54 @@ def test_the_steady_epoch_leaves_the_first_out():
     assert steady_epoch([9.0]) is None
 
 
+@dataclass
+class Times:
+    epochs: list[float]
+
+
+@dataclass
+class Ended:
+    times: Times
+    background_load: float | None = None
+
+
+def quality(epochs, load=None):
+    """The quality of trials with these epochs by seed."""
+    return timing_quality({seed: Ended(Times(values), load) for seed, values in epochs.items()})
+
+
 def test_a_quiet_machine_gives_no_warning():
-    assert stability({1: [0.5, 0.1, 0.101, 0.099], 2: [0.5, 0.102, 0.1, 0.1]}) == ()
+    quiet = quality({1: [0.5, 0.1, 0.101, 0.099], 2: [0.5, 0.102, 0.1, 0.1]})
+    assert quiet.reliable
+    assert quiet.warnings == ()
 
 
-def test_an_unstable_trial_is_named_with_its_spread_and_its_outlier():
-    (warning,) = stability({1: [0.1] * 9, 2: [0.1, 0.1, 0.1, 0.1, 0.1, 0.18]})
-    assert warning == "unstable: the epochs of seed 2 spread by 36 %, the farthest lies 80 % off"
+def test_an_unstable_trial_is_named_with_its_variation_and_largest_deviation():
+    unstable = quality({1: [0.1] * 9, 2: [0.1, 0.1, 0.1, 0.1, 0.1, 0.18]})
+    assert list(unstable.epochs) == [2]
+    assert unstable.epochs[2] == pytest.approx((0.358, 0.8), abs=0.001)
+    (warning,) = unstable.warnings
+    assert warning.startswith("unstable: the epochs of seed 2 vary by 36 %")
+    assert warning.endswith("one of them is 80 % off the median")
 
 
-def test_seeds_that_spread_say_how_many_would_do():
-    medians = {seed: [value] * 4 for seed, value in enumerate((0.10, 0.13, 0.16))}
-    (warning,) = stability(medians)
-    assert warning.startswith("unstable: the seeds spread by 23 %; about 82 would")
-    assert required_n([0.10, 0.13, 0.16]) == 82
+def test_seeds_that_vary_say_how_many_are_required():
+    unstable = quality({seed: [value] * 4 for seed, value in enumerate((0.10, 0.13, 0.16))})
+    assert (unstable.seeds, unstable.seeds_required) == (pytest.approx(0.23, abs=0.01), 82)
+    assert unstable.warnings == (
+        "unstable: the seeds vary by 23 %; about 82 seeds would bring the interval within 5 %",
+    )
+
+
+def test_load_by_other_programs_is_reported():
+    disturbed = quality({1: [0.1] * 4}, load=0.42)
+    assert not disturbed.reliable
+    assert disturbed.warnings == ("disturbed: other programs used up to 42 % of the cores during training",)
+    assert quality({1: [0.1] * 4}, load=0.05).reliable
 
 
 def test_runs_needed_never_falls_below_what_an_interval_takes():
-    assert required_n([1.0, 1.0001]) == intervals.MIN_FOR_INTERVAL
+    assert required_n([1.0, 1.0001]) == MIN_FOR_INTERVAL
 
 
 @pytest.mark.parametrize(
@@ -79,6 +126,47 @@ def test_identical_pairs_are_equivalent():
     assert tost_p([0.0, 0.0], 0.01) == 0.0
 
 
-def test_noise_that_no_sane_number_of_runs_would_mend_asks_for_a_quiet_machine():
-    (warning,) = stability({seed: [value] * 4 for seed, value in enumerate((0.10, 0.13, 0.40))})
-    assert warning.endswith("; repeat it on a quiet machine")
+def test_noise_that_no_reasonable_number_of_seeds_removes_asks_for_a_quiet_machine():
+    noisy = quality({seed: [value] * 4 for seed, value in enumerate((0.10, 0.13, 0.40))})
+    assert noisy.seeds_required is None
+    assert noisy.warnings[0].endswith("; repeat the run on a quiet machine")
+
+
+def test_every_interval_says_what_its_estimate_is():
+    values = [1.0, 2.0, 4.0, 8.0, 16.0, 64.0]
+    intervals = [median_interval(values), mean_interval(values), geometric_mean_interval(values)]
+    assert [interval.statistic for interval in intervals] == ["median", "mean", "geometric mean"]
+    assert [interval.estimate for interval in intervals] == pytest.approx([6.0, 95 / 6, 2 ** (16 / 6)])
+
+
+def test_the_t_interval_is_that_of_scipy():
+    values = [1.0, 2.0, 4.0]
+    interval = mean_interval(values)
+    limits = ttest_1samp(values, 0).confidence_interval(0.95)
+    assert (interval.low, interval.high) == pytest.approx((limits.low, limits.high))
+    assert (mean_interval([2.0]).low, mean_interval([2.0]).high) == (2.0, 2.0)
+
+
+def test_the_inverse_of_an_interval_swaps_its_limits():
+    inverse = Interval(2.0, 1.0, 4.0, 3).inverse
+    assert (inverse.estimate, inverse.low, inverse.high) == (0.5, 0.25, 1.0)
+
+
+def test_beyond_noise_is_decided_by_the_t_interval_of_pairs():
+    """Ranges that overlap may still differ beyond noise, because each pair has the same seed."""
+    before, after = [1.0, 2.0, 3.0], [1.5, 2.55, 3.45]
+    effect = difference_effect(before, after)
+    assert min(after) < max(before)
+    assert (effect.beyond_noise, effect.state) == (True, "up")
+    assert not difference_effect([1.0], [9.0]).beyond_noise
+    assert ratio_effect([1.0, 1.0], [2.0, 2.1]).state == "up"
+    assert ratio_effect([1.0, 1.0], [1.0, 1.0]).state == "same"
+
+
+@pytest.mark.parametrize("differences", [[0.001, -0.002, 0.0015, 0.0], [0.02, 0.01, 0.03]])
+def test_the_equivalence_test_is_two_one_sided_t_tests(differences):
+    above = ttest_1samp(differences, -0.01, alternative="greater").pvalue
+    below = ttest_1samp(differences, 0.01, alternative="less").pvalue
+    assert tost_p(differences, 0.01) == pytest.approx(max(above, below))
+    needed = tost_required_n(differences, 0.01)
+    assert needed is None or needed >= 2

@@ -105,7 +105,7 @@ def test_an_unstable_time_is_warned_of_beside_the_number(records):
     run = run_of(manifest, certificate, [disturbed(t) if t.plan.backend == "flax" else t for t in trials])
     for column in ("epoch", "speed ratio, epoch"):
         notes = texts(results.times(run, speedups_of(run)), column)["Flax", "matched"].notes
-        assert any("unstable: the epochs of seeds 1, 2 and 3 spread by" in note for note in notes)
+        assert any("unstable: the epochs of seeds 1, 2 and 3 vary by" in note for note in notes)
     assert not texts(results.times(run, speedups_of(run)), "epoch")["Keras", "matched"].notes
 
 
@@ -118,7 +118,7 @@ def test_an_unstable_reference_is_warned_of_beside_every_ratio_and_its_own_times
         return change(trial, times=trial.outcome.times.model_copy(update={"epochs": epochs}))
 
     run = run_of(manifest, certificate, [drifting(t) if t.plan.backend == "pytorch" else t for t in trials])
-    table, warning = results.main(run, speedups_of(run)), "PyTorch, GRU, matched: unstable: the seeds spread by"
+    table, warning = results.main(run, speedups_of(run)), "PyTorch, GRU, matched: unstable: the seeds vary by"
     for backend, column in [("Flax", "speed ratio"), ("Keras", "speed ratio"), ("PyTorch", "epoch")]:
         assert any(note.startswith(warning) for note in texts(table, column)[backend, ""].notes)
     assert any(note.startswith(warning) for note in texts(table, "training")["PyTorch", ""].notes)

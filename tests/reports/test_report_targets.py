@@ -21,7 +21,8 @@ def two_targets():
     """Three steps of two targets: rows of truth hold six values."""
     manifest, certificate, trials = synthetic_run.records(cells=("gru",), epochs=4, weeks=30, horizon=6)
     case = manifest.cases[0].model_copy(update={"horizon": 3})
-    return run_of(manifest.model_copy(update={"cases": (case,)}), certificate, trials)
+    data = {name: windows.model_copy(update={"horizon": 3}) for name, windows in manifest.data.items()}
+    return run_of(manifest.model_copy(update={"cases": (case,), "data": data}), certificate, trials)
 
 
 @pytest.fixture(scope="module")

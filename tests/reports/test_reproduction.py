@@ -75,7 +75,7 @@ def test_a_changed_last_bit_is_caught(records, field):
     assert not row.reproduced
     assert row.exact
     assert row.verdict.startswith("differs by ")
-    assert "bit for bit was due" in row.reason
+    assert "equal bit for bit" in row.reason
 
 
 def test_changed_weights_are_caught_where_no_loss_shows_them(records):
@@ -106,7 +106,7 @@ def test_elsewhere_a_bound_holds(records):
     assert near.losses == pytest.approx(2e-4)
     far = first_row(records, scaled("train_losses", 1 + 2e-3), **ELSEWHERE)
     assert far.verdict == "differs by 2.0e-3"
-    assert "beyond 1e-3" in far.reason
+    assert "more than 1e-3" in far.reason
     offset = first_row(records, scaled("predictions", 1 + 1e-3), **ELSEWHERE)
     assert not offset.reproduced, "0.4 ppm of 360 is not a small difference of a forecast"
 
@@ -186,7 +186,7 @@ def slower(by):
 def test_times_are_told_by_interval_and_decide_nothing(records, by, state):
     found = repeated(records, slower(by))
     assert found.good
-    assert {pace.effect.state for pace in found.paces} == {state}
+    assert {pace.effect.state for pace in found.times} == {state}
 
 
 def test_a_single_trial_has_an_interval_over_its_epochs_and_no_verdict(records):
@@ -195,7 +195,7 @@ def test_a_single_trial_has_an_interval_over_its_epochs_and_no_verdict(records):
     found = check_reproduction(
         Run(manifest, certificate, trials), Run(one, None, (slower(lambda plan: 2.0)(trials[0]),))
     )
-    (pace,) = found.paces
+    (pace,) = found.times
     assert pace.effect.interval.low < 2 < pace.effect.interval.high
     assert pace.effect.state == "few"
 
