@@ -1,6 +1,6 @@
 """Comparison of two runs: which cases match, what differs between the runs, and which metrics changed beyond noise."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
@@ -9,6 +9,7 @@ from reports.analysis.metrics import Metric, compared_metrics, values
 from reports.analysis.run import Group, Run, unique
 from reports.analysis.speedup import EQUIVALENCE_MARGIN, certificate_problems, timing_problems
 from reports.records import Case, Mode
+from reports.records.definitions import setting_differences
 from reports.render.formats import as_written, case_name, listed
 
 # Settings that make models or trainings incomparable, in scores and in times.
@@ -25,7 +26,6 @@ SETTINGS = (
     "training_notes",
 )
 MISSING_IN_VERSION_1 = ("architecture", "training_notes")
-TEXT_SETTINGS = ("title", "description")  # of a definition; they change no number
 
 
 @dataclass(frozen=True)
@@ -94,27 +94,6 @@ def match_cases(first: Run, second: Run) -> tuple[CaseMatch, ...]:
     )
 
 
-def setting_differences(
-    first: Mapping[str, object], second: Mapping[str, object]
-) -> Iterator[tuple[str, object, object]]:
-    """Yield the dotted name and both values of each setting that differs between two definitions; None: not set."""
-    before, after = dict(_flat(first)), dict(_flat(second))
-    for name in sorted(before.keys() | after.keys()):
-        if before.get(name) != after.get(name):
-            yield name, before.get(name), after.get(name)
-
-
-def _flat(table: Mapping[str, object], prefix: str = "") -> Iterator[tuple[str, object]]:
-    for name, value in table.items():
-        if isinstance(value, Mapping):
-            yield from _flat(value, f"{prefix}{name}.")
-        elif isinstance(value, list) and value and all(isinstance(entry, Mapping) for entry in value):
-            for place, entry in enumerate(value, start=1):  # models, or the layers of a model
-                yield from _flat(entry, f"{prefix}{name}.{entry.get('name', place)}.")
-        else:
-            yield f"{prefix}{name}", value
-
-
 def run_differences(first: Run, second: Run, matches: tuple[CaseMatch, ...]) -> tuple[str, ...]:
     """Return one clause per difference: machine, versions, settings by dotted name, threads, labels of cases."""
     settings = setting_differences(first.manifest.definition, second.manifest.definition)
@@ -123,7 +102,6 @@ def run_differences(first: Run, second: Run, matches: tuple[CaseMatch, ...]) -> 
         *(
             f"{name}: {as_written(before)} in the first, {as_written(after)} in the second"
             for name, before, after in settings
-            if name not in TEXT_SETTINGS
         ),
         *(f"{case_name(match.case)}: {match.threads}" for match in matches if match.threads),
         *(
