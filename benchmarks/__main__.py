@@ -16,7 +16,7 @@ from benchmarks.commands import all as all_
 from benchmarks.commands import certify, compare, data, export, published, report, reproduce, resume, run, transfer
 from benchmarks.commands import list as list_
 from benchmarks.commands.output import command_line
-from benchmarks.errors import UserError, one_of
+from benchmarks.errors import UserError, name_hint
 from datasets import DataError
 from reports.records.store import RecordError
 
@@ -91,10 +91,10 @@ def parse(words: list[str]) -> argparse.Namespace:
     """The parsed arguments. Raises UserError with the nearest name for a misspelt command or option."""
     names = [command.NAME for command in COMMANDS]
     if words and not words[0].startswith("-") and words[0] not in names:
-        raise UserError(f"there is no command '{words[0]}'; {one_of(names, words[0])}")
+        raise UserError(f"there is no command '{words[0]}'; {name_hint(names, words[0])}")
     parsed, unknown = parser().parse_known_args(words, argparse.Namespace(words=words))
     if unknown:
-        raise UserError(f"{words[0]} does not accept '{unknown[0]}'; {one_of(parsed.known, unknown[0])}")
+        raise UserError(f"{words[0]} does not accept '{unknown[0]}'; {name_hint(parsed.known, unknown[0])}")
     return parsed
 
 

@@ -1,15 +1,18 @@
-"""Mistakes of the user: one sentence saying what is wrong, where, and what would be right."""
+"""The error for mistakes of the user, and the hint for a misspelt name."""
 
 from collections.abc import Iterable
 from difflib import get_close_matches
 
 
 class UserError(ValueError):
-    """The message is for the user as it stands; the command line prints it and ends with status 2."""
+    """A mistake of the user. The command line prints the message and ends with status 2.
+
+    The message is one sentence: what is wrong, where (file, table, option), and what to write.
+    """
 
 
-def one_of(names: Iterable[str], wrong: str) -> str:
-    """The end of a sentence about a wrong name: the near match if there is one, and what is known."""
+def name_hint(names: Iterable[str], wrong: str) -> str:
+    """The end of a sentence about a wrong name: "did you mean 'co2'? known: architectures, cet, ..."."""
     known = sorted(names)
     close = get_close_matches(wrong.lower(), known, n=1, cutoff=0.5)
     hint = f"did you mean '{close[0]}'? " if close else ""

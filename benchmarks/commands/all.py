@@ -10,7 +10,7 @@ from benchmarks.commands import Subparsers, options, resume, run, session
 from benchmarks.commands.output import command_line, short
 from benchmarks.definition import loading
 from benchmarks.definition.loading import Benchmark
-from benchmarks.errors import UserError, one_of
+from benchmarks.errors import UserError, name_hint
 from benchmarks.runner import run as runner
 from datasets import DataError
 from reports.records import Manifest
@@ -33,7 +33,7 @@ def execute(arguments: argparse.Namespace) -> int:
 
     for backend in [] if arguments.backends is None else options.words(arguments.backends, "--backends"):
         if backend not in REGISTRY:
-            raise UserError(f"--backends: there is no backend '{backend}'; {one_of(REGISTRY, backend)}")
+            raise UserError(f"--backends: there is no backend '{backend}'; {name_hint(REGISTRY, backend)}")
     names, failed = loading.names(), []
     for place, name in enumerate(names, 1):
         _say(arguments, f"\nbenchmark {place}/{len(names)}: {name}")

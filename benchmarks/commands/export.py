@@ -6,7 +6,7 @@ from pathlib import Path
 from benchmarks.commands import Subparsers, options
 from benchmarks.commands.output import emit
 from benchmarks.commands.session import find_run
-from benchmarks.errors import UserError, one_of
+from benchmarks.errors import UserError, name_hint
 from benchmarks.runner import transfer
 from benchmarks.worker import checkpoints
 from reports.records.store import read_run, write_bytes
@@ -39,10 +39,10 @@ def execute(arguments: argparse.Namespace) -> int:
     names = list(export.TABLES) if arguments.tables is None else options.words(arguments.tables, "--tables")
     for name in names:
         if name not in export.TABLES:
-            raise UserError(f"--tables: there is no table '{name}'; {one_of(export.TABLES, name)}")
+            raise UserError(f"--tables: there is no table '{name}'; {name_hint(export.TABLES, name)}")
     kind = next((kind for kind in export_files.FORMATS if kind == arguments.format), None)
     if kind is None:
-        known = one_of(export_files.FORMATS, arguments.format)
+        known = name_hint(export_files.FORMATS, arguments.format)
         raise UserError(f"--format: there is no format '{arguments.format}'; {known}")
     folder = find_run(arguments.run, arguments.results)
     to = (folder / "export" if arguments.to is None else arguments.to.expanduser()).resolve()

@@ -8,7 +8,7 @@ from benchmarks.commands.options import elsewhere
 from benchmarks.commands.output import Display, JsonLines, command_line, emit, short
 from benchmarks.definition import loading
 from benchmarks.definition.loading import Benchmark
-from benchmarks.errors import UserError, one_of
+from benchmarks.errors import UserError, name_hint
 from benchmarks.runner import certify, executors, run
 from benchmarks.runner.run import Invocation, point_latest
 from datasets.spec import counted
@@ -34,9 +34,9 @@ def find_run(name: str, results: Path, *, newest: bool = False) -> Path:
         raise UserError(f"no run of '{name}' in {results} has finished; finish the newest one with: {again}")
     known = sorted({path.parent.parent.name for path in results.glob("*/*/manifest.json")})
     if known and Path(name).is_dir():
-        raise UserError(f"{name} is not the folder of a run: it has no manifest.json; {one_of(known, name)}")
+        raise UserError(f"{name} is not the folder of a run: it has no manifest.json; {name_hint(known, name)}")
     if known and name not in loading.names():
-        raise UserError(f"there is no run '{name}' in {results}; {one_of(known, name)}")
+        raise UserError(f"there is no run '{name}' in {results}; {name_hint(known, name)}")
     begin = command_line("run", name if name in loading.names() else "co2", *elsewhere(results))
     raise UserError(
         f"there is no run '{name}' in {results}{'' if known else ', nor any other'}; make one with: {begin}"

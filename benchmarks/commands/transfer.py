@@ -8,7 +8,7 @@ from backends import REGISTRY
 from benchmarks.commands import Subparsers, options
 from benchmarks.commands.output import emit, table
 from benchmarks.commands.session import find_run
-from benchmarks.errors import UserError, one_of
+from benchmarks.errors import UserError, name_hint
 from benchmarks.runner import resume, run
 from benchmarks.runner.cores import Conditions, reserved
 from benchmarks.runner.transfer import TransferResult, transfer
@@ -38,7 +38,7 @@ def add(subparsers: Subparsers) -> None:
 
 def execute(arguments: argparse.Namespace) -> int:
     if arguments.to not in REGISTRY:
-        raise UserError(f"--to: there is no backend '{arguments.to}'; {one_of(REGISTRY, arguments.to)}")
+        raise UserError(f"--to: there is no backend '{arguments.to}'; {name_hint(REGISTRY, arguments.to)}")
     if arguments.epochs < 1:
         raise UserError(f"--epochs {arguments.epochs}: write a number of epochs, 1 or more, as in --epochs 2")
     folder = find_run(arguments.run, arguments.results)
@@ -65,7 +65,7 @@ def _chosen(folder: Path, origin: str | None, to: str) -> list[Trial]:
             f"--to {to}: {folder} has no finished matched trial of another backend; name another backend with --to"
         )
     if origin is not None and origin not in names:
-        raise UserError(f"--from {origin}: {folder} has no finished matched trial of it; {one_of(names, origin)}")
+        raise UserError(f"--from {origin}: {folder} has no finished matched trial of it; {name_hint(names, origin)}")
     backend = origin or next(iter(names))
     first: dict[str, Trial] = {}
     for trial in finished:

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.definition.model_settings import CONVOLUTIONAL
-from benchmarks.errors import UserError, one_of
+from benchmarks.errors import UserError, name_hint
 
 Table = dict[str, Any]
 Tables = Mapping[str, Any]  # a table for each name; several models are a list of tables
@@ -152,7 +152,7 @@ def _is_empty(tables: Tables) -> bool:
 def _narrow_axis(table_sets: Sequence[Mapping[str, Table]], name: str, words: Sequence[str]) -> None:
     known = {f"{table}.{setting}": (table, setting) for tables in table_sets for table, setting in axes(tables)}
     if name not in known:
-        names = one_of(known, name) if known else "the benchmark has no axis, because no setting is a list"
+        names = name_hint(known, name) if known else "the benchmark has no axis, because no setting is a list"
         raise UserError(f"--only {name}: there is no axis of this name; {names}")
     axis = table, setting = known[name]
     holders = [tables[table] for tables in table_sets if axis in axes(tables)]
@@ -166,7 +166,7 @@ def _chosen(name: str, words: Sequence[str], values: Sequence[Any]) -> list[Any]
     for word in words:
         if not any(_means(word, value) for value in values):
             text = any(isinstance(value, str) for value in values)  # a near match is useful for names only
-            known = one_of(map(str, values), word) if text else f"known: {', '.join(map(_as_text, values))}"
+            known = name_hint(map(str, values), word) if text else f"known: {', '.join(map(_as_text, values))}"
             raise UserError(f"--only {name}={word}: the axis has no such value; {known}")
     return [value for value in values if any(_means(word, value) for word in words)]
 
@@ -214,7 +214,7 @@ def _require_variants(path: Path, variants: object) -> None:
         for setting, value in variant.items():
             if setting not in ("name", PROVEN, *MATRIX, *TABLES):
                 raise UserError(
-                    f"{where}: there is no setting '{setting}'; {one_of((PROVEN, *MATRIX, *TABLES), setting)}"
+                    f"{where}: there is no setting '{setting}'; {name_hint((PROVEN, *MATRIX, *TABLES), setting)}"
                 )
             several = setting == "model" and isinstance(value, list) and all(isinstance(model, dict) for model in value)
             if setting in TABLES and not isinstance(value, dict) and not several:

@@ -40,7 +40,7 @@ from benchmarks.definition.settings import (
     TrialMatrix,
     validated,
 )
-from benchmarks.errors import UserError, one_of
+from benchmarks.errors import UserError, name_hint
 from reports.records import Mode, Plan
 
 FOLDER = Path(__file__).parents[1]  # the TOML files of this checkout
@@ -115,7 +115,7 @@ def find(name: str) -> Path:
     if name in names():
         return FOLDER / f"{name}.toml"
     if not name.endswith(".toml"):
-        raise UserError(f"there is no benchmark '{name}'; {one_of(names(), name)}, or give the path of a TOML file")
+        raise UserError(f"there is no benchmark '{name}'; {name_hint(names(), name)}, or give the path of a TOML file")
     path = Path(name).expanduser()
     if not path.is_file():
         problem = "is not a file" if path.exists() else "does not exist"
@@ -218,7 +218,7 @@ def _change(path: Path, tables: Table, sets: list[Table], changes: Table) -> Non
         table, _, setting = dotted.rpartition(".")
         known = [*TABLES, *([SEARCH] if SEARCH in tables else [])]
         if table and table not in known:
-            raise UserError(f"{path}: there is no table '{table}' for the setting {dotted}; {one_of(known, table)}")
+            raise UserError(f"{path}: there is no table '{table}' for the setting {dotted}; {name_hint(known, table)}")
         for table_set in sets if table in TABLES or setting in TABLES else [tables]:
             holder = table_set[table] if table else table_set
             for settings in holder if isinstance(holder, list) else [holder]:  # several models: a list
@@ -274,7 +274,9 @@ def _variant_matrix(path: Path, header: Header, variant: Table) -> TrialMatrix:
 def _require_matrix(where: str, matrix: TrialMatrix) -> None:
     for backend in matrix.backends:
         if backend not in backends.REGISTRY:
-            raise UserError(f"{where} backends: there is no backend '{backend}'; {one_of(backends.REGISTRY, backend)}")
+            raise UserError(
+                f"{where} backends: there is no backend '{backend}'; {name_hint(backends.REGISTRY, backend)}"
+            )
         if "native" in matrix.modes and not backends.REGISTRY[backend].native:
             raise UserError(f"{where} backend '{backend}' has no native mode; remove native from modes, or the backend")
     for name in MATRIX:
@@ -299,11 +301,11 @@ def _require_known_cases(path: Path, benchmark: Benchmark) -> None:
             continue
         where = f"{path}: {name}:"
         if quantity.case not in benchmark.cases:
-            raise UserError(f"{where} there is no case '{quantity.case}'; {one_of(benchmark.cases, quantity.case)}")
+            raise UserError(f"{where} there is no case '{quantity.case}'; {name_hint(benchmark.cases, quantity.case)}")
         matrix = benchmark.matrices[quantity.case]
         known = (*matrix.backends, *datasets.BASELINES)
         if quantity.backend is not None and quantity.backend not in known:
-            hint = one_of(known, quantity.backend)
+            hint = name_hint(known, quantity.backend)
             raise UserError(f"{where} '{quantity.case}' has no trials with backend '{quantity.backend}'; {hint}")
         if quantity.backend not in datasets.BASELINES and quantity.mode not in matrix.modes:
             modes = ", ".join(matrix.modes)

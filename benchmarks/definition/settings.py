@@ -15,7 +15,7 @@ import datasets
 from backends.contract import Adam, Dtype, Loss, Objective
 from backends.model import ModelSpec
 from benchmarks.definition.model_settings import AnyLayer, ModelSettings
-from benchmarks.errors import UserError, one_of
+from benchmarks.errors import UserError, name_hint
 from datasets.spec import Count, Flag, Settings
 from reports.records import Limits, Mode, Published, Question
 
@@ -174,12 +174,12 @@ def _sentence(error: ErrorDetails, known: list[str]) -> str:
     if error["type"] in ("union_tag_invalid", "union_tag_not_found"):
         layers = get_args(get_args(AnyLayer)[0])
         kinds = [str(get_args(layer.model_fields["kind"].annotation)[0]) for layer in layers]
-        kind = one_of(kinds, str(error["input"].get("kind")))
+        kind = name_hint(kinds, str(error["input"].get("kind")))
         return f"{setting} = {_as_toml(error['input'])}: a layer needs a kind; {kind}"
     if error["type"] == "extra_forbidden" and len(error["loc"]) > 1:
         return f"there is no setting '{setting}' here; remove it"
     if error["type"] == "extra_forbidden":
-        return f"there is no setting '{setting}'; {one_of(known, setting)}"
+        return f"there is no setting '{setting}'; {name_hint(known, setting)}"
     given = f"{setting} = {_as_toml(error['input'])}: " if setting else ""
     if error["type"] == "value_error":
         return given + error["msg"].removeprefix("Value error, ")

@@ -12,7 +12,7 @@ from backends.model import ModelSpec
 from backends.recurrent import Recurrent
 from benchmarks.definition.loading import Benchmark
 from benchmarks.definition.settings import CaseSettings, SearchSettings
-from benchmarks.errors import UserError, one_of
+from benchmarks.errors import UserError, name_hint
 from benchmarks.worker import scores
 from reports.records import Baseline, Case, Data, Manifest, PublishedBest, Search, Session
 
@@ -69,7 +69,7 @@ def _require_fit(name: str, label: str, case: CaseSettings, windows: datasets.Wi
         )
     for parameter in training.l2_on:
         if parameter not in shapes:
-            known = one_of(shapes, parameter)
+            known = name_hint(shapes, parameter)
             raise UserError(f"{name}: training.l2_on: '{label}' has no parameter '{parameter}'; {known}")
 
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator
 from importlib import import_module, util
 from typing import Protocol
 
-from benchmarks.errors import UserError, one_of
+from benchmarks.errors import UserError, name_hint
 from benchmarks.runner.environment import python
 from benchmarks.runner.processes import Task
 from reports.records import Plan, Trial
@@ -34,7 +34,7 @@ class Executor(Protocol):
 def create(name: str, cluster: str | None = None) -> Executor:
     """Return the executor of this name. cluster: HOST:PORT of Ray's head; None: the cluster of this machine."""
     if name not in MODULES:
-        raise UserError(f"there is no executor '{name}'; {one_of(MODULES, name)}")
+        raise UserError(f"there is no executor '{name}'; {name_hint(MODULES, name)}")
     if name == "local":
         if cluster is not None:
             raise UserError(
