@@ -1,4 +1,4 @@
-// Text whose colour stands out from its background by less than WCAG 2 asks for (4.5 to 1), as its first characters.
+// The first characters of each element whose text has less contrast to its background than WCAG 2 requires (4.5 to 1).
 (() => {
   const parse = (text) => text.match(/[\d.]+/g).map(Number);
   const light = (text) => {

@@ -1,4 +1,4 @@
-"""What `write` leaves in a run's folder, and that a stored run gives exactly the stored report."""
+"""The files that `write` leaves in the folder of a run, and errors of damaged records."""
 
 import os
 import shutil
@@ -27,7 +27,7 @@ def contents(folder):
 def test_the_golden_run_gives_exactly_the_expected_report(tmp_path):
     folder = shutil.copytree(GOLDEN / "run", tmp_path / "run")
     report = reports.write(folder)
-    if os.environ.get("RENEW_GOLDEN"):  # after a change that was meant: read the difference before committing
+    if os.environ.get("RENEW_GOLDEN"):  # after an intended change; read the difference before committing
         (GOLDEN / "report.md").write_text(report.markdown.read_text("utf-8"), "utf-8")
         (GOLDEN / "summary.txt").write_text(report.summary, "utf-8")
     assert report.markdown.read_text("utf-8") == (GOLDEN / "report.md").read_text("utf-8")
@@ -64,7 +64,7 @@ def test_the_same_records_give_the_same_bytes(drawn, run_of, records):
     assert contents(folder) == first
 
 
-def test_a_figure_that_is_no_longer_drawn_goes(run_of, records):
+def test_an_outdated_figure_is_deleted(run_of, records):
     folder = run_of(*records)
     (folder / "figures").mkdir()
     (folder / "figures" / "stale.svg").write_text("<svg/>")
@@ -72,16 +72,16 @@ def test_a_figure_that_is_no_longer_drawn_goes(run_of, records):
     assert not (folder / "figures" / "stale.svg").exists()
 
 
-def test_a_report_that_breaks_leaves_the_old_one_alone(run_of, records, monkeypatch):
+def test_an_error_leaves_the_old_report_intact(run_of, records, monkeypatch):
     folder = run_of(*records)
     reports.write(folder)
     before = contents(folder)
 
-    def broken(story):
-        raise RuntimeError("no page today")
+    def broken(page):
+        raise RuntimeError("cannot render")
 
     monkeypatch.setattr(reports.render.html, "render", broken)
-    with pytest.raises(RuntimeError, match="no page today"):
+    with pytest.raises(RuntimeError, match="cannot render"):
         reports.write(folder)
     assert contents(folder) == before
 
@@ -99,7 +99,7 @@ def test_a_write_that_fails_leaves_no_temporary_file(run_of, records, monkeypatc
 
 
 @pytest.mark.parametrize("damage", ["{", '{"schema_version": 99}', "[]"])
-def test_damaged_records_are_one_sentence(run_of, records, damage):
+def test_damaged_records_give_a_record_error(run_of, records, damage):
     folder = run_of(*records)
     (folder / "manifest.json").write_text(damage)
     with pytest.raises(RecordError, match=r"manifest\.json"):
@@ -107,7 +107,7 @@ def test_damaged_records_are_one_sentence(run_of, records, damage):
     assert not (folder / "report.html").exists()
 
 
-def test_records_that_contradict_each_other_are_one_sentence(run_of, records):
+def test_contradictory_records_give_a_record_error(run_of, records):
     manifest, certificate, trials = records
     case = manifest.cases[0].model_copy(update={"data": "elsewhere"})
     folder = run_of(manifest.model_copy(update={"cases": (case,)}), certificate, trials)
@@ -128,7 +128,7 @@ def cut(record, field, length):
         (lambda t: cut_outcome(t, "validation_losses", 2), "2 validation losses for 4 epochs"),
     ],
 )
-def test_a_trial_that_contradicts_the_manifest_is_one_sentence(run_of, records, damage, words):
+def test_a_trial_that_contradicts_the_manifest_gives_a_record_error(run_of, records, damage, words):
     manifest, certificate, trials = records
     folder = run_of(manifest, certificate, (damage(trials[0]), *trials[1:]))
     with pytest.raises(RecordError, match=rf"{trials[0].plan.key}\.json is damaged: .*{words}"):
@@ -139,7 +139,7 @@ def cut_outcome(trial, field, length):
     return change(trial, **{field: getattr(trial.outcome, field)[:length]})
 
 
-def test_truth_cut_short_is_one_sentence(run_of, records):
+def test_missing_rows_of_truth_give_a_record_error(run_of, records):
     manifest, certificate, trials = records
     short = {"co2": cut(manifest.data["co2"], "test_truth", 9)}
     folder = run_of(manifest.model_copy(update={"data": short}), certificate, trials)
@@ -147,27 +147,27 @@ def test_truth_cut_short_is_one_sentence(run_of, records):
         reports.write(folder)
 
 
-def test_the_summary_gives_the_reason_of_every_failed_trial(run_of, records):
+def test_the_summary_has_the_reason_of_every_failed_trial(run_of, records):
     manifest, certificate, trials = records
     broken = [fail(t, f"{t.plan.mode} broke") if t.plan.backend == "flax" else t for t in trials]
-    summary = reported(run_of, manifest, certificate, broken)[2]
+    summary = contents_of(run_of, manifest, certificate, broken)[2]
     assert "Flax, GRU, matched: 3 trials failed: matched broke." in summary
     assert "Flax, GRU, native: 3 trials failed: native broke." in summary
 
 
-def test_a_folder_without_a_run_is_one_sentence(tmp_path):
+def test_a_folder_without_a_run_gives_a_record_error(tmp_path):
     with pytest.raises(RecordError, match="does not exist"):
         reports.write(tmp_path)
 
 
-def reported(run_of, manifest, certificate, trials):
+def contents_of(run_of, manifest, certificate, trials):
     report = reports.write(run_of(manifest, certificate, trials))
     return report.html.read_text("utf-8"), report.markdown.read_text("utf-8"), report.summary
 
 
 def test_a_failed_trial_shows_its_reason_and_log_everywhere(run_of, records):
     manifest, certificate, trials = records
-    for text in reported(run_of, manifest, certificate, (fail(trials[0], log="line 7: boom"), *trials[1:]))[:2]:
+    for text in contents_of(run_of, manifest, certificate, (fail(trials[0], log="line 7: boom"), *trials[1:]))[:2]:
         assert "Failed trials" in text
         assert "PyTorch, GRU, matched, seed 1" in text
         assert "The loss was not finite in epoch 3." in text
@@ -175,57 +175,57 @@ def test_a_failed_trial_shows_its_reason_and_log_everywhere(run_of, records):
 
 
 @pytest.mark.parametrize("finished", [0, 1, 5])
-def test_a_run_under_way_shows_what_there_is(run_of, records, finished):
+def test_an_unfinished_run_has_a_report(run_of, records, finished):
     manifest, certificate, trials = records
-    for text in reported(run_of, manifest, certificate, trials[:finished]):
+    for text in contents_of(run_of, manifest, certificate, trials[:finished]):
         assert f"{finished} of 18 trials have finished" in text
 
 
-def test_before_the_certificate_there_is_a_report(run_of, records):
+def test_a_run_without_a_certificate_has_a_report(run_of, records):
     manifest, _, _ = records
-    for text in reported(run_of, manifest, None, ()):
+    for text in contents_of(run_of, manifest, None, ()):
         assert "There is no certificate yet" in text
 
 
-def test_all_trials_failed(run_of, records):
+def test_a_run_whose_trials_all_failed_has_a_report(run_of, records):
     manifest, certificate, trials = records
-    html, _, summary = reported(run_of, manifest, certificate, map(fail, trials))
+    html, _, summary = contents_of(run_of, manifest, certificate, map(fail, trials))
     assert "18 of 18 trials failed" in summary
     assert "<svg" not in html
 
 
-def test_scores_that_are_not_finite_are_written(run_of, records):
+def test_scores_that_are_not_finite_are_dashes(run_of, records):
     manifest, certificate, trials = records
     scores = trials[0].outcome.scores.model_copy(update={"mse": float("inf"), "skill_persistence": float("-inf")})
-    _, _, summary = reported(run_of, manifest, certificate, (change(trials[0], scores=scores), *trials[1:]))
+    _, _, summary = contents_of(run_of, manifest, certificate, (change(trials[0], scores=scores), *trials[1:]))
     assert "–" in next(line for line in summary.splitlines() if "PyTorch" in line)
 
 
-def test_markdown_treats_a_title_as_text(run_of):
+def test_markdown_escapes_a_title(run_of):
     manifest, certificate, trials = synthetic_run.records(
         cells=("gru",), epochs=4, weeks=30, title="<b>a|b</b> [x](y) `z` $1$ *w*\n# no"
     )
-    _, text, _ = reported(run_of, manifest, certificate, trials)
+    _, text, _ = contents_of(run_of, manifest, certificate, trials)
     assert text.splitlines()[0] == r"# \<b\>a\|b\</b\> \[x\](y) \`z\` \$1\$ \*w\* \# no"
 
 
 def test_a_command_with_backticks_stays_code(run_of, records):
     manifest, certificate, trials = records
-    _, text, _ = reported(run_of, manifest.model_copy(update={"command": "run `x`"}), certificate, trials)
+    _, text, _ = contents_of(run_of, manifest.model_copy(update={"command": "run `x`"}), certificate, trials)
     assert "\n`` run `x` ``\n" in text
 
 
 @pytest.mark.parametrize(
     "options",
     [
-        {"backends": ("pytorch", "keras", "flax", "keras-jax", "keras-torch", "mine"), "modes": ("matched",)},
+        {"backends": ("pytorch", "keras", "flax", "keras-jax", "keras-torch", "another"), "modes": ("matched",)},
         {"units": (16, 32, 64), "cells": ("lstm", "gru"), "modes": ("matched",), "seeds": (1,)},
         {"horizon": 6, "cells": ("gru",)},
         {"modes": ("native",), "seeds": range(7)},
     ],
 )
 def test_every_shape_of_run_has_a_report(run_of, options):
-    html, text, summary = reported(run_of, *synthetic_run.records(**{"epochs": 4, "weeks": 30, **options}))
+    html, text, summary = contents_of(run_of, *synthetic_run.records(**{"epochs": 4, "weeks": 30, **options}))
     assert html
     assert text
     assert summary

@@ -135,7 +135,7 @@ def test_settings_are_written_as_in_a_definition(tmp_path):
 
     page = history_page.page(store_runs(tmp_path, (1.0, 1.0), alter=switched))
     changed = page.table("runs").rows[0].cells[2].text
-    assert changed == "backends was pytorch and is pytorch; flax; data.difference was false and is true"
+    assert changed == "data.difference was false and is true; backends was pytorch and is pytorch; flax"
 
 
 def test_the_figure_marks_changes(slowed):

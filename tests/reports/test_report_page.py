@@ -1,4 +1,4 @@
-"""The page in a real browser: what a reader sees, clicks and does not download."""
+"""The page of a run in a browser: layout, controls, links and escaping."""
 
 from itertools import pairwise
 
@@ -15,7 +15,7 @@ NASTY = '<script>document.title="owned"</script><img src="https://example.org/x.
 
 @pytest.fixture(scope="module")
 def report(tmp_path_factory):
-    """The default benchmark with a failed trial, a missing one and a backend that is not certified in one case."""
+    """The default benchmark with a failed trial, a missing trial and a backend that is not certified for one case."""
     manifest, certificate, trials = synthetic_run.records()
     checks = tuple(
         check.model_copy(update={"failure": "weights differ"})
@@ -23,20 +23,21 @@ def report(tmp_path_factory):
         else check
         for check in certificate.checks
     )
-    told = (fail(trials[0]), *trials[1:-1])
     folder = tmp_path_factory.mktemp("page")
-    synthetic_run.store(folder, manifest, certificate.model_copy(update={"checks": checks}), told)
+    synthetic_run.store(
+        folder, manifest, certificate.model_copy(update={"checks": checks}), (fail(trials[0]), *trials[1:-1])
+    )
     return reports.write(folder).html
 
 
-def test_the_page_needs_nothing_and_complains_of_nothing(visit, report):
+def test_the_page_requests_no_other_file_and_has_no_errors(visit, report):
     seen = visit(report)
     seen.page.wait_for_timeout(200)
     assert seen.requests == [report.as_uri()]
     assert seen.errors == []
 
 
-def test_a_click_sorts_by_value_and_another_one_turns_it_round(visit, report):
+def test_a_click_sorts_by_value_and_a_second_click_reverses_the_order(visit, report):
     seen = visit(report)
     head = seen.page.locator("#result thead th", has_text="test MSE")
     values = "[...document.querySelectorAll('#result tbody td:nth-child(3)')].map((cell) => Number(cell.dataset.value))"
@@ -49,7 +50,7 @@ def test_a_click_sorts_by_value_and_another_one_turns_it_round(visit, report):
     assert head.get_attribute("aria-sort") == "descending"
 
 
-def test_rows_without_a_value_stay_last_both_ways(visit, report):
+def test_rows_without_a_value_stay_last_in_both_orders(visit, report):
     seen = visit(report)
     button = seen.page.locator("#result thead th", has_text="speed ratio").locator("button")
     for _ in range(2):
@@ -69,7 +70,7 @@ def test_words_sort_as_words_by_keyboard(visit, report):
     assert names[0] == "Flax"
 
 
-def test_the_filter_leaves_rows_that_hold_every_word(visit, report):
+def test_the_filter_shows_rows_that_contain_every_word(visit, report):
     seen = visit(report)
     seen.page.locator("#scores input").fill("gru native")
     shown = seen.page.locator("#scores tbody tr:visible")
@@ -85,7 +86,7 @@ def test_nothing_overflows(visit, report, width):
     assert seen.overflowing() == []
 
 
-def test_a_print_shows_all_headers_and_leaves_the_controls_out(visit, report):
+def test_print_shows_all_headings_and_no_controls(visit, report):
     seen = visit(report, viewport={"width": 718, "height": 1000})
     seen.page.emulate_media(media="print")
     heads = seen.page.locator("#times thead th")
@@ -96,7 +97,7 @@ def test_a_print_shows_all_headers_and_leaves_the_controls_out(visit, report):
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_text_stands_out_from_its_background(visit, report, scheme):
+def test_text_has_contrast_to_its_background(visit, report, scheme):
     assert visit(report, color_scheme=scheme).faint() == []
 
 
@@ -115,7 +116,7 @@ def test_the_theme_follows_the_system_until_it_is_chosen(visit, report):
     assert seen.value(background) == dark
 
 
-def test_figures_take_their_ink_from_the_theme(visit, report):
+def test_figures_take_their_colours_from_the_theme(visit, report):
     ink = "getComputedStyle(document.querySelector('#figure-time svg text')).fill"
     assert visit(report, color_scheme="dark").value(ink) != visit(report, color_scheme="light").value(ink)
 
@@ -127,7 +128,7 @@ def test_the_command_is_copied(visit, report):
     assert seen.value("navigator.clipboard.readText()") == "python -m benchmarks run co2"
 
 
-def test_headings_captions_and_pictures_are_named(visit, report):
+def test_headings_are_nested_and_tables_and_figures_have_descriptions(visit, report):
     seen = visit(report)
     levels = seen.value("[...document.querySelectorAll('h1, h2, h3')].map((head) => Number(head.tagName[1]))")
     assert levels[0] == 1
@@ -138,7 +139,7 @@ def test_headings_captions_and_pictures_are_named(visit, report):
     assert seen.value("document.querySelectorAll('[role=img] svg').length") >= 7
 
 
-def test_no_id_is_given_twice_and_every_anchor_leads_somewhere(visit, report):
+def test_ids_are_unique_and_the_target_of_every_anchor_exists(visit, report):
     seen = visit(report)
     ids = seen.value("[...document.querySelectorAll('[id]')].map((element) => element.id)")
     assert len(ids) == len(set(ids))
@@ -154,7 +155,7 @@ def test_every_record_that_is_linked_exists(visit, report):
     assert all((report.parent / link).is_file() for link in links)
 
 
-def test_a_suppressed_ratio_says_why_beside_it(visit, report):
+def test_a_missing_ratio_has_a_footnote_with_the_reason(visit, report):
     seen = visit(report)
     cell = seen.page.locator("#result tbody tr", has_text="not comparable")
     assert cell.count() == 1
@@ -172,7 +173,7 @@ def test_failed_and_missing_trials_are_on_the_page(visit, report):
     assert "FloatingPointError" in seen.page.locator("#failures pre").inner_text()
 
 
-def test_folded_parts_open_with_the_keyboard(visit, report):
+def test_folded_sections_open_with_the_keyboard(visit, report):
     seen = visit(report)
     assert not seen.page.locator("#trials table").is_visible()
     seen.page.locator("summary", has_text="Every trial").focus()
@@ -212,5 +213,5 @@ def test_markup_in_the_records_appears_as_text(visit, tmp_path):
     assert seen.page.locator("main script").count() == 0
 
 
-def test_the_layers_of_a_model_stand_beside_its_answer(visit, report):
+def test_the_summary_names_the_layers_of_each_model(visit, report):
     assert visit(report).page.locator(".case .layers").all_inner_texts() == ["1 × lstm 50", "1 × gru 50"]

@@ -1,6 +1,6 @@
 "use strict";
 
-// Each header becomes a button that sorts its column. Rows without a value stay last, whichever way it goes.
+// Each column heading becomes a button that sorts the rows. Rows without a value stay last in both directions.
 function sortable(table) {
   const body = table.tBodies[0];
   const heads = [...table.tHead.rows[0].cells];
@@ -10,11 +10,11 @@ function sortable(table) {
     button.append(...head.childNodes);
     head.append(button);
     button.addEventListener("click", () => {
-      const down = head.getAttribute("aria-sort") === "ascending";
+      const descending = head.getAttribute("aria-sort") === "ascending";
       heads.forEach((other) => other.removeAttribute("aria-sort"));
-      head.setAttribute("aria-sort", down ? "descending" : "ascending");
+      head.setAttribute("aria-sort", descending ? "descending" : "ascending");
       const rows = [...body.rows].map((row) => ({ row, key: key(row.cells[place], head) }));
-      rows.sort((a, b) => compare(a.key, b.key, down ? -1 : 1));
+      rows.sort((a, b) => compare(a.key, b.key, descending ? -1 : 1));
       body.append(...rows.map((entry) => entry.row));
     });
   });
@@ -30,7 +30,7 @@ function compare(a, b, direction) {
   return direction * (typeof a === "number" ? a - b : a.localeCompare(b, "en", { numeric: true }));
 }
 
-// Every word typed must occur somewhere in a row.
+// A text field above the table hides the rows that do not contain every word typed.
 function filterable(table) {
   const label = document.createElement("label");
   const input = document.createElement("input");
@@ -47,12 +47,9 @@ function filterable(table) {
   });
 }
 
-function remember(theme) {
-  try { localStorage.setItem("like-for-like-theme", theme); } catch { /* a page opened from a file may not store */ }
-}
-
-function remembered() {
-  try { return localStorage.getItem("like-for-like-theme"); } catch { return null; }
+// Browsers may forbid storage to a page opened from a file; the choice of theme is then lost with the page.
+function storage(action) {
+  try { return action(localStorage); } catch { return null; }
 }
 
 function themed(button) {
@@ -62,23 +59,21 @@ function themed(button) {
     else document.documentElement.dataset.theme = theme;
     button.textContent = `theme: ${theme}`;
   };
-  let current = themes.includes(remembered()) ? remembered() : "system";
+  let current = storage((store) => store.getItem("like-for-like-theme"));
+  if (!themes.includes(current)) current = "system";
   apply(current);
   button.hidden = false;
   button.addEventListener("click", () => {
     current = themes[(themes.indexOf(current) + 1) % themes.length];
     apply(current);
-    remember(current);
+    storage((store) => store.setItem("like-for-like-theme", current));
   });
 }
 
 function copying(button, source) {
   button.hidden = false;
   button.addEventListener("click", async () => {
-    const range = document.createRange();
-    range.selectNodeContents(source);
-    getSelection().removeAllRanges();
-    getSelection().addRange(range);
+    getSelection().selectAllChildren(source);
     try {
       await navigator.clipboard.writeText(source.textContent);
       button.textContent = "copied";
@@ -89,14 +84,14 @@ function copying(button, source) {
   });
 }
 
-// A link to a note or a table inside a folded part opens it; a print shows all.
+// A link to a place inside a folded section opens the section.
 function unfold(target) {
   for (let part = target; part; part = part.parentElement) if (part.tagName === "DETAILS") part.open = true;
 }
 
 document.querySelectorAll("table").forEach(sortable);
 document.querySelectorAll("table[data-filter]").forEach(filterable);
-themed(document.getElementById("theme"));
 document.querySelectorAll("#copy").forEach((button) => copying(button, document.getElementById("command")));
+themed(document.getElementById("theme"));
 addEventListener("hashchange", () => unfold(document.getElementById(location.hash.slice(1))));
 addEventListener("beforeprint", () => document.querySelectorAll("details").forEach((part) => { part.open = true; }));
