@@ -13,7 +13,7 @@ import pytest
 
 from reports.records import Trial
 from reports.records.store import read_json, read_run
-from tests.benchmarks.command_line import COMMAND, ORACLE, benchmarks, environment
+from tests.benchmarks.command_line import COMMAND, ORACLE, benchmarks, environment, in_process
 
 KILLS = int(os.environ.get("KILLS", "6"))  # number of kills
 SEEDS = 6
@@ -92,23 +92,21 @@ def test_no_trial_is_lost_and_none_runs_twice(written, tmp_path):
     logging.info("kills: %d of a run, %d of a worker", hits.count("parent"), hits.count("worker"))
 
 
-def test_a_power_cut_between_write_and_rename(written, tmp_path):
+def test_a_power_cut_between_write_and_rename(reference_copy, tmp_path):
     """The run ends with a record under its temporary name: the trial runs again, and no temporary file is left."""
     cut = "import os, signal; os.replace = lambda *_: os.kill(os.getpid(), signal.SIGKILL)"
-    done = benchmarks("run", written(ORACLE), "--results", tmp_path, cwd=tmp_path)
-    assert done.returncode == 0, done.stderr
-    folder = newest(tmp_path)
-    (record,) = (folder / "trials").iterdir()
+    folder = reference_copy
+    record = next((folder / "trials").iterdir())
     record.unlink()
     words = ["resume", str(folder), "--results", str(tmp_path)]
     code = f"""
 import sys
 from benchmarks.runner import run
-whole = run.write_json
+write_json = run.write_json
 def torn(path, record):
     if path.parent.name == "trials":
         {cut}
-    whole(path, record)
+    write_json(path, record)
 run.write_json = torn
 from benchmarks.__main__ import main
 sys.exit(main({words!r}))
@@ -117,7 +115,7 @@ sys.exit(main({words!r}))
     assert torn.returncode == -signal.SIGKILL
     assert list((folder / "trials").glob(".*.tmp"))
     assert not record.exists()
-    done = benchmarks(*words, cwd=tmp_path)
+    done = in_process(*words, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert complete(folder)
     assert not list(folder.rglob("*.tmp"))
