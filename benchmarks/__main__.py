@@ -53,7 +53,8 @@ def _finish(parser: argparse.ArgumentParser) -> None:
                 options = [option for option in subparser._option_string_actions if option not in ("-h", "--help")]
                 subparser.set_defaults(known=options or [name])
                 needed = [entry for entry in subparser._actions if entry.required or not entry.option_strings]
-                words = [f"{' '.join(entry.option_strings)} {entry.metavar}".strip() for entry in needed]
+                words = [" ".join([*entry.option_strings, str(entry.metavar)]) for entry in needed]
+                words = [word if entry.required else f"[{word}]" for word, entry in zip(words, needed, strict=True)]
                 subparser.usage = " ".join([subparser.prog, *words, "[options]"])
                 _finish(subparser)
 

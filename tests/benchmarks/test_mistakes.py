@@ -3,16 +3,18 @@
 import re
 import shlex
 from difflib import get_close_matches
+from pathlib import Path
 
 import pytest
 
 import backends
+import reports
 from backends.contract import BackendError
 from benchmarks import __main__ as command_line
 from benchmarks import commands
 from benchmarks.commands import session
 from benchmarks.errors import UserError
-from benchmarks.runner import certify, run
+from benchmarks.runner import certify, resume, run
 from tests.benchmarks.command_line import ORACLE, SMALL, benchmarks
 
 SALES = "day,units\n" + "".join(f"2026-01-{day:02},{day * day % 7}\n" for day in range(1, 29))
@@ -142,6 +144,44 @@ def test_the_advice_for_a_mistake_works_when_typed(line, message, instead, typed
     except Accepted:
         return
     assert status == 0, error
+
+
+RUNS = {
+    "a misspelt run": ("report co3", "there is no run 'co3' in results; did you mean 'co2'", None),
+    "a folder without a run": (
+        "report empty",
+        "empty is not the folder of a run: it has no manifest.json",
+        "report co2",
+    ),
+    "a benchmark without a run": ("report sine", "there is no run 'sine' in results; make one with", None),
+    "a run that has not finished": ("report cet", "no run of 'cet' in results has finished", None),
+    "a run compared with itself": ("compare co2 co2", "both names mean the run", None),
+    "the only run compared with itself": ("compare etth1 etth1", "has no other run yet", "compare etth1 co2"),
+}
+
+
+@pytest.mark.parametrize(("line", "message", "instead"), RUNS.values(), ids=RUNS)
+def test_the_advice_for_a_wrong_run_works_when_typed(line, message, instead, typed, monkeypatch, tmp_path):
+    """There are two finished runs of co2, one of etth1, and an interrupted run of cet."""
+    for name in (
+        "co2/2026-01-01T00-00-00Z",
+        "co2/2026-01-02T00-00-00Z",
+        "etth1/2026-01-01T00-00-00Z",
+        "cet/2026-01-01",
+    ):
+        (tmp_path / "results" / name).mkdir(parents=True)
+        (tmp_path / "results" / name / "manifest.json").touch()
+    for name in ("co2/2026-01-02T00-00-00Z", "etth1/2026-01-01T00-00-00Z"):
+        (tmp_path / "results" / name).with_name("latest").symlink_to(Path(name).name)
+    (tmp_path / "empty").mkdir()
+    status, error = typed(*line.split())
+    assert status == 2
+    assert message in error
+    assert len(error.splitlines()) == 1
+    for owner, name in ((reports, "write"), (reports, "compare"), (resume, "resume"), (run, "begin")):
+        monkeypatch.setattr(owner, name, accept)
+    with pytest.raises(Accepted):
+        typed(*(advice(line.split(), error) if instead is None else instead.split()))
 
 
 DEFINITIONS = {

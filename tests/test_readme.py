@@ -1,0 +1,150 @@
+"""Every command and every definition in a README works.
+
+Commands are parsed as the command line parses them, and targets as make does. Commands that take a second are really
+run. The slow test runs the commands of benchmarks/README.md on a small run; CI runs the targets that take minutes.
+"""
+
+import re
+import shlex
+import subprocess
+import tomllib
+from importlib import util
+from pathlib import Path
+
+import pytest
+
+from benchmarks.__main__ import main, parse
+from benchmarks.commands import run as run_command
+from benchmarks.definition import loading
+from tests.benchmarks.command_line import ORACLE, benchmarks
+
+ROOT = Path(__file__).resolve().parents[1]
+FOLDERS = ("", "backends", "benchmarks", "datasets", "reports")
+READMES = [path for folder in FOLDERS if (path := ROOT / folder / "README.md").exists()]
+PROGRAM = [".venv/bin/python", "-m", "benchmarks"]
+QUICK = ("list", "data")  # commands that take about a second and write nothing
+IN_CI = {
+    "bench": "bench-quick",
+    "bench-quick": "bench-quick",
+    "test": "test",
+    "test-slow": "test-slow",
+    "check": "check",
+}
+# Commands of other programs. CI runs pytest by way of make; the rest installs software, or needs another machine.
+OTHERS = (".venv/bin/python -m pytest", ".venv/bin/pip", "pip", "git", "cd")
+
+
+def blocks(path, language):
+    """The fenced blocks of a README in a language."""
+    return re.findall(rf"^```{language}\n(.*?)^```", path.read_text(), re.MULTILINE | re.DOTALL)
+
+
+def commands(path):
+    """The commands of a README as lists of words, without comments and assignments; `$B` is replaced by its value."""
+    text = "".join(blocks(path, "sh"))
+    inline = re.findall(r"`(make [^`]*|\$B [^`]*)`", path.read_text())
+    for line in (*text.replace("\\\n", " ").splitlines(), *inline):
+        words = shlex.split(line, comments=True)
+        while words and re.match(r"\w+=", words[0]):
+            words = words[1:]
+        if words:
+            yield [*PROGRAM, *words[1:]] if words[0] == "$B" else words
+
+
+LINES = {
+    f"{path.relative_to(ROOT)}: {shlex.join(words)}": words
+    for path in READMES
+    for words in commands(path)
+    if not re.search(r"\b(NAME|COMMAND)\b", shlex.join(words))  # stand for many commands
+}
+
+
+@pytest.mark.parametrize("words", LINES.values(), ids=LINES)
+def test_a_command_of_a_readme_is_accepted(words, monkeypatch, tmp_path):
+    if words[0] == "make":
+        check_make(words)
+    elif words[:3] == PROGRAM:
+        check_program(words[3:], monkeypatch, tmp_path)
+    elif words[:2] == PROGRAM[:2] and words[2].startswith("benchmarks."):
+        assert util.find_spec(words[2])
+    elif words[0] == "ray":
+        check_ray(words[1:])
+    else:
+        assert shlex.join(words).startswith(OTHERS), f"add a check for {words}"
+
+
+def check_make(words):
+    """Every target exists, and the command that it runs is accepted. Targets that take minutes are in .ci/run."""
+    done = subprocess.run(["make", "-n", *words[1:]], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    for line in done.stdout.splitlines():
+        if line.startswith(shlex.join(PROGRAM) + " "):
+            check_arguments(shlex.split(line)[3:])
+    for target in words[1:]:
+        if target in IN_CI:
+            assert re.search(rf"^make {IN_CI[target]}\b", (ROOT / ".ci" / "run").read_text(), re.MULTILINE)
+
+
+def check_arguments(words):
+    """The command line accepts the words, and the definition of the benchmark accepts the settings in them."""
+    arguments = parse(words)
+    if words[0] == "run" and not str(arguments.name).endswith(".toml"):
+        run_command.definition(arguments)
+    return arguments
+
+
+def check_program(words, monkeypatch, tmp_path):
+    """As `check_arguments`; the commands that only print are run."""
+    check_arguments(words)
+    if words[0] in QUICK and "fetch" not in words:
+        if "show" in words:
+            words = [*words, "--folder", str(tmp_path)]
+        monkeypatch.setattr("signal.signal", lambda *_: None)
+        assert main(words) == 0
+
+
+def check_ray(words):
+    """Ray's own parser accepts the options, without starting anything."""
+    pytest.importorskip("ray")
+    from ray.scripts.scripts import cli
+
+    command = cli.commands[words[0]]
+    command.make_context(words[0], [word.replace("HEAD", "10.0.0.1") for word in words[1:]])
+
+
+DEFINITIONS = {
+    f"{path.relative_to(ROOT)} {number}": text
+    for path in READMES
+    for number, text in enumerate(blocks(path, "toml"), 1)
+}
+
+
+@pytest.mark.parametrize("text", DEFINITIONS.values(), ids=DEFINITIONS)
+def test_a_definition_of_a_readme_is_valid(text):
+    """Tables that a block leaves out are those of a small benchmark."""
+    tables = tomllib.loads(ORACLE) | tomllib.loads(text)
+    assert loading.restore(ROOT / "README.md", tables).cases
+
+
+@pytest.mark.slow
+def test_the_commands_of_the_readme_work_in_their_order(tmp_path):
+    """On small runs of two backends with one seed. One trial is lost before `resume`."""
+    path = ROOT / "benchmarks" / "README.md"
+    text = path.read_text().split("\n## Commands\n")[1].split("\n## ")[0]
+    lines = re.findall(r"^\$B (.*)$", text, re.MULTILINE)
+    names = [line.split()[0] for line in lines]
+    assert names.index("run") < names.index("resume")
+    for line in lines:
+        words = shlex.split(line, comments=True)
+        if words[0] in ("run", "certify"):
+            words += shlex.split("--quick --seeds 1 --only model.cell=gru --backends pytorch,flax")
+            words += ["--set", 'modes=["matched"]']
+        if words[0] not in ("list", "data", "certify"):
+            words += ["--results", tmp_path]
+        runs = sorted(tmp_path.glob("co2/2*"))
+        if words[0] == "resume":
+            next((runs[-1] / "trials").glob("*.json")).unlink()
+        words = [re.sub(r"^co2/\d\S*", f"co2/{runs[-1].name}" if runs else "", str(word)) for word in words]
+        words += ["--folder", tmp_path] if words[:2] == ["data", "show"] else []
+        done = benchmarks(*words, cwd=tmp_path)
+        assert done.returncode == 0, f"{words}: {done.stdout}{done.stderr}"
