@@ -4,11 +4,11 @@
 `files` reads a CSV or Parquet file. This package imports no framework and no other package of the project.
 """
 
-from datasets.baselines import NAMES as BASELINES
-from datasets.baselines import Forecast, baselines
 from datasets.cutting import cut, prepare, read
+from datasets.naive import NAMES as BASELINES
+from datasets.naive import Forecast, baselines
 from datasets.series import Series, Split, split
-from datasets.sources.registry import Entry, describe, load, names
+from datasets.sources.registered import SeriesEntry, describe, load, names
 from datasets.spec import DataError, DataSpec, Dtype, WindowSpec
 from datasets.windows import Part, Windows, forecast
 
@@ -17,10 +17,10 @@ __all__ = [
     "DataError",
     "DataSpec",
     "Dtype",
-    "Entry",
     "Forecast",
     "Part",
     "Series",
+    "SeriesEntry",
     "Split",
     "WindowSpec",
     "Windows",

@@ -11,9 +11,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
-from datasets.scaling import Scaler, Span, blocks, fit
+from datasets.scaler import Scaler, Span, blocks, fit
 from datasets.series import Series, Split, as_names, check_columns, split
-from datasets.sources import registry
+from datasets.sources import registered
 from datasets.spec import LARGEST, DataError, DataSpec, Dtype, WindowSpec, counted, to_set
 from datasets.windows import Part, Rows, Windows, shifted, targets_from
 
@@ -29,7 +29,7 @@ def read(data: DataSpec) -> Series:
         from datasets.files import reading  # imported here because pandas takes longer to import than everything else
 
         return reading.read(data)
-    series = registry.load(data.series)
+    series = registered.load(data.series)
     targets = as_names(data.target) or series.targets
     features = series.columns if data.features in (None, "*") else as_names(data.features)
     check_columns((*targets, *features), series.columns, f"the series {series.name}")

@@ -11,7 +11,7 @@ from functools import cached_property
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
-from datasets.scaling import BLOCK, Scaler
+from datasets.scaler import BLOCK, Scaler
 from datasets.series import Series, Split
 from datasets.spec import DataSpec, WindowSpec
 

@@ -1,4 +1,4 @@
-"""Registered series: `registry` lists them, `origins` fetches and checks their files, `readers` parses them.
+"""Registered series: `registered` lists them, `origins` fetches and checks their files, `readers` parses them.
 
-To add a series, add an Entry to `registry` and, if its file needs one, a function to `readers`.
+To add a series, add a SeriesEntry to `registered` and, if its file needs one, a function to `readers`.
 """

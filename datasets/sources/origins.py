@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
-from datasets.sources.readers import Table
+from datasets.sources.readers import RawTable
 from datasets.spec import DataError
 
 INSTALL = ".venv/bin/pip install --force-reinstall --no-deps -c constraints.txt statsmodels"
@@ -42,7 +42,7 @@ class Origin(ABC):
         return None
 
     @abstractmethod
-    def table(self) -> Table:
+    def table(self) -> RawTable:
         """The numbers, downloaded if needed."""
 
 
@@ -50,11 +50,11 @@ class Origin(ABC):
 class Generated(Origin):
     """Numbers that are computed, or written in the source."""
 
-    make: Callable[[], Table]
+    make: Callable[[], RawTable]
     kind: str = "generated"
     sha256: None = None
 
-    def table(self) -> Table:
+    def table(self) -> RawTable:
         return self.make()
 
 
@@ -64,10 +64,10 @@ class Packaged(Origin):
 
     file: str
     sha256: str
-    parse: Callable[[bytes], Table]
+    parse: Callable[[bytes], RawTable]
     kind: str = "packaged"
 
-    def table(self) -> Table:
+    def table(self) -> RawTable:
         package = importlib.util.find_spec("statsmodels")
         if package is None or not package.submodule_search_locations:
             raise DataError(f"{self.file} is part of statsmodels, which is not installed: type {INSTALL}.")
@@ -88,13 +88,13 @@ class Downloaded(Origin):
     file: str  # its name in the cache folder
     url: str
     sha256: str
-    parse: Callable[[bytes], Table]
+    parse: Callable[[bytes], RawTable]
     kind: str = "downloaded"
 
     def is_cached(self) -> bool:
         return (folder() / self.file).is_file()
 
-    def table(self) -> Table:
+    def table(self) -> RawTable:
         return self.parse(self.read())
 
     def read(self) -> bytes:
@@ -164,14 +164,14 @@ class Housing(Origin):
             shutil.rmtree(temporary, ignore_errors=True)
         return path
 
-    def table(self) -> Table:
+    def table(self) -> RawTable:
         """Eight features of each district, then the target, in the order of the file."""
         path = self.fetch()
         self._check(path)
         from sklearn.datasets import fetch_california_housing
 
         housing = fetch_california_housing(data_home=path.parent, download_if_missing=False)
-        return Table(np.column_stack([housing.data, housing.target]))
+        return RawTable(np.column_stack([housing.data, housing.target]))
 
     def _check(self, path: Path) -> None:
         import joblib  # type: ignore[import-untyped]

@@ -1,4 +1,4 @@
-"""Readers and generators of the registered series: each function returns a Table.
+"""Readers and generators of the registered series: each function returns a RawTable.
 
 A reader parses the bytes of a file whose SHA-256 has been checked. The values of generated series are rounded, because
 the last bits of a sine differ between machines.
@@ -22,7 +22,7 @@ AIRLINE = (  # thousands of passengers per month
 
 
 @dataclass(frozen=True, eq=False)
-class Table:
+class RawTable:
     """The numbers of a source, before gaps are filled."""
 
     values: np.ndarray  # (rows, columns), NaN where missing
@@ -51,69 +51,69 @@ def _months(first: str, count: int) -> np.ndarray:
     return (np.datetime64(first, "M") + np.arange(count)).astype("datetime64[D]")
 
 
-def co2(content: bytes) -> Table:
+def co2(content: bytes) -> RawTable:
     """Columns date and co2: one row per week; an empty cell is missing."""
     rows = _rows(content)
-    return Table(_numbers([row[1] for row in rows]), _days(np.array([int(row[0]) for row in rows])))
+    return RawTable(_numbers([row[1] for row in rows]), _days(np.array([int(row[0]) for row in rows])))
 
 
-def sunspots(content: bytes) -> Table:
+def sunspots(content: bytes) -> RawTable:
     """Columns YEAR and SUNACTIVITY."""
     rows = _rows(content)
     years = np.array([row[0] for row in rows], "datetime64[Y]")
-    return Table(_numbers([row[1] for row in rows]), years.astype("datetime64[D]"))
+    return RawTable(_numbers([row[1] for row in rows]), years.astype("datetime64[D]"))
 
 
-def airline() -> Table:
+def airline() -> RawTable:
     """Thousands of passengers per month from January 1949."""
     values = _numbers(AIRLINE.split())
-    return Table(values, _months("1949-01", len(values)))
+    return RawTable(values, _months("1949-01", len(values)))
 
 
-def temperatures(content: bytes) -> Table:
+def temperatures(content: bytes) -> RawTable:
     """Columns Date and Temp."""
     rows = _rows(content)
-    return Table(_numbers([row[1] for row in rows]), np.array([row[0] for row in rows], "datetime64[D]"))
+    return RawTable(_numbers([row[1] for row in rows]), np.array([row[0] for row in rows], "datetime64[D]"))
 
 
-def seatac(content: bytes) -> Table:
+def seatac(content: bytes) -> RawTable:
     """One row per year: the year, twelve months, then means of seasons; 999.90 is missing."""
     rows = _rows(content)
     values = np.array([[float(cell) for cell in row[1:13]] for row in rows]).reshape(-1, 1)
     values[values == 999.9] = np.nan
-    return Table(values, _months(f"{rows[0][0]}-01", len(values)))
+    return RawTable(values, _months(f"{rows[0][0]}-01", len(values)))
 
 
-def cet(content: bytes) -> Table:
+def cet(content: bytes) -> RawTable:
     """Each row: YYYYMMDD and a temperature."""
     cells = np.array(content.split(), np.float64).reshape(-1, 2)
-    return Table(cells[:, 1:], _days(cells[:, 0].astype(np.int64)))
+    return RawTable(cells[:, 1:], _days(cells[:, 0].astype(np.int64)))
 
 
-def etth1(content: bytes) -> Table:
+def etth1(content: bytes) -> RawTable:
     """Column date and seven columns of numbers."""
     rows = _rows(content)
     values = np.array([row[1:] for row in rows], np.float64)
-    return Table(values, np.array([row[0] for row in rows], "datetime64[s]"))
+    return RawTable(values, np.array([row[0] for row in rows], "datetime64[s]"))
 
 
-def sine() -> Table:
+def sine() -> RawTable:
     """sin(2πi / 50), i from 0 to 999."""
     steps = np.arange(1000)
-    return Table(np.round(np.sin(2 * np.pi * steps / 50), DIGITS)[:, None])
+    return RawTable(np.round(np.sin(2 * np.pi * steps / 50), DIGITS)[:, None])
 
 
-def trend_season_noise() -> Table:
+def trend_season_noise() -> RawTable:
     """Four years of days: a rising baseline, a yearly pattern and noise."""
     days = np.arange(1461)
     year = (days % 365) / 365
     pattern = np.where(year < 0.4, np.cos(2 * np.pi * year), np.exp(-3 * year))
     noise = np.random.RandomState(42).randn(len(days))  # the legacy generator, which published versions of it use
-    return Table(np.round(10 + 0.09 * days + 20 * pattern + 5 * noise, DIGITS)[:, None])
+    return RawTable(np.round(10 + 0.09 * days + 20 * pattern + 5 * noise, DIGITS)[:, None])
 
 
-def counting() -> Table:
+def counting() -> RawTable:
     """A hundred runs of ten consecutive numbers; each run begins at a random number from 0 to 90."""
     first = np.random.default_rng(1).integers(0, 91, size=100)
     numbers = first[:, None] + np.arange(10)
-    return Table(numbers.reshape(-1, 1).astype(np.float64), runs=tuple(range(0, numbers.size, 10)))
+    return RawTable(numbers.reshape(-1, 1).astype(np.float64), runs=tuple(range(0, numbers.size, 10)))

@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from datasets.sources import registry
+from datasets.sources import registered
 from reports.analysis.run import Run
 from reports.sections.published_values import audit
 from tests.benchmarks.command_line import benchmarks
@@ -13,7 +13,7 @@ from tests.benchmarks.command_line import benchmarks
 @pytest.mark.slow
 def test_the_lesson_is_reproduced_to_1e_4(tmp_path):
     """The predictions and the mean squared error of two scales are reproduced; the loss trace is not."""
-    if not (os.environ.get("BENCH_DATA") and registry.describe("temperatures").origin.is_cached()):
+    if not (os.environ.get("BENCH_DATA") and registered.describe("temperatures").origin.is_cached()):
         pytest.skip("temperatures is downloaded: set BENCH_DATA to a folder that holds it")
     only = "variant=PyTorch as written"
     done = benchmarks("run", "lesson", "--only", only, "--results", tmp_path, cwd=tmp_path)

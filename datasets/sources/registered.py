@@ -1,4 +1,4 @@
-"""The registered series by name. To add a series, add an Entry, and a reader to `readers` if its file needs one."""
+"""The registered series by name. To add a series, add an entry here and a function to `readers`."""
 
 import difflib
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ DISTRICT = ("MedInc", "HouseAge", "AveRooms", "AveBedrms", "Population", "AveOcc
 
 
 @dataclass(frozen=True)
-class Entry:
+class SeriesEntry:
     """The description of a series, available without loading it."""
 
     name: str
@@ -38,7 +38,7 @@ class Entry:
 
 
 _ENTRIES = (
-    Entry(
+    SeriesEntry(
         name="co2",
         title="Weekly CO2 at Mauna Loa, 1958-2001",
         unit="ppm",
@@ -50,7 +50,7 @@ _ENTRIES = (
         source="Keeling & Whorf 2004, Scripps Institution of Oceanography, from the package statsmodels",
         origin=Packaged("co2/co2.csv", "16695fa2786e53414e5a6b54767a3fdf5de99cfbc68617f69d1362d92776a92f", readers.co2),
     ),
-    Entry(
+    SeriesEntry(
         name="sunspots",
         title="Yearly number of sunspots, 1700-2008",
         unit="spots",
@@ -67,7 +67,7 @@ _ENTRIES = (
         ),
         note="The season of 11 years is the mean length of the solar cycle, which varies from 9 to 14 years.",
     ),
-    Entry(
+    SeriesEntry(
         name="airline",
         title="Airline passengers, monthly, 1949-1960",
         unit="thousand passengers",
@@ -79,7 +79,7 @@ _ENTRIES = (
         source="Box & Jenkins 1976, Time Series Analysis, series G",
         origin=Generated(readers.airline, kind="packaged"),
     ),
-    Entry(
+    SeriesEntry(
         name="temperatures",
         title="Daily minimum temperature in Melbourne, 1981-1990",
         unit="°C",
@@ -98,7 +98,7 @@ _ENTRIES = (
         note="The source omits 31 December of the leap years 1984 and 1988; the two days are not filled in, "
         "so every year has 365 rows.",
     ),
-    Entry(
+    SeriesEntry(
         name="seatac",
         title="Monthly temperature at Seattle-Tacoma, 1950-2024",
         unit="°C",
@@ -115,7 +115,7 @@ _ENTRIES = (
             readers.seatac,
         ),
     ),
-    Entry(
+    SeriesEntry(
         name="cet",
         title="Central England temperature, daily mean, 1772-2022",
         unit="°C",
@@ -132,7 +132,7 @@ _ENTRIES = (
             readers.cet,
         ),
     ),
-    Entry(
+    SeriesEntry(
         name="etth1",
         title="Electricity transformer, hourly loads and oil temperature, 2016-2018",
         unit="°C",
@@ -149,7 +149,7 @@ _ENTRIES = (
             readers.etth1,
         ),
     ),
-    Entry(
+    SeriesEntry(
         name="housing",
         title="California Housing, 20,640 districts of the census of 1990",
         unit="100,000 $",
@@ -163,7 +163,7 @@ _ENTRIES = (
         note="The rows are districts, not points in time; 965 values are capped at 5.00001.",
         temporal=False,
     ),
-    Entry(
+    SeriesEntry(
         name="sine",
         title="A sine of period 50",
         unit="",
@@ -175,7 +175,7 @@ _ENTRIES = (
         source="sin(2πi / 50), i from 0 to 999",
         origin=Generated(readers.sine),
     ),
-    Entry(
+    SeriesEntry(
         name="trend-season-noise",
         title="Four generated years of days: trend, season and noise",
         unit="",
@@ -187,7 +187,7 @@ _ENTRIES = (
         source="baseline 10, slope 0.09/day, yearly pattern of amplitude 20, noise of standard deviation 5, seed 42",
         origin=Generated(readers.trend_season_noise),
     ),
-    Entry(
+    SeriesEntry(
         name="counting",
         title="A hundred runs of ten consecutive numbers",
         unit="",
@@ -209,7 +209,7 @@ def names() -> tuple[str, ...]:
     return tuple(_REGISTRY)
 
 
-def describe(name: str) -> Entry:
+def describe(name: str) -> SeriesEntry:
     """The entry of a series, without loading it. Raises DataError for an unknown name."""
     if name not in _REGISTRY:
         near = difflib.get_close_matches(name, _REGISTRY, n=1)

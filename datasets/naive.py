@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from datasets.scaling import blocks
+from datasets.scaler import blocks
 from datasets.windows import Part, Windows, forecast
 
 if TYPE_CHECKING:  # importing scikit-learn takes longer than all the rest
