@@ -1,173 +1,203 @@
-"""A run's records as tidy tables, for whoever wants to ask them something that the report does not.
+"""Export of a run's records as tidy tables, for analyses that the report does not contain.
 
-One observation a row, one value a cell; a cell is empty where the records hold nothing. Columns that end in
-`_seconds`, `_bytes`, `_megahertz`, `_share`, `_windows_per_second` and `_operations_per_second` are in that unit.
-Forecasts, RMSE and MAE are in the series' own unit, which stands in `unit`, MSE in its square; losses are in scaled
-units. Places, epochs, repeats and steps ahead count from 1.
+Each row is an observation and each cell a value; a cell is empty if the records lack the value. Numbers of trials are
+the metrics of `reports.analysis.metrics`: columns that end in `_seconds`, `_bytes`, `_megahertz`, `_share`,
+`_windows_per_second` and `_flops_per_second` are in that unit. Forecasts, RMSE and MAE are in the unit of the series,
+which is in the column `unit`, and MSE in its square; losses are in scaled units. Places, epochs, repeats and steps
+ahead count from 1.
 """
 
+import hashlib
+import io
+import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from statistics import median
-from typing import Any
+from typing import Any, Literal
 
 import pandas as pd
 
-from reports.analysis.intervals import steady_epoch
-from reports.analysis.run import Run
-from reports.records import Case, Outcome, Plan, Trial
+from reports.analysis.metrics import METRICS
+from reports.analysis.run import Observation, Run
+from reports.records import Case, Plan, Trial
+from reports.records.store import RecordError, write_bytes
 
-Row = dict[str, Any]  # one value a column
+Row = dict[str, Any]  # a value per column
+Format = Literal["csv", "parquet"]
+
+FORMATS: tuple[Format, ...] = ("csv", "parquet")
+LISTING = "export.json"  # the names of exported files with their SHA-256
+REMEDY = "name another folder with --to"
+DIGESTS = {"windows_digest", "order_digest", "masks_digest", "initial_digest", "final_digest"}
 
 
-@dataclass(frozen=True)
-class Entry:
-    """A planned trial with what is known of it."""
+def write(folder: Path, to: Path, kind: Format, names: Sequence[str]) -> tuple[Path, ...]:
+    """Write the named tables of the run in `folder` into the folder `to`, and return the paths of the files.
 
-    plan: Plan
-    case: Case
-    trial: Trial | None  # None: not finished yet
-
-    @property
-    def outcome(self) -> Outcome | None:
-        return self.trial.outcome if self.trial else None
-
-    @property
-    def key(self) -> Row:
-        """What every table with trials in it begins with."""
-        plan = self.plan
-        return {"trial": plan.key, "case": plan.case, "backend": plan.backend, "mode": plan.mode, "seed": plan.seed}
+    Raises `RecordError` before anything is written if a file of these names exists that no export wrote, or that was
+    changed after an export; also for unusable records and a folder that cannot be written.
+    """
+    run = Run.read(folder)
+    files = {to / f"{name}.{kind}": _content(run, folder, name, kind) for name in names}
+    listing = _listing(to)
+    for path in files:
+        if path.exists() and listing.get(path.name) != _sha256(path.read_bytes()):
+            raise RecordError(
+                f"{path} was not written by an export, or was changed since, and is kept; move it away, or {REMEDY}"
+            )
+    listing |= {path.name: _sha256(content) for path, content in files.items()}
+    files[to / LISTING] = (json.dumps(listing, indent=1, sort_keys=True) + "\n").encode()
+    for path, content in files.items():
+        write_bytes(path, content, REMEDY)
+    return tuple(files)[:-1]
 
 
 def table(run: Run, folder: Path, name: str) -> pd.DataFrame:
-    """One table; every row begins with the benchmark and the run. without rows, a table has no other columns."""
+    """Return a table whose first columns are the benchmark and the run; a table without rows has no other columns."""
     first = {"benchmark": run.manifest.benchmark, "run": folder.resolve().name}
     rows = [first | row for row in TABLES[name](run)]
     return pd.DataFrame(rows) if rows else pd.DataFrame(columns=list(first))
 
 
+def _content(run: Run, folder: Path, name: str, kind: Format) -> bytes:
+    frame = table(run, folder, name)
+    if kind == "csv":
+        return frame.to_csv(index=False, lineterminator="\n").encode()
+    stream = io.BytesIO()
+    frame.to_parquet(stream, index=False)
+    return stream.getvalue()
+
+
+def _listing(to: Path) -> dict[str, str]:
+    """Return the SHA-256 of the files that earlier exports wrote; empty if the listing cannot be read."""
+    try:
+        content = json.loads((to / LISTING).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return {str(name): str(digest) for name, digest in content.items()} if isinstance(content, dict) else {}
+
+
+def _sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A planned trial with its record; None if it has not ended."""
+
+    run: Run
+    plan: Plan
+    case: Case
+    trial: Trial | None
+
+    @property
+    def observation(self) -> Observation | None:
+        """The trial's observation, if it finished successfully."""
+        if self.trial is None or self.trial.outcome is None:
+            return None
+        return Observation(self.case, self.run.data(self.case), self.trial, self.trial.outcome)
+
+    @property
+    def key(self) -> Row:
+        """The first columns of each table about trials."""
+        plan = self.plan
+        return {"trial": plan.key, "case": plan.case, "backend": plan.backend, "mode": plan.mode, "seed": plan.seed}
+
+
 def entries(run: Run) -> Iterator[Entry]:
-    """Every planned trial, in the order of execution."""
+    """Yield every planned trial, in the order of execution."""
     cases = {case.label: case for case in run.manifest.cases}
-    finished = {trial.plan.key: trial for trial in run.trials}
+    ended = {trial.plan.key: trial for trial in run.trials}
     for plan in sorted(run.manifest.trials, key=lambda plan: plan.place):
-        yield Entry(plan, cases[plan.case], finished.get(plan.key))
+        yield Entry(run, plan, cases[plan.case], ended.get(plan.key))
+
+
+def observations(run: Run) -> Iterator[tuple[Row, Observation]]:
+    """Yield the key and the observation of each successful trial."""
+    for entry in entries(run):
+        if observation := entry.observation:
+            yield entry.key, observation
 
 
 def trials(run: Run) -> Iterator[Row]:
-    """A row a planned trial, finished or not."""
+    """Yield a row per planned trial, finished or not."""
     for entry in entries(run):
-        trial, case = entry.trial, entry.case
+        trial, case, observation = entry.trial, entry.case, entry.observation
         yield entry.key | {
             "place": entry.plan.place + 1,
-            "state": "missing" if trial is None else "failed" if trial.outcome is None else "finished",
+            "state": "missing" if trial is None else "finished" if trial.outcome else "failed",
             "failure": trial.failure if trial else None,
-            "wall_seconds": trial.seconds if trial else None,
             **case.model_dump(exclude={"label", "architecture", "training_notes"}),
             "architecture": " → ".join(case.architecture),
             "training_notes": "; ".join(case.training_notes),
             "series": run.data(case).series,
             "unit": run.data(case).unit,
-            **_place(run, trial),
-            **(_figures(run, case, trial.outcome) if trial and trial.outcome else {}),
+            **(_environment(run, trial) if trial else {}),
+            **(_numbers(observation) if observation else {}),
+            "wall_seconds": trial.seconds if trial else None,  # of failed trials too
         }
 
 
-def _place(run: Run, trial: Trial | None) -> Row:
-    """Where it ran; a record without a place of its own ran where the run began."""
-    if trial is None:
-        return {}
-    found = trial.environment or run.manifest.environment
+def _environment(run: Run, trial: Trial) -> Row:
+    environment = run.environment(trial)
     return {
-        "host": trial.outcome.host if trial.outcome else found.machine,
-        "processor": found.processor,
-        "gpu": found.gpu,
-        "cores": len(found.cores),
-        "host_memory_bytes": found.memory_bytes,
-        "system": found.system,
-        "python": found.python,
-        "commit": found.commit,
-        **{f"version_{name}": version for name, version in found.packages.items()},
+        "host": trial.outcome.host if trial.outcome else environment.machine,
+        "processor": environment.processor,
+        "gpu": environment.gpu,
+        "cores": len(environment.cores),
+        "host_memory_bytes": environment.memory_bytes,
+        "system": environment.system,
+        "python": environment.python,
+        "commit": environment.commit,
+        **{f"version_{name}": version for name, version in environment.packages.items()},
     }
 
 
-def _figures(run: Run, case: Case, outcome: Outcome) -> Row:
-    times, data = outcome.times, run.data(case)
-    epoch, test = steady_epoch(times.epochs), median(times.predict_test)
-    lowest, highest = outcome.frequency or (None, None)
-    return {
-        "parameters": outcome.parameter_count,
-        "kernel": outcome.kernel,
-        **outcome.scores.model_dump(),
-        "first_loss": outcome.first_loss,
-        "epochs_trained": len(outcome.train_losses),
-        "best_epoch": outcome.best_epoch,
-        "import_seconds": times.import_framework,
-        "build_seconds": times.build,
-        "first_step_seconds": times.first_step,
-        "training_seconds": times.training,
-        "loop_seconds": times.loop,
-        "steady_epoch_seconds": epoch,
-        "training_windows_per_second": data.train_windows // case.batch * case.batch / epoch if epoch else None,
-        "one_window_seconds": median(times.predict_one),
-        "test_seconds": test,
-        "inference_windows_per_second": data.test_windows / test,
-        "cpu_seconds": times.cpu,
-        "peak_memory_bytes": outcome.peak_memory_bytes,
-        "device_memory_bytes": outcome.device_memory_bytes,
-        "background_load_share": outcome.background_load,
-        "steal_share": outcome.steal,
-        "lowest_megahertz": lowest,
-        "highest_megahertz": highest,
-        "gemm_peak_flops_per_second": outcome.gemm_peak.flops_per_second if outcome.gemm_peak else None,
-        **outcome.model_dump(
-            include={"windows_digest", "order_digest", "masks_digest", "initial_digest", "final_digest"}
-        ),
-    }
+def _numbers(observation: Observation) -> Row:
+    """Return every metric of a trial, its kernel and its digests."""
+    metrics = {name: metric.value(observation) for name, metric in METRICS.items() if metric.kind != "check"}
+    return metrics | {"kernel": observation.outcome.kernel} | observation.outcome.model_dump(include=DIGESTS)
 
 
 def epochs(run: Run) -> Iterator[Row]:
-    """A row an epoch. The first one's seconds lack the first step, which `trials` has."""
-    for entry in entries(run):
-        if (outcome := entry.outcome) is None:
-            continue
-        times = outcome.times
-        for number, (seconds, loss) in enumerate(zip(times.epochs, outcome.train_losses, strict=True)):
-            yield entry.key | {
+    """Yield a row per epoch. The seconds of the first epoch lack the first step, which is in the table of trials."""
+    for key, observation in observations(run):
+        outcome = observation.outcome
+        for number, (seconds, loss) in enumerate(zip(outcome.times.epochs, outcome.train_losses, strict=True)):
+            yield key | {
                 "epoch": number + 1,
                 "seconds": seconds,
                 "train_loss": loss,
-                "validation_loss": _at(outcome.validation_losses, number),
-                "validation_seconds": _at(times.validation, number),
+                "validation_loss": _item(outcome.validation_losses, number),
+                "validation_seconds": _item(outcome.times.validation, number),
             }
 
 
+def _item(values: Sequence[float], place: int) -> float | None:
+    return values[place] if place < len(values) else None
+
+
 def inference(run: Run) -> Iterator[Row]:
-    """A row a repeat: of one window's forecast, kind `one`, and of the whole test part's, kind `test`."""
-    for entry in entries(run):
-        if (outcome := entry.outcome) is None:
-            continue
-        times = outcome.times
-        kinds = {"one": (1, times.predict_one), "test": (run.data(entry.case).test_windows, times.predict_test)}
+    """Yield a row per timed forecast: of one window (kind `one`) and of the whole test part (kind `test`)."""
+    for key, observation in observations(run):
+        times = observation.outcome.times
+        kinds = {"one": (1, times.predict_one), "test": (observation.data.test_windows, times.predict_test)}
         for kind, (windows, repeats) in kinds.items():
             for number, seconds in enumerate(repeats):
-                yield entry.key | {"kind": kind, "windows": windows, "repeat": number + 1, "seconds": seconds}
+                yield key | {"kind": kind, "windows": windows, "repeat": number + 1, "seconds": seconds}
 
 
 def predictions(run: Run) -> Iterator[Row]:
-    """A row a test window, step ahead and target. `first_time` is that of the window's first target."""
-    for entry in entries(run):
-        if (outcome := entry.outcome) is None:
-            continue
-        data, width = run.data(entry.case), run.targets(entry.case)
-        for window, (truth, forecast) in enumerate(zip(data.test_truth, outcome.predictions, strict=True)):
+    """Yield a row per stored test window, step ahead and target. `first_time` is that of the window's first target."""
+    for key, observation in observations(run):
+        data, targets = observation.data, observation.data.targets
+        for window, (truth, forecast) in enumerate(zip(data.test_truth, observation.outcome.predictions, strict=True)):
             for place, (true, predicted) in enumerate(zip(truth, forecast, strict=True)):
-                yield entry.key | {
+                yield key | {
                     "window": window + 1,
                     "first_time": data.test_times[window],
-                    "step_ahead": place // width + 1,
-                    "target": place % width + 1,
+                    "step_ahead": place // targets + 1,
+                    "target": place % targets + 1,
                     "truth": true,
                     "prediction": predicted,
                     "unit": data.unit,
@@ -175,14 +205,16 @@ def predictions(run: Run) -> Iterator[Row]:
 
 
 def baselines(run: Run) -> Iterator[Row]:
-    """A row a case and naive forecast: the records have its scores, not its values."""
+    """Yield a row per case and naive forecast; records have the scores of naive forecasts, not their values."""
     for case in run.manifest.cases:
-        for baseline in run.data(case).baselines:
-            yield {"case": case.label, "baseline": baseline.name, **baseline.scores.model_dump()}
+        data = run.data(case)
+        for baseline in data.baselines:
+            scores = {name: m.score(data, baseline.scores) for name, m in METRICS.items() if m.score}
+            yield {"case": case.label, "baseline": baseline.name, **scores}
 
 
 def checks(run: Run) -> Iterator[Row]:
-    """A row a check of the certificate: largest relative differences, each with its bound."""
+    """Yield a row per check of the certificate: the largest relative differences, each with its bound."""
     for check in run.certificate.checks if run.certificate else ():
         row = check.model_dump(exclude={"bounds"})
         yield row | {"passed": check.passed} | {f"{name}_bound": bound for name, bound in check.bounds.items()}
@@ -196,8 +228,3 @@ TABLES: dict[str, Callable[[Run], Iterable[Row]]] = {
     "baselines": baselines,
     "checks": checks,
 }
-
-
-def _at(values: Sequence[float], place: int) -> float | None:
-    """None where a record has no such value for any epoch."""
-    return values[place] if place < len(values) else None

@@ -34,19 +34,19 @@ def add(subparsers: Subparsers) -> None:
 
 
 def execute(arguments: argparse.Namespace) -> int:
-    from reports import export, export_files
+    from reports import export
 
     names = list(export.TABLES) if arguments.tables is None else options.words(arguments.tables, "--tables")
     for name in names:
         if name not in export.TABLES:
             raise UserError(f"--tables: there is no table '{name}'; {name_hint(export.TABLES, name)}")
-    kind = next((kind for kind in export_files.FORMATS if kind == arguments.format), None)
+    kind = next((kind for kind in export.FORMATS if kind == arguments.format), None)
     if kind is None:
-        known = name_hint(export_files.FORMATS, arguments.format)
+        known = name_hint(export.FORMATS, arguments.format)
         raise UserError(f"--format: there is no format '{arguments.format}'; {known}")
     folder = find_run(arguments.run, arguments.results)
     to = (folder / "export" if arguments.to is None else arguments.to.expanduser()).resolve()
-    written = export_files.write(folder, to, kind, tuple(dict.fromkeys(names)))
+    written = export.write(folder, to, kind, tuple(dict.fromkeys(names)))
     if arguments.weights:
         written += _write_weights(folder, to)
     if arguments.json:
