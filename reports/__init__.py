@@ -4,9 +4,9 @@ These functions are the interface of the package. Drawing and statistics are imp
 reads and writes records without loading pandas or matplotlib.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from textwrap import wrap
 
 from reports.records import Certificate, Manifest
 from reports.records.store import RecordError, read_json, write_text
@@ -128,25 +128,16 @@ def write_reproduction(folder: Path) -> ReproducibilityCheck:
     return ReproducibilityCheck(path, terminal.render(page), conclusion, rows, check.good)
 
 
-def certificate_text(certificate: Certificate) -> str:
-    """The table of all checks as plain text, followed by a summary if there are many models or backends."""
-    from reports.render import terminal
-    from reports.sections import certificate as checks
-    from reports.sections import certificate_summary
+def certificate_text(certificate: Certificate, backends: Mapping[str, str]) -> str:
+    """The table of all checks as plain text, followed by a summary if there are many models or backends.
 
-    tables = (checks.checks_table(certificate.checks, {}), certificate_summary.matrix(certificate, {}))
-    texts = [
-        [
-            table.title,
-            *wrap(table.caption, terminal.WIDTH),
-            "",
-            *terminal.plain_table(table),
-            *terminal.footnotes(table),
-        ]
-        for table in tables
-        if table.rows
-    ]
-    return "\n\n".join(map("\n".join, texts))
+    backends: the names to show for the backends.
+    """
+    from reports.render import terminal
+    from reports.sections.certificate import certificate_summary, checks_table
+
+    tables = (checks_table(certificate, {}, backends), certificate_summary(certificate, {}, backends))
+    return "\n\n".join("\n".join(terminal.titled_table(table)) for table in tables if table.rows)
 
 
 def compare(first: Path, second: Path) -> RunComparisonReport:

@@ -26,7 +26,8 @@ def execute(arguments: argparse.Namespace) -> int:
     benchmark = loading.read(arguments.name, quick=arguments.quick, changes=changes, only=only)
     run.require(benchmark.header.backends)
     certificate = certify.certify(benchmark, benchmark.header.backends, _show)
-    print(f"\n{reports.certificate_text(certificate)}")
+    names = {name: entry.display_name for name, entry in REGISTRY.items()}
+    print(f"\n{reports.certificate_text(certificate, names)}")
     return 0 if run.certified(certificate) else 1
 
 

@@ -7,6 +7,7 @@ from math import prod
 import numpy as np
 
 import datasets
+from backends import REGISTRY
 from backends.layers import ModelError
 from backends.model import ModelSpec
 from backends.recurrent import Recurrent
@@ -14,7 +15,7 @@ from benchmarks.definition.loading import Benchmark
 from benchmarks.definition.settings import CaseSettings, SearchSettings
 from benchmarks.errors import UserError, name_hint
 from benchmarks.worker import scores
-from reports.records import Baseline, Case, Data, Manifest, PublishedBest, Search, Session
+from reports.records import BackendFacts, Baseline, Case, Data, Manifest, PublishedBest, Search, Session
 
 
 @dataclass(frozen=True)
@@ -98,6 +99,10 @@ def describe(benchmark: Benchmark, prepared: dict[str, Prepared], session: Sessi
         quick=benchmark.quick,
         narrowed=benchmark.narrowed,
         sessions=(session,),
+        backends={
+            name: BackendFacts(display_name=entry.display_name, framework=entry.framework, program=entry.program)
+            for name, entry in REGISTRY.items()
+        },
         search=None if benchmark.search is None else _search(benchmark.search, len(benchmark.cases)),
     )
 

@@ -171,6 +171,15 @@ class Run:
         groups = [group for group in self.select(case, mode) if group.outcomes and backend in (None, group.backend)]
         return groups[0] if groups else None
 
+    @property
+    def backend_names(self) -> dict[str, str]:
+        """The names to show for backends, as recorded in the manifest."""
+        return {name: facts.display_name for name, facts in self.manifest.backends.items()}
+
+    def backend_name(self, backend: str) -> str:
+        """Return the name to show for a backend; for a naive forecast or an unknown backend, the name itself."""
+        return self.backend_names.get(backend, backend)
+
     def hosts(self) -> tuple[str, ...]:
         return unique(trial.outcome.host for trial in self.trials if trial.outcome is not None)
 

@@ -35,7 +35,7 @@ from reports.render.formats import (
 from reports.render.page import Page, Paragraph, Section, table_section
 from reports.render.table import DASH, NONE, Cell, Link, Table, TableColumn, numbers, tabulate, words
 from reports.sections.columns import measured
-from reports.sections.summary import environment_line
+from reports.sections.setup import environment_line
 
 NAME = "history.html"
 Names = Mapping[str, str]  # names of cases by their labels

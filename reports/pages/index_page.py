@@ -15,7 +15,7 @@ from reports.render import html
 from reports.render.formats import backend_name, case_name, four_digits, listed, plural, significant
 from reports.render.page import Code, Page, Paragraph, Section, table_section
 from reports.render.table import Link, Table, tabulate, words
-from reports.sections.summary import environment_line
+from reports.sections.setup import environment_line
 
 NAME = "index.html"
 FIRST_RUN = "python -m benchmarks run co2"

@@ -12,7 +12,7 @@ from reports.render.formats import backend_name, case_name, four_digits, listed,
 from reports.render.page import Page, Paragraph, Section, table_section
 from reports.render.table import BLANK, Cell, Column, Link, Row, Table, number, row, text
 from reports.sections.columns import measured
-from reports.sections.published_values import COLUMNS, MEANING, audit, lead, row_of
+from reports.sections.published_values import CAPTION, check_published, counts_sentence, published_table
 
 NAME = "published.html"
 NO_VALUES = "No run has a published value yet; make bench-all runs every benchmark."
@@ -36,7 +36,7 @@ def page(results: Path) -> Page:
     names = sorted(unique(run.benchmark for run in stored.runs))
     chosen = [_choose([run for run in stored.runs if run.benchmark == name]) for name in names]
     runs = [run for run in chosen if run is not None]
-    values = [value for run in runs for value in audit(run.run)]
+    values = [value for run in runs for value in check_published(run.run)]
     tables = [_table(results, run) for run in runs if run.run.manifest.published]
     return Page(
         title="Published values",
@@ -47,7 +47,7 @@ def page(results: Path) -> Page:
             Section(
                 "summary",
                 "Summary",
-                (Paragraph(lead(values) or NO_VALUES, "lead"), *([Paragraph(MEANING)] if tables else [])),
+                (Paragraph(counts_sentence(values) or NO_VALUES, "lead"), *([Paragraph(CAPTION)] if tables else [])),
             ),
             table_section(_overview(results, runs), style="wrapped"),
             *(table_section(table, style="wrapped") for table in tables),
@@ -138,7 +138,7 @@ def _beating(run: Run, groups: list[Group]) -> Cell:
 
 
 def _reproduced(run: Run) -> Cell:
-    values = audit(run)
+    values = check_published(run)
     count = sum(value.verdict == "reproduced" for value in values)
     return Cell(f"{count} of {len(values)} reproduced" if values else "none")
 
@@ -146,12 +146,5 @@ def _reproduced(run: Run) -> Cell:
 def _table(results: Path, stored: StoredRun) -> Table:
     """The published values of one benchmark, with a link to the report of the run."""
     (link,) = stored.link(results).links
-    return Table(
-        f"published-{stored.benchmark}",
-        f"{stored.run.manifest.title}: published values",
-        "From the records of",
-        COLUMNS,
-        tuple(map(row_of, audit(stored.run))),
-        source=link.target,
-        stacked=True,
-    )
+    title = f"{stored.run.manifest.title}: published values"
+    return published_table(f"published-{stored.benchmark}", title, stored.run, "From the records of", link.target)

@@ -12,7 +12,6 @@ from reports.figures.learning import loss_by_time, loss_curves, lowest_loss_by_t
 from reports.figures.ranking import mean_ranks
 from reports.figures.scaling import scaling
 from reports.figures.speed import speed_ratios, training_time
-from reports.render.formats import plural, sentence
 from reports.render.page import Code, Figure, Page, Paragraph, Section
 from reports.render.table import Link
 from reports.sections import (
@@ -27,10 +26,9 @@ from reports.sections import (
     results,
     setup,
     summary,
+    trials,
 )
-from reports.sections.completeness import state
 from reports.sections.context import Context
-from reports.sections.trials import failures
 
 CHECK = "reproduction.md"  # the reproducibility check, in the folder of the repeated run
 
@@ -77,9 +75,10 @@ SECTIONS: tuple[Callable[[Context], Section | None], ...] = (
     results.scores_section,
     results.times_section,
     native_vs_matched.section,
-    resources.work_section,
-    failures,
+    trials.failed_section,
     setup.section,
+    trials.section,
+    resources.section,
     glossary.section,
 )
 
@@ -96,24 +95,15 @@ def page(run: Run, links: tuple[Link, ...] = ()) -> Page:
     return Page(
         title=manifest.title,
         description=manifest.description,
-        facts=(f"{manifest.started[:16].replace('T', ' ')} UTC", summary.environment_line(run), progress(run)),
+        facts=(f"{manifest.started[:16].replace('T', ' ')} UTC", setup.environment_line(run), setup.progress(run)),
         eyebrow=links,
-        notices=state(run),
+        notices=setup.notices(run),
         sections=tuple(section for section in sections if section),
         footer=Paragraph(
             "Written by Like for Like from the records in this folder:",
             links=(*records, Link("this report as Markdown", "report.md")),
         ),
     )
-
-
-def progress(run: Run) -> str:
-    """How many of the planned trials have finished, and the number of seeds."""
-    planned = run.manifest.expected_trials
-    done = f"{len(run.trials)} of {plural(planned, 'trial')}"
-    if len(run.trials) == planned:
-        done = "the only trial" if planned == 1 else f"all {planned} trials"
-    return sentence(f"{done} finished, {plural(len(run.seeds), 'seed')}")
 
 
 def links_of(run: Run, folder: Path) -> tuple[Link, ...]:

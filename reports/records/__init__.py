@@ -6,6 +6,7 @@
 from reports.records.base import SCHEMA, Mode, Number, Record
 from reports.records.questions import Contender, Published, Quantity, Question
 from reports.records.schema import (
+    BackendFacts,
     Baseline,
     Case,
     Certificate,
@@ -29,6 +30,7 @@ from reports.records.schema import (
 
 __all__ = [
     "SCHEMA",
+    "BackendFacts",
     "Baseline",
     "Case",
     "Certificate",

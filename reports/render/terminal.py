@@ -6,7 +6,7 @@ from textwrap import wrap
 from reports.render.page import Block, Bullets, Page, Paragraph, Section
 from reports.render.table import Cell, Column, Table
 
-WIDTH = 110
+WIDTH = 120
 _SUPERSCRIPT = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
@@ -43,6 +43,12 @@ def plain_table(table: Table) -> list[str]:
     return [line(heads), "  ".join("-" * width for width in widths), *map(line, body)]
 
 
+def titled_table(table: Table) -> list[str]:
+    """The lines of a table with its title, if there is one, its caption and its footnotes."""
+    title = [table.title] if table.title else []
+    return [*title, *wrap(table.caption, WIDTH), "", *plain_table(table), *footnotes(table)]
+
+
 def footnotes(table: Table) -> list[str]:
     """The numbered footnotes of a table, wrapped."""
     notes = [f"{_raised(number)} {note}" for number, note in enumerate(table.notes, 1)]
@@ -61,11 +67,7 @@ def _section(section: Section, *, brief: bool) -> Iterator[str]:
 
 def _block(block: Block, *, brief: bool) -> Iterator[str]:
     if isinstance(block, Table):
-        if block.title:
-            yield from ("", block.title)
-        yield from [] if brief else wrap(block.caption, WIDTH)
-        yield from ("", *plain_table(block)) if not brief else plain_table(block)
-        yield from footnotes(block)
+        yield from ([*plain_table(block), *footnotes(block)] if brief else ["", *titled_table(block)])
     elif isinstance(block, Section):
         if brief:
             leads = [inner.text for inner in block.blocks if isinstance(inner, Paragraph) and inner.style == "lead"]

@@ -1,180 +1,166 @@
-"""The tables of evidence: the certificate, how forecasts agree, native beside matched, every trial."""
+"""The certificate: which backends compute and learn the same as the reference implementation, and how exactly."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping
+from math import inf, isnan
 
-from reports.analysis.intervals import steady_epoch
-from reports.analysis.run import Group, Run, over_seeds, score_unit
-from reports.records import Check, Outcome
-from reports.render.formats import backend_name, case_name, four_digits, listed, scientific, squared, time_unit, whole
+from reports.analysis.run import Run, unique
+from reports.records import Certificate, Check
+from reports.render.formats import case_name, listed, plural, scientific, sentence, whole
 from reports.render.page import Section, table_section
-from reports.render.table import NONE, Cell, Column, Link, Row, Table, number, row, text
-from reports.sections import certificate_summary
-from reports.sections.columns import measured
+from reports.render.table import DASH, Cell, Table, TableColumn, numbers, tabulate, words
 from reports.sections.context import Context
-from reports.sections.group_cells import links
 
-FIGURES = ("outputs", "gradients", "losses", "weights")
-
-
-def certificate(run: Run) -> Table:
-    """The checks of a run, with the names of its models."""
-    names = {case.label: case_name(case) for case in run.manifest.cases}
-    reason = (
-        "No backend has been compared with the reference implementation yet, so no speed ratio is printed."
-        if "matched" in run.modes
-        else "Native models differ between frameworks, so they are not compared with the reference implementation, and "
-        "no speed ratio is printed."
-    )
-    checks = run.certificate.checks if run.certificate else ()
-    return checks_table(checks, names, reason, "certificate.json" if run.certificate else "")
-
-
-def checks_table(checks: Sequence[Check], names: Mapping[str, str], reason: str = "", source: str = "") -> Table:
-    """A row for each check of a backend against the reference implementation; values beyond their bound are marked.
-
-    names: the name of a model by its label, if it is not the label; reason: the caption if there are no checks.
-    """
-    columns = (
-        *map(text, ("model", "backend", "precision", "verdict")),
-        *map(Column, FIGURES),
-        Column("parameters"),
-        text("kernel"),
-    )
-    rows = tuple(
-        row(
-            Cell(names.get(check.case, check.case)),
-            Cell(backend_name(check.backend)),
-            Cell(check.dtype),
-            Cell("equal", tone="good")
-            if check.passed
-            else Cell("not equal", notes=(_failure(check, names.get(check.case, check.case)),), tone="bad"),
-            *(_difference(check, name) for name in FIGURES),
-            number(check.parameter_count, whole),
-            Cell(check.kernel),
-        )
-        for check in checks
-    )
-    steps = sorted({check.steps for check in checks})
-    caption = (
-        "The largest relative difference from the reference implementation, which computes in float64 NumPy, with its "
-        "bound: of the outputs, of the gradient of every parameter, of the loss of each step, and of all weights, over "
-        f"{listed([str(step) for step in steps])} steps of Adam from random weights."
-        if checks
-        else reason
-    )
-    return Table("certificate", "The certificate", caption, columns, rows, source)
-
-
-def _failure(check: Check, case: str) -> str:
-    return f"{backend_name(check.backend)}, {case}, {check.dtype}: {(check.failure or '').rstrip('.')}."
-
-
-def _difference(check: Check, name: str) -> Cell:
-    value, bound = getattr(check, name), check.bounds.get(name)
-    if bound is None:
-        return number(value, scientific)
-    limit = f"≤ {bound:.0e}".replace("e-0", "e-")
-    return Cell(scientific(value), value, limit, tone="" if value <= bound else "bad")
-
-
-def native(run: Run) -> Table:
-    """Native beside matched, as "native | matched" pairs of columns; empty unless the run has both."""
-    factor, time = time_unit(
-        epoch for g in run.groups for o in g.outcomes.values() if (epoch := steady_epoch(o.times.epochs)) is not None
-    )
-    heads = (("first loss", ""), ("test MSE", squared(score_unit(run))), ("epoch", time))
-    columns = (
-        *map(text, ("model", "backend")),
-        *(Column(f"{label}, {mode}", unit) for label, unit in heads for mode in ("matched", "native")),
-        text("records"),
-    )
-
-    def pair(matched: Group, other: Group) -> Row:
-        both = (matched, other)
-        return row(
-            Cell(case_name(matched.case)),
-            Cell(backend_name(matched.backend)),
-            *(measured(over_seeds(g, lambda o: o.first_loss)) for g in both),
-            *(measured(over_seeds(g, lambda o: o.scores.mse), four_digits) for g in both),
-            *(measured(over_seeds(g, lambda o: steady_epoch(o.times.epochs)), factor=factor) for g in both),
-            Cell("", links=links(matched, other)),
-        )
-
-    caption = (
-        "Matched models compute the same function from the same weights. Native ones are what each framework gives a "
-        "user who types the obvious, so they are other models, and their times give no ratio. The first loss is that "
-        "of the first batch before any update, in scaled units."
-    )
-    return Table("native", "Native beside matched", caption, columns, tuple(pair(a, b) for a, b in pairs(run)))
-
-
-def pairs(run: Run) -> list[tuple[Group, Group]]:
-    """Each matched group with the native one of the same case and backend, where both have finished trials."""
-    found = {(group.case.label, group.backend, group.mode): group for group in run.groups if group.outcomes}
-    keys = [(case, backend) for case, backend, mode in found if mode == "matched"]
-    return [
-        (found[case, backend, "matched"], found[case, backend, "native"])
-        for case, backend in keys
-        if (case, backend, "native") in found
-    ]
-
-
-def trials(run: Run) -> Table:
-    """Every planned trial in the order of execution, with its record, its failure, or the word that it is missing."""
-    columns = (
-        Column("place"),
-        *map(text, ("model", "backend", "mode")),
-        Column("seed"),
-        text("state"),
-        Column("test MSE", squared(score_unit(run))),
-        Column("training", "s"),
-        Column("first step", "s"),
-        Column("epoch", "s"),
-        *((Column("best epoch"),) if (kept := _keeps_best(run)) else ()),
-        text("host"),
-        text("record"),
-    )
-    cases = {case.label: case_name(case) for case in run.manifest.cases}
-    finished = {trial.plan.key: trial for trial in run.trials}
-    rows = []
-    for plan in sorted(run.manifest.trials, key=lambda plan: plan.place):
-        trial = finished.get(plan.key)
-        state = Cell("missing", tone="muted") if trial is None else Cell("finished") if trial.outcome else None
-        rows.append(
-            row(
-                number(plan.place + 1, whole),
-                Cell(cases[plan.case]),
-                Cell(backend_name(plan.backend)),
-                Cell(plan.mode),
-                number(plan.seed, lambda seed: f"{seed:.0f}"),
-                state or Cell("failed", tone="bad"),
-                *_raw(trial.outcome if trial else None, kept),
-                Cell("", links=(Link(plan.key[:8], f"trials/{plan.key}.json"),)) if trial else Cell(NONE),
-            )
-        )
-    caption = "In the order in which they were run, with the raw records."
-    return Table("trials", "Every trial", caption, columns, tuple(rows))
-
-
-def _keeps_best(run: Run) -> bool:
-    """Whether any training restored the weights of its best epoch."""
-    return any(trial.outcome and trial.outcome.best_epoch for trial in run.trials)
-
-
-def _raw(outcome: Outcome | None, kept: bool) -> tuple[Cell, ...]:
-    """kept: with the best epoch, of how many that were trained."""
-    if outcome is None:
-        return (Cell(NONE, tone="muted"),) * (6 if kept else 5)
-    found = outcome.times
-    times = (found.training, found.first_step, steady_epoch(found.epochs))
-    best = number(outcome.best_epoch, lambda epoch: f"{epoch:.0f} of {len(found.epochs)}")
-    figures = (number(outcome.scores.mse, four_digits), *map(number, times), *((best,) if kept else ()))
-    return (*figures, Cell(outcome.host))
+DIFFERENCES = ("outputs", "gradients", "losses", "weights")
+FEW = 3  # models and backends up to which all checks are shown at once
+EXACT = "float64"
+SOURCE = "certificate.json"
 
 
 def section(context: Context) -> Section:
-    """The summary with all checks folded below it, or all checks at once where they are few."""
-    summary, checks = certificate_summary.glance(context.run), certificate(context.run)
+    """All checks; with many models or backends, the summary with all checks folded below it."""
+    run = context.run
+    cases = {case.label: case_name(case) for case in run.manifest.cases}
+    certificate, source = run.certificate or Certificate(checks=()), SOURCE if run.certificate else ""
+    reason = (
+        "No backend has been compared with the reference implementation yet, so no speed ratio is shown."
+        if "matched" in run.modes
+        else "Native models differ from the reference implementation, so they have no certificate and no speed ratio."
+    )
+    checks = checks_table(certificate, cases, run.backend_names, source, reason)
+    summary = certificate_summary(certificate, cases, run.backend_names, source)
     if not summary.rows:
         return table_section(checks)
     return table_section(summary, table_section(checks, folded=True))
+
+
+def checks_table(
+    certificate: Certificate, cases: Mapping[str, str], backends: Mapping[str, str], source: str = "", reason: str = ""
+) -> Table:
+    """A row for each check; a difference beyond its bound is marked.
+
+    cases, backends: names to show for labels. reason: the caption if there are no checks.
+    """
+
+    def verdict(check: Check) -> Cell:
+        if check.passed:
+            return Cell("equal", tone="good")
+        return Cell("not equal", notes=(_failure(check, cases, backends),), tone="bad")
+
+    columns: tuple[TableColumn[Check], ...] = (
+        words("model", lambda check: cases.get(check.case, check.case)),
+        words("backend", lambda check: backends.get(check.backend, check.backend)),
+        words("precision", lambda check: check.dtype),
+        words("verdict", verdict),
+        *(TableColumn(name, _difference_cell(name)) for name in DIFFERENCES),
+        numbers("parameters", lambda check: check.parameter_count, form=whole),
+        words("kernel", lambda check: check.kernel),
+    )
+    steps = listed([str(steps) for steps in sorted({check.steps for check in certificate.checks})])
+    caption = (
+        "Each backend is compared with a reference implementation in NumPy that computes in float64. The numbers are "
+        "the largest relative differences, each with its bound: of the outputs, of the gradient of every parameter, of "
+        f"the loss of each step and of all weights over {steps} steps of Adam from random weights."
+    )
+    shown = caption if certificate.checks else reason
+    return tabulate("certificate", "Certificate", shown, columns, certificate.checks, source=source)
+
+
+def certificate_summary(
+    certificate: Certificate, cases: Mapping[str, str], backends: Mapping[str, str], source: str = ""
+) -> Table:
+    """A row for each model and a column for each backend, with the difference that is nearest to its bound.
+
+    cases, backends: names to show for labels. With few models and few backends the table has no rows.
+    """
+    labels = unique(check.case for check in certificate.checks)
+    names = unique(check.backend for check in certificate.checks)
+    shown = labels if len(labels) > FEW or len(names) > FEW else ()
+    columns: tuple[TableColumn[str], ...] = (
+        words("model", lambda label: cases.get(label, label)),
+        *(words(backends.get(name, name), _nearest(certificate, name, cases, backends)) for name in names),
+    )
+    caption = _summary_caption(certificate, names, backends)
+    return tabulate("certificate-summary", "Certificate, summary", caption, columns, shown, source=source)
+
+
+def _summary_caption(certificate: Certificate, names: tuple[str, ...], backends: Mapping[str, str]) -> str:
+    pairs = {(check.backend, check.case) for check in certificate.checks}
+    unequal = [pair for pair in pairs if certificate.failures(*pair)]
+    models = len({case for _, case in pairs})
+    verdict = (
+        f"All {plural(models, 'model')} are equal in {listed([backends.get(name, name) for name in names])}"
+        if not unequal
+        else f"{len(unequal)} of {len(pairs)} pairs of a model and a backend differ from the reference implementation"
+    )
+    return (
+        f"{verdict}. Each cell shows the difference that is nearest to its bound in {EXACT}: of outputs, gradients, "
+        "losses or weights, the largest relative difference from the reference implementation. If a check failed, the "
+        "cell shows the difference that is farthest beyond its bound."
+    )
+
+
+def _nearest(
+    certificate: Certificate, backend: str, cases: Mapping[str, str], backends: Mapping[str, str]
+) -> Callable[[str], Cell]:
+    def cell(case: str) -> Cell:
+        checks = [check for check in certificate.checks if (check.backend, check.case) == (backend, case)]
+        failed = [check for check in checks if not check.passed]
+        chosen = max(failed or [check for check in checks if check.dtype == EXACT], key=_nearness, default=None)
+        if chosen is None:
+            return DASH
+        name = _largest(chosen)
+        text = f"{name} {scientific(getattr(chosen, name))}"
+        if not failed:
+            return Cell(f"✓ {text}", _nearness(chosen), _bound(chosen, name), tone="good")
+        notes = tuple(_failure(check, cases, backends) for check in failed)
+        return Cell(f"✗ {text}", _nearness(chosen), f"{_bound(chosen, name)}, {chosen.dtype}", notes, tone="bad")
+
+    return cell
+
+
+def unequal_backends(run: Run) -> tuple[str, ...]:
+    """A sentence for each backend that differs from the reference implementation."""
+    failures: dict[str, list[Check]] = {}
+    for check in run.certificate.checks if run.certificate else ():
+        if check.failure is not None:
+            failures.setdefault(check.backend, []).append(check)
+    return tuple(
+        f"{run.backend_name(backend)} differs from the reference implementation in '{checks[0].case}', "
+        f"{checks[0].dtype}{f', and in {more} more checks' if (more := len(checks) - 1) else ''}: "
+        f"{(checks[0].failure or '').rstrip('.')}."
+        for backend, checks in failures.items()
+    )
+
+
+def _failure(check: Check, cases: Mapping[str, str], backends: Mapping[str, str]) -> str:
+    backend, case = backends.get(check.backend, check.backend), cases.get(check.case, check.case)
+    return sentence(f"{backend}, {case}, {check.dtype}: {check.failure or ''}")
+
+
+def _difference_cell(name: str) -> Callable[[Check], Cell]:
+    def cell(check: Check) -> Cell:
+        value, bound = getattr(check, name), check.bounds.get(name)
+        if bound is None:
+            return Cell(scientific(value), value)
+        return Cell(scientific(value), value, _bound(check, name), tone="" if value <= bound else "bad")
+
+    return cell
+
+
+def _bound(check: Check, name: str) -> str:
+    return f"≤ {check.bounds[name]:.0e}".replace("e-0", "e-")
+
+
+def _largest(check: Check) -> str:
+    """The name of the difference that is largest relative to its bound."""
+    return max(check.bounds, key=lambda name: _relative(check, name))
+
+
+def _nearness(check: Check) -> float:
+    return _relative(check, _largest(check))
+
+
+def _relative(check: Check, name: str) -> float:
+    """A difference divided by its bound; infinite if the difference is not a number."""
+    value = float(getattr(check, name))
+    return inf if isnan(value) else value / check.bounds[name]

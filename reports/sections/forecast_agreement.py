@@ -1,4 +1,4 @@
-"""Whether equal models forecast alike after training: differences within each round, and tests of equivalence."""
+"""How closely the forecasts of matched models agree after training, and whether their errors are equivalent."""
 
 from math import isfinite
 from statistics import median
@@ -6,80 +6,77 @@ from statistics import median
 from reports.analysis.intervals import coefficient_of_variation, tost_p, tost_required_n
 from reports.analysis.run import Run, score_unit
 from reports.analysis.speedup import EQUIVALENCE_MARGIN, CaseSpeedups, Speedup, Speedups
-from reports.render.formats import backend_name, case_name, per_cent, probability, significant, squared, whole, within
+from reports.render.formats import case_name, per_cent, probability, significant, squared, whole, within
 from reports.render.page import Section, table_section
-from reports.render.table import Cell, Column, Table, number, row, text
+from reports.render.table import Cell, Table, TableColumn, numbers, tabulate, words
 from reports.sections.context import Context
 
-
-def agreement(run: Run, comparisons: Speedups) -> Table:
-    """How closely the forecasts of equal models agree after training, each with the reference's."""
-    unit = score_unit(run)
-    columns = (
-        *map(text, ("model", "backend", "against")),
-        Column("rounds"),
-        Column("largest difference of a forecast", unit),
-        Column("largest difference of a test MSE"),
-        Column(f"margin, ± {per_cent(EQUIVALENCE_MARGIN)} of a test MSE", squared(unit)),
-        text("test MSE the same within the margin?"),
-    )
-    rows = tuple(
-        row(
-            Cell(case_name(comparison.case)),
-            Cell(backend_name(rival.backend)),
-            Cell(backend_name(rival.reference or "")),
-            number(len(rival.seeds), whole),
-            number(rival.forecast_difference),
-            Cell(within(largest), largest),
-            number(EQUIVALENCE_MARGIN * median(outcome.scores.mse for outcome in rival.reference_outcomes)),
-            _equivalence(rival),
-        )
-        for comparison in comparisons.values()
-        for rival in comparison.compared
-        for largest in [max(map(abs, rival.error_differences))]
-    )
-    caption = (
-        "In matched mode, within each round. The last column is a statement about other seeds too, by two one-sided t "
-        f"tests at 5 % that the mean difference of the test MSE lies within ± {per_cent(EQUIVALENCE_MARGIN)} of the "
-        f"reference's. {_why(comparisons)}"
-    )
-    return Table("agreement", "How closely the forecasts agree", caption, columns, rows)
-
-
-def _equivalence(rival: Speedup) -> Cell:
-    """The verdict; where it is open, how many rounds would settle it at the spread that was seen."""
-    p, needed = (
-        tost_p(rival.error_differences, EQUIVALENCE_MARGIN),
-        tost_required_n(rival.error_differences, EQUIVALENCE_MARGIN),
-    )
-    if p is None:
-        return Cell("one round cannot tell", detail="two could", tone="muted")
-    if p < 0.05:
-        return Cell("yes", detail=probability(p), tone="good")
-    more = f"about {needed} rounds would" if needed else "no more rounds would: it is the mean that differs"
-    return Cell("not shown", detail=f"{probability(p)}; {more}", tone="muted")
-
-
-def _why(comparisons: Speedups) -> str:
-    """What the margin is measured by: how much the seeds alone change the reference's error."""
-    found = [value for comparison in comparisons.values() if (value := _seeds(comparison)) is not None]
-    margin = per_cent(EQUIVALENCE_MARGIN)
-    if not found:
-        return f"The margin of {margin} is a convention: with one seed nothing says how much a seed changes."
-    spans = list(dict.fromkeys(f"{significant(value * 100, 2)} %" for value in (min(found), max(found))))
-    seen = f"the test MSE of one framework spreads by {' to '.join(spans)} from seed to seed"
-    if min(found) > EQUIVALENCE_MARGIN:
-        return f"The margin of {margin} is less than what a seed changes: {seen}."
-    return f"The margin of {margin} is a convention, and no less than what a seed changes: {seen}."
-
-
-def _seeds(comparison: CaseSpeedups) -> float | None:
-    """The relative spread of the reference's test MSE over its seeds."""
-    found = comparison.backends.get(comparison.reference or "")
-    scores = [outcome.scores.mse for outcome in found.outcomes] if found and comparison.compared else []
-    return coefficient_of_variation(scores) if len(scores) > 1 and all(map(isfinite, scores)) else None
+MARGIN = per_cent(EQUIVALENCE_MARGIN)
+Pair = tuple[CaseSpeedups, Speedup]  # a model, and a backend compared with the reference backend
 
 
 def section(context: Context) -> Section | None:
     table = agreement(context.run, context.speedups)
     return table_section(table) if table.rows else None
+
+
+def agreement(run: Run, speedups: Speedups) -> Table:
+    """A row for each model and backend that is compared with the reference backend."""
+    unit = score_unit(run)
+    columns: tuple[TableColumn[Pair], ...] = (
+        words("model", lambda pair: case_name(pair[0].case)),
+        words("backend", lambda pair: run.backend_name(pair[1].backend)),
+        words("compared with", lambda pair: run.backend_name(pair[1].reference or "")),
+        numbers("rounds", lambda pair: len(pair[1].seeds), form=whole),
+        numbers("largest difference of a forecast", lambda pair: pair[1].forecast_difference, unit),
+        TableColumn("largest difference of a test MSE", _largest),
+        numbers(f"margin, ± {MARGIN} of the test MSE", _margin, squared(unit)),
+        words("equivalent within the margin?", _equivalence),
+    )
+    pairs = [(case, speedup) for case in speedups.values() for speedup in case.compared]
+    caption = (
+        "Matched models of the same round. The last column holds for other seeds too: it is yes if two one-sided t "
+        f"tests at 5 % show that the mean difference of the test MSE lies within ± {MARGIN} of the reference "
+        f"backend's test MSE. {_margin_and_seeds(speedups)}"
+    )
+    return tabulate("agreement", "Agreement of the forecasts", caption, columns, pairs)
+
+
+def _largest(pair: Pair) -> Cell:
+    largest = max(map(abs, pair[1].error_differences))
+    return Cell(within(largest), largest)
+
+
+def _margin(pair: Pair) -> float:
+    return EQUIVALENCE_MARGIN * median(outcome.scores.mse for outcome in pair[1].reference_outcomes)
+
+
+def _equivalence(pair: Pair) -> Cell:
+    """Yes, or "not shown" with the number of rounds that would show it at the variation of these rounds."""
+    differences = pair[1].error_differences
+    p, needed = tost_p(differences, EQUIVALENCE_MARGIN), tost_required_n(differences, EQUIVALENCE_MARGIN)
+    if p is None:
+        return Cell("not testable", detail="needs at least 2 rounds", tone="muted")
+    if p < 0.05:
+        return Cell("yes", detail=probability(p), tone="good")
+    more = f"needs about {needed} rounds" if needed else "more rounds would not help: the mean differs"
+    return Cell("not shown", detail=f"{probability(p)}; {more}", tone="muted")
+
+
+def _margin_and_seeds(speedups: Speedups) -> str:
+    """The margin in relation to the variation of the reference backend's error over the seeds."""
+    variations = [value for case in speedups.values() if (value := _variation_over_seeds(case)) is not None]
+    if not variations:
+        return f"The margin of {MARGIN} is a convention; one seed does not show how much a seed changes the error."
+    ends = dict.fromkeys(f"{significant(value * 100, 2)} %" for value in (min(variations), max(variations)))
+    seeds = f"the test MSE of one backend varies by {' to '.join(ends)} from seed to seed"
+    if min(variations) > EQUIVALENCE_MARGIN:
+        return f"The margin of {MARGIN} is smaller than the effect of the seed: {seeds}."
+    return f"The margin of {MARGIN} is a convention, not smaller than the effect of the seed: {seeds}."
+
+
+def _variation_over_seeds(case: CaseSpeedups) -> float | None:
+    """The relative standard deviation of the reference backend's test MSE over its seeds."""
+    reference = case.backends.get(case.reference or "")
+    scores = [outcome.scores.mse for outcome in reference.outcomes] if reference and case.compared else []
+    return coefficient_of_variation(scores) if len(scores) > 1 and all(map(isfinite, scores)) else None

@@ -1,49 +1,65 @@
-"""What a reader needs to know to read a report, and nothing else."""
+"""How to read a report, and the glossary."""
 
 from reports.render.page import Paragraph, Section, Terms
 from reports.sections.context import Context
 
 HOW_TO_READ = (
-    "Models are compared in matched mode: one bias per gate, the same initial weights, the same batches in the same "
-    "order, the same Adam to the epsilon. What is left to differ is the engine, so times can be compared. A backend "
-    "enters the comparison only with a certificate: it computes what a float64 oracle written in NumPy computes, and "
-    "learns as it learns.",
-    "A speed ratio above 1 is faster than the reference, the first backend that holds the certificate. It is made from "
-    "trials of the same round only, so that drift of the machine hits both alike. Each trial runs in a fresh process.",
-    "A forecast is good only where its skill is above 0: it then beats a forecast that needs no network. Skill is 1 "
-    "less the ratio of the two mean squared errors, so 0.25 removes a quarter of the naive forecast's squared error.",
-    "Each figure is the median over the seeds. Beside it stands a 95 % bootstrap interval where there are six seeds or "
-    "more, else the range that was seen: fewer than six runs cannot bracket a median with 95 % confidence.",
+    "Models are compared in matched mode: all frameworks compute the same function, with one bias per gate, the same "
+    "initial weights, the same batches in the same order and the same Adam optimizer. Only the implementation differs, "
+    "so the times can be compared. A backend is compared only if it has a certificate, which shows that the backend "
+    "computes and learns the same as a reference implementation in NumPy.",
+    "The speed ratio is the time of the reference backend divided by the time of this backend: above 1 is faster. The "
+    "reference backend is the first one with a certificate. A ratio is computed within a round, from trials that ran "
+    "one after the other, so that slow changes of the machine affect both. Each trial runs in a new process.",
+    "Skill is 1 − error / error of a naive forecast, with the mean squared error. A skill of 0.25 means an error that "
+    "is 25 % lower than that of the naive forecast. A forecast is called good only if its skill is above 0.",
+    "Each number is the median over the seeds. Beside it is a 95 % bootstrap interval if there are at least six seeds, "
+    "otherwise the range: fewer than six values cannot give a 95 % interval of a median.",
 )
 
 WORDS = {
-    "window": "the values that a forecast is made from; lookback is another word for it",
-    "horizon": "how many steps ahead are forecast",
-    "units": "the width of a recurrent layer",
-    "cell": "the kind of recurrence: LSTM, GRU or a plain tanh RNN",
-    "epoch": "one pass over all training windows; a steady epoch is the median one after the first",
-    "first step": "the first call: the framework traces, compiles and takes one optimizer step",
-    "seed": "draws the initial weights and the order of the batches",
-    "trial": "one backend, one model, one seed, in a process of its own",
-    "round": "one trial of each backend for the same model and seed",
-    "matched": "the same function, the same start, the same batches, the same optimizer in every framework",
-    "native": "what each framework gives a user who types the obvious: other models, so no ratios",
-    "oracle": "the NumPy reference in float64, with every gradient written out",
-    "certificate": "the proof that a backend computes and learns as the oracle does, within stated bounds",
-    "kernel": "what really computed the recurrence: a fused kernel, a compiled loop, a loop of single operations",
+    "backend": "a framework together with a program, which is the way the framework trains a model",
+    "batch": "the windows of one optimizer step",
+    "cell": "the kind of a recurrent layer: LSTM, GRU or a plain tanh RNN",
+    "certificate": "the comparison of a backend with the reference implementation: outputs, gradients, losses and "
+    "trained weights must agree within stated bounds",
+    "epoch": "one pass over all training windows",
+    "equivalent": "shown by two one-sided tests (TOST) to differ by less than a stated margin. This is more than a "
+    "difference that is not significant",
+    "first step": "the first optimizer step, in which some frameworks trace and compile the model",
+    "Friedman's test": "tests whether the ranks of several methods over several series differ more than by chance",
+    "GEMM peak": "the operations per second of a product of two large matrices: the practical peak of the machine",
+    "Holm's correction": "a correction of p-values for several tests at once",
+    "horizon": "the number of steps ahead that are forecast",
+    "kernel": "the code that computed the recurrence: a fused kernel, a compiled loop, or a loop of single operations",
+    "linear autoregression": "the naive forecast by a linear regression on the values of the window",
+    "matched": "the mode in which all frameworks have the same function, initial weights, batches and optimizer",
+    "MSE, RMSE, MAE": "mean squared error, its square root, and mean absolute error, in the unit of the series",
+    "naive forecast": "a forecast without a neural network, which every model must beat to be useful",
+    "native": "the mode in which each framework uses its own layers, initial weights and defaults. The models "
+    "differ, so there are no speed ratios",
+    "operations": "multiplications and additions of floating-point numbers (FLOP)",
+    "peak memory": "the largest resident memory of the process of a trial, with the framework itself",
     "persistence": "the naive forecast that repeats the last value",
+    "rank": "the position among all methods on one series, 1 for the best. The mean rank is the mean over the series",
+    "reference backend": "the backend that speed ratios are relative to: the first one with a certificate",
+    "reference implementation": "the NumPy implementation in float64 that certificates compare with",
+    "round": "one trial of each backend for the same model and seed",
+    "scaled": "standardized as the definition of the benchmark states, as the model sees the values",
     "seasonal naive": "the naive forecast that repeats the value of one season ago",
-    "MSE, RMSE, MAE": "mean squared error, its root, mean absolute error, in the series' own unit",
-    "equivalent": "shown, by two one-sided tests, to differ by less than a stated margin; not the same as not shown to "
-    "differ",
-    "rank": "the place among all methods on one series, 1 for the best; the mean rank is taken over the series",
-    "Friedman's test": "asks whether the ranks over several series differ more than chance would have them",
-    "critical difference": "how far apart two mean ranks must lie to be told apart at 5 %",
-    "operations": "multiplications and additions of floating-point numbers",
-    "peak memory": "the most memory that a trial's process held, the framework itself included",
+    "seed": "the number that determines the initial weights and the order of the batches",
+    "skill": "1 − error / error of a naive forecast. Above 0 is better than the naive forecast, 1 is perfect",
+    "speed ratio": "the time of the reference backend divided by the time of a backend, in the same round",
+    "steady epoch": "the median epoch after the first, so without compilation",
+    "test error": "an error on the test part, the latest part of the series, which neither training nor selection uses",
+    "training mean": "the naive forecast that is the mean of the training part",
+    "trial": "one training of one model in one backend with one seed, in its own process",
+    "units": "the width of a layer",
+    "Wilcoxon's test": "the signed-rank test of whether paired values of two methods differ",
+    "window": "the past values that a forecast is made from",
 }
 
 
 def section(context: Context) -> Section:
-    words = Section("glossary", "Glossary", (Terms(tuple(WORDS.items())),), folded=True)
-    return Section("reading", "How to read this", (*map(Paragraph, HOW_TO_READ), words))
+    glossary = Section("glossary", "Glossary", (Terms(tuple(WORDS.items())),), folded=True)
+    return Section("reading", "How to read this page", (*map(Paragraph, HOW_TO_READ), glossary))

@@ -1,121 +1,129 @@
-"""Why native mode differs from matched, in the run's own figures and what is known of each framework."""
+"""Native mode compared with matched mode: errors, times and parameter counts."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
-from reports.analysis.run import Group, Run, over_seeds
+from reports.analysis.metrics import METRICS, median_over_seeds
+from reports.analysis.run import Group, Run
 from reports.records import Case
-from reports.render.formats import MINUS, backend_name, case_name, significant, whole
+from reports.render.formats import MINUS, case_name, significant, whole
 from reports.render.page import Block, Bullets, Section
-from reports.render.table import NONE, Cell, Column, Row, Table, number, row, text
-from reports.sections import certificate
-from reports.sections.certificate import pairs
+from reports.render.table import DASH, Cell, Table, TableColumn, numbers, tabulate, words
+from reports.sections.columns import measured, records_cell, scale
 from reports.sections.context import Context
-from reports.sections.group_cells import links
 
 GATES = {"lstm": 4, "gru": 3, "rnn": 1}
-# From the sources of torch 2.13, keras 3.15, flax 0.12 and optax 0.2.
-PYTORCH = "draws every weight from U(±1/√units) and keeps two trained biases per gate, so their sum moves twice as far"
-PYTORCH_PLAIN = "draws every weight from U(±1/√inputs), biases too"
-KERAS = (
-    "starts from Glorot uniform kernels, orthogonal recurrent kernels and, in an LSTM, a forget-gate bias of 1; "
-    "its GRU has a second row of biases; its Adam uses an epsilon of 1e-7, added before the bias correction"
-)
-FLAX = (
-    "starts from LeCun normal kernels, orthogonal recurrent kernels and zero biases; "
-    "Optax's Adam uses an epsilon of 1e-8, as matched mode does"
-)
-KERAS_PLAIN = (
-    "starts from Glorot uniform kernels and zero biases; "
-    "its Adam uses an epsilon of 1e-7, added before the bias correction"
-)
-FLAX_PLAIN = (
-    "starts from LeCun normal kernels and zero biases; Optax's Adam uses an epsilon of 1e-8, as matched mode does"
-)
-DEFAULTS = {"pytorch": PYTORCH, "keras": KERAS, "keras-jax": KERAS, "keras-torch": KERAS, "flax": FLAX}
-PLAIN = dict.fromkeys(("keras", "keras-jax", "keras-torch"), KERAS_PLAIN) | {
-    "pytorch": PYTORCH_PLAIN,
-    "flax": FLAX_PLAIN,
-}
-
-
-def reasons(run: Run) -> tuple[str, ...]:
-    """One sentence on each backend's defaults, then one on each pair's figures.
-
-    Of gates only where a model has any, whatever it is called.
-    """
-    found = pairs(run)
-    known = DEFAULTS if any(_gate_biases(group.case) for group, _ in found) else PLAIN
-    backends = dict.fromkeys(group.backend for group, _ in found)
-    defaults = [f"{backend_name(name)} {known[name]}." for name in backends if name in known]
-    return (*defaults, *(words for pair in found for words in _figures(*pair)))
-
-
-def _figures(matched: Group, other: Group) -> Iterator[str]:
-    """What the two really began with: the loss before any update."""
-    before, after = (over_seeds(group, lambda o: o.first_loss) for group in (matched, other))
-    if before and after:
-        mine, theirs = significant(after.estimate), significant(before.estimate)
-        compared = f" instead of {theirs}" if mine != theirs else " in both"
-        yield f"{backend_name(matched.backend)}, {case_name(matched.case)}: its first loss is {mine}{compared}."
-
-
-def parameters(run: Run) -> Table:
-    """What each framework counts as trained in both modes, and where the difference comes from; empty of one mode."""
-    columns = (
-        *map(text, ("model", "backend")),
-        *map(Column, ("matched", "native", "difference")),
-        text("why"),
-        text("records"),
-    )
-    rows = [_counted(case, backend, run) for case in run.manifest.cases for backend in run.backends]
-    caption = (
-        "Trained parameters, as each framework itself counts them. A native model that differs has other parameters "
-        "than the matched one; a dash is a mode that has not run."
-    )
-    shown = tuple(found for found in rows if found) if len(run.modes) > 1 else ()
-    return Table("parameters", "Parameters, matched and native", caption, columns, shown)
-
-
-def _counted(case: Case, backend: str, run: Run) -> Row | None:
-    groups = [g for mode in run.modes for g in run.select(case, mode) if g.backend == backend and g.outcomes]
-    counts = {group.mode: next(iter(group.outcomes.values())).parameter_count for group in groups}
-    if not counts:
-        return None
-    matched, native = counts.get("matched"), counts.get("native")
-    extra = None if matched is None or native is None else native - matched
-    return row(
-        Cell(case_name(case)),
-        Cell(backend_name(backend)),
-        number(matched, whole),
-        number(native, whole),
-        number(extra, lambda value: f"+{whole(value)}" if value > 0 else whole(value).replace("-", MINUS)),
-        Cell(NONE, tone="muted") if extra is None else Cell(_cause(case, backend, extra)),
-        Cell("", links=links(*groups)),
-    )
-
-
-def _cause(case: Case, backend: str, extra: int) -> str:
-    biases = _gate_biases(case)
-    if extra == 0:
-        return "the same parameters"
-    if extra == biases:
-        return "one more bias for each gate of each recurrent unit"
-    if backend.startswith("keras") and 0 < extra < biases:
-        return "one more bias for each gate of each GRU unit, none in an LSTM"
-    return "not explained by biases of gates"
-
-
-def _gate_biases(case: Case) -> int:
-    """Older records do not have it; their cases were nothing but equal layers of one cell."""
-    if case.gate_biases is not None:
-        return case.gate_biases
-    return GATES.get(case.cell, 0) * (case.units or 0) * case.layers
+PAIRED = (("first_loss", "first loss"), ("mse", "test MSE"), ("steady_epoch_seconds", "steady epoch"))
+Pair = tuple[Group, Group]  # matched and native, of the same model and backend
+Counted = tuple[Case, str, dict[str, Group]]  # a model, a backend, and its groups by mode
 
 
 def section(context: Context) -> Section | None:
-    table, counts = certificate.native(context.run), parameters(context.run)
-    if not table.rows and not counts.rows:
-        return None
-    why = Section("native-reasons", "Why native differs", (Bullets(reasons(context.run)),), folded=True)
-    blocks: tuple[Block, ...] = (table, why) if table.rows else ()
-    return Section("native-mode", "Native mode", (*blocks, *((counts,) if counts.rows else ())))
+    run = context.run
+    table, counts = native_and_matched(run), parameter_counts(run)
+    first_losses = tuple(words for pair in _pairs(run) for words in _first_loss(run, *pair))
+    blocks: tuple[Block, ...] = tuple(block for block in (table, counts) if block.rows)
+    if table.rows:
+        blocks = (*blocks, Section("", "First losses of both modes", (Bullets(first_losses),), folded=True))
+    return Section("native-mode", "Native mode", blocks) if blocks else None
+
+
+def native_and_matched(run: Run) -> Table:
+    """A row for each model and backend with both modes; without rows if the run has one mode."""
+    pairs = _pairs(run)
+    columns: tuple[TableColumn[Pair], ...] = (
+        words("model", lambda pair: case_name(pair[0].case)),
+        words("backend", lambda pair: run.backend_name(pair[0].backend)),
+        *(_mode_column(run, pairs, *metric, place) for metric in PAIRED for place in (0, 1)),
+        words("records", lambda pair: records_cell(*pair)),
+    )
+    caption = (
+        "Matched models compute the same function from the same initial weights. Native models use each framework's "
+        "own layers, initial weights and defaults. They are different models, so their times give no speed ratio. "
+        "The first loss is the loss of the first batch before any update, in scaled units."
+    )
+    return tabulate("native", "Native and matched", caption, columns, pairs)
+
+
+def _mode_column(run: Run, pairs: list[Pair], name: str, label: str, place: int) -> TableColumn[Pair]:
+    metric = METRICS[name]
+    medians = [interval.estimate for pair in pairs for g in pair if (interval := median_over_seeds(g, metric))]
+    factor, unit, form = scale(metric, run, medians)
+    mode = ("matched", "native")[place]
+    return TableColumn(
+        f"{label}, {mode}", lambda pair: measured(median_over_seeds(pair[place], metric), form, factor=factor), unit
+    )
+
+
+def _pairs(run: Run) -> list[Pair]:
+    """Each matched group with the native group of the same model and backend, if both have finished trials."""
+    groups = {(group.case.label, group.backend, group.mode): group for group in run.groups if group.outcomes}
+    return [
+        (group, groups[case, backend, "native"])
+        for (case, backend, mode), group in groups.items()
+        if mode == "matched" and (case, backend, "native") in groups
+    ]
+
+
+def _first_loss(run: Run, matched: Group, native: Group) -> Iterator[str]:
+    before, after = (median_over_seeds(group, "first_loss") for group in (matched, native))
+    if before and after:
+        values = significant(after.estimate), significant(before.estimate)
+        words = f"{values[0]} in native mode, {values[1]} in matched mode"
+        yield f"{run.backend_name(matched.backend)}, {case_name(matched.case)}: {words}."
+
+
+def parameter_counts(run: Run) -> Table:
+    """The parameters in both modes and the cause of the difference; without rows if the run has one mode."""
+    rows = [_groups(run, case, backend) for case in run.manifest.cases for backend in run.backends]
+    counted = [row for row in rows if row[2]] if len(run.modes) > 1 else []
+    columns: tuple[TableColumn[Counted], ...] = (
+        words("model", lambda row: case_name(row[0])),
+        words("backend", lambda row: run.backend_name(row[1])),
+        numbers("matched", _count("matched"), form=whole),
+        numbers("native", _count("native"), form=whole),
+        numbers("difference", _extra, form=lambda n: f"{'+' if n > 0 else ''}{whole(n)}".replace("-", MINUS)),
+        words("cause", _cause),
+        words("records", lambda row: records_cell(*row[2].values())),
+    )
+    caption = (
+        "Trained parameters, as each framework counts them. A native model with another count has other parameters "
+        "than the matched model. A dash is a mode that has not run."
+    )
+    return tabulate("parameters", "Parameters, matched and native", caption, columns, counted)
+
+
+def _groups(run: Run, case: Case, backend: str) -> Counted:
+    groups = [group for mode in run.modes for group in run.select(case, mode)]
+    return case, backend, {group.mode: group for group in groups if group.backend == backend and group.outcomes}
+
+
+def _count(mode: str) -> Callable[[Counted], int | None]:
+    def count(row: Counted) -> int | None:
+        return next(iter(row[2][mode].outcomes.values())).parameter_count if mode in row[2] else None
+
+    return count
+
+
+def _extra(row: Counted) -> int | None:
+    matched, native = _count("matched")(row), _count("native")(row)
+    return None if matched is None or native is None else native - matched
+
+
+def _cause(row: Counted) -> Cell:
+    extra, biases = _extra(row), gate_biases(row[0])
+    if extra is None:
+        return DASH
+    if extra == 0:
+        return Cell("the same parameters")
+    if extra == biases:
+        return Cell("a second bias for each gate of each recurrent unit")
+    if 0 < extra < biases:
+        return Cell("a second bias for the gates of some units")
+    return Cell("not explained by biases of gates")
+
+
+def gate_biases(case: Case) -> int:
+    """The biases of all gates. Records of version 1 lack the number; their models are equal layers of one cell."""
+    if case.gate_biases is not None:
+        return case.gate_biases
+    return GATES.get(case.cell, 0) * (case.units or 0) * case.layers

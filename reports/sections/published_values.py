@@ -1,4 +1,4 @@
-"""Published values held against a run: what was printed, what comes out, what should have been printed, and why."""
+"""Published values checked against a run: what was printed, what the same settings give, and the right value."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -8,133 +8,123 @@ from typing import Literal
 from reports.analysis.metrics import QuantityValue, find_quantity
 from reports.analysis.run import Run
 from reports.records import Published, Quantity
-from reports.render.formats import MINUS, backend_name, four_digits, listed, plural, sentence
+from reports.render.formats import MINUS, four_digits, listed, plural, sentence
 from reports.render.page import Section, table_section
-from reports.render.table import NONE, Cell, Row, Table, Tone, row, text
+from reports.render.table import DASH, Cell, Table, TableColumn, Tone, tabulate, words
 from reports.sections.context import Context
 
 Verdict = Literal["reproduced", "in the seeds' range", "not reproduced", "not run"]
-
-
 TONES: dict[Verdict, Tone] = {
     "reproduced": "good",
     "in the seeds' range": "good",
     "not reproduced": "bad",
     "not run": "muted",
 }
+CAPTION = (
+    "Reproduced means that the median over the seeds equals the published value to its last digit, or within the "
+    "tolerance that the definition states. A document that states no seed may have used any, so its value may lie "
+    "anywhere in the range of the seeds. The right value is what the document should have printed: the error in one "
+    "unit, or an error measured fairly. A footnote gives the reason."
+)
 
 
 @dataclass(frozen=True)
-class Audited:
-    """A published value and what became of it; `found` and `right` are None where the run lacks them."""
+class CheckedValue:
+    """A published value with the value of the run and the right value, None if the run lacks them."""
 
     published: Published
-    found: QuantityValue | None
+    value: QuantityValue | None
     right: QuantityValue | None
-    naive: tuple[str, ...] = ()  # what naive forecasts reach by the right figure: "persistence 6.873"
+    naive: tuple[str, ...] = ()  # the right quantity of the naive forecasts: "persistence 6.873"
 
     @property
     def verdict(self) -> Verdict:
-        """Of the median over seeds, as far as the printed digits go; a value without a seed may be any seed's."""
-        if self.found is None:
+        if self.value is None:
             return "not run"
-        own, values = self.published, self.found.values
-        if abs(self.found.median - own.number) <= own.tolerance:
+        printed, values = self.published, self.value.values
+        if abs(self.value.median - printed.number) <= printed.tolerance:
             return "reproduced"
-        return "in the seeds' range" if min(values) <= own.number <= max(values) else "not reproduced"
-
-
-def audit(run: Run) -> tuple[Audited, ...]:
-    """Every published value of the run's benchmark."""
-    return tuple(
-        Audited(one, find_quantity(run, one), find_quantity(run, one.right), _naive(run, one.right))
-        if one.right and not run.manifest.quick  # which trains too little to correct anybody
-        else Audited(one, find_quantity(run, one), None)
-        for one in run.manifest.published
-    )
-
-
-def _naive(run: Run, figure: Quantity) -> tuple[str, ...]:
-    """None where the figure is one of a naive forecast itself, or one that those do not have."""
-    case = next((case for case in run.manifest.cases if case.label == figure.case), None)
-    names = [baseline.name for baseline in run.data(case).baselines] if case else []
-    if figure.backend in names:
-        return ()
-    found = [(name, find_quantity(run, figure.model_copy(update={"backend": name}))) for name in names]
-    return tuple(f"{name} {four_digits(value.median)}" for name, value in found if value)
-
-
-def lead(found: Sequence[Audited]) -> str:
-    """How many published values came out; empty of none."""
-    counts = Counter(one.verdict for one in found)
-    words = {"reproduced": "came out", "in the seeds' range": "lay in the seeds' range", "not reproduced": "did not"}
-    parts = [f"{counts[verdict]} {words.get(verdict, 'had no trial')}" for verdict in TONES if counts[verdict]]
-    return sentence(f"of {plural(len(found), 'published value')}, {listed(parts)}") if found else ""
-
-
-def told(run: Run) -> tuple[str, ...]:
-    """The audit in sentences: how many values came out, then those that should have been others."""
-    found = audit(run)
-    words = [lead(found)] if found else []
-    for one in found:
-        own, right = one.published, one.right
-        if right and own.right and (own.figure, own.case) != (own.right.figure, own.right.case):
-            naive = f"; without a network: {', '.join(one.naive)}" if one.naive else ""
-            words.append(sentence(f"the published {own.value}, {own.what}, should read {_value(right)}{naive}"))
-    return tuple(words)
-
-
-def _value(found: QuantityValue) -> str:
-    return f"{four_digits(found.median)} {found.unit}".strip()
-
-
-MEANING = (  # of the verdicts
-    "Reproduced means equal to the last printed digit, or as near as the definition says, in the median over "
-    "seeds; a document that states no seed may have had any, so its value may lie anywhere in their range. The "
-    "right value is what the number should have been: the same forecast in one unit, or an honest one; a note says "
-    "why."
-)
-
-COLUMNS = tuple(map(text, ("what was published", "published", "reproduced", "verdict", "right value")))
-
-
-def table(run: Run) -> Table | None:
-    """The audit of one run; None where nothing was published."""
-    found = audit(run)
-    if not found:
-        return None
-    return Table("audit", "Published values, audited", MEANING, COLUMNS, tuple(map(row_of, found)))
-
-
-def row_of(audited: Audited) -> Row:
-    """As `COLUMNS` has it."""
-    published, found, right = audited.published, audited.found, audited.right
-    return row(
-        Cell(published.what, detail=published.source),
-        Cell(published.value.replace("-", MINUS)),
-        _shown(found, published, digits=len(published.value.lstrip("-").replace(".", "").lstrip("0"))),
-        Cell(audited.verdict, tone=TONES[audited.verdict], notes=(published.why,)),
-        _shown(right, published.right, beside=audited.naive)
-        if published.right
-        else Cell("as reproduced" if found else NONE, tone="muted"),
-    )
-
-
-def _shown(found: QuantityValue | None, figure: Quantity | None, digits: int = 4, beside: tuple[str, ...] = ()) -> Cell:
-    """The value to as many digits as it is held against, whose it is, and what naive forecasts reach."""
-    if found is None or figure is None:
-        return Cell("\N{EN DASH}", tone="muted")
-    value = f"{found.median:.{max(digits, 4)}g}".replace("-", MINUS) if digits > 4 else four_digits(found.median)
-    of = backend_name(found.source)
-    seeds = ""
-    if len(set(found.values)) > 1:  # a naive forecast has one, whatever the seed
-        low, high = (four_digits(limit) for limit in (min(found.values), max(found.values)))
-        seeds = f", {plural(len(found.values), 'seed')}, {low} to {high}"
-    told = f"{figure.figure}, {of}, '{figure.case}'{seeds}"
-    naive = f"; needing no network: {', '.join(beside)}" if beside else ""
-    return Cell(f"{value} {found.unit}".strip(), found.median, detail=told + naive)
+        return "in the seeds' range" if min(values) <= printed.number <= max(values) else "not reproduced"
 
 
 def section(context: Context) -> Section | None:
-    found = table(context.recorded)
-    return table_section(found, style="wrapped") if found else None
+    table = published_table("published", "Published values", context.recorded)
+    return table_section(table, style="audit") if table.rows else None
+
+
+def check_published(run: Run) -> tuple[CheckedValue, ...]:
+    """All published values of the benchmark. The quick form trains too little to give a right value."""
+    return tuple(
+        CheckedValue(value, find_quantity(run, value), find_quantity(run, value.right), _naive(run, value.right))
+        if value.right and not run.manifest.quick
+        else CheckedValue(value, find_quantity(run, value), None)
+        for value in run.manifest.published
+    )
+
+
+def _naive(run: Run, quantity: Quantity) -> tuple[str, ...]:
+    """The quantity for each naive forecast; empty if it is itself that of a naive forecast, or naive ones lack it."""
+    case = next((case for case in run.manifest.cases if case.label == quantity.case), None)
+    names = [baseline.name for baseline in run.data(case).baselines] if case else []
+    if quantity.backend in names:
+        return ()
+    values = [(name, find_quantity(run, quantity.model_copy(update={"backend": name}))) for name in names]
+    return tuple(f"{name} {four_digits(value.median)}" for name, value in values if value)
+
+
+def counts_sentence(values: Sequence[CheckedValue]) -> str:
+    """The number of values with each verdict; empty without values."""
+    counts = Counter(value.verdict for value in values)
+    parts = [f"{counts[verdict]} {verdict}" for verdict in TONES if counts[verdict]]
+    return sentence(f"of {plural(len(values), 'published value')}, {listed(parts)}") if values else ""
+
+
+def summary_sentences(run: Run) -> tuple[str, ...]:
+    """The counts, then a sentence for each published value that is another quantity than its document says."""
+    values = check_published(run)
+    sentences = [counts_sentence(values)] if values else []
+    for value in values:
+        printed, right = value.published, value.right
+        if right and printed.right and (printed.figure, printed.case) != (printed.right.figure, printed.right.case):
+            naive = f"; naive forecasts: {', '.join(value.naive)}" if value.naive else ""
+            number = f"{four_digits(right.median)} {right.unit}".strip()
+            sentences.append(sentence(f"the published {printed.value}, {printed.what}, should be {number}{naive}"))
+    return tuple(sentences)
+
+
+def published_table(name: str, title: str, run: Run, caption: str = CAPTION, source: str = "") -> Table:
+    """A row for each published value of the benchmark; without rows if there are none."""
+    columns: tuple[TableColumn[CheckedValue], ...] = (
+        words("what was published", lambda value: Cell(value.published.what, detail=value.published.source)),
+        words("published", lambda value: value.published.value.replace("-", MINUS)),
+        words("this run", lambda value: _value_cell(run, value.value, value.published, _digits(value.published))),
+        words("verdict", lambda value: Cell(value.verdict, tone=TONES[value.verdict], notes=(value.published.why,))),
+        words("right value", lambda value: _right_cell(run, value)),
+    )
+    return tabulate(name, title, caption, columns, check_published(run), source=source, stacked=True)
+
+
+def _digits(published: Published) -> int:
+    return len(published.value.lstrip("-").replace(".", "").lstrip("0"))
+
+
+def _right_cell(run: Run, value: CheckedValue) -> Cell:
+    if value.published.right is None:
+        return Cell("the same", tone="muted") if value.value else DASH
+    return _value_cell(run, value.right, value.published.right, naive=value.naive)
+
+
+def _value_cell(
+    run: Run, value: QuantityValue | None, quantity: Quantity, digits: int = 4, naive: tuple[str, ...] = ()
+) -> Cell:
+    """The median with as many digits as the published value; as detail its source and the naive forecasts."""
+    if value is None:
+        return DASH
+    number = f"{value.median:.{digits}g}".replace("-", MINUS) if digits > 4 else four_digits(value.median)
+    seeds = ""
+    if len(set(value.values)) > 1:  # a naive forecast has one value for all seeds
+        low, high = (four_digits(limit) for limit in (min(value.values), max(value.values)))
+        seeds = f", {plural(len(value.values), 'seed')}, {low} to {high}"
+    detail = f"{quantity.figure}, {run.backend_name(value.source)}, '{quantity.case}'{seeds}"
+    detail += f"; naive forecasts: {', '.join(naive)}" if naive else ""
+    return Cell(f"{number} {value.unit}".strip(), value.median, detail=detail)

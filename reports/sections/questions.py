@@ -1,32 +1,28 @@
-"""A benchmark's questions, answered from its run: is one error lower than another, as far as the seeds can tell?"""
+"""The questions of a benchmark and their answers: is one error lower than another?"""
 
 from dataclasses import dataclass
 from typing import Literal
 
 from reports.analysis.intervals import Interval, mean_interval
-from reports.analysis.metrics import QuantityValue, find_quantity
+from reports.analysis.metrics import METRICS, QuantityValue, find_quantity
 from reports.analysis.run import Run
 from reports.records import Question
-from reports.render.formats import backend_name, case_name, four_digits, plural, significant
+from reports.render.formats import case_name, four_digits, plural, significant
 from reports.render.page import Section, table_section
-from reports.render.table import NONE, Cell, Column, Row, Table, Tone, row, text
+from reports.render.table import DASH, Cell, Table, TableColumn, Tone, tabulate, words
 from reports.sections.context import Context
 
-Verdict = Literal["yes", "no", "cannot be told", "not run"]
-TONES: dict[Verdict, Tone] = {"yes": "good", "no": "bad", "cannot be told": "muted", "not run": "muted"}
-COLUMNS = (text("question"), text("answer"), Column("this error"), Column("against"), Column("difference"))
-
-
-MEANING = (  # of the answers
-    "Errors on the test part, the median over seeds with their range; the difference is the mean over pairs of the "
-    "same seed with its 95 % t interval. Yes and no need an interval that leaves zero out; otherwise it cannot be "
-    "told from so few seeds."
+Verdict = Literal["yes", "no", "undecided", "not run"]
+TONES: dict[Verdict, Tone] = {"yes": "good", "no": "bad", "undecided": "muted", "not run": "muted"}
+CAPTION = (
+    "Errors on the test part, the median over the seeds with the range. The difference is the mean over pairs of the "
+    "same seed with its 95 % t interval. The answer is yes or no if the interval excludes zero, otherwise undecided."
 )
 
 
 @dataclass(frozen=True)
-class Answered:
-    """A question and the two errors, of the seeds that both have; None without such seeds."""
+class Answer:
+    """A question and its two errors, for the seeds that both have; None without such seeds."""
 
     question: Question
     better: QuantityValue | None
@@ -34,75 +30,74 @@ class Answered:
 
     @property
     def difference(self) -> Interval | None:
-        """Of the first less the second: the mean over pairs of one seed with its 95 % interval; None without pairs."""
+        """The mean of first error - second error over pairs of one seed, with its 95 % interval; None without pairs."""
         if self.better is None or self.than is None:
             return None
-        return mean_interval([mine - theirs for mine, theirs in zip(self.better.values, self.than.values, strict=True)])
+        return mean_interval([a - b for a, b in zip(self.better.values, self.than.values, strict=True)])
 
     @property
     def verdict(self) -> Verdict:
-        """A yes or a no needs an interval on one side of zero, which a single pair has not."""
-        found = self.difference
-        if found is None:
+        """Yes or no need an interval that excludes zero; a single pair has no interval."""
+        interval = self.difference
+        if interval is None:
             return "not run"
-        if found.single or found.low <= 0 <= found.high:
-            return "cannot be told"
-        return "yes" if found.high < 0 else "no"
+        if interval.single or interval.low <= 0 <= interval.high:
+            return "undecided"
+        return "yes" if interval.high < 0 else "no"
 
 
-def answered(run: Run) -> tuple[Answered, ...]:
-    """Every question of the run's benchmark."""
-    found = []
+def section(context: Context) -> Section | None:
+    table = questions_table(context.recorded)
+    return table_section(table) if table.rows else None
+
+
+def answers(run: Run) -> tuple[Answer, ...]:
+    """The answers to all questions of the benchmark."""
+    answered = []
     for question in run.manifest.questions:
         better, than = find_quantity(run, question.better), find_quantity(run, question.than)
         seeds = better.by_seed.keys() & than.by_seed.keys() if better and than else set()
-        found.append(Answered(question, better and better.of_seeds(seeds), than and than.of_seeds(seeds)))
-    return tuple(found)
+        answered.append(Answer(question, better and better.of_seeds(seeds), than and than.of_seeds(seeds)))
+    return tuple(answered)
 
 
-def table(run: Run) -> Table | None:
-    """The answers of one run; None where nothing was asked."""
-    if not run.manifest.questions:
-        return None
-    rows = tuple(_row(one) for one in answered(run))
-    return Table("questions", "Questions, answered", MEANING, COLUMNS, rows)
-
-
-def _row(found: Answered) -> Row:
-    asked, difference = found.question, found.difference
-    pairs = len(found.better.values) if found.better else 0
-    seeds = f" with {plural(pairs, 'seed')}" if found.verdict == "cannot be told" else ""
-    return row(
-        Cell(asked.asks),
-        Cell(found.verdict + seeds, tone=TONES[found.verdict]),
-        _error(found.better),
-        _error(found.than),
-        Cell(NONE, tone="muted") if difference is None else _difference(difference),
+def questions_table(run: Run) -> Table:
+    columns: tuple[TableColumn[Answer], ...] = (
+        words("question", lambda answer: answer.question.asks),
+        words("answer", _verdict_cell),
+        TableColumn("this error", lambda answer: _error_cell(run, answer.better)),
+        TableColumn("compared with", lambda answer: _error_cell(run, answer.than)),
+        TableColumn("difference", lambda answer: _difference_cell(answer.difference)),
     )
+    return tabulate("questions", "Questions and answers", CAPTION, columns, answers(run))
 
 
-def _error(found: QuantityValue | None) -> Cell:
-    """The median with its unit; small beside it whose it is, and the range over seeds."""
-    if found is None:
-        return Cell(NONE, tone="muted")
-    figure = found.quantity
-    low, high = four_digits(min(found.values)), four_digits(max(found.values))
-    told = [figure.figure.upper().replace("SCALED", "scaled"), case_name(found.case), backend_name(found.source)]
-    told += [figure.mode] if figure.mode == "native" else []
-    ranged = "" if low == high else f", {low} to {high}"
-    return Cell(f"{four_digits(found.median)} {found.unit}".strip(), found.median, detail=", ".join(told) + ranged)
+def _verdict_cell(answer: Answer) -> Cell:
+    pairs = len(answer.better.values) if answer.better else 0
+    seeds = f" with {plural(pairs, 'seed')}" if answer.verdict == "undecided" else ""
+    return Cell(answer.verdict + seeds, tone=TONES[answer.verdict])
 
 
-def _difference(found: Interval) -> Cell:
-    """With its sign: below zero the first is the better."""
-    middle, low, high = (_signed(value) for value in (found.estimate, found.low, found.high))
-    return Cell(middle, found.estimate, detail="" if found.low == found.high else f"{low} to {high}")
+def _error_cell(run: Run, value: QuantityValue | None) -> Cell:
+    """The median with its unit; as detail the metric, its source and the range over the seeds."""
+    if value is None:
+        return DASH
+    quantity = value.quantity
+    low, high = four_digits(min(value.values)), four_digits(max(value.values))
+    label = METRICS[quantity.figure.replace(" ", "_")].label
+    parts = [label, case_name(value.case), run.backend_name(value.source)]
+    parts += [quantity.mode] if quantity.mode == "native" else []
+    limits = "" if low == high else f", {low} to {high}"
+    return Cell(f"{four_digits(value.median)} {value.unit}".strip(), value.median, detail=", ".join(parts) + limits)
+
+
+def _difference_cell(interval: Interval | None) -> Cell:
+    """The difference with its sign: below zero, the first error is lower."""
+    if interval is None:
+        return DASH
+    middle, low, high = (_signed(value) for value in (interval.estimate, interval.low, interval.high))
+    return Cell(middle, interval.estimate, detail="" if interval.low == interval.high else f"{low} to {high}")
 
 
 def _signed(value: float) -> str:
     return ("+" if value > 0 else "") + significant(value)
-
-
-def section(context: Context) -> Section | None:
-    found = table(context.recorded)
-    return table_section(found) if found else None

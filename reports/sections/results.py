@@ -1,180 +1,44 @@
-"""The tables of results: what each backend scored and how long it took, baselines and speed ratios included."""
+"""The tables of results: the main table, all scores and all times."""
 
 from collections.abc import Callable
-from operator import attrgetter
 
-import numpy as np
-
-from reports.analysis.intervals import steady_epoch
-from reports.analysis.run import Group, Run, over_seeds, score_unit, seed_counts, unique, values
-from reports.analysis.speedup import Speedups
+from reports.analysis.intervals import MIN_FOR_INTERVAL, Interval
+from reports.analysis.metrics import headline_error, score_metrics
+from reports.analysis.run import Group, Run, seed_counts, unique
+from reports.analysis.speedup import NO_CERTIFICATE, Speedup, Speedups
 from reports.analysis.timing_quality import timing_warnings
-from reports.records import Outcome
-from reports.render.formats import case_name, four_digits, squared, time_unit, whole
+from reports.records import Data
+from reports.render.formats import case_name, four_digits, sentence, significant
 from reports.render.page import Section, table_section
-from reports.render.table import NONE, Cell, Column, Row, Table, number, row, text
-from reports.sections import search_tables
-from reports.sections.baselines import baselines
-from reports.sections.columns import measured
+from reports.render.table import NONE, Cell, Table, TableColumn, tabulate, words
+from reports.sections import search
+from reports.sections.columns import (
+    NaiveRow,
+    ResultRow,
+    interval_words,
+    measured,
+    metric_column,
+    model_columns,
+    of_groups,
+    records_column,
+)
 from reports.sections.context import Context
-from reports.sections.group_cells import backend_cell, records_cell, skill_cell, skill_of, spread_words, words_of
-from reports.sections.ratio_cells import ratio_cell
 
-
-def main(run: Run, comparisons: Speedups) -> Table:
-    """The result at a glance: one row a backend and case, then the forecasts that need no network."""
-    groups = run.leading
-    modes = unique(group.mode for group in groups)
-    unit = score_unit(run)
-    total_factor, total_unit = time_unit(values(groups, lambda o: o.times.training))
-    epoch_factor, epoch_unit = time_unit(values(groups, lambda o: steady_epoch(o.times.epochs)))
-    columns = (
-        text("model"),
-        Column("backend", numeric=False, vital=True),
-        Column("test MSE", squared(unit)),
-        Column("skill"),
-        Column("training", total_unit),
-        Column("epoch", epoch_unit),
-        Column("speed ratio", vital=True),
-        text("records"),
-    )
-    rows = [
-        row(
-            Cell(case_name(group.case), detail=group.mode if len(modes) > 1 else ""),
-            backend_cell(group),
-            measured(over_seeds(group, lambda o: o.scores.mse), four_digits),
-            skill_cell(run, group, "persistence", lambda o: o.scores.skill_persistence),
-            measured(over_seeds(group, lambda o: o.times.training), factor=total_factor, notes=timing_warnings(group)),
-            measured(
-                over_seeds(group, lambda o: steady_epoch(o.times.epochs)),
-                factor=epoch_factor,
-                notes=timing_warnings(group),
-            ),
-            ratio_cell(run, group, comparisons),
-            records_cell(group),
-        )
-        for group in groups
-    ]
-    for label, baseline in baselines(run):
-        mse, skill = (
-            number(baseline.scores.mse, four_digits),
-            skill_of(baseline.scores.skill_persistence, "persistence"),
-        )
-        rows.append(row(Cell(label), Cell(baseline.name), mse, skill, *[_blank()] * 4, kind="baseline"))
-    caption = (
-        f"{' and '.join(modes).capitalize()} mode, {spread_words(run)}. Skill is the share of persistence's "
-        "squared error that a forecast removes: above 0 beats it. The speed ratio is of a steady epoch: 2 is twice as "
-        "fast as the reference."
-    )
-    return Table("result", "The result", caption, columns, tuple(rows))
-
-
-def scores(run: Run) -> Table:
-    """Every score of both modes, and of the baselines."""
-    unit = score_unit(run)
-    errors = {"mse": Column("test MSE", squared(unit)), "rmse": Column("RMSE", unit), "mae": Column("MAE", unit)}
-    if run.scaled:
-        errors |= {"scaled_mse": Column("scaled MSE"), "scaled_mae": Column("scaled MAE")}
-    columns = (
-        text("model"),
-        text("backend"),
-        text("mode"),
-        *errors.values(),
-        Column("skill against persistence"),
-        Column("skill against seasonal naive"),
-        Column("parameters"),
-        text("records"),
-    )
-    rows = [
-        row(
-            Cell(case_name(group.case)),
-            backend_cell(group),
-            Cell(group.mode),
-            *(measured(over_seeds(group, attrgetter(f"scores.{error}")), four_digits) for error in errors),
-            skill_cell(run, group, "persistence", lambda o: o.scores.skill_persistence),
-            skill_cell(run, group, "seasonal naive", lambda o: o.scores.skill_seasonal),
-            measured(over_seeds(group, lambda o: float(o.parameter_count)), whole),
-            records_cell(group),
-        )
-        for group in run.groups
-    ]
-    for label, baseline in baselines(run, scaled=run.scaled):
-        found = baseline.scores
-        figures = (number(getattr(found, error), four_digits) for error in errors)
-        skills = (skill_of(found.skill_persistence, "persistence"), skill_of(found.skill_seasonal, "seasonal naive"))
-        name = Cell(baseline.name, notes=(f"{baseline.name}: {baseline.explanation}",))
-        rows.append(row(Cell(label), name, _blank(), *figures, *skills, _blank(), _blank(), kind="baseline"))
-    over = words_of(seed_counts(run.groups))
-    caption = f"On the test part, {over}. Skill is 1 less the MSE over the naive forecast's MSE."
-    if run.scaled:
-        caption += " Scaled errors are those of the values scaled as the definition says."
-    return Table("scores", "Scores", caption, columns, tuple(rows))
-
-
-def times(run: Run, comparisons: Speedups) -> Table:
-    """Where the time went, with both ratios. An uncertified backend has times but no ratio."""
-    scale = {
-        "total": time_unit(values(run.groups, lambda o: o.times.training)),
-        "first": time_unit(values(run.groups, lambda o: o.times.first_step)),
-        "epoch": time_unit(values(run.groups, lambda o: steady_epoch(o.times.epochs))),
-        "one": time_unit(values(run.groups, lambda o: _median(o.times.predict_one))),
-        "test": time_unit(values(run.groups, lambda o: _median(o.times.predict_test))),
-    }
-    columns = (
-        text("model"),
-        text("backend"),
-        text("mode"),
-        Column("training", scale["total"][1]),
-        Column("first step", scale["first"][1]),
-        Column("epoch", scale["epoch"][1]),
-        Column("speed ratio, epoch"),
-        Column("speed ratio, training"),
-        Column("one window", scale["one"][1]),
-        Column("test part", scale["test"][1]),
-        Column("peak memory", "MiB"),
-        text("kernel"),
-        text("records"),
-    )
-
-    def timed(group: Group) -> Row:
-        def cell(key: str, figure: Callable[[Outcome], float | None], notes: tuple[str, ...] = ()) -> Cell:
-            return measured(over_seeds(group, figure), factor=scale[key][0], notes=notes)
-
-        return row(
-            Cell(case_name(group.case)),
-            backend_cell(group),
-            Cell(group.mode),
-            cell("total", lambda o: o.times.training, timing_warnings(group)),
-            cell("first", lambda o: o.times.first_step),
-            cell("epoch", lambda o: steady_epoch(o.times.epochs), timing_warnings(group)),
-            ratio_cell(run, group, comparisons),
-            ratio_cell(run, group, comparisons, training=True),
-            cell("one", lambda o: _median(o.times.predict_one)),
-            cell("test", lambda o: _median(o.times.predict_test)),
-            measured(over_seeds(group, lambda o: float(o.peak_memory_bytes)), factor=2**-20),
-            Cell(", ".join(unique(o.kernel for o in group.outcomes.values())) or NONE),
-            records_cell(group),
-        )
-
-    over = words_of(seed_counts(run.groups))
-    caption = (
-        f"Wall time, {over}. Training runs from the first step, in which Keras and Flax trace and compile, to "
-        "the last; an epoch is the median one after the first. Inference is for one window and for the whole test part."
-    )
-    return Table("times", "Times", caption, columns, tuple(map(timed, run.groups)))
-
-
-def _median(values: tuple[float, ...]) -> float | None:
-    return float(np.median(values)) if values else None
-
-
-def _blank() -> Cell:
-    return Cell("")
+# What may distinguish the windows of two naive forecasts, in the order in which it is added to their labels.
+NAIVE_LABELS: tuple[Callable[[Data], str], ...] = (
+    lambda data: data.series,
+    lambda data: f"window {data.window}",
+    lambda data: f"horizon {data.horizon}",
+    lambda data: f"{data.test_windows:,} test windows",
+    lambda data: f"{data.train_windows:,} training windows",
+)
 
 
 def section(context: Context) -> Section:
-    searched = context.search
-    return table_section(search_tables.result(searched) if searched else main(context.run, context.speedups))
+    """The main table; of a search, the best configurations."""
+    if context.search:
+        return table_section(search.best_configurations(context.search))
+    return table_section(main_table(context.run, context.speedups))
 
 
 def scores_section(context: Context) -> Section:
@@ -183,3 +47,146 @@ def scores_section(context: Context) -> Section:
 
 def times_section(context: Context) -> Section:
     return table_section(times(context.run, context.speedups))
+
+
+def main_table(run: Run, speedups: Speedups) -> Table:
+    """A row for each model and backend, then the naive forecasts."""
+    groups = run.leading
+    modes = unique(group.mode for group in groups)
+    columns: tuple[TableColumn[ResultRow], ...] = (
+        *model_columns(run, mode=False),
+        *([words("mode", of_groups(lambda group: Cell(group.mode)))] if len(modes) > 1 else []),
+        metric_column(run, groups, headline_error(run).name),
+        metric_column(run, groups, "skill_persistence", "skill"),
+        metric_column(run, groups, "training_seconds", notes=timing_warnings),
+        metric_column(run, groups, "steady_epoch_seconds", notes=timing_warnings),
+        speed_ratio_column(run, speedups, "speed ratio", whole_training=False, vital=True),
+        metric_column(run, groups, "parameters"),
+        records_column(),
+    )
+    caption = (
+        f"{' and '.join(modes).capitalize()} mode, {interval_words(run.seed_counts)}. Skill is 1 − error / error of "
+        "persistence: above 0 is better than repeating the last value. The speed ratio is that of the steady epoch "
+        "(the median epoch after the first): 2 means twice as fast as the reference backend. Parameters are the "
+        "trained ones, as the framework counts them."
+    )
+    rows: tuple[ResultRow, ...] = (*groups, *naive_rows(run))
+    return tabulate("result", "Results", caption, columns, rows, kind=_kind)
+
+
+def scores(run: Run) -> Table:
+    """All errors and skills of both modes and of the naive forecasts."""
+    columns: tuple[TableColumn[ResultRow], ...] = (
+        *model_columns(run, mode=True),
+        *(metric_column(run, run.groups, metric.name) for metric in score_metrics(run)),
+        metric_column(run, run.groups, "parameters"),
+        records_column(),
+    )
+    caption = (
+        f"On the test part, {interval_words(seed_counts(run.groups))}. Skill is 1 − MSE / MSE of the naive forecast."
+    )
+    if run.scaled:
+        caption += " Scaled errors are those of the scaled values that the model sees."
+    rows: tuple[ResultRow, ...] = (*run.groups, *naive_rows(run, scaled=run.scaled))
+    return tabulate("scores", "Scores", caption, columns, rows, kind=_kind)
+
+
+def times(run: Run, speedups: Speedups) -> Table:
+    """All times of both modes and both speed ratios. A backend without certificate has times but no ratio."""
+    groups = run.groups
+    columns: tuple[TableColumn[ResultRow], ...] = (
+        *model_columns(run, mode=True),
+        metric_column(run, groups, "training_seconds", notes=timing_warnings),
+        metric_column(run, groups, "first_step_seconds"),
+        metric_column(run, groups, "steady_epoch_seconds", notes=timing_warnings),
+        speed_ratio_column(run, speedups, "speed ratio, steady epoch", whole_training=False),
+        speed_ratio_column(run, speedups, "speed ratio, training", whole_training=True),
+        metric_column(run, groups, "one_window_seconds", "one window"),
+        metric_column(run, groups, "test_seconds"),
+        metric_column(run, groups, "peak_memory_bytes"),
+        words("kernel", of_groups(lambda group: Cell(", ".join(_kernels(group)) or NONE))),
+        records_column(),
+    )
+    caption = (
+        f"Wall time, {interval_words(seed_counts(groups))}. The training time runs from the first step, in which "
+        "some frameworks trace and compile, to the last step. The steady epoch is the median epoch after the first. "
+        "One window and test part are the times of forecasts."
+    )
+    return tabulate("times", "Times", caption, columns, groups)
+
+
+def _kernels(group: Group) -> tuple[str, ...]:
+    return unique(outcome.kernel for outcome in group.outcomes.values())
+
+
+def _kind(row: ResultRow) -> str:
+    return "model" if isinstance(row, Group) else "baseline"
+
+
+def naive_rows(run: Run, *, scaled: bool = False) -> list[NaiveRow]:
+    """Each naive forecast once, with a label as long as needed to tell the windows of a run apart.
+
+    scaled: whether the table shows scaled errors, so that differently scaled values are different forecasts.
+    """
+    data = list({_identity(data, scaled): data for data in reversed(run.manifest.data.values())}.values())[::-1]
+    labels = ["baseline"] * len(data)
+    for describe in (*NAIVE_LABELS, *([_scale] if scaled else [])):
+        longer = [f"{label}, {describe(windows)}" for label, windows in zip(labels, data, strict=True)]
+        labels = longer if len(set(longer)) > len(set(labels)) else labels
+    return [
+        NaiveRow(label, windows, baseline)
+        for label, windows in zip(labels, data, strict=True)
+        for baseline in windows.baselines
+    ]
+
+
+def _scale(data: Data) -> str:
+    return f"scale {', '.join(map(significant, data.scale))}"
+
+
+def _identity(data: Data, scaled: bool) -> tuple[object, ...]:
+    """What distinguishes naive forecasts in a table, with the errors as they are shown."""
+    errors = tuple((b.name, four_digits(b.scores.mse), four_digits(b.scores.mae)) for b in data.baselines)
+    return (data.series, data.window, data.horizon, errors, data.scale if scaled else ())
+
+
+def speed_ratio_column(
+    run: Run, speedups: Speedups, label: str, *, whole_training: bool, vital: bool = False
+) -> TableColumn[ResultRow]:
+    def cell(group: Group) -> Cell:
+        return speed_ratio_cell(run, group, speedups, whole_training=whole_training)
+
+    return TableColumn(label, of_groups(cell), vital=vital)
+
+
+def speed_ratio_cell(run: Run, group: Group, speedups: Speedups, *, whole_training: bool = False) -> Cell:
+    """The speed ratio relative to the reference backend with the reasons to doubt it, or why there is no ratio."""
+    if group.mode == "native":
+        return Cell("another model", notes=("Native models differ, so their times give no ratio.",), tone="muted")
+    speedup = speedups[group.case.label].backends[group.backend]
+    if not speedup.comparable:
+        return Cell("not comparable", notes=tuple(_reason(run, group, r) for r in speedup.reasons), tone="bad")
+    if speedup.is_reference:
+        return Cell("1", 1.0, "reference")
+    interval = speedup.training if whole_training else speedup.epoch
+    if interval is None:
+        return Cell(NONE, notes=("With a single epoch there is no steady epoch to compare.",), tone="muted")
+    references = (other for other in run.select(group.case, group.mode) if other.backend == speedup.reference)
+    doubts = [note for side in (group, *references) for note in timing_warnings(side)]
+    return measured(interval, notes=(*_ratio_notes(run, group, speedup, interval), *doubts))
+
+
+def _ratio_notes(run: Run, group: Group, speedup: Speedup, interval: Interval) -> tuple[str, ...]:
+    name = f"{run.backend_name(group.backend)}, {case_name(group.case)}"
+    remarks = tuple(f"{name}: {remark}." for remark in speedup.remarks)
+    if interval.is_confidence_interval:
+        return remarks
+    limits = f"The limits are the lowest and highest of {interval.count} rounds"
+    only = "This is the only round" if interval.single else limits
+    return (*remarks, f"{only}; a 95 % interval needs {MIN_FOR_INTERVAL} rounds.")
+
+
+def _reason(run: Run, group: Group, reason: str) -> str:
+    if reason == NO_CERTIFICATE:  # the same for every backend, so one footnote for all
+        return sentence(reason)
+    return f"{run.backend_name(group.backend)}, {case_name(group.case)}, is not comparable: {reason.rstrip('.')}."

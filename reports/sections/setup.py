@@ -1,109 +1,148 @@
-"""The tables of the setting: which data, which models, which machine."""
+"""What was run: the data, the models, the machine, and how the run was started and resumed."""
 
 import json
 
 from reports.analysis.run import Run
-from reports.records import Case
-from reports.render.formats import case_name, listed, plain, sentence, whole
+from reports.records import Case, Data, Session
+from reports.render.formats import case_name, listed, plain, plural, sentence, whole
 from reports.render.page import Code, Section, table_section
-from reports.render.table import NONE, Cell, Column, Table, number, row, text
-from reports.sections import certificate, resources, search_tables
+from reports.render.table import NONE, Cell, Table, TableColumn, numbers, tabulate, words
+from reports.sections import search
 from reports.sections.context import Context
 
 SOURCE = "manifest.json"
 
 
+def section(context: Context) -> Section:
+    run = context.recorded
+    definition = json.dumps(run.manifest.definition, indent=2, ensure_ascii=False, default=str)
+    configurations = [search.all_configurations(context.search)] if context.search else []
+    return Section(
+        "setup",
+        "Setup",
+        (
+            data(run),
+            models(run),
+            Section("definition", "Definition of the benchmark", (Code(definition, "json"),), folded=True),
+            table_section(environment(run), folded=True),
+            *(table_section(table, folded=True) for table in configurations),
+        ),
+    )
+
+
 def data(run: Run) -> Table:
-    """What the forecasts were made of."""
-    found = run.manifest.data.values()
-    columns = (
-        *map(text, ("series", "unit", "step")),
-        *map(Column, ("rows", "features", "window", "horizon", "train", "validation", "test")),
-        text("licence and source"),
+    columns: tuple[TableColumn[Data], ...] = (
+        words("series", lambda data: Cell(data.title, notes=tuple(map(sentence, data.notes)))),
+        words("unit", lambda data: data.unit),
+        words("step", lambda data: data.step),
+        numbers("rows", lambda data: data.rows, form=whole),
+        numbers("features", lambda data: len(data.features), form=whole),
+        numbers("window", lambda data: data.window, form=whole),
+        numbers("horizon", lambda data: data.horizon, form=whole),
+        numbers("training", lambda data: data.train_windows, form=whole),
+        numbers("validation", lambda data: data.validation_windows, form=whole),
+        numbers("test", lambda data: data.test_windows, form=whole),
+        words("licence and source", lambda data: f"{data.licence}; {data.source}"),
     )
-    rows = tuple(
-        row(
-            Cell(d.title, notes=tuple(sentence(note) for note in d.notes)),
-            Cell(d.unit),
-            Cell(d.step),
-            *(number(n, whole) for n in (d.rows, len(d.features), d.window, d.horizon)),
-            *(number(n, whole) for n in (d.train_windows, d.validation_windows, d.test_windows)),
-            Cell(f"{d.licence}; {d.source}"),
-        )
-        for d in found
+    caption = (
+        "The series are split in order of time. Window is the number of past steps that a forecast is made from, "
+        "horizon the number of steps that are forecast. Training, validation and test are numbers of windows."
     )
-    caption = "Split in order of time; train, validation and test are counted in windows."
-    return Table("data", "The data", caption, columns, rows, SOURCE)
+    return tabulate("data", "Data", caption, columns, run.manifest.data.values(), source=SOURCE)
 
 
 def models(run: Run) -> Table:
-    """What was trained, and how; with the threads of a trial, where they were recorded."""
-    threads = any(case.threads for case in run.manifest.cases)
-    columns = (
-        *map(text, ("model", "layers")),
-        *map(Column, ("window", "horizon", "epochs", "batch", "learning rate")),
-        *map(text, ("training", "precision")),
-        *((Column("threads"),) if threads else ()),
-        Column("parameters"),
+    columns: tuple[TableColumn[Case], ...] = (
+        words("model", case_name),
+        words("layers", layers),
+        numbers("window", lambda case: case.window, form=whole),
+        numbers("horizon", lambda case: case.horizon, form=whole),
+        numbers("epochs", lambda case: case.epochs, form=whole),
+        numbers("batch", lambda case: case.batch, form=whole),
+        numbers("learning rate", lambda case: case.learning_rate, form=plain),
+        words("training", lambda case: "; ".join(case.training_notes) or "Adam, mean squared error"),
+        words("precision", lambda case: case.dtype),
+        numbers("threads", lambda case: case.threads, form=whole, optional=True),
+        numbers("parameters", lambda case: case.shape_parameters, form=whole),
     )
-    rows = tuple(
-        row(
-            Cell(case_name(case)),
-            Cell(layers(case)),
-            *(number(n, whole) for n in (case.window, case.horizon, case.epochs, case.batch)),
-            number(case.learning_rate, plain),
-            Cell("; ".join(case.training_notes) or "Adam, mean squared error"),
-            Cell(case.dtype),
-            *((number(case.threads, whole),) if threads else ()),
-            number(case.shape_parameters, whole),
-        )
-        for case in run.manifest.cases
-    )
+    seeds = f"{plural(len(run.seeds), 'seed').split()[1]} {listed([str(seed) for seed in run.seeds])}"
     caption = (
-        f"Each layer with its units, in order; trained by Adam with the seeds {listed([str(s) for s in run.seeds])}."
+        f"Layers are listed from input to output with their units. All models are trained with Adam, with {seeds}. "
+        "Parameters are those of the matched model."
     )
-    return Table("models", "The models", caption, columns, rows, SOURCE)
+    return tabulate("models", "Models", caption, columns, run.manifest.cases, source=SOURCE)
 
 
 def layers(case: Case) -> str:
-    """Every layer in order, "gru 50 → dense 1"; records of older schemas say only the cell and its sizes."""
+    """All layers in order: "gru 50 → dense 1". Records of version 1 contain only the cell and its sizes."""
     return " → ".join(case.architecture) or f"{case.layers} × {case.cell} {case.units}"
 
 
 def environment(run: Run) -> Table:
-    """The machine and the software, as the run found them."""
-    found, hosts = run.manifest.environment, run.hosts()
+    """Machine and software at the start of the run."""
+    facts = run.manifest.environment
     lines = {
-        "processor": f"{found.processor} ({found.machine})",
-        "cores used": f"{len(found.cores)} ({', '.join(map(str, found.cores))})",
-        "memory": f"{found.memory_bytes / 2**30:.1f} GiB",
-        "GPU": found.gpu or "none",
-        "system": found.system,
-        "hosts": listed(hosts) or NONE,
-        "Python": found.python,
-        **found.packages,
-        **found.variables,
-        "commit": found.commit or "unknown",
+        "processor": f"{facts.processor} ({facts.machine})",
+        "cores used": f"{len(facts.cores)} ({', '.join(map(str, facts.cores))})",
+        "memory": f"{facts.memory_bytes / 2**30:.1f} GiB",
+        "GPU": facts.gpu or "none",
+        "system": facts.system,
+        "hosts": listed(run.hosts()) or NONE,
+        "Python": facts.python,
+        **facts.packages,
+        **facts.variables,
+        "commit": facts.commit or "unknown",
         "started": run.manifest.started,
     }
-    rows = tuple(row(Cell(name), Cell(value)) for name, value in lines.items())
-    return Table("environment", "The machine", "As the run found it.", (text("what"), text("value")), rows, SOURCE)
-
-
-def section(context: Context) -> Section:
-    run = context.recorded
-    definition = json.dumps(run.manifest.definition, indent=2, ensure_ascii=False, default=str)
-    trials = search_tables.configurations(context.search) if context.search else certificate.trials(run)
-    return Section(
-        "setup",
-        "What was asked, of what",
-        (
-            data(run),
-            models(run),
-            Section("definition", "The definition", (Code(definition, "json"),), folded=True),
-            table_section(environment(run), folded=True),
-            table_section(trials, folded=True),
-            table_section(resources.split(run), folded=True),
-            table_section(resources.use(run), folded=True),
-        ),
+    columns: tuple[TableColumn[tuple[str, str]], ...] = (
+        words("property", lambda line: line[0]),
+        words("value", lambda line: line[1]),
     )
+    caption = "At the start of the run, with the versions of the packages and the environment variables of every trial."
+    return tabulate("environment", "Machine and software", caption, columns, lines.items(), source=SOURCE)
+
+
+def environment_line(run: Run) -> str:
+    """The machine in a few words."""
+    facts = run.manifest.environment
+    return f"{facts.processor}, {plural(len(facts.cores), 'core')}" + (f", {facts.gpu}" if facts.gpu else "")
+
+
+def notices(run: Run) -> tuple[str, ...]:
+    """Warnings about the whole page: what is missing in the run, and how the run was started and resumed."""
+    manifest, ended = run.manifest, len(run.trials)
+    planned = manifest.expected_trials
+    words = []
+    if manifest.reproduces is not None:
+        words.append(
+            f"This run repeats trials of {manifest.reproduces}; reproduction.md has the result of the check. A "
+            "repeated run has no certificate, so no speed ratio is shown."
+        )
+    words += map(_resumed, manifest.sessions[1:])
+    if manifest.quick:
+        words.append(
+            "This is the quick form of the benchmark, which checks that everything works. Its numbers mean little."
+        )
+    if ended < planned:
+        done = f"{ended} of {plural(planned, 'trial')} {'has' if planned == 1 else 'have'} finished"
+        words.append(f"{done}: the run is under way or was interrupted. The page shows the finished trials.")
+    if run.failed:
+        words.append(f"{len(run.failed)} of {plural(planned, 'trial')} failed; the reasons are listed below.")
+    if run.certificate is None and manifest.reproduces is None:
+        words.append("There is no certificate yet: speed ratios are shown only for backends with a certificate.")
+    return tuple(words)
+
+
+def _resumed(session: Session) -> str:
+    if not session.differences:
+        return f"The run was resumed {session.started} with the same machine and versions."
+    return sentence(f"The run was resumed {session.started} although {listed(session.differences)}")
+
+
+def progress(run: Run) -> str:
+    """How many of the planned trials have finished, and the number of seeds."""
+    planned = run.manifest.expected_trials
+    done = f"{len(run.trials)} of {plural(planned, 'trial')}"
+    if len(run.trials) == planned:
+        done = "the only trial" if planned == 1 else f"all {planned} trials"
+    return sentence(f"{done} finished, {plural(len(run.seeds), 'seed')}")

@@ -1,15 +1,19 @@
-"""The answer in words, derived from the numbers: who is fastest, whose forecasts hold, what is not known."""
+"""The summary of a run: which backend is fastest, how good the forecasts are, and what the run cannot show."""
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from itertools import chain, islice
+
+import numpy as np
 
 from reports.analysis.intervals import MIN_FOR_INTERVAL, Interval
+from reports.analysis.metrics import METRICS, headline_error, median_over_seeds, values
 from reports.analysis.ranking import rankings
-from reports.analysis.run import Group, Run, over_seeds, score_unit, unique
-from reports.analysis.speedup import CaseSpeedups, Speedups
+from reports.analysis.run import Group, Run, score_unit, unique
+from reports.analysis.speedup import CaseSpeedups, Speedup, Speedups
 from reports.analysis.timing_quality import timing_warnings, unreliable_because
-from reports.records import Case
+from reports.figures.gradient_norms import vanished
+from reports.records import Baseline, Case
 from reports.render.formats import (
-    backend_name,
     case_name,
     count,
     four_digits,
@@ -18,139 +22,272 @@ from reports.render.formats import (
     sentence,
     signed,
     span,
-    squared,
     within,
 )
-from reports.render.page import Bullets, Paragraph, Section
-from reports.sections import gradient_norms, published_values
-from reports.sections.baselines import does
-from reports.sections.completeness import state
+from reports.render.page import Block, Bullets, Paragraph, Section
+from reports.render.table import DASH, Cell, Table, TableColumn, tabulate, words
+from reports.sections import published_values, search
+from reports.sections.certificate import unequal_backends
+from reports.sections.columns import failure_notes, measured
 from reports.sections.context import Context
-from reports.sections.group_cells import failure_notes
-from reports.sections.models_summary import overview
 from reports.sections.ranking_over_series import finding
 from reports.sections.setup import layers
 
-# How a sentence calls a naive forecast, and its name in the records.
-BASELINES = {"persistence": "persistence", "the seasonal naive forecast": "seasonal naive"}
+FEW = 4  # models up to which each has a paragraph; more models have a table
+MOST_SENTENCES = 5  # of the summary of many models
+# The name of a naive forecast in a sentence, with the metric of the skill relative to the naive forecast.
+NAIVE = {"persistence": "skill_persistence", "seasonal naive": "skill_seasonal"}
 
 
-@dataclass(frozen=True)
-class CaseAnswer:
-    """The answer for one model: on speed and on the forecast, then what else must be known."""
-
-    name: str
-    layers: str  # of what the model is made
-    lead: str
-    more: str
-
-
-@dataclass(frozen=True)
-class Answer:
-    """`state` says what is missing, `limits` what cannot be said."""
-
-    audited: tuple[str, ...]  # of published values, and of how far gradients reach
-    overview: tuple[str, ...]  # of many models
-    cases: tuple[CaseAnswer, ...]
-    state: tuple[str, ...]
-    limits: tuple[str, ...]
+def section(context: Context) -> Section:
+    """Main statements, then a paragraph for each of a few models or a table of many, then the limits of the run."""
+    run = context.run
+    if context.search:
+        sentences = (*published_values.summary_sentences(run), *map(sentence, search.summary_sentences(context.search)))
+        blocks: list[Block] = [Paragraph(text, "lead") for text in sentences]
+        items = (*unequal_backends(run), *map(sentence, search.limits(context.search)))
+    else:
+        blocks = list(_many(context) if len(run.manifest.cases) > FEW else _few(context))
+        items = limits(run, context.speedups)
+    other = tuple(note for group in run.groups if group not in run.leading for note in failure_notes(run, group))
+    return Section("summary", "Summary", (*blocks, *([Bullets((*items, *other))] if items or other else ())))
 
 
-def answer(run: Run, comparisons: Speedups) -> Answer:
-    cases = tuple(_case(run, case, comparisons[case.label]) for case in run.manifest.cases)
-    return Answer(
-        (*published_values.told(run), *gradient_norms.told(run)),
-        overview(run, comparisons),
-        cases,
-        state(run),
-        _limits(run, comparisons),
+def _few(context: Context) -> Iterable[Block]:
+    run = context.run
+    for text in (*published_values.summary_sentences(run), *_vanishing(run), *_ranked(context)):
+        yield Paragraph(text, "lead")
+    for case in run.manifest.cases:
+        lead, more = case_sentences(run, case, context.speedups)
+        blocks = (Paragraph(layers(case), "layers"), Paragraph(lead, "lead"), Paragraph(more))
+        yield Section("", case_name(case), tuple(block for block in blocks if block.text), style="case")
+
+
+def _many(context: Context) -> Iterable[Block]:
+    """At most five sentences and a table with a row for each model."""
+    run, speedups = context.run, context.speedups
+    speed, forecasts = _fastest(run, speedups), (_beating(run),)
+    first = (*forecasts, *speed) if unreliable_because(_compared(speedups)) else (*speed, *forecasts)
+    published = published_values.summary_sentences(run)[:1]
+    for text in islice(chain(published, first, _ranked(context), _vanishing(run)), MOST_SENTENCES):
+        yield Paragraph(text, "lead")
+    yield models_table(run, speedups)
+
+
+def models_table(run: Run, speedups: Speedups) -> Table:
+    """A row for each model: the fastest backend, the test error and skill, and the best naive forecast."""
+    metric = headline_error(run)
+    columns: tuple[TableColumn[Case], ...] = (
+        words("model", case_name),
+        words("fastest backend", lambda case: _fastest_cell(run, speedups[case.label])),
+        TableColumn("its speed ratio", lambda case: _fastest_ratio(speedups[case.label])),
+        TableColumn(metric.label, lambda case: _of_reference(run, case, speedups, metric.name), _error_unit(run)),
+        TableColumn("skill", lambda case: _of_reference(run, case, speedups, "skill_persistence")),
+        words("best naive forecast", lambda case: _naive_cell(run, case)),
+        TableColumn("its error", lambda case: _naive_error(run, case), _error_unit(run)),
     )
+    caption = (
+        "The speed ratio of the steady epoch is relative to the reference backend. The error and the skill are those "
+        "of the reference backend, or of the first backend if there is none: matched models are equal, so the other "
+        "backends have nearly the same error."
+    )
+    return tabulate("models-summary", "Models", caption, columns, run.manifest.cases)
 
 
-def _case(run: Run, case: Case, comparison: CaseSpeedups) -> CaseAnswer:
+def _fastest_cell(run: Run, case: CaseSpeedups) -> Cell:
+    if case.fastest is None:
+        return DASH
+    detail = "" if case.fastest.clear else "not by a clear margin"
+    detail = "not reliable" if unreliable_because(case.compared) else detail
+    return Cell(run.backend_name(case.fastest.backend), detail=detail)
+
+
+def _fastest_ratio(case: CaseSpeedups) -> Cell:
+    if case.fastest is None:
+        return DASH
+    speedup = case.backends[case.fastest.backend]
+    return Cell("1", 1.0, "reference") if speedup.is_reference else measured(speedup.epoch)
+
+
+def _of_reference(run: Run, case: Case, speedups: Speedups, metric: str) -> Cell:
+    group = run.of(case, run.mode_of(case), speedups[case.label].reference)
+    if group is None:
+        return DASH
+    if metric.startswith("skill") and run.exact(case, "persistence"):
+        return Cell("undefined", tone="muted")
+    interval = median_over_seeds(group, metric)
+    bad = metric.startswith("skill") and interval is not None and interval.low <= 0
+    return measured(interval, signed if metric.startswith("skill") else four_digits, tone="bad" if bad else "")
+
+
+def _best_naive(run: Run, case: Case) -> tuple[Baseline, float] | None:
+    """The naive forecast with the lowest headline error."""
+    data, metric = run.data(case), headline_error(run)
+    errors = [(baseline, metric.score(data, baseline.scores)) for baseline in data.baselines if metric.score]
+    known = [(baseline, error) for baseline, error in errors if error is not None]
+    return min(known, key=lambda pair: pair[1], default=None)
+
+
+def _naive_cell(run: Run, case: Case) -> Cell:
+    best = _best_naive(run, case)
+    return Cell(best[0].name) if best else DASH
+
+
+def _naive_error(run: Run, case: Case) -> Cell:
+    best = _best_naive(run, case)
+    return Cell(four_digits(best[1]), best[1]) if best else DASH
+
+
+def _error_unit(run: Run) -> str:
+    return headline_error(run).unit_in(score_unit(run))
+
+
+def _compared(speedups: Speedups) -> list[Speedup]:
+    return [speedup for case in speedups.values() for speedup in case.compared]
+
+
+def _caveat(speedups: Iterable[Speedup]) -> str:
+    """The end of a sentence about ratios that are not reliable; empty if they are."""
+    reason = unreliable_because(speedups)
+    return f"; but {reason}, so the ratios are not reliable" if reason else ""
+
+
+def _fastest(run: Run, speedups: Speedups) -> tuple[str, ...]:
+    """In how many models each backend is fastest; empty if nothing is compared."""
+    ratios: dict[str, list[float]] = {}
+    for case in speedups.values():
+        epoch = case.backends[case.fastest.backend].epoch if case.fastest else None
+        if case.fastest and epoch:
+            ratios.setdefault(case.fastest.backend, []).append(epoch.estimate)
+    if not ratios:
+        return ()
+    parts = []
+    for backend in sorted(ratios, key=lambda backend: -len(ratios[backend])):
+        low, high = min(ratios[backend]), max(ratios[backend])
+        faster = f" ({span(low, high)} times as fast as the reference backend)" if low > 1 else ""
+        parts.append(f"{run.backend_name(backend)} in {len(ratios[backend])}{faster}")
+    compared = plural(sum(map(len, ratios.values())), "model")
+    return (f"Fastest by the steady epoch, of {compared} compared: {listed(parts)}{_caveat(_compared(speedups))}.",)
+
+
+def _beating(run: Run) -> str:
+    """How many forecasts beat persistence with every seed."""
+    groups = [group for group in run.leading if group.outcomes]
+    good = [group for group in groups if all(skill > 0 for skill in values(group, "skill_persistence").values())]
+    exact = sum(run.exact(group.case, "persistence") for group in groups)
+    note = f"; for {exact} of them persistence has no error and cannot be beaten" if exact else ""
+    return f"{len(good)} of {plural(len(groups), 'forecast')} beat persistence with every seed{note}."
+
+
+def _ranked(context: Context) -> tuple[str, ...]:
+    found = rankings(context.run, context.speedups)
+    return tuple(finding(ranking) for ranking in found if ranking.enough)
+
+
+def _vanishing(run: Run) -> tuple[str, ...]:
+    """How far back the gradient reaches after training, for the models whose gradient norms were measured."""
+    lags: dict[str, int | None] = {}
+    number = 0
+    for group in run.leading:
+        measured_layers = [o.gradient_norms_after for o in group.outcomes.values() if o.gradient_norms_after]
+        if measured_layers and group.case.label not in lags:
+            norms = np.median([next(iter(layers.values())) for layers in measured_layers], axis=0)
+            lags[group.case.label], number = vanished(norms), len(norms)
+    names = {case.label: case_name(case) for case in run.manifest.cases}
+    parts = [f"from {lag} steps back in {names[label]}" for label, lag in lags.items() if lag is not None]
+    never = [names[label] for label, lag in lags.items() if lag is None]
+    if not parts:
+        return ()
+    rest = f", and at none of the {number} steps in {listed(never)}" if never else ""
+    return (f"After training, less than 1 % of the gradient is left {', '.join(parts)}{rest}.",)
+
+
+def case_sentences(run: Run, case: Case, speedups: Speedups) -> tuple[str, str]:
+    """The main statement on a model, about speed and forecast, and the rest. Unreliable times come second."""
+    speedup = speedups[case.label]
     groups = [group for group in run.select(case, run.mode_of(case)) if group.outcomes]
     if not groups:
-        tried = any(trial.plan.case == case.label for trial in run.trials)
-        none = "No trial ended well." if tried else "No trial has finished yet."
-        return CaseAnswer(case_name(case), layers(case), none, "")
-    (speed, *slower), (forecast, *others) = _speed(case, comparison), _forecasts(run, groups, comparison)
-    reliable = not unreliable_because(comparison.compared)
-    first = (speed, forecast) if reliable else (forecast, speed)  # unreliable times are not reported first
-    lead, more = ([sentence(part) for part in parts] for parts in (first, (*slower, *others)))
-    return CaseAnswer(case_name(case), layers(case), " ".join(lead), " ".join(more))
+        ended = any(trial.plan.case == case.label for trial in run.trials)
+        return ("All trials failed so far." if ended else "No trial has finished yet."), ""
+    (speed, *slower), (forecast, *others) = _speed(run, case, speedup), _forecasts(run, groups, speedup)
+    first = (forecast, speed) if unreliable_because(speedup.compared) else (speed, forecast)
+    return " ".join(map(sentence, first)), " ".join(map(sentence, (*slower, *others)))
 
 
-def _speed(case: Case, comparison: CaseSpeedups) -> list[str]:
-    """At least one sentence: who is faster, or why nobody can tell."""
+def _speed(run: Run, case: Case, speedup: CaseSpeedups) -> list[str]:
+    """At least one sentence: which backend is fastest, or why there is no speed ratio."""
     model = f"this {case.cell.upper()}" if case.units is not None else f"'{case.label}'"
-    told = []
-    if not comparison.backends:
-        told.append("Native models differ, so this run makes no statement about speed")
-    elif comparison.compared:
-        reason = unreliable_because(comparison.compared)
-        warning = f"; but {reason}, so the ratios are not reliable" if reason else ""
-        told += [_ranking(model, comparison) + warning, _whole_training(case, comparison)]
-    elif len(comparison.backends) == 1 and comparison.reference:
-        told.append(f"{backend_name(comparison.reference)} ran alone, so there is nothing to compare its speed with")
-    elif all(c.comparable for c in comparison.backends.values()):
-        told.append("A single epoch was trained, so there is no steady epoch to compare")
-    refused = [c for c in comparison.backends.values() if not c.comparable]
-    for reason in dict.fromkeys(c.reasons[0] for c in refused):
-        names = listed([backend_name(c.backend) for c in refused if c.reasons[0] == reason])
-        told.append(f"No speed ratio for {names}: {reason}")
-    return told
+    sentences = []
+    if not speedup.backends:
+        sentences.append("Native models differ, so this run has no speed ratio")
+    elif speedup.compared:
+        sentences.append(_fastest_of_case(run, model, speedup) + _caveat(speedup.compared))
+        sentences.append(_whole_training(run, case, speedup))
+    elif len(speedup.backends) == 1 and speedup.reference:
+        sentences.append(f"{run.backend_name(speedup.reference)} is the only backend, so there is no speed ratio")
+    elif all(backend.comparable for backend in speedup.backends.values()):
+        sentences.append("Only one epoch was trained, so there is no steady epoch to compare")
+    refused = [backend for backend in speedup.backends.values() if not backend.comparable]
+    for reason in unique(backend.reasons[0] for backend in refused):
+        names = listed([run.backend_name(backend.backend) for backend in refused if backend.reasons[0] == reason])
+        sentences.append(f"No speed ratio for {names}: {reason}")
+    return sentences
 
 
-def _ranking(model: str, comparison: CaseSpeedups) -> str:
-    """Who trains `model` fastest, by the steady epoch."""
-    found = [(rival.backend, rival.epoch) for rival in comparison.compared if rival.epoch]
-    (first, lead), *others = found
-    reference = backend_name(comparison.reference or "")
-    once = " in the one round that was run" if lead.single else ""
+def _fastest_of_case(run: Run, model: str, speedup: CaseSpeedups) -> str:
+    """Which backend trains `model` fastest by the steady epoch."""
+    ratios = [(other.backend, other.epoch) for other in speedup.compared if other.epoch]
+    (first, lead), *others = ratios
+    reference = run.backend_name(speedup.reference or "")
+    once = " in the only round" if lead.single else ""
     if lead.low > 1:
-        pace = f"{span(lead.low, lead.high)} times as fast as {reference}"
-        rest = f"; {listed([_clause(*other) for other in others])}" if others else ""
-        return f"On this machine {backend_name(first)} trains {model} {pace}{once}{rest}"
-    clauses = listed([_clause(*rival) for rival in found])
-    if all(interval.high < 1 for _, interval in found):
+        ratio = f"{span(lead.low, lead.high)} times as fast as {reference}"
+        rest = f"; {listed([_clause(run, *other) for other in others])}" if others else ""
+        return f"On this machine {run.backend_name(first)} trains {model} {ratio}{once}{rest}"
+    clauses = listed([_clause(run, *ratio) for ratio in ratios])
+    if all(interval.high < 1 for _, interval in ratios):
         return f"On this machine {reference} trains {model} fastest{once}: {clauses}"
-    return f"On this machine nothing trains {model} clearly faster than {reference}{once}: {clauses}"
+    return f"On this machine no backend trains {model} clearly faster than {reference}{once}: {clauses}"
 
 
-def _clause(backend: str, found: Interval) -> str:
-    name = backend_name(backend)
-    if found.low > 1:
-        return f"{name} is {span(found.low, found.high)} times as fast"
-    if found.high < 1:
-        return f"{name} takes {span(found.inverse.low, found.inverse.high)} times as long"
-    return f"{name} cannot be told apart ({span(found.low, found.high)} times as fast)"
+def _clause(run: Run, backend: str, ratio: Interval) -> str:
+    name = run.backend_name(backend)
+    if ratio.low > 1:
+        return f"{name} is {span(ratio.low, ratio.high)} times as fast"
+    if ratio.high < 1:
+        return f"{name} takes {span(1 / ratio.high, 1 / ratio.low)} times as long"
+    return f"{name} is neither clearly faster nor clearly slower ({span(ratio.low, ratio.high)} times as fast)"
 
 
-def _whole_training(case: Case, comparison: CaseSpeedups) -> str:
-    """The same with the first step counted, which may turn the order round."""
-    clauses = listed([_clause(rival.backend, found) for rival in comparison.compared if (found := rival.training)])
-    turned = any(
-        found and rival.epoch and (found.estimate - 1) * (rival.epoch.estimate - 1) < 0
-        for rival in comparison.compared
-        for found in [rival.training]
+def _whole_training(run: Run, case: Case, speedup: CaseSpeedups) -> str:
+    """The ratios of the whole training, in which compilation may reverse the order."""
+    ratios = [(other, other.training) for other in speedup.compared if other.training]
+    clauses = listed([_clause(run, other.backend, ratio) for other, ratio in ratios])
+    reversed_order = any(
+        other.epoch and (ratio.estimate - 1) * (other.epoch.estimate - 1) < 0 for other, ratio in ratios
     )
-    opening = "Yet over" if turned else "Over"
-    outcomes = [outcome for rival in comparison.compared for outcome in (*rival.outcomes, *rival.reference_outcomes)]
+    outcomes = [outcome for other, _ in ratios for outcome in (*other.outcomes, *other.reference_outcomes)]
     most = "at most " if any(len(outcome.times.epochs) < case.epochs for outcome in outcomes) else ""
+    opening = "But over" if reversed_order else "Over"
     return f"{opening} a whole training of {most}{plural(case.epochs, 'epoch')}, compilation included, {clauses}"
 
 
-def _forecasts(run: Run, groups: list[Group], comparison: CaseSpeedups) -> list[str]:
-    """At least one sentence: whether equal models forecast alike, and whether any beats what needs no network."""
-    members = len(comparison.compared) + 1
-    agreement, (beaten, unbeaten) = _agreement(comparison), _verdict(run, groups)
+def _forecasts(run: Run, groups: list[Group], speedup: CaseSpeedups) -> list[str]:
+    """At least one sentence: whether matched models forecast alike, and which naive forecasts they beat."""
+    members = len(speedup.compared) + 1
+    agreement = (
+        ""
+        if speedup.largest_error_difference is None
+        else f"agree within {within(speedup.largest_error_difference)} in test MSE"
+    )
+    beaten, others = _skill_clauses(run, groups)
     if agreement and beaten and members == len(groups):
-        told = [f"{_together(members, 'forecast')} {agreement} and {beaten}"]
+        clauses = [f"{_together(members, 'forecast')} {agreement} and {beaten}"]
     else:
         alike = f"{_together(members, 'comparable forecast')} {agreement}" if agreement else ""
         good = f"{_together(len(groups), 'forecast')} {beaten}" if beaten else ""
-        told = list(filter(None, (alike, good)))
-    return ["; ".join([*told, *unbeaten]), *_better_baseline(run, groups)]
+        clauses = list(filter(None, (alike, good)))
+    return ["; ".join([*clauses, *others]), *_better_naive(run, groups)]
 
 
 def _together(number: int, what: str) -> str:
@@ -158,117 +295,82 @@ def _together(number: int, what: str) -> str:
     return {1: f"the {what}", 2: f"both {what}s"}.get(number, f"all {count(number)} {what}s")
 
 
-def _agreement(comparison: CaseSpeedups) -> str:
-    found = comparison.largest_error_difference
-    return "" if found is None else f"agree within {within(found)} in test MSE"
-
-
-def _verdict(run: Run, groups: list[Group]) -> tuple[str, list[str]]:
-    """What all of them beat with every seed, then a clause on each naive forecast that some do not."""
-    naive = {"persistence": "skill_persistence"}
-    if all(o.scores.skill_seasonal is not None for group in groups for o in group.outcomes.values()):
-        naive["the seasonal naive forecast"] = "skill_seasonal"
-    exact = [name for name in naive if run.exact(groups[0].case, BASELINES[name])]
+def _skill_clauses(run: Run, groups: list[Group]) -> tuple[str, list[str]]:
+    """What all forecasts beat with every seed, then a clause for each naive forecast that some do not beat."""
     beaten: list[str] = []
     lost: dict[str, str] = {}
-    others = [f"{name} is exact here, so no forecast can beat it" for name in exact]
-    for name, skill in naive.items():
-        if name in exact:
+    others: list[str] = []
+    for naive, metric in NAIVE.items():
+        name = "the seasonal naive forecast" if naive == "seasonal naive" else naive
+        skills = [list(values(group, metric).values()) for group in groups]
+        if run.exact(groups[0].case, naive):
+            others.append(f"{name} has no error on this test part, so no forecast can beat it")
             continue
-        winners = [group for group in groups if all(getattr(o.scores, skill) > 0 for o in group.outcomes.values())]
-        if len(winners) == len(groups):
+        if not all(len(found) == len(group.outcomes) for found, group in zip(skills, groups, strict=True)):
+            continue  # the series has no season
+        better = [group for group, found in zip(groups, skills, strict=True) if all(skill > 0 for skill in found)]
+        if len(better) == len(groups):
             beaten.append(name)
-        elif winners:
-            names = listed([backend_name(group.backend) for group in winners])
-            others.append(f"only {names} {'beats' if len(winners) == 1 else 'beat'} {name} with every seed")
+        elif better:
+            names = listed([run.backend_name(group.backend) for group in better])
+            others.append(f"only {names} {'beats' if len(better) == 1 else 'beat'} {name} with every seed")
         else:
-            lost[name] = _skills(groups, skill)
+            low, high = (signed(limit([skill for found in skills for skill in found])) for limit in (min, max))
+            lost[name] = f"skill {low}" if low == high else f"skill {low} to {high}"
     if lost:
-        names, skills = " or ".join(lost), listed(list(lost.values()))
-        others.append(f"no forecast beats {names} with every seed ({skills}), so none is good")
+        others.append(
+            f"no forecast beats {' or '.join(lost)} with every seed ({listed(list(lost.values()))}), so none is good"
+        )
     verb = "beats" if len(groups) == 1 else "beat"
     return (f"{verb} {listed(beaten)}" if beaten else ""), others
 
 
-def _skills(groups: list[Group], skill: str) -> str:
-    found = [getattr(outcome.scores, skill) for group in groups for outcome in group.outcomes.values()]
-    low, high = signed(min(found)), signed(max(found))
-    return f"skill {low}" if low == high else f"skill {low} to {high}"
-
-
-def _better_baseline(run: Run, groups: list[Group]) -> list[str]:
-    """The best forecast without a network, where it is at least as good as the best backend's median."""
-    medians = [found.estimate for group in groups if (found := over_seeds(group, lambda o: o.scores.mse))]
-    known = run.data(groups[0].case).baselines
-    if not medians or not known:
+def _better_naive(run: Run, groups: list[Group]) -> list[str]:
+    """The best naive forecast, if its error is not above the lowest median error of a backend."""
+    metric = headline_error(run)
+    medians = [interval.estimate for group in groups if (interval := median_over_seeds(group, metric))]
+    best = _best_naive(run, groups[0].case)
+    if not medians or best is None or best[1] > min(medians):
         return []
-    best = min(known, key=lambda baseline: baseline.scores.mse)
-    if best.scores.mse > min(medians):
-        return []
-    unit = squared(score_unit(run))
-    figures = f"test MSE {four_digits(best.scores.mse)} against {four_digits(min(medians))} {unit}".rstrip()
-    return [f"{best.name}, which needs no network, {does(best.scores.mse, min(medians))} ({figures})"]
+    compared, unit = search.compared(best[1], min(medians)), _error_unit(run)
+    numbers = f"{four_digits(best[1])} and {four_digits(min(medians))} {unit}".rstrip()
+    return [f"{best[0].name}, a naive forecast, has {compared} {metric.label} ({numbers})"]
 
 
-def _limits(run: Run, comparisons: Speedups) -> tuple[str, ...]:
-    """Which statements the numbers do not carry, and what would carry them."""
-    told = []
+def limits(run: Run, speedups: Speedups) -> tuple[str, ...]:
+    """What the run cannot show, and what would show it."""
+    items = list(unequal_backends(run)) if not speedups else []
     fewest, most = run.seed_counts
     if 0 < fewest < MIN_FOR_INTERVAL:
-        shown = "no range is shown" if most == 1 else "the ranges shown are what was seen, no more"
         seeds = plural(most, "seed") if fewest == most else f"{fewest} to {most} seeds"
-        told.append(f"{seeds} cannot carry a 95 % interval of a median, {MIN_FOR_INTERVAL} can: {shown}.")
-    told += _pooled(run)
-    told += [finding(ranking) for ranking in rankings(run, comparisons) if not ranking.enough]
+        shown = "no range is shown" if most == 1 else "the ranges shown are the lowest and the highest value"
+        items.append(f"A 95 % interval of a median needs {MIN_FOR_INTERVAL} seeds. This run has {seeds}: {shown}.")
+    items += _pooled(run)
+    items += [finding(ranking) for ranking in rankings(run, speedups) if not ranking.enough]
     if len(run.hosts()) > 1:
-        told.append(f"Trials ran on {plural(len(run.hosts()), 'host')}: ratios are made within a host only.")
-    rounds = [ratio for c in comparisons.values() for ratio in c.compared if ratio.epoch and not ratio.epoch.single]
-    unclear = [r for r in rounds if r.epoch and r.epoch.low <= 1 <= r.epoch.high]
+        items.append(f"Trials ran on {plural(len(run.hosts()), 'host')}: speed ratios are computed within a host.")
+    ratios = [other for case in speedups.values() for other in case.compared if other.epoch and not other.epoch.single]
+    unclear = [other for other in ratios if other.epoch and other.epoch.low <= 1 <= other.epoch.high]
     if unclear:
-        names = listed(list(dict.fromkeys(backend_name(r.backend) for r in unclear)))
-        told.append(f"The speed of {names} is not told apart from the reference's in at least one case.")
-    noisy = unique(backend_name(group.backend) for group in run.groups if timing_warnings(group))
+        names = listed(list(unique(run.backend_name(other.backend) for other in unclear)))
+        items.append(f"At least one speed ratio of {names} includes 1: no difference from the reference is shown.")
+    noisy = unique(run.backend_name(group.backend) for group in run.groups if timing_warnings(group))
     if noisy:
-        told.append(f"The machine was noisy: times of {listed(noisy)} are unstable, as noted beside them.")
-    return tuple(told)
+        items.append(f"The machine was noisy: the times of {listed(noisy)} are unstable. Footnotes give the details.")
+    return tuple(items)
 
 
 def _pooled(run: Run) -> list[str]:
-    """A sentence for each number of targets; whose it is, where not all cases have as many."""
-    numbers = {case_name(case): run.targets(case) for case in run.manifest.cases}
-    told = []
-    for number in sorted(set(numbers.values()) - {1}):
-        names = [name for name, targets in numbers.items() if targets == number]
-        whose = "" if len(names) == len(numbers) else f"{listed(names)}: "
-        told.append(
-            f"{whose}MSE, RMSE, MAE and skill are pooled over {number} targets, each in its own unit, so the target "
-            f"with the largest scale dominates them{', but not the scaled errors' if run.scaled else ''}."
+    """A sentence for each number of targets above 1, with the models if others have fewer targets."""
+    targets = {case_name(case): run.data(case).targets for case in run.manifest.cases}
+    scaled = headline_error(run) is METRICS["scaled_mse"]
+    rest = "the main table and the skill use scaled values" if scaled else "scaled errors were not recorded"
+    items = []
+    for number in sorted(set(targets.values()) - {1}):
+        names = [name for name, own in targets.items() if own == number]
+        of_models = "" if len(names) == len(targets) else f"{listed(names)}: "
+        items.append(
+            f"{of_models}MSE, RMSE and MAE are pooled over {number} targets with different units, so the target with "
+            f"the largest values dominates them; {rest}."
         )
-    return told
-
-
-def environment_line(run: Run) -> str:
-    """The machine in a few words."""
-    found = run.manifest.environment
-    return f"{found.processor}, {plural(len(found.cores), 'core')}" + (f", {found.gpu}" if found.gpu else "")
-
-
-def section(context: Context) -> Section:
-    """What the run shows, then what it cannot show."""
-    from reports.sections import search_summary
-
-    searched = context.search
-    found = search_summary.answer(searched) if searched else answer(context.run, context.speedups)
-    leads = (Paragraph(words, "lead") for words in (*found.audited, *found.overview))
-    cases = () if found.overview else map(_case_section, found.cases)
-    return Section("summary", "Summary", (*leads, *cases, Bullets((*found.limits, *_failures(context.run)))))
-
-
-def _case_section(case: CaseAnswer) -> Section:
-    blocks = (Paragraph(case.layers, "layers"), Paragraph(case.lead, "lead"), Paragraph(case.more))
-    return Section("", case.name, tuple(block for block in blocks if block.text), style="case")
-
-
-def _failures(run: Run) -> tuple[str, ...]:
-    """The failures of groups that the main table does not show."""
-    return tuple(note for group in run.groups if group not in run.leading for note in failure_notes(group))
+    return items

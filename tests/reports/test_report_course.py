@@ -9,7 +9,7 @@ from reports.analysis.run import Run
 from reports.analysis.speedup import speedups_of
 from reports.figures.learning import loss_curves
 from reports.records.store import RecordError
-from reports.sections import certificate as evidence
+from reports.sections.trials import all_trials
 
 
 def stopped(trial, epochs, best):
@@ -44,11 +44,11 @@ def test_trainings_that_patience_ended_apart_have_no_ratio(records):
 def test_every_trial_says_which_epoch_it_kept(records):
     manifest, certificate, trials = records
     early = [stopped(trials[0], 4, 2), fail(trials[1]), *trials[2:]]
-    table = evidence.trials(Run(manifest, certificate, tuple(early)))
+    table = all_trials(Run(manifest, certificate, tuple(early)))
     place = [column.label for column in table.columns].index("best epoch")
     assert [row.cells[place].text for row in table.rows[:3]] == ["2 of 4", "–", "–"]
     assert {len(row.cells) for row in table.rows} == {len(table.columns)}
-    assert "best epoch" not in [column.label for column in evidence.trials(Run(*records)).columns]
+    assert "best epoch" not in [column.label for column in all_trials(Run(*records)).columns]
 
 
 def test_a_loss_is_called_mse_only_where_it_is(drawn, records):

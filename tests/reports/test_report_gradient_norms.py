@@ -7,7 +7,7 @@ from synthetic_run import change
 from reports.analysis.run import Run
 from reports.figures.gradient_norms import gradient_norms as draw
 from reports.pages.run_page import page
-from reports.sections import gradient_norms
+from reports.sections.summary import _vanishing
 
 DRAWS = True
 
@@ -93,7 +93,8 @@ def test_the_summary_says_how_far_gradients_reach():
         )
         for trial in run.trials
     )
-    assert gradient_norms.told(run) == ()
-    assert gradient_norms.told(Run(run.manifest, run.certificate, trials)) == (
-        "After training, less than 1 % of the gradient is left 3 steps back in RNN, and at none of the 20 in GRU.",
+    assert _vanishing(run) == ()
+    assert _vanishing(Run(run.manifest, run.certificate, trials)) == (
+        "After training, less than 1 % of the gradient is left from 3 steps back in RNN, and at none of the 20 steps "
+        "in GRU.",
     )

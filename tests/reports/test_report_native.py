@@ -1,12 +1,14 @@
 """Native beside matched: what differs, and why."""
 
+import re
+
 import pytest
 import synthetic_run
 from synthetic_run import change, fail
 
 from reports.analysis.run import Run
-from reports.sections import certificate as evidence
 from reports.sections import native_vs_matched as native
+from reports.sections.context import Context
 
 
 @pytest.fixture(scope="module")
@@ -16,7 +18,7 @@ def records():
 
 def counts(manifest, certificate, trials):
     """A row's texts after the model, by backend, without its links."""
-    rows = native.parameters(Run(manifest, certificate, tuple(trials))).rows
+    rows = native.parameter_counts(Run(manifest, certificate, tuple(trials))).rows
     return {row.cells[1].text: [cell.text for cell in row.cells[2:-1]] for row in rows}
 
 
@@ -29,33 +31,25 @@ def counting(records, backend, biases, matched, native):
     return manifest.model_copy(update={"cases": cases}), certificate, told
 
 
-def test_native_mode_is_explained_by_the_runs_own_figures(records):
-    reasons = native.reasons(Run(*records))
-    assert any(words.startswith("PyTorch draws every weight") for words in reasons)
-    assert any(words.startswith("Flax, GRU: its first loss is ") for words in reasons)
-
-
-def test_of_gates_is_spoken_only_where_a_model_has_some(records):
-    manifest, certificate, trials = counting(records, "pytorch", 0, 100, 100)  # a stack called "gru"
-    told = " ".join(native.reasons(Run(manifest, certificate, tuple(trials))))
-    assert "PyTorch draws every weight from U(±1/√inputs)" in told
-    assert "gate" not in told
-    assert "recurrent" not in told
+def test_first_losses_of_both_modes_are_listed(records):
+    section = native.section(Context.of(Run(*records)))
+    (losses,) = (block for block in section.blocks if block.kind == "section")
+    assert any(re.match("Flax, GRU: .* in native mode, .* in matched mode", item) for item in losses.blocks[0].items)
 
 
 def test_records_without_the_biases_are_counted_by_their_cell(records):
     told = counts(*records)
-    assert told["PyTorch"] == ["7,851", "8,001", "+150", "one more bias for each gate of each recurrent unit"]
+    assert told["PyTorch"] == ["7,851", "8,001", "+150", "a second bias for each gate of each recurrent unit"]
     assert told["Flax"] == ["7,851", "7,851", "0", "the same parameters"]
 
 
 @pytest.mark.parametrize(
     ("backend", "matched", "native", "words"),
     [
-        ("pytorch", 900, 1000, "one more bias for each gate of each recurrent unit"),
-        ("keras", 900, 1000, "one more bias for each gate of each recurrent unit"),
-        ("keras", 900, 940, "one more bias for each gate of each GRU unit, none in an LSTM"),
-        ("pytorch", 900, 940, "not explained by biases of gates"),
+        ("pytorch", 900, 1000, "a second bias for each gate of each recurrent unit"),
+        ("keras", 900, 1000, "a second bias for each gate of each recurrent unit"),
+        ("keras", 900, 940, "a second bias for the gates of some units"),
+        ("pytorch", 900, 1001, "not explained by biases of gates"),
         ("keras", 900, 860, "not explained by biases of gates"),
     ],
 )
@@ -73,6 +67,6 @@ def test_a_mode_that_did_not_run_is_a_dash(records):
 
 def test_one_mode_has_nothing_to_set_beside_it():
     run = Run(*synthetic_run.records(cells=("gru",), modes=("matched",), epochs=6, weeks=30))
-    assert evidence.native(run).rows == ()
-    assert native.parameters(run).rows == ()
-    assert native.reasons(run) == ()
+    assert native.native_and_matched(run).rows == ()
+    assert native.parameter_counts(run).rows == ()
+    assert native.section(Context.of(run)) is None

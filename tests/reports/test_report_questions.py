@@ -32,40 +32,40 @@ def apart(by, scatter=0.01):
     [
         (apart(0.5), (1, 2, 3), "yes"),  # although the seeds lie farther apart than the models
         (apart(-0.5), (1, 2, 3), "no"),
-        (apart(-0.02), (1, 2, 3), "cannot be told with 3 seeds"),
-        (apart(0.5), (1,), "cannot be told with 1 seed"),
+        (apart(-0.02), (1, 2, 3), "undecided with 3 seeds"),
+        (apart(0.5), (1,), "undecided with 1 seed"),
         (apart(0.5), (), "not run"),
     ],
 )
 def test_an_answer_needs_an_interval_that_leaves_zero_out(mse, seeds, answer):
-    (row,) = questions.table(asking(mse=mse, seeds=seeds)).rows
+    (row,) = questions.questions_table(asking(mse=mse, seeds=seeds)).rows
     assert row.cells[1].text == answer
 
 
 def test_seeds_that_one_of_the_two_lacks_are_left_out():
     run = asking(mse=apart(0.5))
     failed = [fail(t) if (t.plan.case, t.plan.seed) == ("gru", 2) else t for t in run.trials]
-    (found,) = questions.answered(Run(run.manifest, run.certificate, tuple(failed)))
+    (found,) = questions.answers(Run(run.manifest, run.certificate, tuple(failed)))
     assert list(found.better.by_seed) == list(found.than.by_seed) == [1, 3]
 
 
 def test_the_figures_stand_beside_the_answer():
-    (row,) = questions.table(asking(mse=apart(0.5, scatter=0))).rows
+    (row,) = questions.questions_table(asking(mse=apart(0.5, scatter=0))).rows
     assert row.cells[2].text == "1.500 ppm²"
-    assert row.cells[2].detail == "MSE, GRU, PyTorch, 0.5000 to 2.500"
+    assert row.cells[2].detail == "test MSE, GRU, PyTorch, 0.5000 to 2.500"
     assert row.cells[4].text == "\N{MINUS SIGN}0.500"
 
 
 def test_a_naive_forecast_can_be_asked_about():
     question = ASKED.model_copy(update={"than": Contender(case="gru", backend="persistence")})
-    (found,) = questions.answered(asking(question, mse=lambda plan: 1e-6 * plan.seed))
+    (found,) = questions.answers(asking(question, mse=lambda plan: 1e-6 * plan.seed))
     assert found.verdict == "yes"
     assert len(set(found.than.values)) == 1
 
 
 def test_what_the_run_does_not_hold_is_not_run():
     question = ASKED.model_copy(update={"better": Contender(case="another")})
-    (row,) = questions.table(asking(question)).rows
+    (row,) = questions.questions_table(asking(question)).rows
     assert [cell.text for cell in row.cells[1:]] == ["not run", "–", "–", "–"]
 
 
@@ -74,7 +74,7 @@ def test_the_page_and_the_markdown_have_them(run_of):
     written = reports.write(run_of(run.manifest, run.certificate, run.trials))
     for path in (written.html, written.markdown):
         assert "Is the GRU better?" in path.read_text("utf-8")
-    assert questions.table(Run(*RECORDS)) is None
+    assert questions.questions_table(Run(*RECORDS)).rows == ()
 
 
 def test_two_figures_cannot_be_compared():

@@ -7,11 +7,12 @@ import reports
 from reports.analysis.run import Run
 from reports.analysis.search_results import search_ranking, selected_only
 from reports.pages import index_page
-from reports.pages.run_page import page, progress
+from reports.pages.run_page import page
 from reports.records import Configuration, PublishedBest, Search, SearchResult
 from reports.records.store import RecordError, write_json
 from reports.render.page import Bullets, Paragraph, Table
-from reports.sections import search_tables
+from reports.sections import search
+from reports.sections.setup import progress
 
 UNITS = (4, 8, 16, 32)
 SEARCH = Search(
@@ -77,7 +78,7 @@ def test_validation_selects_and_the_test_part_tells_of_that_one_alone(folder):
     run = Run.read(folder(*records()))
     story = page(run)
     assert leads(story)[0].startswith(
-        "The lowest validation loss of 4 configurations, 0.2010, is that of GRU, units 16; on the test part"
+        "The lowest validation loss of 4 configurations, 0.2010, is that of GRU, units 16; its MAE on the test part is"
     )
     ranks = [[cell.text for cell in row.cells] for row in story.table("result").rows if row.kind == "model"]
     assert [row[1] for row in ranks] == ["GRU, units 16", "GRU, units 8", "GRU, units 4", "GRU, units 32"]
@@ -94,13 +95,16 @@ def test_no_ratio_and_the_reason(folder):
     assert "not comparable" in shown
     assert not [row for row in story.table("times").rows for cell in row.cells if cell.detail == "reference"]
     assert any("trials ran at the same time" in note for note in story.table("times").notes)
-    assert any("their times are compared with nothing" in words for words in limits(story))
+    assert any("their times are not compared" in words for words in limits(story))
 
 
 def test_the_published_best_and_the_noise_are_reported(folder):
     told = " ".join(leads(page(Run.read(folder(*records())))))
-    assert "The published best, gru, units 8 (MAE 0.31), ranks 2 of 4 here, its validation loss 50 % above" in told
-    assert "The noise alone leaves an MAE of 0.2 there." in told
+    assert (
+        "The published best configuration, gru, units 8 (MAE 0.31), ranks 2 of 4, its validation loss 50 % above"
+        in told
+    )
+    assert "A perfect forecast has an MAE of 0.2, because of the noise in the series." in told
 
 
 def test_pages_and_overviews_are_written(folder):
@@ -115,7 +119,7 @@ def test_several_seeds_tell_how_much_a_rank_is_luck(folder):
     found = search_ranking(Run.read(folder(*records(seeds=(1, 2, 3)))))
     assert found.seed_range == pytest.approx(0.5 * (0.002 / 0.402 + 0.002 / 0.302), rel=0.01)
     story = page(found.run)
-    assert any("apart in the median: nearer ranks are luck" in words for words in limits(story))
+    assert any("closer ranks are chance" in words for words in limits(story))
 
 
 def test_a_search_under_way_selects_nothing(folder):
@@ -124,7 +128,7 @@ def test_a_search_under_way_selects_nothing(folder):
     story = page(run)
     assert len(run.missing) == 2
     assert "2 of 4 trials have finished" in story.notices[0]
-    assert leads(story) == ["Nothing has been selected: 2 configurations ended well so far."]
+    assert leads(story) == ["No configuration has been selected: 2 configurations finished so far."]
     assert [row.cells[4].text for row in story.table("result").rows if row.kind == "model"] == ["–", "–"]
     assert story.figures == ()
     reports.write(folder(manifest, None, trials[:2], None))
@@ -147,7 +151,7 @@ def test_a_configuration_that_failed_has_no_rank(folder):
     story = page(run)
     failed = story.table("configurations").rows[-1]
     assert [cell.text for cell in failed.cells[:4]] == ["–", "GRU, units 4", "1", "–"]
-    assert len(search_tables.result(search_ranking(run)).rows) == 3 + 4
+    assert len(search.best_configurations(search_ranking(run)).rows) == 3 + 4
 
 
 def test_scores_that_the_trials_do_not_have_are_refused(folder):

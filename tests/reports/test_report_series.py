@@ -16,7 +16,7 @@ from reports.analysis.speedup import speedups_of
 from reports.pages.run_page import figures
 from reports.sections import ranking_over_series
 from reports.sections.context import Context
-from reports.sections.summary import answer
+from reports.sections.summary import limits, section
 
 
 def told(manifest, certificate, trials):
@@ -87,18 +87,18 @@ def test_forecasts_are_ranked_within_each_series():
     assert found.methods == ("LSTM", "persistence", "GRU")
     assert found.series == ("co2", "cet", "sunspots", "airline", "etth1", "housing")
     assert dict(zip(found.methods, found.mean_ranks, strict=True)) == {"GRU": 1, "LSTM": 2, "persistence": 3}
-    table = ranking_over_series.table(found)
+    table = ranking_over_series.ranking_table(Run(*over_series(6)), found)
     assert [column.label for column in table.columns] == ["series", "GRU", "LSTM", "persistence"]
     assert [cell.text for cell in table.rows[-1].cells] == ["mean rank", "1.00", "2.00", "3.00"]
     assert table.rows[0].cells[1].detail == "rank 1"
 
 
 def test_what_differs_is_said_in_the_answer_and_what_does_not_is_not_named():
-    run, comparisons = told(*over_series(8))
-    words = answer(run, comparisons).overview
+    blocks = section(Context.of(Run(*over_series(8)))).blocks
+    words = [block.text for block in blocks if block.kind == "paragraph"]
     assert (
         "Over 8 series the forecasts differ by test MSE (Friedman's test, p < 0.001): GRU is better than LSTM and "
-        "persistence (Wilcoxon signed-rank tests with Holm's correction, at 5 %)."
+        "persistence (pairwise Wilcoxon tests with Holm's correction)."
     ) in words
     assert any("frameworks differ by the time of a steady epoch" in line and "Flax is better" in line for line in words)
 
@@ -106,17 +106,16 @@ def test_what_differs_is_said_in_the_answer_and_what_does_not_is_not_named():
 def test_where_nothing_differs_no_method_is_called_better():
     words = ranking_over_series.finding(ranking(over_series(3, better=(1.0, 1.0), cells=("lstm", "gru"))))
     assert words.startswith(
-        "Over 3 series none of 3 forecasts is shown to be better by test MSE (Friedman's test, p = "
+        "Over 3 series no difference between 3 forecasts by test MSE is shown (Friedman's test, p = "
     )
 
 
 def test_too_few_series_say_how_many_would_do_and_draw_nothing():
     run, comparisons = told(*over_series(2))
-    limits = answer(run, comparisons).limits
     assert (
-        "2 series cannot show that one of 3 forecasts is better by test MSE: Friedman's test could reach p < 0.05 with "
-        "3, if all of them ranked alike."
-    ) in limits
+        "2 series are too few to show a difference between 3 forecasts by test MSE: Friedman's test needs at least 3 "
+        "for p < 0.05."
+    ) in limits(run, comparisons)
     assert not [figure for figure in figures(Context.of(run)) if figure.name.startswith("ranks")]
 
 
@@ -129,7 +128,8 @@ def test_a_series_that_lacks_a_figure_is_left_out_and_named():
     gone = [trial for trial in trials if trial.plan.case != "gru, series cet"]
     found = ranking((manifest, certificate, gone))
     assert found.series == ("co2", "sunspots", "airline")
-    assert ranking_over_series.table(found).caption.endswith("Left out, for want of a figure: cet.")
+    caption = ranking_over_series.ranking_table(Run(manifest, certificate, tuple(gone)), found).caption
+    assert caption.endswith("Left out, because a value is missing: cet.")
 
 
 def test_without_a_certificate_frameworks_are_not_ranked():

@@ -4,8 +4,9 @@ from synthetic_run import change, fail
 
 from reports.analysis.run import Run
 from reports.analysis.speedup import speedups_of
-from reports.sections import certificate as evidence
-from reports.sections import results
+from reports.sections import certificate, results
+from reports.sections.context import Context
+from reports.sections.trials import all_trials
 
 
 @pytest.fixture(scope="module")
@@ -13,8 +14,13 @@ def records():
     return synthetic_run.records(cells=("gru",), epochs=6, weeks=30)
 
 
-def run_of(manifest, certificate, trials):
-    return Run(manifest, certificate, tuple(trials))
+def run_of(manifest, checked, trials):
+    return Run(manifest, checked, tuple(trials))
+
+
+def certificate_of(run):
+    (table,) = certificate.section(Context.of(run)).blocks
+    return table
 
 
 def texts(table, column):
@@ -30,7 +36,7 @@ def texts(table, column):
 
 def test_the_main_table_has_a_row_a_backend_and_a_row_a_baseline(records):
     run = run_of(*records)
-    rows = results.main(run, speedups_of(run)).rows
+    rows = results.main_table(run, speedups_of(run)).rows
     assert [row.cells[1].text for row in rows] == [
         "PyTorch",
         "Keras",
@@ -45,17 +51,17 @@ def test_the_main_table_has_a_row_a_backend_and_a_row_a_baseline(records):
 def test_a_native_model_has_times_but_no_ratio(records):
     run = run_of(*records)
     table = results.times(run, speedups_of(run))
-    ratio = texts(table, "speed ratio, epoch")["Flax", "native"]
+    ratio = texts(table, "speed ratio, steady epoch")["Flax", "native"]
     assert ratio.text == "another model"
     assert ratio.value is None
-    assert texts(table, "epoch")["Flax", "native"].value > 0
+    assert texts(table, "steady epoch")["Flax", "native"].value > 0
 
 
 def test_an_uncertified_backend_keeps_its_times_and_says_why_there_is_no_ratio(records):
-    manifest, certificate, trials = records
-    checks = tuple(c.model_copy(update={"failure": "gradients differ"}) for c in certificate.checks)
-    run = run_of(manifest, certificate.model_copy(update={"checks": checks}), trials)
-    cell = texts(results.times(run, speedups_of(run)), "speed ratio, epoch")["Flax", "matched"]
+    manifest, checked, trials = records
+    checks = tuple(c.model_copy(update={"failure": "gradients differ"}) for c in checked.checks)
+    run = run_of(manifest, checked.model_copy(update={"checks": checks}), trials)
+    cell = texts(results.times(run, speedups_of(run)), "speed ratio, steady epoch")["Flax", "matched"]
     assert cell.text == "not comparable"
     assert cell.notes[0] == "Flax, GRU, is not comparable: in float64 gradients differ."
     assert texts(results.times(run, speedups_of(run)), "training")["Flax", "matched"].value > 0
@@ -70,90 +76,93 @@ def test_every_row_links_to_the_raw_records_behind_it(records):
 
 def test_three_rounds_are_a_range_and_six_are_an_interval(records):
     run = run_of(*records)
-    cell = texts(results.main(run, speedups_of(run)), "speed ratio")["Flax", ""]
-    assert cell.notes == ("Too few for an interval: this is the range of 3 rounds; 6 would give one of 95 %.",)
+    cell = texts(results.main_table(run, speedups_of(run)), "speed ratio")["Flax", ""]
+    assert cell.notes == ("The limits are the lowest and highest of 3 rounds; a 95 % interval needs 6 rounds.",)
     run = run_of(*synthetic_run.records(cells=("gru",), modes=("matched",), seeds=range(6), epochs=6, weeks=30))
-    cell = texts(results.main(run, speedups_of(run)), "speed ratio")["Flax", ""]
+    cell = texts(results.main_table(run, speedups_of(run)), "speed ratio")["Flax", ""]
     assert cell.notes == ()
-    assert "95 % interval" in results.main(run, speedups_of(run)).caption
+    assert "95 % interval" in results.main_table(run, speedups_of(run)).caption
 
 
 def test_seeds_of_native_mode_do_not_count_for_matched_figures(records):
-    manifest, certificate, trials = records
-    run = run_of(manifest, certificate, [t for t in trials if t.plan.mode == "matched" or t.plan.seed == 1])
-    assert results.main(run, speedups_of(run)).caption.startswith("Matched mode, median of 3 seeds with the range.")
+    manifest, checked, trials = records
+    run = run_of(manifest, checked, [t for t in trials if t.plan.mode == "matched" or t.plan.seed == 1])
+    assert results.main_table(run, speedups_of(run)).caption.startswith(
+        "Matched mode, median of 3 seeds with the range."
+    )
     assert "median of 1 to 3 seeds" in results.scores(run).caption
 
 
 def test_planned_seeds_that_have_not_finished_carry_no_interval():
-    manifest, certificate, trials = synthetic_run.records(
+    manifest, checked, trials = synthetic_run.records(
         cells=("gru",), modes=("matched",), seeds=range(6), epochs=6, weeks=30
     )
-    run = run_of(manifest, certificate, trials[:9])
-    assert "median of 3 seeds with the range" in results.main(run, speedups_of(run)).caption
-    run = run_of(manifest, certificate, trials[:16])
-    assert "median of 5 to 6 seeds with the 95 % interval, or the range" in results.main(run, speedups_of(run)).caption
+    run = run_of(manifest, checked, trials[:9])
+    assert "median of 3 seeds with the range" in results.main_table(run, speedups_of(run)).caption
+    run = run_of(manifest, checked, trials[:16])
+    assert (
+        "median of 5 to 6 seeds with the 95 % interval, or the range"
+        in results.main_table(run, speedups_of(run)).caption
+    )
 
 
 def test_an_unstable_time_is_warned_of_beside_the_number(records):
-    manifest, certificate, trials = records
+    manifest, checked, trials = records
 
     def disturbed(trial):
         times = trial.outcome.times
         return change(trial, times=times.model_copy(update={"epochs": (*times.epochs[:-1], times.epochs[-1] * 2)}))
 
-    run = run_of(manifest, certificate, [disturbed(t) if t.plan.backend == "flax" else t for t in trials])
-    for column in ("epoch", "speed ratio, epoch"):
+    run = run_of(manifest, checked, [disturbed(t) if t.plan.backend == "flax" else t for t in trials])
+    for column in ("steady epoch", "speed ratio, steady epoch"):
         notes = texts(results.times(run, speedups_of(run)), column)["Flax", "matched"].notes
         assert any("unstable: the epochs of seeds 1, 2 and 3 vary by" in note for note in notes)
-    assert not texts(results.times(run, speedups_of(run)), "epoch")["Keras", "matched"].notes
+    assert not texts(results.times(run, speedups_of(run)), "steady epoch")["Keras", "matched"].notes
 
 
 def test_an_unstable_reference_is_warned_of_beside_every_ratio_and_its_own_times(records):
     """A ratio hangs on both its sides, so the noise of either is a doubt about it."""
-    manifest, certificate, trials = records
+    manifest, checked, trials = records
 
     def drifting(trial):
         epochs = tuple(value * 1.5**trial.plan.seed for value in trial.outcome.times.epochs)
         return change(trial, times=trial.outcome.times.model_copy(update={"epochs": epochs}))
 
-    run = run_of(manifest, certificate, [drifting(t) if t.plan.backend == "pytorch" else t for t in trials])
-    table, warning = results.main(run, speedups_of(run)), "PyTorch, GRU, matched: unstable: the seeds vary by"
-    for backend, column in [("Flax", "speed ratio"), ("Keras", "speed ratio"), ("PyTorch", "epoch")]:
+    run = run_of(manifest, checked, [drifting(t) if t.plan.backend == "pytorch" else t for t in trials])
+    table, warning = results.main_table(run, speedups_of(run)), "PyTorch, GRU, matched: unstable: the seeds vary by"
+    for backend, column in [("Flax", "speed ratio"), ("Keras", "speed ratio"), ("PyTorch", "steady epoch")]:
         assert any(note.startswith(warning) for note in texts(table, column)[backend, ""].notes)
     assert any(note.startswith(warning) for note in texts(table, "training")["PyTorch", ""].notes)
-    assert not texts(table, "epoch")["Flax", ""].notes
+    assert not texts(table, "steady epoch")["Flax", ""].notes
 
 
 def test_failed_and_missing_trials_are_noted_at_the_backend(records):
-    manifest, certificate, trials = records
+    manifest, checked, trials = records
     gone = [trial for trial in trials if (trial.plan.backend, trial.plan.seed) != ("keras", 3)]
     broken = [fail(t) if (t.plan.backend, t.plan.seed, t.plan.mode) == ("flax", 1, "matched") else t for t in gone]
-    run = run_of(manifest, certificate, broken)
-    backend = texts(results.main(run, speedups_of(run)), "backend")
+    run = run_of(manifest, checked, broken)
+    backend = texts(results.main_table(run, speedups_of(run)), "backend")
     assert (backend["Keras", ""].detail, backend["Keras", ""].notes) == ("2 of 3 seeds", ())
     assert backend["Flax", ""].detail == "2 of 3 seeds"
     assert backend["Flax", ""].notes == ("Flax, GRU, matched: 1 trial failed: the loss was not finite in epoch 3.",)
     assert backend["PyTorch", ""].detail == ""
-    states = [row.cells[5].text for row in evidence.trials(run).rows]
+    states = [row.cells[5].text for row in all_trials(run).rows]
     assert (states.count("finished"), states.count("failed"), states.count("missing")) == (15, 1, 2)
 
 
 def test_a_series_without_a_season_has_no_seasonal_skill(records):
-    manifest, certificate, trials = records
-
-    def unseasoned(trial):
-        return change(trial, scores=trial.outcome.scores.model_copy(update={"skill_seasonal": None}))
-
-    run = run_of(manifest, certificate, map(unseasoned, trials))
+    manifest, checked, trials = records
+    data = manifest.data["co2"]
+    unseasoned = data.model_copy(update={"baselines": tuple(b for b in data.baselines if b.name != "seasonal naive")})
+    run = run_of(manifest.model_copy(update={"data": {"co2": unseasoned}}), checked, trials)
     assert texts(results.scores(run), "skill against seasonal naive")["Flax", "matched"].text == "–"
 
 
 def test_the_certificate_shows_every_check_with_its_bounds(records):
-    manifest, certificate, _ = records
-    missed = certificate.checks[0].model_copy(update={"weights": 3e-2, "failure": "weights differ by 3.0e-02"})
-    run = run_of(manifest, certificate.model_copy(update={"checks": (missed, *certificate.checks[1:])}), ())
-    table = evidence.certificate(run)
+    manifest, checked, _ = records
+    missed = checked.checks[0].model_copy(update={"weights": 3e-2, "failure": "weights differ by 3.0e-02"})
+    run = run_of(manifest, checked.model_copy(update={"checks": (missed, *checked.checks[1:])}), ())
+    table = certificate_of(run)
     assert len(table.rows) == 6
     verdict, *figures = table.rows[0].cells[3:8]
     assert (verdict.text, verdict.notes) == ("not equal", ("PyTorch, GRU, float64: weights differ by 3.0e-02.",))
@@ -164,7 +173,7 @@ def test_the_certificate_shows_every_check_with_its_bounds(records):
 
 def test_without_a_certificate_the_table_says_so(records):
     manifest, _, trials = records
-    table = evidence.certificate(run_of(manifest, None, trials))
+    table = certificate_of(run_of(manifest, None, trials))
     assert table.rows == ()
     assert "has been compared" in table.caption
 
@@ -179,7 +188,7 @@ def test_notes_are_numbered_once_each(records):
 
 def scaled(records, *scales):
     """The run's data once a scale, as variants have it, with scaled errors beside the others."""
-    manifest, certificate, trials = records
+    manifest, checked, trials = records
     (key, data), *_ = manifest.data.items()
     named = {}
     for number, scale in enumerate(scales):
@@ -193,12 +202,12 @@ def scaled(records, *scales):
         for t in trials
         if t.outcome
     )
-    return Run(manifest.model_copy(update={"data": named}), certificate, found)
+    return Run(manifest.model_copy(update={"data": named}), checked, found)
 
 
 def test_scaled_errors_stand_beside_those_in_the_unit(records):
     run = scaled(records, 5.0)
-    assert [column.label for column in results.scores(run).columns][6:8] == ["scaled MSE", "scaled MAE"]
+    assert [column.label for column in results.scores(run).columns][6:8] == ["scaled MSE", "skill against persistence"]
     baselines = [row for row in results.scores(run).rows if row.kind == "baseline"]
     for row in results.scores(run).rows:
         if row.cells[3].value is not None:
@@ -210,7 +219,7 @@ def test_scaled_errors_stand_beside_those_in_the_unit(records):
 def test_a_naive_forecast_stands_once_unless_its_scaled_error_differs(records):
     """Its error in the unit hangs on no scaler: two rows that read the same would have a reader look for a reason."""
     run = scaled(records, 5.0, 8.0)
-    plain = [row.cells[1].text for row in results.main(run, speedups_of(run)).rows if row.kind == "baseline"]
+    plain = [row.cells[1].text for row in results.main_table(run, speedups_of(run)).rows if row.kind == "baseline"]
     assert len(plain) == len(set(plain))
     told = [(row.cells[0].text, row.cells[1].text) for row in results.scores(run).rows if row.kind == "baseline"]
     assert len(told) == len(set(told)) == 2 * len(plain)
@@ -219,9 +228,9 @@ def test_a_naive_forecast_stands_once_unless_its_scaled_error_differs(records):
 
 def test_a_naive_forecast_s_label_says_no_more_than_tells_it_apart(records):
     """Longer horizons leave fewer windows of every part: the horizon alone says it."""
-    manifest, certificate, trials = records
+    manifest, checked, trials = records
     (data,) = manifest.data.values()
     longer = data.model_copy(update={"horizon": 4, "test_windows": data.test_windows - 3})
-    run = run_of(manifest.model_copy(update={"data": {"co2": data, "more": longer}}), certificate, trials)
-    labels = {row.cells[0].text for row in results.main(run, speedups_of(run)).rows if row.kind == "baseline"}
+    run = run_of(manifest.model_copy(update={"data": {"co2": data, "more": longer}}), checked, trials)
+    labels = {row.cells[0].text for row in results.main_table(run, speedups_of(run)).rows if row.kind == "baseline"}
     assert labels == {"baseline, horizon 1", "baseline, horizon 4"}

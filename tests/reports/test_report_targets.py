@@ -9,7 +9,7 @@ from reports.analysis.run import Run
 from reports.analysis.speedup import speedups_of
 from reports.figures.forecast import error_by_horizon, step_errors
 from reports.sections import results
-from reports.sections.summary import answer
+from reports.sections.summary import case_sentences, limits
 
 
 def run_of(manifest, certificate, trials):
@@ -51,8 +51,8 @@ def test_error_by_horizon_has_a_panel_per_target_and_a_point_per_step(drawn, two
 
 
 def test_scores_pooled_over_targets_say_so(two_targets):
-    limits = answer(two_targets, speedups_of(two_targets)).limits
-    assert any("pooled over 2 targets, each in its own unit" in words for words in limits)
+    items = limits(two_targets, speedups_of(two_targets))
+    assert any("pooled over 2 targets with different units" in words for words in items)
 
 
 def test_pooling_is_said_once_for_all_cases_that_pool_as_many(two_targets):
@@ -62,31 +62,31 @@ def test_pooling_is_said_once_for_all_cases_that_pool_as_many(two_targets):
     cases = [manifest.cases[0].model_copy(update={"label": label}) for label in labels]
     cases[2] = cases[2].model_copy(update={"horizon": 6})
     run = Run(manifest.model_copy(update={"cases": tuple(cases)}), None, ())
-    (said,) = (words for words in answer(run, speedups_of(run)).limits if "pooled" in words)
-    assert said.startswith("GRU, units 4 and GRU, units 8: MSE, RMSE, MAE and skill are pooled over 2 targets")
+    (sentence,) = (words for words in limits(run, speedups_of(run)) if "pooled" in words)
+    assert sentence.startswith("MSE, RMSE and MAE are pooled over 2 targets with different units")
 
 
 def test_a_naive_forecast_without_error_is_called_exact(exact):
-    (case,) = answer(exact, speedups_of(exact)).cases
-    assert "; persistence is exact here, so no forecast can beat it." in case.lead
-    assert "not finite" not in case.lead
-    assert "so none is good" not in case.lead
+    lead, _ = case_sentences(exact, exact.manifest.cases[0], speedups_of(exact))
+    assert "; persistence has no error on this test part, so no forecast can beat it." in lead
+    assert "not finite" not in lead
+    assert "so none is good" not in lead
 
 
 def test_skill_against_an_exact_forecast_is_undefined_and_says_why(exact):
-    rows = {row.cells[1].text: row.cells[3] for row in results.main(exact, speedups_of(exact)).rows}
+    rows = {row.cells[1].text: row.cells[3] for row in results.main_table(exact, speedups_of(exact)).rows}
     assert rows["Flax"].text == rows["training mean"].text == "undefined"
-    assert rows["Flax"].notes[0].startswith("Persistence is exact on this test part: it cannot be beaten")
+    assert rows["Flax"].notes[0].startswith("Persistence has no error on this test part")
 
 
 def test_forecasts_that_lose_to_everything_are_condemned_once():
     manifest, certificate, trials = synthetic_run.records(cells=("gru",), epochs=4, weeks=30)
-    lost = {"skill_persistence": -0.02, "skill_seasonal": -0.5}
+    lost = {"mse": 1.02 * max(b.scores.mse for b in manifest.data["co2"].baselines[:2])}
     run = run_of(
         manifest,
         certificate,
         [change(t, scores=t.outcome.scores.model_copy(update=lost)) for t in trials],
     )
-    (case,) = answer(run, speedups_of(run)).cases
-    assert case.lead.count("so none is good") == 1
-    assert "no forecast beats persistence or the seasonal naive forecast with every seed (skill" in case.lead
+    lead, _ = case_sentences(run, run.manifest.cases[0], speedups_of(run))
+    assert lead.count("so none is good") == 1
+    assert "no forecast beats persistence or the seasonal naive forecast with every seed (skill" in lead

@@ -11,7 +11,7 @@ from reports.analysis.run import Run
 from reports.pages.reproduction_page import conclusion, page
 from reports.records import Session
 from reports.records.store import RecordError
-from reports.sections.provenance import history
+from reports.sections.setup import notices
 
 ELSEWHERE = {"processor": "AMD EPYC 7R13"}
 
@@ -223,11 +223,11 @@ def test_a_page_says_what_it_repeats_and_when_it_was_resumed(records, run_of):
         Session(started="2026-03-03T08:00:00Z", differences=("torch was 2.12.0 and is 2.13.0",), **session),
     )
     again = manifest.model_copy(update={"reproduces": "/results/co2/stored", "sessions": sessions})
-    told = history(Run(again, None, trials))
+    told = notices(Run(again, None, trials))
     assert "repeats trials of /results/co2/stored" in told[0]
-    assert told[1:] == (
-        "Resumed 2026-03-02T08:00:00Z, with nothing changed since the run began.",
-        "Resumed 2026-03-03T08:00:00Z, although torch was 2.12.0 and is 2.13.0.",
+    assert told[1:3] == (
+        "The run was resumed 2026-03-02T08:00:00Z with the same machine and versions.",
+        "The run was resumed 2026-03-03T08:00:00Z although torch was 2.12.0 and is 2.13.0.",
     )
     page = reports.write(run_of(again, None, trials)).html.read_text("utf-8")
     assert "repeats trials of" in page

@@ -7,10 +7,11 @@ from pydantic import ValidationError
 from synthetic_run import change
 
 import reports
+from reports.analysis.metrics import find_quantity
 from reports.analysis.run import Run
 from reports.pages import published_page
 from reports.records import Published, Quantity
-from reports.sections.published_values import audit, find_quantity
+from reports.sections.published_values import check_published
 
 NASTY = "<script>alert(1)</script>"
 
@@ -34,9 +35,9 @@ def test_a_value_is_reproduced_to_its_last_printed_digit_and_no_further():
     """The median over seeds counts."""
     scores = [outcome.scores.mae for outcome in outcomes(run())]
     near, some, far = f"{np.median(scores):.6f}", f"{max(scores) - 1e-9:.12f}", f"{max(scores) + 1e-3:.6f}"
-    held = audit(run(*(published(value, figure="mae") for value in (near, some, far))))
+    held = check_published(run(*(published(value, figure="mae") for value in (near, some, far))))
     assert [one.verdict for one in held] == ["reproduced", "in the seeds' range", "not reproduced"]
-    assert held[0].found.values == tuple(outcome.scores.mae for outcome in outcomes(run()))
+    assert held[0].value.values == tuple(outcome.scores.mae for outcome in outcomes(run()))
 
 
 @pytest.mark.parametrize(
@@ -77,7 +78,7 @@ def test_a_naive_forecast_may_be_the_figure():
 @pytest.mark.parametrize("fields", [{"case": "lstm"}, {"backend": "keras-jax"}, {"figure": "scaled mse"}])
 def test_what_a_run_lacks_is_not_run(fields):
     one = published("1").model_copy(update=fields)
-    assert [held.verdict for held in audit(run(one))] == ["not run"]
+    assert [held.verdict for held in check_published(run(one))] == ["not run"]
 
 
 def test_the_page_of_a_run_says_what_why_and_beside_what(tmp_path):
@@ -89,13 +90,13 @@ def test_the_page_of_a_run_says_what_why_and_beside_what(tmp_path):
         page, text = (path.read_text() for path in (lambda r: (r.html, r.markdown))(reports.write(folder)))
         assert NASTY not in page
         for told in (page, text):
-            assert ("small form" in told) == quick
+            assert ("quick form" in told) == quick
             assert "Because." in told
             if quick:  # it trains too little to correct anybody
-                assert "needing no network" not in told
-                assert "should read" not in told
+                assert "naive forecasts:" not in told
+                assert "should be" not in told
             else:
-                assert "linear autoregression" in told[told.index("needing no network") :]
+                assert "linear autoregression" in told[told.index("naive forecasts:") :]
 
 
 def test_the_page_over_all_prefers_a_whole_run_to_a_newer_small_one(tmp_path):
@@ -107,7 +108,7 @@ def test_the_page_over_all_prefers_a_whole_run_to_a_newer_small_one(tmp_path):
     told = published_page.page(tmp_path)
     assert told.table("benchmarks").rows[0].cells[0].detail == ""
     assert told.table("benchmarks").rows[0].cells[0].links[0].target.startswith("co2/a/")
-    assert told.section("summary").blocks[0].text == "Of 1 published value, 1 did not."
+    assert told.section("summary").blocks[0].text == "Of 1 published value, 1 not reproduced."
     page, text = reports.write_published(tmp_path)
     assert page.read_text().count("<table") == 2
     assert text == page.with_suffix(".md").read_text()
@@ -119,9 +120,9 @@ def test_a_disagreement_of_seeds_is_shown():
         change(trial, scores=trial.outcome.scores.model_copy(update={"mae": 5.33 + trial.plan.seed - 2}))
         for trial in found.trials
     )
-    (held,) = audit(Run(found.manifest, found.certificate, trials))
+    (held,) = check_published(Run(found.manifest, found.certificate, trials))
     assert held.verdict == "reproduced"  # by the median, with the range beside it
-    assert held.found.values == (4.33, 5.33, 6.33)
+    assert held.value.values == (4.33, 5.33, 6.33)
 
 
 def test_the_page_over_all_names_the_frameworks_whose_error_it_shows(tmp_path):

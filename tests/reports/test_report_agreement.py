@@ -1,4 +1,4 @@
-"""Whether equal models forecast alike: the margin, its reason, and how many rounds a test would take."""
+"""Agreement of the forecasts of matched models: the margin, and the number of rounds that a test needs."""
 
 import pytest
 import synthetic_run
@@ -43,36 +43,36 @@ def test_agreement_is_measured_within_rounds():
 def test_the_margin_is_stated_in_the_series_unit():
     manifest, certificate, trials = records()
     found = table(manifest, certificate, trials)
-    assert found.columns[6].heading == "margin, ± 1 % of a test MSE, ppm²"
+    assert found.columns[6].heading == "margin, ± 1 % of the test MSE, ppm²"
     scores = sorted(trial.outcome.scores.mse for trial in trials if trial.plan.backend == "pytorch")
     assert found.rows[0].cells[6].value == pytest.approx(0.01 * scores[1])
 
 
 def test_the_margin_has_its_reason_in_the_spread_of_the_seeds():
     caption = table(*records()).caption
-    assert "The margin of 1 % is less than what a seed changes: the test MSE of one framework spreads by " in caption
+    assert "The margin of 1 % is smaller than the effect of the seed: the test MSE of one backend varies by " in caption
 
 
 def test_a_margin_wider_than_the_seeds_differ_is_called_a_convention():
     manifest, certificate, trials = records()
     alike = trials[0].outcome.scores
     caption = table(manifest, certificate, [change(trial, scores=alike) for trial in trials]).caption
-    assert "The margin of 1 % is a convention, and no less than what a seed changes" in caption
+    assert "The margin of 1 % is a convention, not smaller than the effect of the seed" in caption
 
 
 def test_one_seed_cannot_tell_and_says_how_many_could():
     found = table(*records(seeds=(1,)))
-    assert (last(found, "Flax").text, last(found, "Flax").detail) == ("one round cannot tell", "two could")
-    assert "is a convention: with one seed nothing says how much a seed changes" in found.caption
+    assert (last(found, "Flax").text, last(found, "Flax").detail) == ("not testable", "needs at least 2 rounds")
+    assert "is a convention; one seed does not show how much a seed changes the error" in found.caption
 
 
 def test_an_open_question_says_how_many_rounds_would_settle_it():
     manifest, certificate, trials = records()
     cell = last(table(manifest, certificate, worse(trials, (0.0, 0.012, -0.01))), "Flax")
     assert cell.text == "not shown"
-    assert "rounds would" in cell.detail
+    assert "needs about" in cell.detail
     far = last(table(manifest, certificate, worse(trials, (0.03, 0.04, 0.05))), "Flax")
-    assert far.detail.endswith("no more rounds would: it is the mean that differs")
+    assert far.detail.endswith("more rounds would not help: the mean differs")
 
 
 @pytest.mark.parametrize("differences", [[0.0, 0.012, -0.01], [0.004, 0.009, 0.001]])

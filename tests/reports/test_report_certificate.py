@@ -1,4 +1,4 @@
-"""The certificate at a glance."""
+"""The certificate: its summary and all its checks."""
 
 import pytest
 import synthetic_run
@@ -8,7 +8,7 @@ from reports.analysis.run import Run
 from reports.pages.run_page import page
 from reports.records import Certificate
 from reports.render import markdown
-from reports.sections.certificate_summary import glance
+from reports.sections.certificate import certificate_summary
 
 BACKENDS = ("pytorch", "keras", "keras-jax", "flax")
 
@@ -30,6 +30,11 @@ def changed(certificate, backend, case, dtype, **fields):
     )
 
 
+def glance(run):
+    cases = {case.label: {"lstm": "LSTM", "gru": "GRU"}[case.label] for case in run.manifest.cases}
+    return certificate_summary(run.certificate or Certificate(checks=()), cases, run.backend_names)
+
+
 def cell(run, case, backend):
     table = glance(run)
     place = [column.label for column in table.columns].index(backend)
@@ -46,10 +51,8 @@ def test_it_has_a_row_a_model_and_a_column_a_backend(records):
 def test_few_models_and_backends_need_none():
     run = Run(*synthetic_run.records(epochs=4, weeks=30))
     assert glance(run).rows == ()
-    assert page(run).table("glance") is None
-    text = reports.certificate_text(run.certificate)
-    assert text.startswith("The certificate\n")
-    assert "at a glance" not in text
+    assert page(run).table("certificate-summary") is None
+    assert "Certificate, summary" not in reports.certificate_text(run.certificate, run.backend_names)
 
 
 def test_a_cell_has_the_figure_nearest_to_its_bound(records):
@@ -66,8 +69,10 @@ def test_a_failure_in_the_precision_that_is_timed_counts_too(records):
     run = Run(manifest, failed, trials)
     found = cell(run, "LSTM", "Keras")
     assert (found.text, found.detail, found.tone) == ("✗ weights not finite", "≤ 1e-3, float32", "bad")
-    assert found.notes == ("Keras, lstm, float32: weights are not finite.",)
-    assert glance(run).caption.startswith("1 of 8 pairs of a model and a backend are not equal to the oracle.")
+    assert found.notes == ("Keras, LSTM, float32: weights are not finite.",)
+    assert glance(run).caption.startswith(
+        "1 of 8 pairs of a model and a backend differ from the reference implementation."
+    )
 
 
 def test_what_was_not_checked_is_a_dash(records):
@@ -82,5 +87,5 @@ def test_without_a_certificate_there_is_none(records):
 
 def test_every_form_of_the_report_has_it(records):
     text = markdown.render(page(Run(*records)))
-    assert text.index("## The certificate at a glance") < text.index("### The certificate\n")
-    assert "lstm   ✓ " in reports.certificate_text(records[1])
+    assert text.index("## Certificate, summary") < text.index("### Certificate\n")
+    assert "lstm   ✓ " in reports.certificate_text(records[1], {})

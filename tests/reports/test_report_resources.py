@@ -30,7 +30,7 @@ def column(table, heading):
 
 
 def test_the_parts_of_a_trial_add_up_to_its_process(records):
-    table = resources.split(run_of(*records))
+    table = resources.time_by_part(run_of(*records))
     parts = [column(table, f"{part}, s") for part in ("import", "build", "first step", "epochs", "validation")]
     parts += [column(table, f"{part}, s") for part in ("inference", "rest")]
     for trial, whole, *row in zip(records[2], column(table, "whole process, s"), *parts, strict=True):
@@ -44,8 +44,8 @@ def test_the_parts_of_a_trial_add_up_to_its_process(records):
 def test_the_harness_has_a_column_of_its_own_where_it_was_timed(records):
     manifest, certificate, trials = records
     times = trials[0].outcome.times.model_copy(update={"harness": 0.5})
-    before = resources.split(run_of(*records))
-    after = resources.split(run_of(manifest, certificate, [change(trials[0], times=times), *trials[1:]]))
+    before = resources.time_by_part(run_of(*records))
+    after = resources.time_by_part(run_of(manifest, certificate, [change(trials[0], times=times), *trials[1:]]))
     assert column(after, "harness, s")[0].value == 0.5
     assert column(before, "rest, s")[0].value - column(after, "rest, s")[0].value == pytest.approx(0.5)
     assert "harness" not in [column.label for column in before.columns]
@@ -55,21 +55,26 @@ def test_the_share_of_training_is_of_the_trials_that_say_how_long_they_took(reco
     manifest, certificate, trials = records
     known = [trial for trial in trials if trial.seconds]
     share = sum(t.outcome.times.training for t in known) / sum(t.seconds for t in known)
-    assert f"Training took {share * 100:.0f} % of the time of 6 trials." in resources.split(run_of(*records)).caption
-    table = resources.split(run_of(manifest, certificate, map(older, trials)))
-    assert "How long the whole processes took was not recorded." in table.caption
+    assert (
+        f"Training took {share * 100:.0f} % of the time of 6 trials."
+        in resources.time_by_part(run_of(*records)).caption
+    )
+    table = resources.time_by_part(run_of(manifest, certificate, map(older, trials)))
+    assert "The time of the whole processes was not recorded." in table.caption
 
 
 def test_older_records_have_no_column_for_what_they_lack(records):
     manifest, certificate, trials = records
     run = run_of(manifest, certificate, map(older, trials))
-    heads = {column.label for table in (resources.split(run), resources.use(run)) for column in table.columns}
-    assert not heads & {"whole process", "validation", "rest", "GPU memory", "other load", "steal", "lowest clock"}
+    heads = {
+        column.label for table in (resources.time_by_part(run), resources.resource_use(run)) for column in table.columns
+    }
+    assert not heads & {"whole process", "validation", "rest", "GPU memory", "background load", "steal", "lowest clock"}
     assert {"import", "epochs", "CPU time", "peak memory", "one window, median", "test part"} <= heads
     old = manifest.model_copy(
         update={"cases": tuple(c.model_copy(update={"step_flops": None}) for c in manifest.cases)}
     )
-    assert resources.work(run_of(old, certificate, trials)).rows == ()
+    assert resources.efficiency_table(run_of(old, certificate, trials)).rows == ()
 
 
 def test_inference_by_hand(records):
@@ -77,7 +82,9 @@ def test_inference_by_hand(records):
     times = trials[0].outcome.times.model_copy(
         update={"predict_one": tuple(n / 1000 for n in range(1, 102)), "predict_test": (0.5, 0.1, 0.1)}
     )
-    table = resources.use(run_of(manifest, certificate, [change(trials[0], times=times, device_memory_bytes=2**21)]))
+    table = resources.resource_use(
+        run_of(manifest, certificate, [change(trials[0], times=times, device_memory_bytes=2**21)])
+    )
     assert column(table, "one window, median, ms")[0].text == "51.0"
     assert column(table, "one window, 95th percentile, ms")[0].text == "96.0"
     assert column(table, "test part, windows/s")[0].text == "300"
@@ -97,21 +104,21 @@ def test_the_pace_is_held_against_the_best_product_of_the_same_place(records):
         change(matched[2], gemm_peak=absurd, device_memory_bytes=1),
         *matched[3:],
     ]
-    table = resources.work(run_of(manifest, certificate, told))
+    table = resources.efficiency_table(run_of(manifest, certificate, told))
     case, data = manifest.cases[0], manifest.data["co2"]
     mine = [trial.outcome for trial in told if trial.plan.backend == "pytorch"]
     rates = [
         case.step_flops * (data.train_windows // case.batch) / sorted(outcome.times.epochs[1:])[2] for outcome in mine
     ]
-    cell = column(table, "reached, at least, billion/s")[0]
+    cell = column(table, "achieved, at least, GFLOP/s")[0]
     assert cell.value == pytest.approx(sum(rates) / 2)
-    assert column(table, "best product, billion/s")[0].value == pytest.approx(fast.flops_per_second)
-    assert column(table, "share, at least")[0].value == pytest.approx(sum(rates) / 2 / fast.flops_per_second)
-    assert "A floor." in table.caption
+    assert column(table, "GEMM peak, GFLOP/s")[0].value == pytest.approx(fast.flops_per_second)
+    assert column(table, "fraction of peak, at least")[0].value == pytest.approx(sum(rates) / 2 / fast.flops_per_second)
+    assert "A lower bound." in table.caption
 
 
 def test_an_older_run_has_the_pace_without_a_measure(records):
     manifest, certificate, trials = records
-    table = resources.work(run_of(manifest, certificate, map(older, trials)))
-    assert column(table, "reached, at least, billion/s")[0].value > 0
-    assert column(table, "best product, billion/s")[0].text == "–"
+    table = resources.efficiency_table(run_of(manifest, certificate, map(older, trials)))
+    assert column(table, "achieved, at least, GFLOP/s")[0].value > 0
+    assert column(table, "GEMM peak, GFLOP/s")[0].text == "–"

@@ -1,0 +1,168 @@
+"""A search: the selected configuration, its tables, and the sentences of its summary."""
+
+from collections.abc import Callable, Iterator
+
+from reports.analysis.metrics import median_over_seeds
+from reports.analysis.run import Group, score_unit
+from reports.analysis.search_results import RankedCase, SearchRanking
+from reports.records import Baseline
+from reports.render.formats import case_name, four_digits, per_cent, plural, whole
+from reports.render.table import BLANK, DASH, Cell, Table, TableColumn, numbers, tabulate, words
+from reports.sections.columns import failure_notes, measured, records_cell
+
+SHOWN = 10  # configurations in the main table
+Row = RankedCase | Baseline
+
+
+def best_configurations(search: SearchRanking) -> Table:
+    """The best configurations by validation loss. Only the selected and the published one have a test error."""
+    best = list(search.ranking[:SHOWN])
+    best += [search.published] if search.published and search.published not in best else []
+    baselines = [baseline for data in search.run.manifest.data.values() for baseline in data.baselines]
+    columns: tuple[TableColumn[Row], ...] = (
+        TableColumn("rank", _ranked(lambda case: Cell(whole(search.rank(case)), search.rank(case)))),
+        words("configuration", lambda row: _configuration(search, row)),
+        TableColumn("validation loss", _ranked(lambda case: Cell(four_digits(case.score), case.score))),
+        TableColumn("above the lowest", _ranked(lambda case: _above(search, case))),
+        TableColumn("test MAE", lambda row: _test_mae(search, row), score_unit(search.run)),
+        TableColumn("parameters", _ranked(lambda case: _parameters(case.group))),
+        words("records", _ranked(lambda case: records_cell(case.group))),
+    )
+    caption = (
+        f"The lowest of {plural(len(search.ranking), 'validation loss', 'validation losses')}, in scaled units, of the "
+        "weights that each training kept. The test part was not used for the selection. Its error is shown for the "
+        "selected configuration, and for the published one for comparison."
+    )
+    rows: tuple[Row, ...] = (*best, *baselines)
+    return tabulate("result", "Results", caption, columns, rows, kind=_kind)
+
+
+def all_configurations(search: SearchRanking) -> Table:
+    """All configurations that the sampler proposed, by rank, then those that failed."""
+    run = search.run
+    tried = run.search_result.tried if run.search_result else ()
+    order = {configuration.case: place for place, configuration in enumerate(tried, 1)}
+    ranked = {case.group.case.label: case for case in search.ranking}
+    groups = [case.group for case in search.ranking] + [group for group in run.groups if group.failed]
+
+    def of_ranked(group: Group) -> RankedCase | None:
+        return ranked.get(group.case.label)
+
+    columns: tuple[TableColumn[Group], ...] = (
+        numbers("rank", lambda group: search.rank(case) if (case := of_ranked(group)) else None, form=whole),
+        words("configuration", lambda group: _trained(search, group)),
+        numbers("proposed as number", lambda group: order.get(group.case.label), form=whole),
+        numbers("validation loss", lambda group: case.score if (case := of_ranked(group)) else None, form=four_digits),
+        TableColumn("above the lowest", lambda group: _above(search, c) if (c := of_ranked(group)) else DASH),
+        TableColumn("best epoch", lambda group: _best_epoch(group) if of_ranked(group) else DASH),
+        TableColumn("parameters", _parameters),
+        words("records", records_cell),
+    )
+    caption = (
+        f"All trained configurations by rank. The sampler {search.search.sampler} with the seed "
+        f"{search.search.sampler_seed} (Optuna {search.search.optuna}) proposed them in the order of the third column."
+    )
+    return tabulate("configurations", "All configurations", caption, columns, groups)
+
+
+def _ranked(cell: Callable[[RankedCase], Cell]) -> Callable[[Row], Cell]:
+    """The cell of a column that naive forecasts leave empty."""
+    return lambda row: cell(row) if isinstance(row, RankedCase) else BLANK
+
+
+def _kind(row: Row) -> str:
+    return "model" if isinstance(row, RankedCase) else "baseline"
+
+
+def _configuration(search: SearchRanking, row: Row) -> Cell:
+    if not isinstance(row, RankedCase):
+        return Cell(row.name)
+    notes = []
+    if row == search.selected:
+        notes.append("Selected: the lowest validation loss.")
+    if row == search.published and search.search.published:
+        notes.append(f"The published best configuration, published with an MAE of {search.search.published.mae:g}.")
+    return Cell(case_name(row.group.case), notes=tuple(notes))
+
+
+def _trained(search: SearchRanking, group: Group) -> Cell:
+    if not group.failed:
+        return Cell(case_name(group.case))
+    return Cell(case_name(group.case), detail="failed", notes=failure_notes(search.run, group), tone="bad")
+
+
+def _test_mae(search: SearchRanking, row: Row) -> Cell:
+    if not isinstance(row, RankedCase):
+        return Cell(four_digits(row.scores.mae), row.scores.mae)
+    tested = row in (search.selected, search.published)
+    return measured(median_over_seeds(row.group, "mae"), four_digits) if tested else DASH
+
+
+def _above(search: SearchRanking, case: RankedCase) -> Cell:
+    share = case.score / search.ranking[0].score - 1
+    return Cell(f"{share * 100:.1f} %", share)
+
+
+def _best_epoch(group: Group) -> Cell:
+    best = median_over_seeds(group, "best_epoch")
+    return measured(best or median_over_seeds(group, "epochs_trained"), whole)
+
+
+def _parameters(group: Group) -> Cell:
+    return Cell(whole(group.case.shape_parameters), group.case.shape_parameters)
+
+
+def summary_sentences(search: SearchRanking) -> Iterator[str]:
+    """What the search selected and how good it is, then what was published."""
+    best, configurations = search.selected, plural(len(search.ranking), "configuration")
+    if best is None:
+        yield f"No configuration has been selected: {configurations} finished so far"
+        return
+    loss = f"The lowest validation loss of {configurations}, {four_digits(best.score)}, is that of "
+    yield f"{loss}{case_name(best.group.case)}; its MAE on the test part is {_mae(search, best)}"
+    naive = min((b.scores.mae, b.name) for d in search.run.manifest.data.values() for b in d.baselines)
+    own = median_over_seeds(best.group, "mae")
+    if own:
+        relation = compared(naive[0], own.estimate)
+        yield f"The best naive forecast, {naive[1]}, has {relation} MAE, {four_digits(naive[0])}"
+    if search.search.least_mae is not None:
+        yield f"A perfect forecast has an MAE of {search.search.least_mae:g}, because of the noise in the series"
+    if search.search.published is not None:
+        yield _published(search)
+
+
+def compared(error: float, other: float) -> str:
+    """ "a lower", "a higher" or "the same", by the four digits that are shown."""
+    if four_digits(error) == four_digits(other):
+        return "the same"
+    return "a lower" if error < other else "a higher"
+
+
+def _published(search: SearchRanking) -> str:
+    best = search.search.published
+    if best is None:
+        return ""
+    name = f"The published best configuration, {best.case} (MAE {best.mae:g}),"
+    if (case := search.published) is None:
+        return f"{name} was not tried here"
+    share = case.score / search.ranking[0].score - 1
+    above = f", its validation loss {per_cent(share)} above the lowest" if share > 0 else ""
+    return f"{name} ranks {search.rank(case)} of {len(search.ranking)}{above}; its test MAE is {_mae(search, case)}"
+
+
+def _mae(search: SearchRanking, case: RankedCase) -> str:
+    mae = median_over_seeds(case.group, "mae")
+    return f"{four_digits(mae.estimate)} {score_unit(search.run)}".rstrip() if mae else "unknown"
+
+
+def limits(search: SearchRanking) -> Iterator[str]:
+    """What the search cannot show."""
+    if search.run.concurrent:
+        trials = plural(search.search.at_once, "trial")
+        yield f"Up to {trials} ran at the same time, so their times are not compared and no speed ratio is shown"
+    also = " and of the published configuration" if search.published else ""
+    yield f"Only the selected configuration has a certificate; only its test errors{also} are shown"
+    if len(search.run.seeds) == 1:
+        yield "Each configuration had one seed, so chance affects the ranks; --seeds 1,2,3 shows how much"
+    elif (share := search.seed_range) is not None:
+        yield f"The seeds of one configuration differ by {per_cent(share)} in the median; closer ranks are chance"

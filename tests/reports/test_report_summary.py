@@ -1,0 +1,241 @@
+"""The summary of a run: which backend is fastest, how good the forecasts are, and what the run cannot show."""
+
+import pytest
+import synthetic_run
+from synthetic_run import change, fail
+
+from reports.analysis.run import Run
+from reports.render.formats import per_cent
+from reports.render.page import Bullets, Paragraph, Section
+from reports.sections.context import Context
+from reports.sections.setup import notices, progress
+from reports.sections.summary import section
+
+
+@pytest.fixture(scope="module")
+def records():
+    return synthetic_run.records(cells=("gru",), epochs=30, weeks=60)
+
+
+def summary(manifest, certificate, trials):
+    return section(Context.of(Run(manifest, certificate, tuple(trials))))
+
+
+def case(*records):
+    """The paragraphs of the only model: its layers, the main statement and the rest."""
+    (model,) = (block for block in summary(*records).blocks if isinstance(block, Section))
+    texts = [block.text for block in model.blocks]
+    return texts[1], " ".join(texts[2:])
+
+
+def leads(section):
+    return [block.text for block in section.blocks if isinstance(block, Paragraph)]
+
+
+def limits(section):
+    return [item for block in section.blocks if isinstance(block, Bullets) for item in block.items]
+
+
+def naive(manifest, name):
+    return next(b.scores.mse for b in manifest.data["co2"].baselines if b.name == name)
+
+
+def paced(trials, **factors):
+    """The trials with the epochs of some backends slower by a factor."""
+
+    def slowed(trial):
+        times, factor = trial.outcome.times, factors.get(trial.plan.backend, 1)
+        epochs = tuple(value * factor for value in times.epochs)
+        return change(trial, times=times.model_copy(update={"epochs": epochs}))
+
+    return tuple(map(slowed, trials))
+
+
+def scored(trials, backends=("pytorch", "keras", "flax"), **skills):
+    def rescored(trial):
+        return change(trial, scores=trial.outcome.scores.model_copy(update=skills))
+
+    return tuple(rescored(trial) if trial.plan.backend in backends else trial for trial in trials)
+
+
+def test_the_summary_names_the_fastest_backend_and_the_naive_forecasts_that_are_beaten(records):
+    (model,) = (block for block in summary(*records).blocks if isinstance(block, Section))
+    assert (model.title, model.blocks[0].text) == ("GRU", "1 × gru 50")
+    assert model.blocks[1].text == (
+        "On this machine Flax trains this GRU 2.9 to 3.0 times as fast as PyTorch; "
+        "Keras takes 1.09 to 1.12 times as long. "
+        "All three forecasts agree within 0.37 % in test MSE and beat persistence and the seasonal naive forecast."
+    )
+
+
+def test_compilation_may_reverse_the_order(records):
+    manifest, certificate, trials = records
+    lead, more = case(manifest, certificate, paced(trials, pytorch=0.4))
+    assert lead.startswith("On this machine Flax trains this GRU 1.16 to 1.20 times as fast as PyTorch")
+    assert "But over a whole training of 30 epochs, compilation included, Flax takes 1.2" in more
+
+
+def test_the_reference_backend_may_be_the_fastest(records):
+    manifest, certificate, trials = records
+    lead, _ = case(manifest, certificate, paced(trials, pytorch=0.2))
+    assert lead.startswith("On this machine PyTorch trains this GRU fastest: Flax takes 1.6")
+
+
+def test_a_range_that_includes_one_is_no_difference(records):
+    manifest, certificate, trials = records
+    lead, _ = case(manifest, certificate, paced(trials, pytorch=0.3375, keras=10))
+    assert "no backend trains this GRU clearly faster than PyTorch: Flax is neither clearly faster nor" in lead
+
+
+def test_one_seed_gives_no_range():
+    found = synthetic_run.records(cells=("gru",), seeds=(1,), weeks=60)
+    assert "in the only round" in case(*found)[0]
+    assert limits(summary(*found))[0] == (
+        "A 95 % interval of a median needs 6 seeds. This run has 1 seed: no range is shown."
+    )
+
+
+def test_six_seeds_have_no_such_limit():
+    assert limits(summary(*synthetic_run.records(cells=("gru",), modes=("matched",), seeds=range(6), weeks=60))) == []
+
+
+def test_one_backend_has_no_speed_ratio():
+    lead, _ = case(*synthetic_run.records(cells=("gru",), backends=("flax",), weeks=60))
+    assert lead.startswith("Flax is the only backend, so there is no speed ratio. The forecast beats")
+
+
+def test_without_a_certificate_there_is_no_statement_about_speed(records):
+    manifest, _, trials = records
+    lead, more = case(manifest, None, trials)
+    assert lead.startswith(
+        "No speed ratio for PyTorch, Keras and Flax: there is no certificate yet. All three forecasts beat"
+    )
+    assert "There is no certificate yet" in notices(Run(manifest, None, trials))[0]
+    assert "times as fast" not in lead + more
+
+
+def test_native_mode_alone_makes_no_statement_about_speed():
+    lead, _ = case(*synthetic_run.records(cells=("gru",), modes=("native",), weeks=60))
+    assert lead.startswith("Native models differ, so this run has no speed ratio. All three")
+
+
+def test_forecasts_that_lose_to_persistence_are_not_called_good(records):
+    manifest, certificate, trials = records
+    lead, _ = case(manifest, certificate, scored(trials, mse=1.02 * naive(manifest, "persistence")))
+    assert "and beat the seasonal naive forecast; no forecast beats persistence with every seed" in lead
+    assert lead.endswith("(skill −0.020), so none is good.")
+    assert "beat persistence" not in lead
+
+
+def test_the_only_backend_that_beats_persistence_is_named(records):
+    manifest, certificate, trials = records
+    losing = scored(trials, ("pytorch", "keras"), mse=1.02 * naive(manifest, "persistence"))
+    assert "; only Flax beats persistence with every seed." in case(manifest, certificate, losing)[0]
+
+
+def test_a_naive_forecast_with_a_lower_error_is_named(records):
+    manifest, certificate, trials = records
+    assert "inear autoregression, a naive forecast, has a lower test MSE (" in case(*records)[1]
+    error = naive(manifest, "linear autoregression")
+    assert "a naive forecast, has the same test MSE" in case(manifest, certificate, scored(trials, mse=error))[1]
+    assert "a naive forecast" not in case(manifest, certificate, scored(trials, mse=0.01))[1]
+
+
+def test_a_run_under_way_says_how_many_trials_have_finished(records):
+    manifest, certificate, trials = records
+    words = notices(Run(manifest, certificate, trials[:7]))
+    assert words[0].startswith("7 of 18 trials have finished: the run is under way or was interrupted")
+
+
+def test_a_run_without_trials_has_a_summary(records):
+    manifest, certificate, _ = records
+    assert case(manifest, certificate, ())[0] == "No trial has finished yet."
+
+
+def test_failed_trials_are_counted(records):
+    manifest, certificate, trials = records
+    assert notices(Run(manifest, certificate, (fail(trials[0]), *trials[1:]))) == (
+        "1 of 18 trials failed; the reasons are listed below.",
+    )
+
+
+def test_a_noisy_machine_is_named_as_a_limit(records):
+    manifest, certificate, trials = records
+    times = trials[0].outcome.times
+    noisy = change(trials[0], times=times.model_copy(update={"epochs": (0.1, 0.1, 0.1, 0.3)}))
+    assert "The machine was noisy: the times of PyTorch are unstable. Footnotes give the details." in limits(
+        summary(manifest, certificate, (noisy, *trials[1:]))
+    )
+
+
+def test_background_load_makes_ratios_unreliable(records):
+    manifest, certificate, trials = records
+    assert "other programs" not in case(*records)[0]
+    disturbed = tuple(change(trial, background_load=0.42) for trial in trials)
+    lead, _ = case(manifest, certificate, disturbed)
+    assert f"other programs used up to {per_cent(0.42)} of the cores, so the ratios are not reliable" in lead
+
+
+@pytest.mark.parametrize(("backend", "name"), [("pytorch", "PyTorch"), ("flax", "Flax")])
+def test_times_that_vary_between_seeds_make_ratios_unreliable(records, backend, name):
+    manifest, certificate, trials = records
+    drifted = tuple(paced([trial], **{backend: 1.5**trial.plan.seed})[0] for trial in trials)
+    lead, _ = case(manifest, certificate, drifted)
+    assert lead.endswith(f"; but the times of {name} are unstable, so the ratios are not reliable.")
+    assert lead.startswith("All three forecasts agree")  # the reliable statement comes first
+
+
+def test_a_single_epoch_has_no_steady_epoch():
+    lead, _ = case(*synthetic_run.records(cells=("gru",), epochs=1, weeks=60))
+    assert lead.startswith("Only one epoch was trained, so there is no steady epoch to compare.")
+
+
+MANY = {"units": (16, 32, 64), "modes": ("matched",), "seeds": (1,), "epochs": 6, "weeks": 60}
+
+
+def test_many_models_have_few_sentences_and_a_table():
+    manifest, certificate, trials = synthetic_run.records(**MANY)
+    found = summary(manifest, certificate, trials)
+    assert not [block for block in found.blocks if isinstance(block, Section)]
+    assert len(leads(found)) <= 5
+    assert leads(found)[0].startswith("Fastest by the steady epoch, of 6 models compared: Flax in 6 (1.2 to 3.")
+    assert leads(found)[1] == "18 of 18 forecasts beat persistence with every seed."
+    table = next(block for block in found.blocks if block.kind == "table")
+    assert [column.label for column in table.columns] == [
+        "model",
+        "fastest backend",
+        "its speed ratio",
+        "test MSE",
+        "skill",
+        "best naive forecast",
+        "its error",
+    ]
+    assert [row.cells[1].text for row in table.rows] == ["Flax"] * 6
+    slowed = leads(summary(manifest, certificate, paced(trials, flax=1.5, keras=2)))
+    assert slowed[0].startswith("Fastest by the steady epoch, of 6 models compared: PyTorch in 3 and Flax in 3")
+    assert leads(summary(manifest, None, trials)) == leads(found)[1:]
+
+
+def test_unreliable_ratios_come_second_and_are_marked_in_the_table():
+    manifest, certificate, trials = synthetic_run.records(**MANY)
+    found = summary(manifest, certificate, [change(trial, background_load=0.42) for trial in trials])
+    assert leads(found)[0] == "18 of 18 forecasts beat persistence with every seed."
+    assert leads(found)[1].endswith("so the ratios are not reliable.")
+    table = next(block for block in found.blocks if block.kind == "table")
+    assert {row.cells[1].detail for row in table.rows} == {"not reliable"}
+
+
+def test_the_layers_of_a_model_are_listed(records):
+    manifest, certificate, trials = records
+    cases = tuple(case.model_copy(update={"architecture": ("gru 50", "dense 1")}) for case in manifest.cases)
+    found = summary(manifest.model_copy(update={"cases": cases}), certificate, trials)
+    assert found.blocks[0].blocks[0].text == "gru 50 → dense 1"
+
+
+def test_a_single_trial_is_one_trial():
+    manifest, certificate, trials = synthetic_run.records(
+        cells=("gru",), epochs=4, weeks=30, seeds=(1,), modes=("matched",), backends=("flax",)
+    )
+    assert progress(Run(manifest, certificate, trials)) == "The only trial finished, 1 seed."
+    assert progress(Run(manifest, certificate, ())) == "0 of 1 trial finished, 1 seed."
+    assert notices(Run(manifest, certificate, ()))[0].startswith("0 of 1 trial has finished: ")
