@@ -6,12 +6,12 @@ from textwrap import wrap
 from reports.render.page import Block, Bullets, Page, Paragraph, Section
 from reports.render.table import Cell, Column, Table
 
-WIDTH = 120
+WIDTH = 110
 _SUPERSCRIPT = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
 def render(page: Page, only: Sequence[str] = ()) -> str:
-    """The page as plain text, at most `WIDTH` columns wide unless a table needs more.
+    """The page as plain text, wrapped at `WIDTH` columns; tables are as wide as they need.
 
     only: the names of the sections to print, in this order, with nothing but the main statements of their prose;
     by default all sections are printed. Figures, code and folded sections are left out.

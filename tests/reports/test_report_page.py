@@ -176,7 +176,7 @@ def test_failed_and_missing_trials_are_on_the_page(visit, report):
 def test_folded_sections_open_with_the_keyboard(visit, report):
     seen = visit(report)
     assert not seen.page.locator("#trials table").is_visible()
-    seen.page.locator("summary", has_text="Every trial").focus()
+    seen.page.locator("summary", has_text="All trials").focus()
     seen.page.keyboard.press("Enter")
     assert seen.page.locator("#trials tbody tr").count() == 36
     assert seen.page.locator("#trials table").is_visible()

@@ -231,4 +231,4 @@ def test_a_page_says_what_it_repeats_and_when_it_was_resumed(records, run_of):
     )
     page = reports.write(run_of(again, None, trials)).html.read_text("utf-8")
     assert "repeats trials of" in page
-    assert "2026-03-03T08:00:00Z, although torch was" in page
+    assert "2026-03-03T08:00:00Z although torch was" in page
