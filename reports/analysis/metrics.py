@@ -63,6 +63,11 @@ def skill(data: Data, scores: Scores, naive: str) -> float | None:
     return 1 - error / naive_error
 
 
+def beats(run: Run, group: Group, naive: str) -> bool:
+    """Return whether every finished trial of a group has a positive skill against a naive forecast."""
+    return all((skill(run.data(group.case), outcome.scores, naive) or 0) > 0 for outcome in group.outcomes.values())
+
+
 def _score(
     name: str, label: str, kind: Kind, unit: str, score: Callable[[Data, Scores], float | None], compared: bool = False
 ) -> Metric:

@@ -143,11 +143,6 @@ class Run:
         """Return the environment of a trial; that of the run if the trial has none."""
         return trial.environment or self.manifest.environment
 
-    def beats(self, group: Group, naive: str) -> bool:
-        """Whether every finished trial of a group has a lower test MSE than a naive forecast."""
-        errors = [baseline.scores.mse for baseline in self.data(group.case).baselines if baseline.name == naive]
-        return bool(errors) and all(outcome.scores.mse < errors[0] for outcome in group.outcomes.values())
-
     def exact(self, case: Case, naive: str) -> bool:
         """Whether a naive forecast has no error, so that the skill against it has no finite value."""
         return any(b.name == naive and b.scores.mse == 0 for b in self.data(case).baselines)

@@ -4,6 +4,7 @@ from collections import Counter
 from pathlib import Path
 from urllib.parse import quote
 
+from reports.analysis.metrics import beats
 from reports.analysis.run import Run, unique
 from reports.analysis.run_store import StoredRun, read_runs, versions
 from reports.analysis.search_results import search_ranking
@@ -91,7 +92,7 @@ def headline(run: Run) -> str:
     noisy = bool(unreliable_because(speedup for case in speedups.values() for speedup in case.compared))
     speed = _fastest(speedups) + (" (timings unreliable)" if noisy else "")
     groups = [group for group in run.leading if group.outcomes]
-    beating = sum(run.beats(group, "persistence") for group in groups)
+    beating = sum(beats(run, group, "persistence") for group in groups)
     forecasts = f"{beating} of {plural(len(groups), 'forecast')} beat persistence" if groups else "every trial failed"
     parts = (forecasts, speed) if noisy else (speed, forecasts)  # unreliable timings come second
     return "; ".join(part for part in parts if part.strip())

@@ -1,14 +1,17 @@
 """The page of published values: every value that a document printed, and the result of each benchmark beside it."""
 
+from collections.abc import Iterator
+from math import inf
 from pathlib import Path
-from statistics import median
 
-from reports.analysis.run import Group, Run, over_seeds, unique
+from reports.analysis.metrics import Metric, beats, headline_error, median_over_seeds
+from reports.analysis.run import Group, Run, unique
 from reports.analysis.run_store import StoredRun, read_runs
 from reports.analysis.search_results import selected_only
+from reports.records import Data
 from reports.records.store import write_text
 from reports.render import html, markdown
-from reports.render.formats import backend_name, case_name, four_digits, listed, plural, squared
+from reports.render.formats import backend_name, case_name, four_digits, listed, plural
 from reports.render.page import Page, Paragraph, Section, table_section
 from reports.render.table import BLANK, Cell, Column, Link, Row, Table, number, row, text
 from reports.sections.columns import measured
@@ -96,43 +99,47 @@ def _overview_row(results: Path, stored: StoredRun) -> Row:
     groups = [group for group in run.leading if group.outcomes]
     if not groups:
         return row(name, Cell("every trial failed", tone="bad"), *[BLANK] * 5)
-    best = min(groups, key=lambda group: _relative_error(run, group))
-    naive = min(run.data(best.case).baselines, key=lambda baseline: baseline.scores.mse)
-    unit = squared(run.data(best.case).unit)
+    best = max(groups, key=_median_skill)
+    metric, data = headline_error(run), run.data(best.case)
+    naive, naive_error = min(_naive_errors(data, metric), key=lambda pair: pair[1], default=("none", None))
+    suffix = metric.unit_in(data.unit) if metric.unit else "(scaled)"
 
-    def error(mse: float) -> str:
-        return f"{four_digits(mse)} {unit}".strip()
+    def error(value: float) -> str:
+        return f"{four_digits(value)} {suffix}".strip()
 
+    def printed(group: Group) -> str:
+        interval = median_over_seeds(group, metric)
+        return error(interval.estimate) if interval else ""
+
+    equal = [group for group in groups if group.case == best.case and printed(group) == printed(best)]
     return row(
         name,
-        Cell(
-            case_name(best.case),
-            detail=listed([backend_name(group.backend) for group in groups if _equal(group, best)]),
-        ),
-        measured(over_seeds(best, lambda outcome: outcome.scores.mse), error),
-        Cell(naive.name),
-        number(naive.scores.mse, error),
+        Cell(case_name(best.case), detail=listed([backend_name(group.backend) for group in equal])),
+        measured(median_over_seeds(best, metric), error),
+        Cell(naive),
+        number(naive_error, error),
         _beating(run, groups),
         _reproduced(run),
     )
 
 
-def _relative_error(run: Run, group: Group) -> float:
-    """The median test MSE divided by that of persistence: 1 less the skill."""
-    naive = next((b.scores.mse for b in run.data(group.case).baselines if b.name == "persistence"), 0.0)
-    return median(outcome.scores.mse for outcome in group.outcomes.values()) / (naive or 1.0)
+def _median_skill(group: Group) -> float:
+    interval = median_over_seeds(group, "skill_persistence")
+    return interval.estimate if interval else -inf
 
 
-def _equal(group: Group, best: Group) -> bool:
-    """Whether two groups have the same model and the same printed error."""
-    errors = [over_seeds(each, lambda outcome: outcome.scores.mse) for each in (group, best)]
-    return group.case == best.case and len({four_digits(error.estimate) for error in errors if error}) == 1
+def _naive_errors(data: Data, metric: Metric) -> Iterator[tuple[str, float]]:
+    """The name and the error of each naive forecast."""
+    for baseline in data.baselines:
+        error = metric.score(data, baseline.scores) if metric.score else None
+        if error is not None:
+            yield baseline.name, error
 
 
 def _beating(run: Run, groups: list[Group]) -> Cell:
     """How many models beat persistence with every backend and seed."""
     cases = unique(group.case.label for group in groups)
-    losing = {group.case.label for group in groups if not run.beats(group, "persistence")}
+    losing = {group.case.label for group in groups if not beats(run, group, "persistence")}
     count = len(cases) - len(losing)
     return Cell(f"{count} of {plural(len(cases), 'model')}", tone="" if count else "bad")
 
