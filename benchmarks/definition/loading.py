@@ -41,7 +41,7 @@ from benchmarks.definition.settings import (
     validated,
 )
 from benchmarks.errors import UserError, name_hint
-from reports.records import Mode, Plan
+from reports.records import Contender, Mode, Plan
 
 FOLDER = Path(__file__).parents[1]  # the TOML files of this checkout
 RESERVED = {"latest", "index"}  # names with another meaning in the folder of results
@@ -286,7 +286,7 @@ def _require_matrix(where: str, matrix: TrialMatrix) -> None:
 
 
 def _require_known_cases(path: Path, benchmark: Benchmark) -> None:
-    """Published values and questions must refer to cases, backends and modes of the definition."""
+    """Published values and questions must refer to metrics, and to cases, backends and modes of the definition."""
     header = benchmark.header
     quantities = [
         *((f"published '{entry.what}'", quantity) for entry in header.published for quantity in (entry, entry.right)),
@@ -296,10 +296,17 @@ def _require_known_cases(path: Path, benchmark: Benchmark) -> None:
             for quantity in (entry.better, entry.than)
         ),
     ]
+    if not quantities:
+        return
+    from reports.analysis.metrics import quantity_names  # imports SciPy, so only on use
+
     for name, quantity in quantities:
         if quantity is None:
             continue
         where = f"{path}: {name}:"
+        figures = quantity_names(errors=isinstance(quantity, Contender))
+        if quantity.figure not in figures:
+            raise UserError(f"{where} there is no figure '{quantity.figure}'; {name_hint(figures, quantity.figure)}")
         if quantity.case not in benchmark.cases:
             raise UserError(f"{where} there is no case '{quantity.case}'; {name_hint(benchmark.cases, quantity.case)}")
         matrix = benchmark.matrices[quantity.case]

@@ -306,6 +306,13 @@ class QuantityValue:
         return replace(self, by_seed=by_seed) if by_seed else None
 
 
+def quantity_names(*, errors: bool = False) -> tuple[str, ...]:
+    """Return the names that `Quantity.figure` can have; with `errors`, those that a question can ask about."""
+    kinds: tuple[Kind, ...] = ("error",) if errors else ("error", "skill", "check")
+    names = (metric.name.replace("_", " ") for metric in METRICS.values() if metric.kind in kinds)
+    return tuple(names) if errors else (*names, "loss", "prediction")
+
+
 def find_quantity(run: Run, quantity: Quantity) -> QuantityValue | None:
     """Return the values of a quantity; None if no trial of it finished, or the records lack it."""
     case = next((case for case in run.manifest.cases if case.label == quantity.case), None)

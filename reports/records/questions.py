@@ -4,22 +4,12 @@ These records are part of a definition's TOML file too, so their field names are
 """
 
 from decimal import Decimal
-from typing import Annotated, Literal, Self
+from typing import Annotated, Self
 
 from pydantic import Field, field_validator, model_validator
 
 from reports.records.base import Mode, Record
 
-QuantityName = Literal[
-    "mse",  # on the test part, unit²
-    "mae",  # unit
-    "scaled mse",  # of scaled values
-    "scaled mae",
-    "mixed mse",  # of scaled truth and forecasts in the unit; a mistake that has been published
-    "loss",  # training loss, the mean over the steps of an epoch
-    "prediction",  # the first value of a test window's forecast
-    "test windows",  # number of test windows
-]
 Text = Annotated[str, Field(min_length=1)]
 
 
@@ -29,7 +19,7 @@ class Quantity(Record):
     case: str  # label of the case
     backend: str | None = None  # or the name of a naive forecast, "persistence"; None: the first finished backend
     mode: Mode = "matched"
-    figure: QuantityName = "mse"
+    figure: Text = "mse"  # name of a metric with spaces, "loss" or "prediction"; see analysis.metrics.quantity_names
     at: Annotated[int, Field(strict=True)] | None = None  # number of the epoch or prediction, from 1; -1: the last
 
     @model_validator(mode="after")
@@ -72,7 +62,7 @@ class Published(Quantity):
 class Contender(Quantity):
     """An error on the test part, of a case or of a naive forecast."""
 
-    figure: Literal["mse", "mae", "scaled mse", "scaled mae"] = "mse"
+    figure: Text = "mse"  # a metric of the kind "error"
     at: None = None
 
 

@@ -207,7 +207,8 @@ def test_a_question_is_read_for_the_report(written):
     ("old", "new", "message"),
     [
         ('"gru" }', '"gur" }', "question 'Is the GRU better\\?': there is no case 'gur'; did you mean 'gru'"),
-        ('"gru" }', '"gru", figure = "loss" }', 'question.0.better.figure = "loss"'),
+        ('" }', '", figure = "loss" }', "there is no figure 'loss'; known: mae, mse, rmse, scaled mae, scaled mse"),
+        ('" }', '", figure = "scaled maes" }', "there is no figure 'scaled maes'; did you mean 'scaled mae'"),
         ('"gru" }', '"gru", figure = "mae" }', "better has the figure mae and than has mse"),
         ("asks =", "ask =", "question.0.*ask"),
     ],

@@ -1,0 +1,179 @@
+"""Tests of the metrics: one entry per metric, and the skill against naive forecasts."""
+
+from math import inf
+
+import pytest
+import synthetic_run
+from synthetic_run import change
+
+from benchmarks.definition import loading
+from reports import export
+from reports.analysis import metrics
+from reports.analysis.metrics import METRICS, Metric, headline_error, median_over_seeds, quantity_names, skill, values
+from reports.analysis.ranking import rankings
+from reports.analysis.run import Run
+from reports.analysis.run_comparison import compare_runs
+from reports.analysis.run_store import StoredRun
+from reports.analysis.speedup import speedups_of
+from reports.analysis.trend import trend_series
+from reports.pages import comparison_page
+from reports.records import Contender, Question, Scores
+from reports.sections import questions, results
+
+RECORDS = synthetic_run.records(cells=("gru", "lstm"), modes=("matched",), epochs=4, weeks=30)
+
+
+@pytest.fixture(scope="module")
+def run():
+    return Run(*RECORDS[:2], tuple(RECORDS[2]))
+
+
+def mase(data, scores):
+    """Mean absolute scaled error: the MAE relative to that of persistence."""
+    (naive,) = (baseline.scores.mae for baseline in data.baselines if baseline.name == "persistence")
+    return scores.mae / naive
+
+
+@pytest.fixture
+def registered(monkeypatch):
+    """A metric that nothing but one entry of the registry knows."""
+    metric = Metric(
+        "mase",
+        "MASE",
+        "error",
+        "",
+        value=lambda o: mase(o.data, o.outcome.scores),
+        score=mase,
+        better="lower",
+        compared=True,
+    )
+    monkeypatch.setitem(metrics.METRICS, "mase", metric)
+    return metric
+
+
+def test_a_new_metric_is_in_the_table_of_scores(run, registered):
+    table = results.scores(run)
+    place = [column.label for column in table.columns].index("MASE")
+    shown = {row.cells[1].text: row.cells[place].value for row in table.rows}
+    assert shown["persistence"] == 1.0
+    assert shown["PyTorch"] == pytest.approx(median_over_seeds(run.groups[-3], "mase").estimate)
+
+
+def test_a_new_metric_is_in_the_export(run, registered, tmp_path):
+    frame = export.table(run, tmp_path, "trials")
+    outcome = run.trials[0].outcome
+    assert frame.mase[0] == pytest.approx(mase(run.manifest.data["co2"], outcome.scores))
+    assert export.table(run, tmp_path, "baselines").query("baseline == 'persistence'").mase.tolist() == [1.0, 1.0]
+
+
+def test_a_new_metric_can_be_asked_about(run, registered, tmp_path):
+    question = Question(
+        asks="Is the GRU better than persistence?",
+        better=Contender(case="gru", figure="mase"),
+        than=Contender(case="gru", figure="mase", backend="persistence"),
+    )
+    asking = Run(run.manifest.model_copy(update={"questions": (question,)}), run.certificate, run.trials)
+    (row,) = questions.table(asking).rows
+    assert row.cells[1].text == "yes"
+    assert row.cells[3].value == 1.0
+    text = """title = "T"
+description = "D"
+backends = ["reference"]
+seeds = [1]
+[data]
+series = "co2"
+[window]
+length = 6
+[model]
+cell = "gru"
+units = 4
+[training]
+epochs = 1
+[[question]]
+asks = "Is it better?"
+better = { case = "gru", figure = "mase" }
+than = { case = "gru", figure = "mase", backend = "persistence" }
+"""
+    path = tmp_path / "mine.toml"
+    path.write_text(text)
+    assert loading.read(str(path)).header.questions[0].better.figure == "mase"
+
+
+def test_a_new_metric_is_in_comparisons_of_runs_and_in_the_history(run, registered, tmp_path):
+    comparison = compare_runs(run, run)
+    assert {pair.metrics["mase"].effect.state for pair in comparison.pairs} == {"same"}
+    page = comparison_page.page(comparison, "a", "b")
+    assert page.table("mase").rows
+    assert comparison_page.facts(comparison)[0]["mase"]["effect"]["state"] == "same"
+    series = trend_series([StoredRun(tmp_path / str(number), run) for number in (1, 2)])
+    assert len(next(line for line in series if line.metric.name == "mase").points) == 2
+
+
+def test_every_metric_of_a_complete_record_is_a_number(run):
+    """And its name is the key of its entry, so that it is also the name of a column of the export."""
+    for name, metric in METRICS.items():
+        assert metric.name == name
+        numbers = values(run.groups[0], metric)
+        assert all(isinstance(number, float) for number in numbers.values())
+        if metric.kind in ("time", "rate") and name not in ("validation_seconds", "harness_seconds", "loop_seconds"):
+            assert numbers, name
+            assert metric.timed
+
+
+def scored(mse, scaled=None):
+    return Scores(mse=mse, rmse=mse**0.5, mae=mse, scaled_mse=scaled, scaled_mae=scaled)
+
+
+def data_with(naive, targets=1):
+    """Data whose persistence forecast has these scores."""
+    data = RECORDS[0].data["co2"]
+    persistence = data.baselines[0].model_copy(update={"scores": naive})
+    truth = tuple(row * targets for row in data.test_truth)
+    return data.model_copy(update={"baselines": (persistence,), "test_truth": truth})
+
+
+@pytest.mark.parametrize(
+    ("mse", "naive", "expected"),
+    [(1.0, 4.0, 0.75), (4.0, 4.0, 0.0), (5.0, 4.0, -0.25), (0.0, 0.0, 0.0), (0.1, 0.0, -inf)],
+)
+def test_skill_is_the_share_of_the_naive_error_that_is_removed(mse, naive, expected):
+    """An exact naive forecast, as seasonal naive on a noiseless sine, can be equalled but not beaten."""
+    assert skill(data_with(scored(naive)), scored(mse), "persistence") == expected
+
+
+def test_skill_is_none_without_the_naive_forecast():
+    assert skill(data_with(scored(1.0)), scored(1.0), "seasonal naive") is None
+
+
+def test_skill_does_not_come_from_old_records(run):
+    """Records of versions 1 and 2 have a skill, which is not read."""
+    manifest, certificate, trials = RECORDS
+    wrong = [change(t, scores=t.outcome.scores.model_copy(update={"skill_persistence": 0.123})) for t in trials]
+    group = Run(manifest, certificate, tuple(wrong)).groups[0]
+    assert values(group, "skill_persistence") == values(run.groups[0], "skill_persistence")
+
+
+def test_several_targets_have_no_pooled_headline():
+    """Targets have units of their own, so a run of several is summarized by the error of scaled values."""
+    data = data_with(scored(100.0, scaled=2.0), targets=2)
+    assert data.targets == 2
+    assert skill(data, scored(99.0, scaled=1.0), "persistence") == 0.5
+    manifest, certificate, trials = synthetic_run.records(cells=("gru",), epochs=4, weeks=30, horizon=2)
+    windows = {name: value.model_copy(update={"horizon": 1}) for name, value in manifest.data.items()}
+    cases = tuple(case.model_copy(update={"horizon": 1}) for case in manifest.cases)
+    manifest = manifest.model_copy(update={"data": windows, "cases": cases})
+    scaled = [change(t, scores=t.outcome.scores.model_copy(update={"scaled_mse": 0.5})) for t in trials]
+    assert headline_error(Run(manifest, certificate, tuple(scaled))).name == "scaled_mse"
+    assert headline_error(Run(manifest, certificate, tuple(trials))).name == "mse"  # the records lack scaled errors
+
+
+def test_one_target_is_summarized_in_its_unit(run):
+    assert headline_error(run).name == "mse"
+    assert rankings(run, speedups_of(run)) == ()
+
+
+def test_names_of_quantities_are_those_of_definitions():
+    assert {"mse", "mae", "scaled mse", "scaled mae", "mixed mse", "loss", "prediction", "test windows"} <= {
+        *quantity_names()
+    }
+    assert quantity_names(errors=True) == ("mse", "rmse", "mae", "scaled mse", "scaled mae")
