@@ -73,7 +73,7 @@ def test_a_new_metric_can_be_asked_about(run, registered, tmp_path):
         than=Contender(case="gru", figure="mase", backend="persistence"),
     )
     asking = Run(run.manifest.model_copy(update={"questions": (question,)}), run.certificate, run.trials)
-    (row,) = questions.table(asking).rows
+    (row,) = questions.questions_table(asking).rows
     assert row.cells[1].text == "yes"
     assert row.cells[3].value == 1.0
     text = """title = "T"
