@@ -14,8 +14,6 @@ from benchmarks.errors import UserError
 from benchmarks.runner.environment import ROOT
 
 RESULTS = ROOT / "results"
-
-
 PROGRESS = "print progress and result as JSON, one object a line"
 
 
@@ -64,7 +62,9 @@ def command(
         groups.what.add_argument("run", metavar="RUN", help=text)
     add_where = groups.where.add_argument
     if results:
-        add_where("--results", metavar="FOLDER", type=Path, default=RESULTS, help="the folder of all runs (results)")
+        add_where(
+            "--results", metavar="FOLDER", type=Path, default=RESULTS, help="the folder of all runs (default: results)"
+        )
     if executor:
         add_where("--executor", metavar="NAME", default="local", help="local: this machine (default); or ray")
         add_where("--cluster", metavar="HOST:PORT", help="the Ray cluster (default: the one on this machine)")

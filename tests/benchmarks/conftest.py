@@ -21,8 +21,9 @@ def written(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def reference_definition(written):
-    """Two models, two seeds and the reference implementation, which trains in NumPy."""
-    return written(ORACLE.replace("seeds = [1]", "seeds = [1, 2]").replace('cell = "gru"', 'cell = ["gru", "lstm"]'))
+    """Two models that forecast two rows, two seeds, and the reference implementation, which trains in NumPy."""
+    text = ORACLE.replace("seeds = [1]", "seeds = [1, 2]").replace("length = 6", "length = 6\nhorizon = 2")
+    return written(text.replace('cell = "gru"', 'cell = ["gru", "lstm"]'))
 
 
 @pytest.fixture(scope="session")
