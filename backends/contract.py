@@ -6,7 +6,7 @@ Adam's moments and dropout masks are dictionaries with canonical names and layou
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Literal, Protocol, TypeVar
+from typing import Any, Literal, Protocol, TypeVar
 
 import numpy as np
 
@@ -168,10 +168,15 @@ class Model(Protocol):
         """
 
 
-class Backend(Protocol):
-    """A framework, imported and configured for this process."""
+@dataclass(frozen=True)
+class Backend:
+    """A framework, imported and configured for this process: its functions that `build` calls, see any folder here."""
 
     name: str
+    network: Callable[..., Any]
+    load_weights: Callable[[Any, Weights], None]
+    adam: Callable[..., Any]
+    model: Callable[..., Model]
 
     def build(
         self,
@@ -193,15 +198,8 @@ class Backend(Protocol):
 
         Raises BackendError, which names the layer, if the framework has no such layer in native mode.
         """
-
-
-class Device(Protocol):
-    """The functions of a backend's `device` module. The backend must be loaded, so that its framework is configured."""
-
-    @staticmethod
-    def gemm(size: int, dtype: Dtype) -> Callable[[], None]:
-        """A call that multiplies two random matrices (size, size) and returns when the device has finished."""
-
-    @staticmethod
-    def peak_memory() -> int | None:
-        """Peak number of bytes that this process has allocated on the GPU, or None on a CPU."""
+        native = weights is None
+        network = self.network(model, x.shape[2], x.shape[1], dtype, seed, native=native)
+        if weights is not None:
+            self.load_weights(network, weights)
+        return self.model(network, objective, self.adam(network, optimizer, native=native), x, y)

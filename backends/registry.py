@@ -4,9 +4,9 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib import import_module, util
-from typing import Any, cast
+from typing import Any
 
-from backends.contract import Backend, BackendError, Device, Dtype
+from backends.contract import Backend, BackendError, Dtype
 
 
 @dataclass(frozen=True)
@@ -15,7 +15,7 @@ class Entry:
 
     display_name: the backend's name in tables and messages.
     module, device: modules in the package `backends`; the first has `create`, the second `gemm` and `peak_memory`.
-    packages: import names of the required packages, each with its name on PyPI.
+    packages: the required packages, which have the same name on PyPI and when imported.
     native: whether the framework has layers and defaults of its own.
     environment: variables to set before the module is imported.
     """
@@ -25,70 +25,59 @@ class Entry:
     program: str
     module: str
     device: str
-    packages: Mapping[str, str]
+    packages: tuple[str, ...] = ()
     native: bool = True
     environment: Mapping[str, str] = field(default_factory=dict)
 
 
 REGISTRY: dict[str, Entry] = {
     "pytorch": Entry(
-        "PyTorch",
-        framework="PyTorch",
-        program="eager loop",
-        module="pytorch.training",
-        device="pytorch.device",
-        packages={"torch": "torch"},
+        "PyTorch", "PyTorch", "eager loop", module="pytorch.training", device="pytorch.device", packages=("torch",)
     ),
     "keras": Entry(
         "Keras (TensorFlow)",
-        framework="Keras",
-        program="compiled epoch",
+        "Keras",
+        "compiled epoch",
         module="keras.training",
         device="keras.device",
-        packages={"keras": "keras", "tensorflow": "tensorflow"},
+        packages=("keras", "tensorflow"),
         environment={"KERAS_BACKEND": "tensorflow"},
     ),
     "flax": Entry(
         "Flax",
-        framework="Flax",
-        program="compiled epoch",
+        "Flax",
+        "compiled epoch",
         module="flax.training",
         device="flax.device",
-        packages={"jax": "jax", "flax": "flax", "optax": "optax"},
+        packages=("jax", "flax", "optax"),
     ),
     "keras-jax": Entry(
         "Keras (JAX)",
-        framework="Keras",
-        program="compiled epoch",
+        "Keras",
+        "compiled epoch",
         module="keras.training",
         device="flax.device",
-        packages={"keras": "keras", "jax": "jax"},
+        packages=("keras", "jax"),
         environment={"KERAS_BACKEND": "jax"},
     ),
     "keras-torch": Entry(
         "Keras (PyTorch)",
-        framework="Keras",
-        program="eager loop",
+        "Keras",
+        "eager loop",
         module="keras.training",
         device="pytorch.device",
-        packages={"keras": "keras", "torch": "torch"},
+        packages=("keras", "torch"),
         environment={"KERAS_BACKEND": "torch"},
     ),
     "reference": Entry(
-        "NumPy reference",
-        framework="NumPy",
-        program="eager loop",
-        module="reference.training",
-        device="reference.device",
-        packages={},
-        native=False,
+        "NumPy reference", "NumPy", "eager loop", module="reference.training", device="reference.device", native=False
     ),
 }
 
 
 def missing(name: str) -> tuple[str, ...]:
-    """The packages that a backend needs and that are not installed, under their names on PyPI. Imports nothing."""
-    return tuple(pypi for module, pypi in REGISTRY[name].packages.items() if util.find_spec(module) is None)
+    """The packages that a backend needs and that are not installed. Imports nothing."""
+    return tuple(package for package in REGISTRY[name].packages if util.find_spec(package) is None)
 
 
 def load(name: str, *, dtype: Dtype, threads: int) -> Backend:
@@ -104,9 +93,9 @@ def load(name: str, *, dtype: Dtype, threads: int) -> Backend:
     return backend
 
 
-def device(name: str) -> Device:
-    """The device functions of a backend that has been loaded in this process."""
-    return cast(Device, _module(REGISTRY[name].device))
+def device(name: str) -> Any:  # noqa: ANN401
+    """The module with `gemm(size, dtype)` and `peak_memory()` of a backend that has been loaded in this process."""
+    return _module(REGISTRY[name].device)
 
 
 def _module(name: str) -> Any:  # noqa: ANN401

@@ -94,11 +94,8 @@ CELLS: Mapping[str, Callable[[Weights], Step]] = {
     "rnn": rnn,
     "lstm": lstm,
     "gru": gru,
-    "gru-reset-before": gru_reset_before,
-    "gru1": gru_reset_before,
-    "gru2": gru_reset_before,
-    "gru3": gru_reset_before,
     "rmlp": rmlp,
+    **dict.fromkeys(("gru-reset-before", "gru1", "gru2", "gru3"), gru_reset_before),
 }
 
 

@@ -10,10 +10,9 @@ import numpy as np
 import optax
 from flax import nnx
 
-from backends.contract import Adam, Array, Checkpoint, Dtype, Objective, Steps, Weights, norms_by_lag
+from backends.contract import Array, Backend, Checkpoint, Dtype, Objective, Steps, Weights, norms_by_lag
 from backends.flax.network import Network, canonical, load_weights, parameters
 from backends.flax.optimizer import Optimizer, adam, checkpoint, restore
-from backends.model import ModelSpec
 from backends.recurrent import Recurrent
 
 Named = Mapping[str, jax.Array]
@@ -28,33 +27,10 @@ LOSSES: Mapping[str, Callable[..., jax.Array]] = {
 NONE: Named = {}
 
 
-def create(name: str, *, dtype: Dtype, threads: int) -> "FlaxBackend":
+def create(name: str, *, dtype: Dtype, threads: int) -> Backend:
     """Configure JAX for this process. JAX's thread pool has the size of the process's core set, not `threads`."""
     jax.config.update("jax_enable_x64", dtype == "float64")
-    return FlaxBackend()
-
-
-class FlaxBackend:
-    """Flax nnx on JAX, a whole epoch in one compiled program."""
-
-    name = "flax"
-
-    def build(
-        self,
-        model: ModelSpec,
-        objective: Objective,
-        optimizer: Adam,
-        weights: Weights | None,
-        x: Array,
-        y: Array,
-        *,
-        dtype: Dtype,
-        seed: int,
-    ) -> "FlaxModel":
-        network = Network(model, x.shape[2], x.shape[1], dtype, seed, native=weights is None)
-        if weights is not None:
-            load_weights(network, weights)
-        return FlaxModel(network, objective, adam(network, optimizer, native=weights is None), x, y)
+    return Backend(name, Network, load_weights, adam, FlaxModel)
 
 
 class FlaxModel:

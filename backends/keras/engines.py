@@ -6,7 +6,6 @@ chooses its engine when it is first imported, from KERAS_BACKEND; only that engi
 
 import random
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Protocol
 
 import keras
@@ -27,34 +26,14 @@ Tensor = Any
 Variable = Any
 KerasLayer = Any
 Optimizer = Any
+Network = Any  # backends.keras.network.Network
 
 State = tuple[Tensor, ...]  # see Recurrent.states
 Step = Callable[[Sequence[Tensor], State], State]
 Named = Mapping[str, Tensor]
 Arrays = Mapping[str, Array]
+Loss = Callable[..., Tensor]  # the objective of (x, y, masks, perturbations, *, training)
 NONE: Mapping[str, Any] = {}
-
-
-class Network(Protocol):
-    """The network that an engine trains."""
-
-    trained: list[Variable]
-    drawing: list[Variable]  # the states of the random generators for native dropout
-    recurs: bool
-    compiles: bool  # whether every layer allows XLA; on a GPU those with a cuDNN kernel do not
-
-    def __call__(self, x: Tensor, masks: Named, perturbations: Named, *, training: bool) -> Tensor: ...
-
-
-@dataclass(frozen=True)
-class Training:
-    """A network, its objective and optimizer, and the training rows x (N, T, F) and y (N, H)."""
-
-    network: Network
-    loss: Callable[..., Tensor]  # the objective of (x, y, masks, perturbations, *, training)
-    optimizer: Optimizer
-    x: Array
-    y: Array
 
 
 class Engine(Protocol):
@@ -68,7 +47,7 @@ class Engine(Protocol):
     def scan(step: Step, state: State, inputs: Sequence[Tensor]) -> list[Tensor]:
         """The states after each step, (T, N, width) each, from inputs (T, N, width) each."""
 
-    def __init__(self, training: Training) -> None: ...
+    def __init__(self, network: Network, loss: Loss, optimizer: Optimizer, x: Array, y: Array) -> None: ...
 
     def train(self, steps: Steps) -> Array:
         """See backends.contract.Model. Sets the optimizer's `rate` for each step."""
@@ -114,10 +93,10 @@ class TensorFlow:
         *_, written = tf.while_loop(lambda t, *_: t < count, body, start, maximum_iterations=count)
         return [array.stack() for array in written]
 
-    def __init__(self, training: Training) -> None:
-        self._network, self._loss, self._optimizer = training.network, training.loss, training.optimizer
+    def __init__(self, network: Network, loss: Loss, optimizer: Optimizer, x: Array, y: Array) -> None:
+        self._network, self._loss, self._optimizer = network, loss, optimizer
         self._variables = [variable.value for variable in self._network.trained]
-        self._x, self._y = tf.constant(training.x), tf.constant(training.y)
+        self._x, self._y = tf.constant(x), tf.constant(y)
         settings = {"jit_compile": self._network.compiles, "autograph": False}
         self._epoch = tf.function(self._steps, **settings)
         self._outputs = tf.function(lambda x: self._network(x, NONE, NONE, training=False), **settings)
@@ -188,9 +167,9 @@ class Jax:
 
         return list(jax.lax.scan(scanned, state, list(inputs))[1])
 
-    def __init__(self, training: Training) -> None:
-        self._network, self._objective, self._optimizer = training.network, training.loss, training.optimizer
-        self._x, self._y = jax.numpy.asarray(training.x), jax.numpy.asarray(training.y)
+    def __init__(self, network: Network, loss: Loss, optimizer: Optimizer, x: Array, y: Array) -> None:
+        self._network, self._objective, self._optimizer = network, loss, optimizer
+        self._x, self._y = jax.numpy.asarray(x), jax.numpy.asarray(y)
         self._epoch = jax.jit(self._steps, donate_argnums=0)
         self._by_values = jax.jit(jax.grad(self._loss_alone))
         self._by_perturbations = jax.jit(jax.grad(self._loss_alone, argnums=5))
@@ -285,13 +264,13 @@ class Torch:
             states.append(state)
         return [torch.stack(steps) for steps in zip(*states, strict=True)]
 
-    def __init__(self, training: Training) -> None:
+    def __init__(self, network: Network, loss: Loss, optimizer: Optimizer, x: Array, y: Array) -> None:
         torch.manual_seed(random.getrandbits(63))  # for native dropout; Python's generator was seeded for this model
-        self._network, self._loss, self._optimizer = training.network, training.loss, training.optimizer
+        self._network, self._loss, self._optimizer = network, loss, optimizer
         self._variables = [variable.value for variable in self._network.trained]
         for value in self._variables:  # fused Adam walks through memory; an orthogonal kernel is created transposed
             value.data = value.data.contiguous()
-        self._x, self._y = ops.convert_to_tensor(training.x), ops.convert_to_tensor(training.y)
+        self._x, self._y = ops.convert_to_tensor(x), ops.convert_to_tensor(y)
 
     def _tensors(self, arrays: Arrays) -> dict[str, Tensor]:
         return {name: torch.tensor(array).to(self._x) for name, array in arrays.items()}

@@ -8,16 +8,15 @@ import keras
 import numpy as np
 from keras import losses, ops
 
-from backends.contract import Adam, Array, BackendError, Checkpoint, Dtype, Objective, Steps, Weights, norms_by_lag
-from backends.keras.engines import ENGINE, NONE, Named, Optimizer, Tensor, Training
+from backends.contract import Array, Backend, BackendError, Checkpoint, Dtype, Objective, Steps, Weights, norms_by_lag
+from backends.keras.engines import ENGINE, NONE, Named, Optimizer, Tensor
 from backends.keras.network import Network, canonical, load_weights, parameters
 from backends.keras.optimizer import adam, checkpoint, restore
-from backends.model import ModelSpec
 
 LOSSES = {"mse": losses.mean_squared_error, "mae": losses.mean_absolute_error, "huber": losses.huber}
 
 
-def create(name: str, *, dtype: Dtype, threads: int) -> "KerasBackend":
+def create(name: str, *, dtype: Dtype, threads: int) -> Backend:
     """Configure Keras and its engine for this process. Raises BackendError if Keras runs on another engine."""
     wanted, running = os.environ["KERAS_BACKEND"], keras.backend.backend()
     if wanted != running:
@@ -26,32 +25,7 @@ def create(name: str, *, dtype: Dtype, threads: int) -> "KerasBackend":
     keras.config.set_floatx(dtype)
     if dtype == "float64":
         _keep_float64()
-    return KerasBackend(name)
-
-
-class KerasBackend:
-    """Keras, in a training loop of its engine."""
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-
-    def build(
-        self,
-        model: ModelSpec,
-        objective: Objective,
-        optimizer: Adam,
-        weights: Weights | None,
-        x: Array,
-        y: Array,
-        *,
-        dtype: Dtype,
-        seed: int,
-    ) -> "KerasModel":
-        network = Network(model, x.shape[2], x.shape[1], dtype, seed, native=weights is None)
-        if weights is not None:
-            load_weights(network, weights)
-        stepper = adam(network, optimizer, native=weights is None)
-        return KerasModel(network, objective, stepper, x.astype(dtype), y.astype(dtype))
+    return Backend(name, Network, load_weights, adam, KerasModel)
 
 
 class KerasModel:
@@ -60,7 +34,7 @@ class KerasModel:
     def __init__(self, network: Network, objective: Objective, optimizer: Optimizer, x: Array, y: Array) -> None:
         self.network, self.objective, self.optimizer = network, objective, optimizer
         self._trained = parameters(network)
-        self._engine = ENGINE(Training(network, self._loss, optimizer, x, y))
+        self._engine = ENGINE(network, self._loss, optimizer, *(rows.astype(keras.config.floatx()) for rows in (x, y)))
 
     def _loss(self, x: Tensor, y: Tensor, masks: Named, perturbations: Named, *, training: bool) -> Tensor:
         """The objective of inputs x and targets y."""

@@ -7,8 +7,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from backends.contract import Adam, Array, Checkpoint, Dtype, Objective, Steps, Weights, norms_by_lag
-from backends.model import ModelSpec
+from backends.contract import Array, Backend, Checkpoint, Dtype, Objective, Steps, Weights, norms_by_lag
 from backends.pytorch.network import Network, canonical, load_weights, parameters
 from backends.pytorch.optimizer import adam, checkpoint, restore
 from backends.recurrent import Recurrent
@@ -21,34 +20,11 @@ LOSSES: Mapping[str, Callable[..., Tensor]] = {
 NONE: Mapping[str, Tensor] = {}
 
 
-def create(name: str, *, dtype: Dtype, threads: int) -> "PyTorchBackend":
+def create(name: str, *, dtype: Dtype, threads: int) -> Backend:
     """Configure PyTorch for this process."""
     torch.set_num_threads(threads)
     torch.use_deterministic_algorithms(True)
-    return PyTorchBackend()
-
-
-class PyTorchBackend:
-    """PyTorch, eager."""
-
-    name = "pytorch"
-
-    def build(
-        self,
-        model: ModelSpec,
-        objective: Objective,
-        optimizer: Adam,
-        weights: Weights | None,
-        x: Array,
-        y: Array,
-        *,
-        dtype: Dtype,
-        seed: int,
-    ) -> "PyTorchModel":
-        network = Network(model, x.shape[2], x.shape[1], dtype, seed, native=weights is None)
-        if weights is not None:
-            load_weights(network, weights)
-        return PyTorchModel(network, objective, adam(network, optimizer, native=weights is None), x, y)
+    return Backend(name, Network, load_weights, adam, PyTorchModel)
 
 
 class PyTorchModel:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from backends.contract import Array, Dtype, Weights, of_layer
+from backends.contract import Array, BackendError, Dtype, Weights, of_layer
 from backends.layers import Conv1D, Dense, Dropout, Flatten, Layer, Repeat, Shape
 from backends.model import ModelSpec
 from backends.recurrent import Recurrent
@@ -19,6 +19,8 @@ class Network:
     """From windows (N, T, F) to outputs (N, H)."""
 
     def __init__(self, model: ModelSpec, features: int, window: int, dtype: Dtype, seed: int, *, native: bool) -> None:
+        if native:
+            raise BackendError("the reference implementation has no native mode; use matched mode")
         self.model, self.features, self.window, self.native = model, features, window, native
         self.layers = [make_layer(spec, shape, dtype, native=native) for _, spec, shape in model.walk(features, window)]
 

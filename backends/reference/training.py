@@ -4,9 +4,8 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from backends.contract import (
-    Adam,
     Array,
-    BackendError,
+    Backend,
     Checkpoint,
     Dtype,
     Objective,
@@ -14,7 +13,6 @@ from backends.contract import (
     Weights,
     norms_by_lag,
 )
-from backends.model import ModelSpec
 from backends.reference.network import Network, canonical, load_weights, parameters
 from backends.reference.optimizer import Optimizer, adam, checkpoint, restore
 
@@ -22,33 +20,9 @@ THREADS = 1  # the products are small: with more, the threads mostly wait for ea
 NONE: Weights = {}
 
 
-def create(name: str, *, dtype: Dtype, threads: int) -> "ReferenceBackend":
+def create(name: str, *, dtype: Dtype, threads: int) -> Backend:
     """The backend. The reference implementation computes in float64 and with one thread for any arguments."""
-    return ReferenceBackend()
-
-
-class ReferenceBackend:
-    """NumPy, one operation after another."""
-
-    name = "reference"
-
-    def build(
-        self,
-        model: ModelSpec,
-        objective: Objective,
-        optimizer: Adam,
-        weights: Weights | None,
-        x: Array,
-        y: Array,
-        *,
-        dtype: Dtype,
-        seed: int,
-    ) -> "ReferenceModel":
-        if weights is None:
-            raise BackendError("the reference implementation has no native mode; use matched mode")
-        network = Network(model, x.shape[2], x.shape[1], dtype, seed, native=False)
-        load_weights(network, weights)
-        return ReferenceModel(network, objective, adam(network, optimizer, native=False), x, y)
+    return Backend(name, Network, load_weights, adam, ReferenceModel)
 
 
 class ReferenceModel:

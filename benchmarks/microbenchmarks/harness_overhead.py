@@ -1,60 +1,27 @@
-"""What the contract costs: each backend's epoch against the best bare loop in the same framework, in turn.
+"""Harness overhead: each backend's epoch through the contract, relative to a hand-written loop in the same framework.
 
-`python -m benchmarks.microbenchmarks.harness_overhead [BACKEND ...]`. A bare loop knows nothing of seeds, digests or
-canonical weights; it is written as that framework's own people would write it for speed. For Keras it is `fit`, plain
-and with the compile settings that may serve it better; the best of them is what counts. One process a backend and
-cell; in it the contestants take turns, and the ratio is taken within each round, so that drift of the machine hits
-both alike.
+`python -m benchmarks.microbenchmarks.harness_overhead [BACKEND ...]`. A hand-written loop has no seeds, digests or
+canonical weights; it is written for speed, as users of the framework write it. For Keras it is `fit`, with its defaults
+and with compile settings that may be faster. The table compares with the fastest loop, and with the first one.
 """
 
-import json
-import subprocess
-import sys
-import time
 from collections.abc import Callable
 from functools import partial
 from statistics import median
 from typing import Any
 
-import numpy as np
-
-import backends
-from backends.contract import Adam, Objective, Steps
+from backends import REGISTRY
+from backends.contract import Backend
 from backends.model import forecaster
-from backends.seeded import initial_weights
-from benchmarks.runner.cores import Conditions
-from benchmarks.runner.environment import ROOT, worker_environment
-from benchmarks.worker.timing import pin
+from benchmarks.microbenchmarks import harness
+from benchmarks.microbenchmarks.harness import BATCH, STEPS, UNITS, WINDOW, Call, problem
 
-UNITS, WINDOW, BATCH, STEPS = 50, 20, 32, 47
-EPOCHS, ROUNDS = 4, 12  # epochs a turn, turns
+EPOCHS = 4  # in a turn
 CELLS = ("lstm", "gru")
 
-Array = np.ndarray
-Turn = Callable[[], object]  # trains EPOCHS epochs and returns when they are done
 
-
-def problem() -> tuple[Array, Array, Array]:
-    """x (N, T, 1), y (N, 1) and an epoch's order (steps, batch); a rowful epoch has no incomplete batch."""
-    random = np.random.default_rng(0)
-    rows = STEPS * BATCH
-    x, y = random.normal(size=(rows, WINDOW, 1)), random.normal(size=(rows, 1))
-    return x.astype(np.float32), y.astype(np.float32), random.permutation(rows).reshape(STEPS, BATCH)
-
-
-def ours(name: str, cell: str, threads: int) -> Turn:
-    """The backend through the contract, matched mode."""
-    x, y, order = problem()
-    model = forecaster(cell, units=UNITS, layers=1, horizon=1)  # type: ignore[arg-type]
-    backend = backends.load(name, dtype="float32", threads=threads)
-    weights = initial_weights(model, 1, WINDOW, 1)
-    built = backend.build(model, Objective(), Adam(), weights, x, y, dtype="float32", seed=1)
-    steps = Steps(order, np.full(STEPS, 1e-3))
-    return lambda: [built.train(steps) for _ in range(EPOCHS)]
-
-
-def pytorch(cell: str) -> dict[str, Turn]:
-    """Resident tensors, fused Adam."""
+def pytorch(cell: str) -> dict[str, Call]:
+    """Resident tensors and fused Adam."""
     import torch
 
     x, y, order = (torch.from_numpy(array) for array in problem())
@@ -75,8 +42,8 @@ def pytorch(cell: str) -> dict[str, Turn]:
     return {"eager, fused Adam": turn}
 
 
-def flax(cell: str) -> dict[str, Turn]:
-    """A whole epoch in one jitted scan over the batches' rows."""
+def flax(cell: str) -> dict[str, Call]:
+    """A whole epoch in one jitted scan over the batches."""
     import jax
     import jax.numpy as jnp
     import optax
@@ -108,8 +75,8 @@ def flax(cell: str) -> dict[str, Turn]:
     return {"one jitted scan an epoch": turn}
 
 
-def keras(cell: str) -> dict[str, Turn]:
-    """`fit`, as it comes and with what may make it faster."""
+def keras(cell: str) -> dict[str, Call]:
+    """`fit`, with its defaults and with settings that may be faster."""
     settings: dict[str, dict[str, Any]] = {"plain fit": {}}
     engine = __import__("keras").backend.backend()
     if engine != "torch":
@@ -122,7 +89,7 @@ def keras(cell: str) -> dict[str, Turn]:
     return {name: _fit(cell, **options) for name, options in settings.items()}
 
 
-def _fit(cell: str, *, unroll: bool = False, **compilation: Any) -> Turn:
+def _fit(cell: str, *, unroll: bool = False, **compilation: Any) -> Call:
     from keras import Input, Sequential, layers, optimizers
 
     x, y, _ = problem()
@@ -132,54 +99,32 @@ def _fit(cell: str, *, unroll: bool = False, **compilation: Any) -> Turn:
     return partial(model.fit, x, y, batch_size=BATCH, epochs=EPOCHS, verbose=0)
 
 
-BARE = {"pytorch": pytorch, "flax": flax, "keras": keras, "keras-jax": keras, "keras-torch": keras}
+LOOPS: dict[str, Callable[[str], dict[str, Call]]] = {"PyTorch": pytorch, "Flax": flax, "Keras": keras}
 
 
-def measure(name: str, cell: str) -> dict[str, Any]:
-    """In this process: seconds an epoch of ours and of each bare loop, turn by turn."""
-    conditions = Conditions.of()
-    pin(conditions.cores)
-    contestants = {"ours": ours(name, cell, len(conditions.cores))} | BARE[name](cell)
-    seconds: dict[str, list[float]] = {contestant: [] for contestant in contestants}
-    for number in range(ROUNDS + 1):
-        for contestant, turn in contestants.items():
-            start = time.perf_counter()
-            turn()
-            if number:  # the first turn traces and compiles
-                seconds[contestant].append((time.perf_counter() - start) / EPOCHS)
-    return {"backend": name, "cell": cell, "seconds": seconds}
-
-
-def row(result: dict[str, Any]) -> str:
-    """One line of the table: the median of the ratios within each round, against the loop that is fastest."""
-    seconds = result["seconds"]
-    mine = seconds.pop("ours")
-    best = min(seconds, key=lambda loop: median(seconds[loop]))
-    ratios = sorted(a / b for a, b in zip(mine, seconds[best], strict=True))
-    plain = [a / b for a, b in zip(mine, seconds[next(iter(seconds))], strict=True)]
-    return (
-        f"| {result['backend']:<11} | {result['cell']:<4} | {median(mine) * 1e3:8.1f} | {best:<32} | "
-        f"{median(seconds[best]) * 1e3:8.1f} | {median(ratios):.2f} ({ratios[1]:.2f} to {ratios[-2]:.2f}) | "
-        f"{median(plain):.2f} |"
-    )
+def measure(backend: Backend, cell: str) -> dict[str, list[float]]:
+    """Seconds an epoch through the contract ("contract") and in every hand-written loop, turn by turn."""
+    model = forecaster(cell, units=UNITS, layers=1, horizon=1)  # type: ignore[arg-type]
+    loops = LOOPS[REGISTRY[backend.name].framework](cell)
+    seconds = harness.take_turns({"contract": harness.epoch(backend, model, EPOCHS), **loops})
+    return {name: [value / EPOCHS for value in values] for name, values in seconds.items()}
 
 
 def main(names: list[str]) -> None:
-    print("| backend | cell | ours, ms/epoch | best bare loop | ms/epoch | ratio, median (range) | to the plain loop |")
-    print("| --- | --- | --- | --- | --- | --- | --- |")
+    harness.print_header(
+        ["backend", "cell", "ms/epoch", "fastest loop", "its ms/epoch", "ratio (range)", "to the first"]
+    )
     for name in names:
         for cell in CELLS:
-            command = [sys.executable, "-m", "benchmarks.microbenchmarks.harness_overhead", "--measure", name, cell]
-            environment = worker_environment(Conditions.of().variables)
-            done = subprocess.run(
-                command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+            loops = harness.in_process("harness_overhead", name, cell)
+            contract = loops.pop("contract")
+            fastest = min(loops, key=lambda loop: median(loops[loop]))
+            to_fastest, to_first = (harness.ratios(contract, loops[loop]) for loop in (fastest, next(iter(loops))))
+            times = [f"{median(seconds) * 1e3:.1f}" for seconds in (contract, loops[fastest])]
+            harness.print_row(
+                [name, cell, times[0], fastest, times[1], harness.summary(to_fastest), f"{median(to_first):.2f}"]
             )
-            done.check_returncode()
-            print(row(json.loads(done.stdout.splitlines()[-1])), flush=True)
 
 
 if __name__ == "__main__":
-    if sys.argv[1:2] == ["--measure"]:
-        print(json.dumps(measure(*sys.argv[2:])))
-    else:
-        main(sys.argv[1:] or list(BARE))
+    harness.run(main, measure)

@@ -1,27 +1,27 @@
-"""How fast windows are cut, and what memory they take: `python -m benchmarks.microbenchmarks.windowing`.
+"""Windowing: the time and memory to cut windows, relative to a loop that appends slices to a list.
 
-Beside ours runs the windowing of a lesson, a loop that appends slices to a list: in turn, so that drift hits both
-alike. Ours also splits, checks, fits the scaler and scales; the loop only makes windows.
+`python -m benchmarks.microbenchmarks.windowing`. `datasets.cut` also splits, checks, fits the scaler and scales; the
+loop makes windows only.
 """
 
-import statistics
-import sys
-import time
 import tracemalloc
 from collections.abc import Callable
+from functools import partial
+from statistics import median
 
 import numpy as np
 
 import datasets
+from benchmarks.microbenchmarks.harness import print_header, print_row, ratios, take_turns
 from datasets import DataError, DataSpec, Series, Windows, WindowSpec
 
 LENGTH = 48
-ROUNDS = 7
+TURNS = 7
 LARGE = 10_000_000
 
 
-def by_appending(values: np.ndarray, length: int) -> tuple[np.ndarray, np.ndarray]:
-    """As lessons do it."""
+def append_slices(values: np.ndarray, length: int) -> tuple[np.ndarray, np.ndarray]:
+    """Windows and targets as in lessons."""
     inputs, targets = [], []
     for row in range(len(values) - length):
         inputs.append(values[row : row + length])
@@ -30,65 +30,48 @@ def by_appending(values: np.ndarray, length: int) -> tuple[np.ndarray, np.ndarra
 
 
 def walk(rows: int) -> Series:
-    """A random walk of one column."""
+    """A random walk with one column."""
     values = np.random.default_rng(0).normal(size=(rows, 1)).cumsum(axis=0)
     return Series("walk", "A random walk", values, ("value",), ("value",))
 
 
-def ours(series: Series) -> Windows:
+def cut(series: Series) -> Windows:
     return datasets.cut(series, DataSpec(series=series.name), WindowSpec(length=LENGTH))
 
 
-def timed(action: Callable[[], object]) -> float:
-    """Seconds; what the action made is freed outside them."""
-    begin = time.perf_counter()
-    made = action()
-    seconds = time.perf_counter() - begin
-    del made
-    return seconds
-
-
-def in_turn(rows: int) -> tuple[float, float, float]:
-    """Median seconds of ours and of the loop, and the median of the ratios of each round."""
-    series = walk(rows)
-    values = series.values.astype(np.float32)
-    pairs = [(timed(lambda: ours(series)), timed(lambda: by_appending(values, LENGTH))) for _ in range(ROUNDS)]
-    mine, theirs = zip(*pairs, strict=True)
-    ratios = [loop / view for view, loop in pairs]
-    return statistics.median(mine), statistics.median(theirs), statistics.median(ratios)
-
-
-def peak(action: Callable[[], object]) -> int:
-    """The most bytes that the action held at once, beside what was there before."""
+def peak_bytes(action: Callable[[], object]) -> int:
+    """The largest number of bytes that the action allocated at once."""
     tracemalloc.start()
-    made = action()
+    result = action()
     most = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    del made
+    del result
     return most
 
 
 def main() -> None:
-    say = sys.stdout.write
-    say(f"window {LENGTH}, float32, {ROUNDS} rounds in turn      ours        loop   loop / ours\n")
+    print_header(["points", "datasets.cut, ms", "loop, ms", "loop / datasets.cut"])
     for rows in (10_000, 91_502, 300_000):
-        mine, theirs, ratio = in_turn(rows)
-        say(f"{rows:>10,} points                 {mine * 1e3:>9.2f} ms {theirs * 1e3:>8.1f} ms {ratio:>12.0f}\n")
+        series = walk(rows)
+        values = series.values.astype(np.float32)
+        seconds = take_turns({"cut": partial(cut, series), "loop": partial(append_slices, values, LENGTH)}, TURNS)
+        times = [f"{median(seconds[name]) * 1e3:.2f}" for name in ("cut", "loop")]
+        print_row([f"{rows:,}", *times, f"{median(ratios(seconds['loop'], seconds['cut'])):.0f}"])
     large = walk(LARGE)
-    seconds = statistics.median(timed(lambda: ours(large)) for _ in range(3))
-    most = peak(lambda: ours(large).digest)
-    share = (large.values.nbytes + most) / large.values.nbytes
-    say(f"{LARGE:>10,} points, cut                {seconds:.2f} s\n")
-    say(f"           with their digest           {timed(lambda: ours(large).digest):.2f} s\n")
-    say(f"           memory, series and windows  {share:.2f} times the series' bytes\n")
+    seconds = take_turns({"cut": partial(cut, large), "with digest": lambda: cut(large).digest}, 3)
+    share = (large.values.nbytes + peak_bytes(lambda: cut(large).digest)) / large.values.nbytes
+    print(
+        f"\n{LARGE:,} points: cut in {median(seconds['cut']):.2f} s, {median(seconds['with digest']):.2f} s with digest"
+    )
+    print(f"memory of series and windows: {share:.2f} times the bytes of the series")
     try:
-        datasets.load("cet")  # so that a download is not timed
+        datasets.load("cet")  # downloads outside the measured time
     except DataError as error:
-        say(f"cet: {error}\n")
+        print(f"cet: {error}")
         return
     spec, window = DataSpec(series="cet"), WindowSpec(length=LENGTH)
-    seconds = statistics.median(timed(lambda: datasets.prepare(spec, window)) for _ in range(ROUNDS))
-    say(f"cet, from file to windows              {seconds * 1e3:.0f} ms\n")
+    seconds = take_turns({"cet": lambda: datasets.prepare(spec, window)}, TURNS)
+    print(f"cet, from file to windows: {median(seconds['cet']) * 1e3:.0f} ms")
 
 
 if __name__ == "__main__":

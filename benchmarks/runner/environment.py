@@ -87,7 +87,7 @@ def _gpu() -> str | None:
 
 def _versions() -> dict[str, str]:
     versions = {}
-    required = {package for entry in REGISTRY.values() for package in entry.packages.values()}
+    required = {package for entry in REGISTRY.values() for package in entry.packages}
     for package in sorted(required | {*PACKAGES}):
         try:
             versions[package] = metadata.version(package)

@@ -9,7 +9,7 @@ from backends.contract import Adam, Objective, Steps
 from backends.layers import Conv1D, Dense, Dropout, Flatten, Repeat
 from backends.model import ModelSpec
 from backends.recurrent import Recurrent
-from backends.reference.training import ReferenceBackend
+from backends.reference import training
 from backends.seeded import draw_masks, initial_weights
 
 N, T, F, H = 4, 5, 3, 2
@@ -48,7 +48,8 @@ def build(layers, objective, weights=None):
     random = np.random.default_rng(1)
     x, y = random.normal(size=(N, T, F)), random.normal(size=(N, H))
     weights = initial_weights(model, F, T, 2) if weights is None else weights
-    built = ReferenceBackend().build(model, objective, Adam(), weights, x, y, dtype="float64", seed=0)
+    reference = training.create("reference", dtype="float64", threads=1)
+    built = reference.build(model, objective, Adam(), weights, x, y, dtype="float64", seed=0)
     masks = draw_masks(model, F, T, seed=3, epoch=0, steps=1, batch=N)
     return built, {name: mask[0] for name, mask in masks.items()}
 

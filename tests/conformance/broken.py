@@ -5,41 +5,33 @@ from dataclasses import replace
 import numpy as np
 
 from backends.recurrent import BLOCKS, Recurrent
-from backends.reference.optimizer import Optimizer
-from backends.reference.training import ReferenceBackend, ReferenceModel
+from backends.reference.network import load_weights
+from backends.reference.optimizer import Optimizer, adam
+from backends.reference.training import ReferenceModel, create
+
+REFERENCE = create("reference", dtype="float64", threads=1)
 
 
-class SwappedGates(ReferenceBackend):
+def load_swapped(network, weights):
     """The first and the last gate of each cell are swapped, as with a wrong layout."""
-
-    def build(self, model, objective, optimizer, weights, x, y, *, dtype, seed):
-        return super().build(model, objective, optimizer, swapped(model, weights), x, y, dtype=dtype, seed=seed)
-
-
-def swapped(model, weights):
     result = dict(weights)
     for name, value in weights.items():
-        layer, kind = model.layers[int(name.split(".")[0])], name.split(".")[-1]
+        layer, kind = network.model.layers[int(name.split(".")[0])], name.split(".")[-1]
         if isinstance(layer, Recurrent) and layer.cell in BLOCKS:
             gates = np.split(value, getattr(BLOCKS[layer.cell], kind), axis=-1)
             gates[0], gates[-1] = gates[-1], gates[0]
             result[name] = np.concatenate(gates, axis=-1)
-    return result
-
-
-class SecondBias(ReferenceBackend):
-    """Each recurrent bias is the sum of two trained biases, as in PyTorch by default."""
-
-    def build(self, model, objective, optimizer, weights, x, y, *, dtype, seed):
-        built = super().build(model, objective, optimizer, weights, x, y, dtype=dtype, seed=seed)
-        return SecondBiasModel(built.network, objective, SecondBiasOptimizer(built.network, optimizer), x, y)
+    load_weights(network, result)
 
 
 def recurrent_biases(weights):
-    return [name for name in weights if name.endswith(".bias") and name.replace("bias", "recurrent_kernel") in weights]
+    kernels = {name.replace("recurrent_kernel", "bias") for name in weights if name.endswith("recurrent_kernel")}
+    return [name for name in weights if name in kernels]
 
 
 class SecondBiasOptimizer(Optimizer):
+    """Each recurrent bias is the sum of two trained biases, as in PyTorch by default."""
+
     def step(self, gradients, rate):
         before = {name: self.weights[name].copy() for name in recurrent_biases(self.weights)}
         super().step(gradients, rate)
@@ -53,30 +45,25 @@ class SecondBiasModel(ReferenceModel):
         return super().parameter_count() + sum(weights[name].size for name in recurrent_biases(weights))
 
 
-class KerasEpsilon(ReferenceBackend):
+def second_bias_adam(network, spec, *, native):
+    return SecondBiasOptimizer(network, spec)
+
+
+def keras_adam(network, spec, *, native):
     """Adam with Keras's default epsilon."""
-
-    def build(self, model, objective, optimizer, weights, x, y, *, dtype, seed):
-        changed = replace(optimizer, epsilon=1e-7)
-        return super().build(model, objective, changed, weights, x, y, dtype=dtype, seed=seed)
-
-
-class UnscaledMasks(ReferenceBackend):
-    """Dropout that sets values to zero, but does not divide the others by 1 - rate."""
-
-    def build(self, model, objective, optimizer, weights, x, y, *, dtype, seed):
-        built = super().build(model, objective, optimizer, weights, x, y, dtype=dtype, seed=seed)
-        return UnscaledMasksModel(built.network, objective, built.optimizer, x, y)
+    return adam(network, replace(spec, epsilon=1e-7), native=native)
 
 
 class UnscaledMasksModel(ReferenceModel):
+    """Dropout that sets values to zero, but does not divide the others by 1 - rate."""
+
     def differentiate(self, rows, masks):
         return super().differentiate(rows, {name: np.sign(mask) for name, mask in masks.items()})
 
 
 BROKEN = {
-    "swapped-gates": SwappedGates,
-    "second-bias": SecondBias,
-    "keras-epsilon": KerasEpsilon,
-    "unscaled-masks": UnscaledMasks,
+    "swapped-gates": replace(REFERENCE, load_weights=load_swapped),
+    "second-bias": replace(REFERENCE, adam=second_bias_adam, model=SecondBiasModel),
+    "keras-epsilon": replace(REFERENCE, adam=keras_adam),
+    "unscaled-masks": replace(REFERENCE, model=UnscaledMasksModel),
 }

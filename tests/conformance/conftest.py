@@ -31,7 +31,7 @@ def dtype(pytestconfig):
 @pytest.fixture(scope="session")
 def backend(pytestconfig, dtype):
     name = pytestconfig.getoption("--backend")
-    return BROKEN[name]() if name in BROKEN else backends.load(name, dtype=dtype, threads=1)
+    return BROKEN[name] if name in BROKEN else backends.load(name, dtype=dtype, threads=1)
 
 
 @pytest.fixture

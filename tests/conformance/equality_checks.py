@@ -10,10 +10,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from backends.contract import Steps
-from backends.reference.training import ReferenceBackend
+from backends.reference import training
 from benchmarks.worker.certification import BOUNDS, Trajectory, compare, difference, verdict
 from tests.conformance.problems import PROBLEMS, any_problems, recurrent_problems
 
+REFERENCE = training.create("reference", dtype="float64", threads=1)
 EXAMPLES = int(os.environ.get("EXAMPLES", "4"))  # number of models that hypothesis draws
 LARGEST: dict[str, float] = {}  # difference from the reference implementation in this process, for the summary
 
@@ -29,7 +30,7 @@ def require_equality(backend, problem, dtype):
     """Assert that outputs, gradients, the loss of each of 200 Adam steps and the final weights keep the bounds."""
     results = trajectory(problem.build(backend, dtype), problem, dtype)
     assert results.losses.shape == (200,)
-    figures = compare(results, trajectory(problem.build(ReferenceBackend(), dtype), problem, dtype))
+    figures = compare(results, trajectory(problem.build(REFERENCE, dtype), problem, dtype))
     LARGEST.update({name: max(value, LARGEST.get(name, 0.0)) for name, value in figures.items()})
     failure = verdict(figures, BOUNDS[dtype], 0)
     assert failure is None, failure
@@ -62,7 +63,7 @@ def test_gradient_norms_equal_the_reference(backend, recurrent_problem, dtype):
     """The norm of the derivative by the state, at every lag of every recurrent layer and direction."""
     problem = recurrent_problem
     rows = problem.steps(1).order[0]
-    built = (problem.build(kind, dtype) for kind in (backend, ReferenceBackend()))
+    built = (problem.build(kind, dtype) for kind in (backend, REFERENCE))
     norms, expected = (model.gradient_norms(rows) for model in built)
     assert norms.keys() == expected.keys()
     for name, values in expected.items():
@@ -76,9 +77,9 @@ TO = pytest.param(False, id="to the reference", marks=pytest.mark.slow)
 def test_training_continues_in_another_framework(backend, resumed_problem, dtype, from_reference):
     """Weights, moments and step count transfer: 30 steps here and 30 there equal 60 steps of the reference."""
     problem = resumed_problem
-    steps, whole = problem.steps(60), problem.build(ReferenceBackend(), dtype)
+    steps, whole = problem.steps(60), problem.build(REFERENCE, dtype)
     losses = whole.train(steps)
-    first, second = problem.build(ReferenceBackend(), dtype), problem.build(backend, dtype)
+    first, second = problem.build(REFERENCE, dtype), problem.build(backend, dtype)
     if not from_reference:
         first, second = second, first
     before = first.train(steps[:30])

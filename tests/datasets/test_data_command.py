@@ -80,5 +80,5 @@ def test_a_picture_that_cannot_be_written_is_an_error_of_one_sentence(tmp_path):
 def test_series_and_windows_take_at_most_twice_the_memory_of_the_series():
     """Copies of all windows, also for the hash, need 48 times the memory of the series."""
     series = windowing.walk(1_000_000)
-    most = windowing.peak(lambda: windowing.ours(series).digest)
+    most = windowing.peak_bytes(lambda: windowing.cut(series).digest)
     assert series.values.nbytes + most <= 2 * series.values.nbytes

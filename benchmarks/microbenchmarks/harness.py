@@ -1,0 +1,99 @@
+"""Runs contestants in turns, in a fresh process for each backend, and prints tables of ratios within a turn."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from statistics import median
+from typing import Any
+
+import numpy as np
+
+import backends
+from backends.contract import Adam, Array, Backend, Objective, Steps
+from backends.model import ModelSpec
+from backends.seeded import draw_masks, initial_weights
+from benchmarks.runner.cores import Conditions
+from benchmarks.runner.environment import ROOT, worker_environment
+from benchmarks.worker.timing import pin, timed
+
+TURNS = 12
+UNITS, WINDOW, BATCH, STEPS = 50, 20, 32, 47  # of the model, and of an epoch without an incomplete batch
+
+Call = Callable[[], object]
+
+
+def take_turns(contestants: Mapping[str, Call], turns: int = TURNS) -> dict[str, list[float]]:
+    """Seconds of every contestant in every turn. A turn before them, which traces and compiles, is not counted."""
+    for call in contestants.values():
+        call()
+    seconds: dict[str, list[float]] = {name: [] for name in contestants}
+    for _ in range(turns):
+        for name, call in contestants.items():
+            seconds[name].append(timed(call)[0])
+    return seconds
+
+
+def ratios(numerators: Sequence[float], denominators: Sequence[float]) -> list[float]:
+    """The ratio of each turn, sorted."""
+    return sorted(above / below for above, below in zip(numerators, denominators, strict=True))
+
+
+def summary(values: Sequence[float]) -> str:
+    """The median of sorted values, and their range without the smallest and the largest."""
+    return f"{median(values):.2f} ({values[1]:.2f} to {values[-2]:.2f})"
+
+
+def print_row(cells: Iterable[object]) -> None:
+    print("| " + " | ".join(str(cell) for cell in cells) + " |", flush=True)
+
+
+def print_header(cells: Sequence[str]) -> None:
+    print_row(cells)
+    print_row(["---"] * len(cells))
+
+
+def problem() -> tuple[Array, Array, Array]:
+    """x (N, T, 1), y (N, 1) and the order of an epoch (steps, batch), random."""
+    random = np.random.default_rng(0)
+    rows = STEPS * BATCH
+    x, y = random.normal(size=(rows, WINDOW, 1)), random.normal(size=(rows, 1))
+    return x.astype(np.float32), y.astype(np.float32), random.permutation(rows).reshape(STEPS, BATCH)
+
+
+def epoch(backend: Backend, model: ModelSpec, epochs: int = 1) -> Call:
+    """A call that trains the model on the problem through the contract, in matched mode and float32."""
+    x, y, order = problem()
+    weights = initial_weights(model, 1, WINDOW, 1)
+    built = backend.build(model, Objective(), Adam(), weights, x, y, dtype="float32", seed=1)
+    masks = draw_masks(model, 1, WINDOW, seed=1, epoch=0, steps=STEPS, batch=BATCH)
+    steps = Steps(order, np.full(STEPS, 1e-3), masks)
+    return lambda: [built.train(steps) for _ in range(epochs)]
+
+
+def trained_backends() -> list[str]:
+    """All backends but the reference implementation."""
+    return [name for name, entry in backends.REGISTRY.items() if entry.native]
+
+
+def in_process(module: str, *arguments: str) -> Any:
+    """The result of `measure(backend, *arguments)` of a module here, in a process with a worker's environment."""
+    command = [sys.executable, "-m", f"benchmarks.microbenchmarks.{module}", "--measure", *arguments]
+    environment = worker_environment(Conditions.of().variables)
+    done = subprocess.run(
+        command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    )
+    done.check_returncode()
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def run(main: Callable[[list[str]], None], measure: Callable[..., Any]) -> None:
+    """The command line: with `--measure` the worker's side, which loads the backend; otherwise names of backends."""
+    if sys.argv[1:2] != ["--measure"]:
+        main(sys.argv[1:] or trained_backends())
+        return
+    name, *arguments = sys.argv[2:]
+    conditions = Conditions.of()
+    pin(conditions.cores)
+    backend = backends.load(name, dtype="float32", threads=len(conditions.cores))
+    print(json.dumps(measure(backend, *arguments)))
