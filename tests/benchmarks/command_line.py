@@ -35,7 +35,7 @@ units = 4
 epochs = 3
 batch = 16
 """
-ORACLE = SMALL.replace('["pytorch", "flax"]', '["reference"]')  # trains in NumPy, which is the fastest to start
+REFERENCE = SMALL.replace('["pytorch", "flax"]', '["reference"]')  # trains in NumPy, which is the fastest to start
 
 
 SCRATCH = tempfile.TemporaryDirectory(prefix="like-for-like-tests-")  # of this test process; removed at its end

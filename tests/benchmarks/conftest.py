@@ -4,7 +4,7 @@ import shutil
 
 import pytest
 
-from tests.benchmarks.command_line import ORACLE, SMALL, benchmarks
+from tests.benchmarks.command_line import REFERENCE, SMALL, benchmarks
 
 
 @pytest.fixture(scope="session")
@@ -22,7 +22,7 @@ def written(tmp_path_factory):
 @pytest.fixture(scope="session")
 def reference_definition(written):
     """Two models that forecast two rows, two seeds, and the reference implementation, which trains in NumPy."""
-    text = ORACLE.replace("seeds = [1]", "seeds = [1, 2]").replace("length = 6", "length = 6\nhorizon = 2")
+    text = REFERENCE.replace("seeds = [1]", "seeds = [1, 2]").replace("length = 6", "length = 6\nhorizon = 2")
     return written(text.replace('cell = "gru"', 'cell = ["gru", "lstm"]'))
 
 

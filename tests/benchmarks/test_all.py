@@ -7,16 +7,16 @@ import pytest
 from benchmarks import __main__ as command_line
 from benchmarks.definition import loading
 from reports.records.store import read_run, trial_path
-from tests.benchmarks.command_line import ORACLE
+from tests.benchmarks.command_line import REFERENCE
 
-ABSENT = ORACLE.replace('series = "airline"\ndifference = true', 'series = "temperatures"')
+ABSENT = REFERENCE.replace('series = "airline"\ndifference = true', 'series = "temperatures"')
 
 
 @pytest.fixture
 def absent(monkeypatch, tmp_path):
     """A checkout with two benchmarks that work, and one whose series is missing and cannot be downloaded."""
     (tmp_path / "checkout").mkdir()
-    for name, text in (("a", ORACLE), ("b", ABSENT), ("c", ORACLE)):
+    for name, text in (("a", REFERENCE), ("b", ABSENT), ("c", REFERENCE)):
         (tmp_path / "checkout" / f"{name}.toml").write_text(text)
     monkeypatch.setattr(loading, "FOLDER", tmp_path / "checkout")
     monkeypatch.setenv("BENCH_DATA", str(tmp_path / "empty"))
@@ -57,7 +57,7 @@ def test_resume_runs_only_what_is_missing(absent, tmp_path, capfd):
     command_line.main([*again, "--resume"])
     assert f"skipped: {damaged}" in capfd.readouterr().err
     shutil.rmtree(damaged)
-    (tmp_path / "checkout" / "a.toml").write_text(ORACLE.replace("epochs = 3", "epochs = 4"))
+    (tmp_path / "checkout" / "a.toml").write_text(REFERENCE.replace("epochs = 3", "epochs = 4"))
     command_line.main([*again, "--resume"])
     assert {name: len(list((results / name).glob("2*"))) for name in "ac"} == {"a": 2, "c": 1}
 

@@ -15,13 +15,13 @@ import psutil
 import pytest
 
 from reports.records.store import read_run
-from tests.benchmarks.command_line import COMMAND, ORACLE, benchmarks, environment
+from tests.benchmarks.command_line import COMMAND, REFERENCE, benchmarks, environment
 
 ray = pytest.importorskip("ray")
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(sys.platform != "linux", reason="only Linux ends orphans")]
 
 # Long enough that a node ends in the middle of a trial.
-TEXT = ORACLE.replace("seeds = [1]", "seeds = [1, 2, 3, 4, 5]").replace("epochs = 3", "epochs = 1500\nthreads = 1")
+TEXT = REFERENCE.replace("seeds = [1]", "seeds = [1, 2, 3, 4, 5]").replace("epochs = 3", "epochs = 1500\nthreads = 1")
 QUIET = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
 
 

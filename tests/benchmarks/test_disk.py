@@ -5,7 +5,7 @@ import subprocess
 import pytest
 
 from reports.records.store import read_run
-from tests.benchmarks.command_line import ORACLE, benchmarks
+from tests.benchmarks.command_line import REFERENCE, benchmarks
 
 pytestmark = pytest.mark.slow
 
@@ -38,7 +38,7 @@ def one_sentence(done):
 
 def test_a_full_disk_keeps_finished_trials(disk, written, tmp_path):
     place, remount = disk
-    definition = written(ORACLE.replace("seeds = [1]", "seeds = [1, 2, 3, 4, 5, 6]"))
+    definition = written(REFERENCE.replace("seeds = [1]", "seeds = [1, 2, 3, 4, 5, 6]"))
     full = one_sentence(benchmarks("run", definition, "--results", place, cwd=tmp_path))
     assert "cannot be written: No space left on device; files written before are kept, and resume" in full
     (folder,) = place.glob("small/2*")
@@ -56,9 +56,9 @@ def test_a_read_only_disk(disk, written, tmp_path):
     """Starting, resuming and reporting fail with one sentence; existing records can still be read."""
     place, remount = disk
     remount("size=9m")
-    assert benchmarks("run", written(ORACLE), "--results", place, cwd=tmp_path).returncode == 0
+    assert benchmarks("run", written(REFERENCE), "--results", place, cwd=tmp_path).returncode == 0
     before = read_run(place / "small" / "latest")
     remount("ro")
-    for words in (["run", written(ORACLE)], ["resume", "small"], ["report", "small"]):
+    for words in (["run", written(REFERENCE)], ["resume", "small"], ["report", "small"]):
         assert "Read-only file system" in one_sentence(benchmarks(*words, "--results", place, cwd=tmp_path))
     assert read_run(place / "small" / "latest") == before

@@ -12,9 +12,9 @@ from benchmarks.runner.estimate import Probe, Span, estimate
 from benchmarks.runner.executors import create
 from benchmarks.runner.run import Invocation, lay_out
 from benchmarks.worker.jobs import Answer, Probed
-from tests.benchmarks.command_line import ORACLE, benchmarks
+from tests.benchmarks.command_line import REFERENCE, benchmarks
 
-GRID = ORACLE.replace("units = 4", "units = [2, 4, 8]")
+GRID = REFERENCE.replace("units = 4", "units = [2, 4, 8]")
 
 
 def test_a_dry_run_prints_trials_and_an_estimate_and_writes_nothing(written, tmp_path):
@@ -30,7 +30,7 @@ def test_a_dry_run_prints_trials_and_an_estimate_and_writes_nothing(written, tmp
 
 
 def test_an_impossible_run_gives_the_error_of_a_run(written, tmp_path):
-    done = benchmarks("run", written(ORACLE.replace("batch = 16", "batch = 1600")), "--dry-run", cwd=tmp_path)
+    done = benchmarks("run", written(REFERENCE.replace("batch = 16", "batch = 1600")), "--dry-run", cwd=tmp_path)
     assert done.returncode == 2
     assert "batch = 1600 is more than the" in done.stderr
 

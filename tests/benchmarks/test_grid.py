@@ -8,9 +8,9 @@ from benchmarks.definition import loading
 from benchmarks.errors import UserError
 from benchmarks.runner.environment import available_cores
 from reports.records.store import read_run
-from tests.benchmarks.command_line import ORACLE, benchmarks
+from tests.benchmarks.command_line import REFERENCE, benchmarks
 
-GRID = ORACLE.replace('cell = "gru"', 'cell = ["lstm", "gru"]').replace("units = 4", "units = [2, 4, 8]")
+GRID = REFERENCE.replace('cell = "gru"', 'cell = ["lstm", "gru"]').replace("units = 4", "units = [2, 4, 8]")
 GRID = GRID.replace("batch = 16", "batch = 16\nlearning_rate = [0.001, 0.01]")
 
 
@@ -58,12 +58,12 @@ def test_the_error_for_a_wrong_axis_or_value_lists_the_known_ones(written, name,
 
 def test_the_error_for_a_benchmark_without_axes_says_so(written):
     with pytest.raises(UserError, match="the benchmark has no axis, because no setting is a list"):
-        loading.read(str(written(ORACLE)), only={"model.units": ["4"]})
+        loading.read(str(written(REFERENCE)), only={"model.units": ["4"]})
 
 
 def test_a_value_written_in_two_ways_is_refused(written):
     with pytest.raises(UserError, match=r"two cases have the label 'gru, train 0\.7'"):
-        loading.read(str(written(ORACLE.replace("difference = true", 'train = [0.7, "0.7"]'))))
+        loading.read(str(written(REFERENCE.replace("difference = true", 'train = [0.7, "0.7"]'))))
 
 
 @pytest.mark.parametrize(
@@ -86,7 +86,7 @@ def test_run_and_certify_refuse_a_wrong_only(command, words, message, written, t
 @pytest.mark.slow
 def test_threads_and_dtype_are_axes_from_the_definition_to_the_record(written, tmp_path):
     """Each case has its number of cores, a matching environment, and a label with its values."""
-    text = ORACLE.replace("batch = 16", 'batch = 16\nthreads = [1, 2]\ndtype = ["float32", "float64"]')
+    text = REFERENCE.replace("batch = 16", 'batch = 16\nthreads = [1, 2]\ndtype = ["float32", "float64"]')
     only = ["--only", "training.threads=2,1", "--only", "training.dtype=float64", "--only", "training.dtype=float32"]
     done = benchmarks("run", written(text), *only, "--results", tmp_path, cwd=tmp_path)
     assert done.returncode == 0, done.stderr

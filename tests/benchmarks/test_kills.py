@@ -13,7 +13,7 @@ import pytest
 
 from reports.records import Trial
 from reports.records.store import read_json, read_run
-from tests.benchmarks.command_line import COMMAND, ORACLE, benchmarks, environment, in_process
+from tests.benchmarks.command_line import COMMAND, REFERENCE, benchmarks, environment, in_process
 
 KILLS = int(os.environ.get("KILLS", "6"))  # number of kills
 SEEDS = 6
@@ -75,7 +75,7 @@ def kill_somewhere(words, results, chance):
 
 
 def test_no_trial_is_lost_and_none_runs_twice(written, tmp_path):
-    text = ORACLE.replace("seeds = [1]", f"seeds = {list(range(1, SEEDS + 1))}")
+    text = REFERENCE.replace("seeds = [1]", f"seeds = {list(range(1, SEEDS + 1))}")
     definition, chance, hits = written(text), random.Random(2026), []
     for _ in range(KILLS):
         before = records(tmp_path)

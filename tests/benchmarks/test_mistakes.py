@@ -15,7 +15,7 @@ from benchmarks import commands
 from benchmarks.commands import session
 from benchmarks.errors import UserError
 from benchmarks.runner import certify, resume, run
-from tests.benchmarks.command_line import ORACLE, SMALL, benchmarks
+from tests.benchmarks.command_line import REFERENCE, SMALL, benchmarks
 
 SALES = "day,units\n" + "".join(f"2026-01-{day:02},{day * day % 7}\n" for day in range(1, 29))
 
@@ -236,7 +236,7 @@ def test_every_command_has_help_with_an_example_that_works(typed, stop_once_acce
 def test_a_file_that_is_called_like_a_benchmark_gets_a_folder_of_its_own(option, typed, monkeypatch, tmp_path):
     """Its runs would otherwise be the latest of that benchmark."""
     (tmp_path / "co2.csv").write_text(SALES)
-    (tmp_path / "co2.toml").write_text(ORACLE)
+    (tmp_path / "co2.toml").write_text(REFERENCE)
     names = []
     monkeypatch.setattr(run, "begin", lambda benchmark, *_, **__: names.append(benchmark.name) or accept())
     with pytest.raises(Accepted):

@@ -9,7 +9,7 @@ from benchmarks.errors import UserError
 from benchmarks.runner import certify, processes
 from benchmarks.worker.jobs import Answer, Job
 from reports.records import Limits
-from tests.benchmarks.command_line import ORACLE
+from tests.benchmarks.command_line import REFERENCE
 
 
 @pytest.fixture
@@ -71,4 +71,4 @@ def test_a_killed_check_is_not_recorded(monkeypatch, written):
     ended = processes.Ended(Answer(failure="its process was killed by SIGKILL"), "", 1.0, killed=True)
     monkeypatch.setattr(certify.processes, "work", lambda job, variables: ended)
     with pytest.raises(UserError, match=r"the check of reference in float64 was killed; resume the run to repeat it"):
-        certify.certify(loading.read(str(written(ORACLE))), ["reference"], lambda job: None)
+        certify.certify(loading.read(str(written(REFERENCE))), ["reference"], lambda job: None)

@@ -9,7 +9,7 @@ import pytest
 from benchmarks.runner.run import locked
 from reports.records import SCHEMA, Manifest, Trial
 from reports.records.store import RecordError, read_json, read_run, trial_path, write_json
-from tests.benchmarks.command_line import COMMAND, ORACLE, benchmarks, environment, in_process
+from tests.benchmarks.command_line import COMMAND, REFERENCE, benchmarks, environment, in_process
 
 
 @pytest.fixture
@@ -75,7 +75,7 @@ def test_a_changed_machine_is_refused_without_anyway(cut):
 
 def test_a_changed_definition_is_refused(cut, tmp_path):
     source = tmp_path / "changed.toml"
-    source.write_text(ORACLE.replace("units = 4", "units = 5"))
+    source.write_text(REFERENCE.replace("units = 4", "units = 5"))
     change(cut, source=str(source))
     assert f"its definition {source} was changed: model.units was 4 and is 5" in resume(cut).stderr
     source.unlink()
@@ -87,7 +87,7 @@ def test_changed_data_are_refused(tmp_path, written):
     rows = [f"{n},{n * n % 17}" for n in range(120)]
     table = tmp_path / "sales.csv"
     table.write_text("\n".join(["n,units", *rows]))
-    text = ORACLE.replace('series = "airline"\ndifference = true', f'csv = "{table}"\ntarget = "units"')
+    text = REFERENCE.replace('series = "airline"\ndifference = true', f'csv = "{table}"\ntarget = "units"')
     assert in_process("run", written(text), "--results", tmp_path / "results", cwd=tmp_path).returncode == 0
     folder = (tmp_path / "results" / "small" / "latest").resolve()
     table.write_text("\n".join(["n,units", *rows[:-1], "119,16"]))
@@ -162,7 +162,7 @@ def test_json_lines(cut):
 def test_a_second_interrupt_changes_nothing(written, tmp_path):
     """Ctrl-C while the first Ctrl-C is being handled."""
     with subprocess.Popen(
-        [*COMMAND, "run", str(written(ORACLE)), "--results", str(tmp_path)],
+        [*COMMAND, "run", str(written(REFERENCE)), "--results", str(tmp_path)],
         env=environment(),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

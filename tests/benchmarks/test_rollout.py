@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import datasets
-from tests.benchmarks.command_line import ORACLE, in_process
+from tests.benchmarks.command_line import REFERENCE, in_process
 
 SPEC = datasets.WindowSpec(length=6, horizon=4, rollout=True)
 
@@ -58,7 +58,7 @@ def test_an_input_column_without_a_forecast_is_refused():
 
 
 def test_a_run_scores_every_row_of_the_horizon(written, tmp_path):
-    path = written(ORACLE.replace("length = 6", "length = 6\nhorizon = 3\nrollout = true"))
+    path = written(REFERENCE.replace("length = 6", "length = 6\nhorizon = 3\nrollout = true"))
     done = in_process("run", path, "--results", tmp_path, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     (record,) = (tmp_path / "small" / "latest" / "trials").glob("*.json")

@@ -10,7 +10,7 @@ import pytest
 
 from reports.records import Manifest, Trial
 from reports.records.store import read_json, read_run
-from tests.benchmarks.command_line import COMMAND, ORACLE, benchmarks, environment, in_process
+from tests.benchmarks.command_line import COMMAND, REFERENCE, benchmarks, environment, in_process
 
 
 def test_a_run_ends_with_a_table_and_the_report(framework_run):
@@ -67,7 +67,7 @@ def test_report_rebuilds_the_pages(framework_run):
 
 def test_a_failed_trial_is_recorded_and_the_others_run(written, tmp_path):
     """With a learning rate that diverges: status 1, and the reason is in the record and in the report."""
-    text = ORACLE.replace("seeds = [1]", "seeds = [1, 2]").replace("epochs = 3", "epochs = 3\nlearning_rate = 1e308")
+    text = REFERENCE.replace("seeds = [1]", "seeds = [1, 2]").replace("epochs = 3", "epochs = 3\nlearning_rate = 1e308")
     done = in_process("run", written(text), "--results", tmp_path, cwd=tmp_path)
     assert done.returncode == 1
     assert "Traceback" not in done.stdout + done.stderr
@@ -80,7 +80,7 @@ def test_a_failed_trial_is_recorded_and_the_others_run(written, tmp_path):
 
 def test_an_interrupt_keeps_finished_trials(written, tmp_path):
     """Ctrl-C: status 130, finished trials stay, no file is incomplete, and no worker survives."""
-    text = ORACLE.replace("seeds = [1]", f"seeds = {list(range(1, 11))}").replace("epochs = 3", "epochs = 40")
+    text = REFERENCE.replace("seeds = [1]", f"seeds = {list(range(1, 11))}").replace("epochs = 3", "epochs = 40")
     command = [*COMMAND, "run", str(written(text)), "--results", str(tmp_path)]
     with subprocess.Popen(command, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as run:
         deadline = time.monotonic() + 240
@@ -106,7 +106,7 @@ def test_an_interrupt_keeps_finished_trials(written, tmp_path):
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux ends a process with its parent")
 def test_a_killed_run_leaves_no_worker(written, tmp_path):
     """After SIGKILL of the parent, a worker that continues would disturb all later times."""
-    command = [*COMMAND, "run", str(written(ORACLE)), "--results", str(tmp_path)]
+    command = [*COMMAND, "run", str(written(REFERENCE)), "--results", str(tmp_path)]
     with subprocess.Popen(command, env=environment(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as run:
         workers: list[psutil.Process] = []
         deadline = time.monotonic() + 60

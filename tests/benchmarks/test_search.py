@@ -13,9 +13,9 @@ import pytest
 from benchmarks.runner.resume import differences, restore
 from reports.records import Trial
 from reports.records.store import read_json, read_run, read_search, trial_path, write_json
-from tests.benchmarks.command_line import COMMAND, ORACLE, environment, in_process
+from tests.benchmarks.command_line import COMMAND, REFERENCE, environment, in_process
 
-SMALL = ORACLE.replace('cell = "gru"\nunits = 4', "filters = [[2], [3, 2]]\nwidth = 3").replace(
+SMALL = REFERENCE.replace('cell = "gru"\nunits = 4', "filters = [[2], [3, 2]]\nwidth = 3").replace(
     "epochs = 3\nbatch = 16", "epochs = 2\nbatch = 16\npatience = 1\nthreads = 1\nlearning_rate = [0.01, 0.001]"
 )
 SEARCH = f"""{SMALL}

@@ -13,13 +13,13 @@ from benchmarks.definition.settings import CaseSettings
 from benchmarks.errors import UserError
 from benchmarks.runner import manifest
 from benchmarks.worker.training import Schedule
-from tests.benchmarks.command_line import ORACLE
+from tests.benchmarks.command_line import REFERENCE
 
 PRESET = 'cell = "gru"\nunits = 4'
 
 
 def model(text, written, outputs=1):
-    (case,) = loading.read(str(written(ORACLE.replace(PRESET, text)))).cases.values()
+    (case,) = loading.read(str(written(REFERENCE.replace(PRESET, text)))).cases.values()
     return case.architecture(outputs)
 
 
@@ -58,12 +58,12 @@ def test_a_case_is_equal_after_the_way_to_its_worker(written):
     """Cases are sent as JSON with all defaults."""
     text = 'name = "CNN"\nstack = [{kind = "conv1d", filters = 8, width = 3}, {kind = "flatten"}, {kind = "dense"}]'
     for definition in (PRESET, text):
-        (case,) = loading.read(str(written(ORACLE.replace(PRESET, definition)))).cases.values()
+        (case,) = loading.read(str(written(REFERENCE.replace(PRESET, definition)))).cases.values()
         assert CaseSettings.model_validate_json(case.model_dump_json()) == case
 
 
 def test_several_models_are_an_axis_and_each_has_its_own_axes(written):
-    several = ORACLE.replace("[model]\n" + PRESET, "").replace(
+    several = REFERENCE.replace("[model]\n" + PRESET, "").replace(
         "[training]",
         """
 [[model]]
@@ -138,7 +138,7 @@ UNFIT = {
 
 @pytest.mark.parametrize(("text", "training", "message"), UNFIT.values(), ids=UNFIT)
 def test_a_model_that_does_not_fit_the_windows_is_refused_before_any_trial(text, training, message, written):
-    definition = ORACLE.replace(PRESET, text).replace("epochs = 3", f"epochs = 3\n{training}")
+    definition = REFERENCE.replace(PRESET, text).replace("epochs = 3", f"epochs = 3\n{training}")
     with pytest.raises(UserError, match=message) as mistake:
         manifest.prepare(loading.read(str(written(definition))))
     assert "\n" not in str(mistake.value)
@@ -159,12 +159,12 @@ TRAININGS = {
 @pytest.mark.parametrize(("text", "message"), TRAININGS.values(), ids=TRAININGS)
 def test_invalid_training_settings_are_an_error_of_one_sentence(text, message, written):
     with pytest.raises(UserError, match=message) as mistake:
-        loading.read(str(written(ORACLE.replace("epochs = 3", f"epochs = 3\n{text}"))))
+        loading.read(str(written(REFERENCE.replace("epochs = 3", f"epochs = 3\n{text}"))))
     assert "\n" not in str(mistake.value)
 
 
 def test_patience_needs_validation(written):
-    text = ORACLE.replace("epochs = 3", "epochs = 3\npatience = 2").replace("[window]", "validation = 0.0\n[window]")
+    text = REFERENCE.replace("epochs = 3", "epochs = 3\npatience = 2").replace("[window]", "validation = 0.0\n[window]")
     with pytest.raises(UserError, match="patience needs a validation part"):
         manifest.prepare(loading.read(str(written(text))))
 
@@ -183,7 +183,7 @@ def test_learning_rates_follow_the_schedule():
 
 
 def test_a_full_batch_contains_every_window(written):
-    (case,) = loading.read(str(written(ORACLE.replace("batch = 16", 'batch = "full"')))).cases.values()
+    (case,) = loading.read(str(written(REFERENCE.replace("batch = 16", 'batch = "full"')))).cases.values()
     assert case.training.batch_of(83) == 83
     assert case.training.notes() == ("full batches",)
 

@@ -7,10 +7,10 @@ from hypothesis import strategies as st
 from benchmarks.definition import loading
 from benchmarks.definition.search_space import SearchSpace
 from benchmarks.errors import UserError
-from tests.benchmarks.command_line import ORACLE, benchmarks
+from tests.benchmarks.command_line import REFERENCE, benchmarks
 
 SEARCH = (
-    ORACLE.replace('cell = "gru"\nunits = 4', "filters = [[2], [3, 2]]\nwidth = 3\ndense = [[2], []]").replace(
+    REFERENCE.replace('cell = "gru"\nunits = 4', "filters = [[2], [3, 2]]\nwidth = 3\ndense = [[2], []]").replace(
         "batch = 16", "batch = 16\nlearning_rate = [0.01, 0.001]"
     )
     + '\n[search]\nsampler = "grid"\n'
@@ -90,12 +90,12 @@ def test_an_invalid_search_is_an_error_of_one_sentence(written, old, new, messag
 
 def test_a_search_without_an_axis_is_refused_is_refused(written):
     with pytest.raises(UserError, match=r"\[search\] has no axis to search"):
-        loading.read(str(written(f"{ORACLE}\n[search]\n")))
+        loading.read(str(written(f"{REFERENCE}\n[search]\n")))
 
 
 def test_search_settings_can_be_changed_only_if_there_is_a_search(written):
     with pytest.raises(UserError, match=r"there is no table 'search' for the setting search\.trials"):
-        loading.read(str(written(ORACLE)), changes={"search.trials": 2})
+        loading.read(str(written(REFERENCE)), changes={"search.trials": 2})
     assert loading.read(str(written(SEARCH)), changes={"search.trials": 2}).search.trials == 2
 
 
