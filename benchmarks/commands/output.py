@@ -13,7 +13,7 @@ from backends import REGISTRY
 from benchmarks.runner import environment, run
 from benchmarks.worker.jobs import CheckJob
 from datasets.spec import counted
-from reports.records import Manifest, Plan, Trial
+from reports.records import Data, Manifest, Plan, Scores, Trial
 
 
 def emit(event: str, **facts: object) -> None:
@@ -133,10 +133,19 @@ class JsonLines:
         if (outcome := trial.outcome) is not None:
             facts["training"] = outcome.times.training
             if self._manifest.search is None:
-                facts |= outcome.scores.model_dump(mode="json")
+                case = next(case for case in self._manifest.cases if case.label == trial.plan.case)
+                facts |= with_skill(self._manifest.data[case.data], outcome.scores).model_dump(mode="json")
             else:  # a search looks at validation losses alone, so test scores stay unseen
                 facts["validation_loss"] = outcome.kept_loss
         emit("finished", **trial.plan.model_dump(), **facts)
+
+
+def with_skill(data: Data, scores: Scores) -> Scores:
+    """Return the scores with the skill against the naive forecasts, which the records do not store."""
+    from reports.analysis.metrics import skill
+
+    naive = {"skill_persistence": "persistence", "skill_seasonal": "seasonal naive"}
+    return scores.model_copy(update={field: skill(data, scores, name) for field, name in naive.items()})
 
 
 def _label(plan: Plan) -> str:

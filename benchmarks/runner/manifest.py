@@ -208,25 +208,14 @@ def _sampled(stride: int) -> tuple[str, ...]:
 
 
 def _baselines(windows: datasets.Windows, truth: np.ndarray) -> tuple[Baseline, ...]:
-    forecasts = datasets.baselines(windows, windows.test)
-    errors = {forecast.name: float(np.mean((forecast.values - truth) ** 2)) for forecast in forecasts}
-    persistence, seasonal = errors["persistence"], errors.get("seasonal naive")
     return tuple(
         Baseline(
             name=forecast.name,
             explanation=forecast.explanation,
-            scores=scores.scores(
-                forecast.values, truth, persistence=persistence, seasonal=seasonal, scale=windows.scale
-            ),
+            scores=scores.scores(forecast.values, truth, scale=windows.scale),
         )
-        for forecast in forecasts
+        for forecast in datasets.baselines(windows, windows.test)
     )
-
-
-def naive_errors(data: Data) -> tuple[float, float | None]:
-    """Return the mean squared errors of persistence and, where the series has a season, of seasonal naive."""
-    errors = {baseline.name: baseline.scores.mse for baseline in data.baselines}
-    return errors["persistence"], errors.get("seasonal naive")
 
 
 def _label(time: np.generic) -> str:

@@ -149,17 +149,7 @@ def require(names: Iterable[str]) -> None:
 
 def _task(benchmark: Benchmark, plan: Manifest, trial: Plan, executor: Executor, *, timed: bool) -> Task:
     case = benchmark.cases[trial.case]
-    described = next(entry for entry in plan.cases if entry.label == trial.case)
-    persistence, seasonal = manifest.naive_errors(plan.data[described.data])
-    job = TrialJob(
-        plan=trial,
-        case=case,
-        cores=(),
-        persistence=persistence,
-        seasonal=seasonal,
-        gradient_flow=benchmark.header.gradient_flow,
-        timed=timed,
-    )
+    job = TrialJob(plan=trial, case=case, cores=(), gradient_flow=benchmark.header.gradient_flow, timed=timed)
     return Task(
         job=job, threads=case.training.threads or executor.threads(), limits=plan.limits or benchmark.header.limits()
     )

@@ -13,8 +13,6 @@ class TrialJob(Record):
     plan: Plan
     case: CaseSettings
     cores: tuple[int, ...]  # one thread runs on each
-    persistence: float = 0.0  # the naive forecasts' mean squared errors on the same windows
-    seasonal: float | None = None
     gradient_flow: bool = False  # measure gradient norms before and after training
     timed: bool = True  # False beside other trials: then the check that the clocks account for all time is left out
 

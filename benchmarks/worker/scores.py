@@ -25,7 +25,7 @@ def loss(kind: Loss, forecast: Array, truth: Array) -> float:
     return float(np.mean(np.where(error <= 1, error**2 / 2, error - 0.5)))
 
 
-def scores(forecast: Array, truth: Array, *, persistence: float, seasonal: float | None, scale: Array) -> Scores:
+def scores(forecast: Array, truth: Array, *, scale: Array) -> Scores:
     """Return all scores of a forecast (N, H * targets), whose columns hold the targets of one step side by side.
 
     Errors are in the series' own unit. scale: (targets,), the divisor of each target's scaler, for the scaled errors.
@@ -36,15 +36,6 @@ def scores(forecast: Array, truth: Array, *, persistence: float, seasonal: float
         mse=mse,
         rmse=float(np.sqrt(mse)),
         mae=float(np.mean(np.abs(forecast - truth))),
-        skill_persistence=skill(mse, persistence),
-        skill_seasonal=None if seasonal is None else skill(mse, seasonal),
         scaled_mse=float(np.mean(scaled**2)),
         scaled_mae=float(np.mean(np.abs(scaled))),
     )
-
-
-def skill(error: float, naive: float) -> float:
-    """Return 1 - error / naive; an exact naive forecast can only be equalled."""
-    if naive == 0:
-        return 0.0 if error == 0 else -np.inf
-    return 1 - error / naive

@@ -156,6 +156,7 @@ def test_json_lines(cut):
     assert lines[0]["trials"] == 1
     assert lines[2]["key"] == lines[1]["key"]
     assert lines[2]["mse"] > 0
+    assert lines[2]["skill_persistence"] < 1
     assert lines[-1]["good"]
 
 
