@@ -89,6 +89,7 @@ cell = "gru"
 units = 4
 [training]
 epochs = 1
+batch = 16
 [[question]]
 asks = "Is it better?"
 better = { case = "gru", figure = "mase" }
