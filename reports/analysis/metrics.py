@@ -140,6 +140,7 @@ _ALL = (
     Metric("mixed_mse", "mixed MSE", "check", "", _mixed_mse),
     Metric("test_windows", "test windows", "check", "", lambda o: float(o.data.test_windows)),
     Metric("first_loss", "first loss", "loss", "", lambda o: o.outcome.first_loss),
+    Metric("last_loss", "last training loss", "loss", "", lambda o: (o.outcome.train_losses or (None,))[-1]),
     Metric("parameters", "parameters", "count", "", lambda o: o.outcome.parameter_count),
     Metric("epochs_trained", "epochs trained", "count", "", lambda o: len(o.outcome.train_losses)),
     Metric("best_epoch", "best epoch", "count", "", lambda o: o.outcome.best_epoch),

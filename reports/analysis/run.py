@@ -1,13 +1,12 @@
 """A run: its records, checked for consistency, and grouped by what is repeated over seeds."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from math import isfinite
 from pathlib import Path
 from typing import TypeVar
 
-from reports.analysis.intervals import Interval, median_interval
 from reports.records import Case, Certificate, Data, Environment, Manifest, Mode, Outcome, Plan, SearchResult, Trial
 from reports.records.store import RecordError, read_run, read_search
 
@@ -190,20 +189,10 @@ def unique(values: Iterable[T]) -> tuple[T, ...]:
     return tuple(dict.fromkeys(values))
 
 
-def over_seeds(group: Group, figure: Callable[[Outcome], float | None]) -> Interval | None:
-    """Return the median of a number over a group's seeds; seeds that lack it are left out."""
-    return median_interval(values([group], figure))
-
-
 def score_unit(run: Run) -> str:
     """Return the unit of all series of a run; empty if they differ."""
     units = {data.unit for data in run.manifest.data.values()}
     return units.pop() if len(units) == 1 else ""
-
-
-def values(groups: Iterable[Group], figure: Callable[[Outcome], float | None]) -> list[float]:
-    numbers = (figure(outcome) for group in groups for outcome in group.outcomes.values())
-    return [number for number in numbers if number is not None]
 
 
 def check_consistency(folder: Path, manifest: Manifest, trials: tuple[Trial, ...]) -> None:

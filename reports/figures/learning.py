@@ -8,7 +8,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
-from reports.analysis.run import Group, Run, over_seeds, unique
+from reports.analysis.metrics import median_over_seeds
+from reports.analysis.run import Group, Run, unique
 from reports.analysis.search_results import SearchRanking
 from reports.analysis.speedup import Speedups
 from reports.figures.style import PANELS, Palette, brief, label_axes, legend, nested, only_first, panels, styled, to_svg
@@ -126,7 +127,7 @@ def _curves(group: Group, kind: str) -> list[tuple[float, ...]]:
 
 
 def _last_loss(group: Group) -> str:
-    loss = over_seeds(group, lambda outcome: outcome.train_losses[-1] if outcome.train_losses else None)
+    loss = median_over_seeds(group, "last_loss")
     return (
         f"{backend_name(group.backend)}, {case_name(group.case)}, {significant(loss.estimate) if loss else 'unknown'}"
     )

@@ -6,8 +6,8 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from reports.analysis.fastest_by_setting import AXES, constant_settings
-from reports.analysis.intervals import steady_epoch
-from reports.analysis.run import Run, over_seeds
+from reports.analysis.metrics import median_over_seeds
+from reports.analysis.run import Run
 from reports.analysis.speedup import Speedups
 from reports.figures.style import PANELS, Palette, brief, label_axes, legend, only_first, panels, styled, to_svg
 from reports.records import Case
@@ -53,7 +53,7 @@ def _draw(axes: Axes, run: Run, comparisons: Speedups, cases: Sequence[Case], ax
             for case in cases
             for group in run.select(case, "matched")
             if group.backend == backend and comparisons[case.label].backends[backend].comparable
-            if (epoch := over_seeds(group, lambda outcome: steady_epoch(outcome.times.epochs)))
+            if (epoch := median_over_seeds(group, "steady_epoch_seconds"))
         ]
         if points:
             axes.plot(*zip(*points, strict=True), marker=palette.marker(backend), ms=3.5, **palette.line(backend))

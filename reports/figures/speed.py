@@ -7,7 +7,8 @@ from matplotlib.figure import Figure as Canvas
 from matplotlib.ticker import FuncFormatter, NullFormatter, NullLocator
 
 from reports.analysis.intervals import Interval
-from reports.analysis.run import Group, Run, over_seeds, unique
+from reports.analysis.metrics import median_over_seeds
+from reports.analysis.run import Group, Run, unique
 from reports.analysis.speedup import CaseSpeedups, Speedup, Speedups
 from reports.figures.style import WIDTH, Palette, bar_labels, bars, label_axes, styled, to_svg
 from reports.render.formats import backend_name, case_name, duration, listed, significant, span
@@ -117,6 +118,6 @@ def training_time(run: Run) -> Figure | None:
 
 def _first_and_rest(group: Group) -> tuple[float, float]:
     """Seconds of the first step and of all other steps, medians over the seeds."""
-    first = over_seeds(group, lambda outcome: outcome.times.first_step)
-    rest = over_seeds(group, lambda outcome: sum(outcome.times.epochs))
+    first = median_over_seeds(group, "first_step_seconds")
+    rest = median_over_seeds(group, "epochs_seconds")
     return (first.estimate if first else 0.0, rest.estimate if rest else 0.0)
