@@ -6,7 +6,7 @@ import pytest
 
 from datasets.sources import registered
 from reports.analysis.run import Run
-from reports.sections.published_values import audit
+from reports.sections.published_values import check_published
 from tests.benchmarks.command_line import benchmarks
 
 
@@ -18,9 +18,9 @@ def test_the_lesson_is_reproduced_to_1e_4(tmp_path):
     only = "variant=PyTorch as written"
     done = benchmarks("run", "lesson", "--only", only, "--results", tmp_path, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    checks = {check.published.what: check for check in audit(Run.read(tmp_path / "lesson" / "latest"))}
+    checks = {check.published.what: check for check in check_published(Run.read(tmp_path / "lesson" / "latest"))}
     error = checks.pop("mean squared error of the LSTM")
-    assert abs(error.found.median - 104.29889310930383) < 1e-4
+    assert abs(error.value.median - 104.29889310930383) < 1e-4
     assert error.right.median == pytest.approx(15.87, abs=0.005)
     printed = {
         "prediction 1 of 1,198": 10.604856,
@@ -31,5 +31,5 @@ def test_the_lesson_is_reproduced_to_1e_4(tmp_path):
         "prediction 1,198 of 1,198": 10.744257,
     }
     for what, value in printed.items():
-        assert checks.pop(what).found.median == pytest.approx(value, abs=1e-4)
+        assert checks.pop(what).value.median == pytest.approx(value, abs=1e-4)
     assert [check.verdict for check in checks.values()] == ["not reproduced"] * 2
