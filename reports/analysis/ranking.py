@@ -138,14 +138,14 @@ def rankings(run: Run, speedups: Speedups) -> tuple[Ranking, ...]:
     """Return a ranking of forecasts for each horizon, and one of frameworks; none for a single series."""
     horizons = unique(case.horizon for case in run.manifest.cases)
     error = headline_error(run)
-    found = []
+    results = []
     for horizon in horizons:
         name, by = "forecasts", error.label if error.name == "mse" else f"test {error.label}"
         if len(horizons) > 1:
             name, by = f"{name}-{horizon}", f"{by}, horizon {horizon}"
-        found.append(_ranking(name, "forecasts", by, _errors(run, speedups, horizon)))
-    found.append(_ranking("frameworks", "frameworks", "the time of a steady epoch", _relative_times(run, speedups)))
-    return tuple(ranking for ranking in found if ranking)
+        results.append(_ranking(name, "forecasts", by, _errors(run, speedups, horizon)))
+    results.append(_ranking("frameworks", "frameworks", "the time of a steady epoch", _relative_times(run, speedups)))
+    return tuple(ranking for ranking in results if ranking)
 
 
 def _ranking(name: str, noun: str, by: str, scores: Scores) -> Ranking | None:

@@ -80,11 +80,18 @@ class Run:
         for plan in self.manifest.trials:
             plans.setdefault((plan.case, plan.mode, plan.backend), []).append(plan)
         return tuple(
-            Group(case, self.data(case), backend, mode, tuple(own), tuple(ended[p.key] for p in own if p.key in ended))
+            Group(
+                case,
+                self.data(case),
+                backend,
+                mode,
+                tuple(planned),
+                tuple(ended[p.key] for p in planned if p.key in ended),
+            )
             for case in self.manifest.cases
             for mode in self.modes
             for backend in self.backends
-            if (own := plans.get((case.label, mode, backend)))
+            if (planned := plans.get((case.label, mode, backend)))
         )
 
     @cached_property

@@ -18,6 +18,7 @@ from reports.analysis.trend import (
 )
 from reports.figures.style import Palette, brief
 from reports.figures.trend import trend
+from reports.pages.stored_runs import link_cell, notices, state_cell
 from reports.records.definitions import setting_differences
 from reports.records.store import write_text
 from reports.render import html
@@ -64,7 +65,7 @@ def page(folder: Path) -> Page:
         title=f"{title}, history",
         facts=(", ".join((plural(len(runs), "run"), *([f"{' to '.join(ends)} UTC"] if ends else []))),),
         eyebrow=(Link("all runs", "../index.html"),),
-        notices=stored.damaged,
+        notices=notices(stored),
         sections=(
             Section("summary", "Summary", (Paragraph(_summary(len(runs), series, changes), "lead"),)),
             *([Section("figures", "Figure", (figure,))] if figure else []),
@@ -131,10 +132,10 @@ def _runs(runs: Sequence[StoredRun], folder: Path) -> Table:
         "Runs",
         f"{numbering}The start of a run is a link to its report.",
         (
-            words("started, UTC", lambda item: item[1].link(folder)),
+            words("started, UTC", lambda item: link_cell(item[1], folder)),
             words("number", lambda item: f"run {item[0]}"),
             words("changes since the previous run", lambda item: differences[item[0] - 1]),
-            words("state", lambda item: item[1].state),
+            words("state", lambda item: state_cell(item[1])),
             words("machine", lambda item: Cell(environment_line(item[1].run), detail=listed(item[1].run.hosts()))),
             words("versions", lambda item: versions(item[1].run.manifest.environment)),
         ),

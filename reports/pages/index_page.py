@@ -11,6 +11,7 @@ from reports.analysis.search_results import search_ranking
 from reports.analysis.speedup import Fastest, Speedups, speedups_of
 from reports.analysis.timing_quality import unreliable_because
 from reports.pages import history_page
+from reports.pages.stored_runs import link_cell, notices, state_cell
 from reports.records.store import write_text
 from reports.render import html
 from reports.render.formats import backend_name, case_name, four_digits, listed, plural, significant
@@ -42,7 +43,7 @@ def page(results: Path) -> Page:
         "All runs",
         tuple(sections) or (empty,),
         facts=(f"{plural(len(stored.runs), 'run')} of {plural(len(names), 'benchmark')}, the newest first",),
-        notices=stored.damaged,
+        notices=notices(stored),
     )
 
 
@@ -60,8 +61,8 @@ def _table(results: Path, place: int, runs: list[StoredRun]) -> Table:
         f"{newest.title} ({newest.benchmark})",
         newest.description,
         (
-            words("started, UTC", lambda stored: stored.link(results)),
-            words("state", lambda stored: stored.state),
+            words("started, UTC", lambda stored: link_cell(stored, results)),
+            words("state", state_cell),
             words("result", lambda stored: headline(stored.run)),
             words("machine", lambda stored: f"{environment_line(stored.run)}{_hosts(stored.run)}"),
             words("commit", lambda stored: (stored.run.manifest.environment.commit or "unknown")[:8]),

@@ -8,6 +8,7 @@ from reports.analysis.metrics import Metric, beats, headline_error, median_over_
 from reports.analysis.run import Group, Run, unique
 from reports.analysis.run_store import StoredRun, read_runs
 from reports.analysis.search_results import selected_only
+from reports.pages.stored_runs import notices, run_link
 from reports.records import Data
 from reports.records.store import write_text
 from reports.render import html, markdown
@@ -45,7 +46,7 @@ def page(results: Path) -> Page:
         title="Published values",
         description="Each value that a document printed, beside the value that the settings of that document give here",
         eyebrow=(Link("all runs", "index.html"),),
-        notices=stored.damaged,
+        notices=notices(stored),
         sections=(
             Section(
                 "summary",
@@ -91,9 +92,10 @@ def _overview(results: Path, runs: list[StoredRun]) -> Table:
 
 def _overview_row(results: Path, stored: StoredRun) -> Row:
     run = selected_only(stored.run)  # the test errors of a search's other configurations must not be used
+    link = run_link(stored, results)
     name = Cell(
         "",
-        links=tuple(Link(run.manifest.title, link.target, link.meaning) for link in stored.link(results).links),
+        links=(Link(run.manifest.title, link.target, link.meaning),),
         detail="quick" if run.manifest.quick else "narrowed" if run.manifest.narrowed else "",
     )
     groups = [group for group in run.leading if group.outcomes]
@@ -152,6 +154,6 @@ def _reproduced(run: Run) -> Cell:
 
 def _table(results: Path, stored: StoredRun) -> Table:
     """The published values of one benchmark, with a link to the report of the run."""
-    (link,) = stored.link(results).links
+    link = run_link(stored, results)
     title = f"{stored.run.manifest.title}: published values"
     return published_table(f"published-{stored.benchmark}", title, stored.run, "From the records of", link.target)
