@@ -8,7 +8,7 @@ from reports.analysis.fastest_by_setting import SettingMap, setting_maps
 from reports.analysis.run import Run
 from reports.analysis.speedup import Fastest, Speedups
 from reports.figures.style import PANELS, WIDTH, Palette, brief, only_first, styled, text_colour, to_svg
-from reports.render.formats import backend_name, significant
+from reports.render.formats import significant
 from reports.render.page import FAINT, INK, Figure
 
 CELL = 0.62  # inches
@@ -39,7 +39,7 @@ def fastest_by_setting(run: Run, comparisons: Speedups) -> Figure | None:
         f"backend contains 1. Comparable backends only.{rounds}{only_first(len(grids))}"
     )
     cells = "; ".join(
-        f"{grid.title}, {_point(grid, *place)}: {_words(winner)}"
+        f"{grid.title}, {_point(grid, *place)}: {_words(winner, palette)}"
         for grid in drawn
         for place, winner in grid.fastest.items()
     )
@@ -47,10 +47,10 @@ def fastest_by_setting(run: Run, comparisons: Speedups) -> Figure | None:
     return Figure("fastest-by-setting", "Fastest backend by setting", caption, alt, svg)
 
 
-def _words(fastest: Fastest) -> str:
-    name = backend_name(fastest.backend)
+def _words(fastest: Fastest, palette: Palette) -> str:
+    name = palette.name(fastest.backend)
     if not fastest.clear:
-        return f"{name} and {backend_name(fastest.second)} tie"
+        return f"{name} and {palette.name(fastest.second)} tie"
     return f"{name}, {significant(fastest.lead.estimate)} times as fast as the next"
 
 
@@ -86,7 +86,7 @@ def _cell(axes: Axes, column: int, row: int, winner: Fastest | None, palette: Pa
         axes.add_patch(
             Rectangle(corner, 0.94, 0.92, facecolor="none", edgecolor=FAINT, hatch="//", linewidth=0.5, alpha=0.6)
         )
-    name = backend_name(winner.backend).replace(" on ", "\non ") if winner.clear else "tie"
+    name = palette.name(winner.backend).replace(" on ", "\non ") if winner.clear else "tie"
     name += "?" if winner.lead.single else ""
     words = f"{name}\n{significant(winner.lead.estimate)}\N{MULTIPLICATION SIGN}"
     axes.text(column, row, words, ha="center", va="center", fontsize=8.5, color=text_colour(colour) if clear else INK)

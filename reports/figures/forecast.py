@@ -22,7 +22,7 @@ from reports.figures.style import (
     to_svg,
 )
 from reports.records import Case, Data
-from reports.render.formats import backend_name, case_name, four_digits, plural
+from reports.render.formats import case_name, four_digits, plural
 from reports.render.page import FAINT, INK, Figure
 
 STRETCH = 104  # the last test windows, at most so many, so that the lines stay apart
@@ -68,7 +68,9 @@ def _forecast(run: Run, case: Case) -> Figure | None:
         f"{case_name(case)}, {run.mode_of(case)} mode, seed {seed}: the last {plural(len(times), data.step)} of the "
         f"test part{ahead}. The lower panel is the error{band}.{only_first(len(run.manifest.cases))}"
     )
-    errors = "; ".join(f"{backend_name(g.backend)} {four_digits(o.scores.rmse)} {data.unit}".strip() for g, o in drawn)
+    errors = "; ".join(
+        f"{run.backend_name(g.backend)} {four_digits(o.scores.rmse)} {data.unit}".strip() for g, o in drawn
+    )
     alt = f"Lines of the truth, of each backend's forecast and of their difference. RMSE of the test part: {errors}."
     return Figure(name, f"Forecast and truth, {case_name(case)}", caption, alt, svg)
 

@@ -10,7 +10,7 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 from reports.analysis.run import Group, Run, unique
 from reports.figures.style import PANELS, Palette, brief, label_axes, only_first, panels, styled, to_svg
 from reports.records import Outcome
-from reports.render.formats import backend_name, case_name, listed, within
+from reports.render.formats import case_name, listed, within
 from reports.render.page import INK, Figure
 
 VANISHED = 0.01  # share of the norm at lag 0 below which a gradient counts as vanished
@@ -43,8 +43,8 @@ def gradient_norms(run: Run) -> Figure | None:
     groups = [group for group in run.leading if _measured(group)]
     if not groups:
         return None
-    difference = _largest_difference(groups)
-    grouped = list(_by_model(groups) if difference <= ALIKE else _by_backend(groups, Palette.of(run)))
+    difference, palette = _largest_difference(groups), Palette.of(run)
+    grouped = list(_by_model(groups) if difference <= ALIKE else _by_backend(groups, palette))
     drawn = grouped[:PANELS]
     columns = min(2, len(drawn))
     with styled("gradient-norms"):
@@ -56,7 +56,8 @@ def gradient_norms(run: Run) -> Figure | None:
     lines = [line for panel in drawn for line in panel.lines]
     caption = (
         f"Norms over batch and units of the first batch, {groups[0].mode} mode; dashed before training, solid after "
-        f"training. {_agreement(groups, difference)} {_reaches(lines, 'after')}{only_first(len(grouped), 'panels')}"
+        f"training. {_agreement(groups, difference, palette)} "
+        f"{_reaches(lines, 'after')}{only_first(len(grouped), 'panels')}"
     )
     alt = f"Norm of the gradient against the lag. {_reaches(lines, 'before')} {_reaches(lines, 'after')}"
     return Figure("gradient-norms", "How far back gradients reach", caption, alt, svg)
@@ -126,7 +127,7 @@ def _by_backend(groups: Sequence[Group], palette: Palette) -> Iterator[Panel]:
         first, layers = members[0], _layers(members[0])
         for layer in layers:
             lines = (
-                _line([group], layer, backend_name(group.backend), palette.colour(group.backend)) for group in members
+                _line([group], layer, palette.name(group.backend), palette.colour(group.backend)) for group in members
             )
             several = f", {_layer_name(first, layer)}" if len(layers) > 1 else ""
             yield Panel(case_name(first.case) + several, tuple(lines))
@@ -180,9 +181,9 @@ def _positive(norms: Norms) -> Norms:
     return np.where(np.isfinite(norms) & (norms > 0), norms, np.nan)
 
 
-def _agreement(groups: Sequence[Group], difference: float) -> str:
+def _agreement(groups: Sequence[Group], difference: float, palette: Palette) -> str:
     """Which backends were measured, and how much they differ."""
-    names = unique(backend_name(group.backend) for group in groups)
+    names = unique(palette.name(group.backend) for group in groups)
     if len(names) == 1:
         return f"Measured in {names[0]}."
     if difference <= ALIKE:

@@ -14,7 +14,7 @@ from reports.analysis.search_results import SearchRanking
 from reports.analysis.speedup import Speedups
 from reports.figures.style import PANELS, Palette, brief, label_axes, legend, nested, only_first, panels, styled, to_svg
 from reports.records import Case, Mode, Outcome
-from reports.render.formats import backend_name, case_name, four_digits, names_apart, plural, significant
+from reports.render.formats import case_name, four_digits, names_apart, plural, significant
 from reports.render.page import INK, Figure
 
 COLOUR = "#0072B2"  # of a search's configurations
@@ -49,7 +49,7 @@ def loss_curves(run: Run, mode: Mode) -> Figure | None:
         "native": "Native models have different initial weights, so their lines may differ.",
     }[mode]
     caption = f"The median over the seeds; the band is the range. {remark}{only_first(len(cases))}"
-    numbers = "; ".join(_last_loss(group) for case in drawn for group in _finished(run, case, mode))
+    numbers = "; ".join(_last_loss(run, group) for case in drawn for group in _finished(run, case, mode))
     alt = f"Curves of the {' and '.join(kinds)} loss by epoch. Training loss in the last epoch: {numbers}."
     return Figure(f"losses-{mode}", f"Loss curves, {mode} mode", caption, alt, svg)
 
@@ -103,7 +103,7 @@ def loss_by_time(run: Run, comparisons: Speedups) -> Figure | None:
         f"{kind} loss after each epoch, a line per seed. A line starts late where compilation takes long."
         f"{only_first(len(labels))}"
     )
-    backends = ", ".join(unique(backend_name(group.backend) for group in groups))
+    backends = ", ".join(unique(run.backend_name(group.backend) for group in groups))
     alt = f"{kind} loss after each epoch against the seconds of training, a line per seed, of {backends}."
     return Figure("progress", "Loss against training time", caption, alt, svg)
 
@@ -126,11 +126,10 @@ def _curves(group: Group, kind: str) -> list[tuple[float, ...]]:
     return [curve for outcome in group.outcomes.values() if (curve := CURVES[kind](outcome))]
 
 
-def _last_loss(group: Group) -> str:
+def _last_loss(run: Run, group: Group) -> str:
     loss = median_over_seeds(group, "last_loss")
-    return (
-        f"{backend_name(group.backend)}, {case_name(group.case)}, {significant(loss.estimate) if loss else 'unknown'}"
-    )
+    value = significant(loss.estimate) if loss else "unknown"
+    return f"{run.backend_name(group.backend)}, {case_name(group.case)}, {value}"
 
 
 def lowest_loss_by_trial(search: SearchRanking) -> Figure | None:

@@ -8,7 +8,7 @@ from matplotlib.ticker import MaxNLocator
 from reports.analysis.ranking import Ranking
 from reports.analysis.run import Run
 from reports.figures.style import WIDTH, Palette, brief, styled, to_svg
-from reports.render.formats import backend_name, significant
+from reports.render.formats import significant
 from reports.render.page import FAINT, INK, Figure
 
 LONGEST = 34  # characters of a method's name
@@ -23,7 +23,7 @@ def mean_ranks(run: Run, ranking: Ranking) -> Figure | None:
 
     keys = list(range(len(ranking.methods)))  # shortened names may be equal
     palette = Palette.of(run)
-    colours = {backend_name(backend): palette.colour(backend) for backend in run.backends}  # models have no colour
+    colours = {palette.name(backend): palette.colour(backend) for backend in run.backends}  # models have no colour
     with styled(f"ranks-{ranking.name}"):
         canvas = Canvas(layout="constrained")
         axes = canvas.subplots()

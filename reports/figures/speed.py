@@ -11,7 +11,7 @@ from reports.analysis.metrics import median_over_seeds
 from reports.analysis.run import Group, Run, unique
 from reports.analysis.speedup import CaseSpeedups, Speedup, Speedups
 from reports.figures.style import WIDTH, Palette, bar_labels, bars, label_axes, styled, to_svg
-from reports.render.formats import backend_name, case_name, duration, listed, significant, span
+from reports.render.formats import case_name, duration, listed, significant, span
 from reports.render.page import FAINT, INK, Figure
 
 PALE = "#ffffff"  # the hatching, on a backend's colour
@@ -25,7 +25,7 @@ def speed_ratios(run: Run, comparisons: Speedups) -> Figure | None:
     lines = [(case, rival) for case in comparisons.values() for rival in case.compared]
     if not lines:
         return None
-    references = listed(unique(backend_name(case.reference or "") for case, _ in lines))
+    references = listed(unique(run.backend_name(case.reference or "") for case, _ in lines))
     rivals = [rival for _, rival in lines]
     palette = Palette.of(run)
     with styled("ratios"):
@@ -33,7 +33,7 @@ def speed_ratios(run: Run, comparisons: Speedups) -> Figure | None:
         left, right = canvas.subplots(1, 2, sharex=True, sharey=True)
         _forest(left, "steady epoch", palette, [(rival, rival.epoch, rival.epoch_ratios) for rival in rivals])
         _forest(right, "whole training", palette, [(rival, rival.training, rival.training_ratios) for rival in rivals])
-        left.set_yticks(range(len(lines)), bar_labels((case.case, rival.backend) for case, rival in lines))
+        left.set_yticks(range(len(lines)), bar_labels(palette, ((case.case, rival.backend) for case, rival in lines)))
         left.set_ylim(len(lines) - 0.4, -0.7)
         _ratio_axis(left, [x for rival in rivals for x in (*rival.epoch_ratios, *rival.training_ratios, 1.0)])
         label_axes(canvas, x=f"speed relative to {references} (above 1 is faster)")
@@ -41,7 +41,7 @@ def speed_ratios(run: Run, comparisons: Speedups) -> Figure | None:
     certain = all(rival.epoch and rival.epoch.is_confidence_interval for rival in rivals)
     bar = "95 % interval" if certain else "range"
     caption = f"Speed relative to {references}: a dot per round, the stroke is the median, the bar the {bar}."
-    numbers = "; ".join(_ratio_words(case, rival) for case, rival in lines)
+    numbers = "; ".join(_ratio_words(run, case, rival) for case, rival in lines)
     alt = f"Speed ratio of a steady epoch relative to {references}: {numbers}."
     return Figure("ratios", "Speed ratios", caption, alt, svg)
 
@@ -80,9 +80,9 @@ def _ratio_axis(axes: Axes, values: Sequence[float]) -> None:
     axes.xaxis.set_minor_formatter(NullFormatter())
 
 
-def _ratio_words(case: CaseSpeedups, rival: Speedup) -> str:
+def _ratio_words(run: Run, case: CaseSpeedups, rival: Speedup) -> str:
     limits = span(rival.epoch.low, rival.epoch.high) if rival.epoch else "unknown"
-    return f"{backend_name(rival.backend)}, {case_name(case.case)}, {limits}"
+    return f"{run.backend_name(rival.backend)}, {case_name(case.case)}, {limits}"
 
 
 def training_time(run: Run) -> Figure | None:
@@ -94,7 +94,7 @@ def training_time(run: Run) -> Figure | None:
     longest = max(first + rest for _, first, rest in times)
     palette = Palette.of(run)
     with styled("time"):
-        labels = bar_labels((group.case, group.backend) for group in groups)
+        labels = bar_labels(palette, ((group.case, group.backend) for group in groups))
         canvas, axes = bars("training, seconds: first step (hatched) + all other steps", labels, longest * 1.28)
         for place, (group, first, rest) in enumerate(times):
             colour = palette.colour(group.backend)
@@ -109,7 +109,7 @@ def training_time(run: Run) -> Figure | None:
         "Compilation happens once per training."
     )
     numbers = "; ".join(
-        f"{backend_name(group.backend)}, {case_name(group.case)}: first step {duration(first)}, "
+        f"{run.backend_name(group.backend)}, {case_name(group.case)}: first step {duration(first)}, "
         f"all other steps {duration(rest)}"
         for group, first, rest in times
     )

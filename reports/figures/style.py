@@ -16,18 +16,15 @@ from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure as Canvas
 from matplotlib.ticker import MaxNLocator
 
-from reports.analysis.run import Run, unique
+from reports.analysis.run import Run
 from reports.records import Case
-from reports.render.formats import backend_name, names_apart
+from reports.render.formats import names_apart
 from reports.render.page import FAINT, INK, PAPER
 
 # Okabe & Ito (2008), then two of Tol (2021): distinguishable for colour-blind readers, on white and on near-black.
 COLOURS = ("#D55E00", "#009E73", "#0072B2", "#56B4E9", "#E69F00", "#CC79A7", "#999933", "#AA4499")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 DASHES: tuple[Any, ...] = ("solid", (0, (6, 2)), (0, (1.5, 1.5)), (0, (4, 1, 1, 1)), "dashdot", (0, (8, 2, 2, 2)))
-# Order of the backends in records that do not list them.
-KNOWN_BACKENDS = ("pytorch", "keras", "flax", "keras-jax", "keras-torch", "reference")
-
 WIDTH = 7.6  # inches; the page scales a figure to its column
 PANELS = 4  # a figure draws at most so many cases, so that each stays readable
 LABEL_SIZE = 9.5  # points
@@ -62,27 +59,33 @@ SETTINGS: dict[Any, Any] = {
 
 @dataclass(frozen=True)
 class Palette:
-    """The look of each backend, which depends on the backend's position in `order` alone."""
+    """The look of each backend, which depends on the position of the backend alone, and its name to show."""
 
-    order: tuple[str, ...]
+    names: dict[str, str]  # names to show by backend, in the order of the registry
 
     @classmethod
     def of(cls, *runs: Run) -> "Palette":
-        """The palette of one or several runs: the order of the registry as recorded, then backends missing from it."""
-        recorded = [name for run in runs for name in getattr(run.manifest, "backends", ())]
-        planned = [plan.backend for run in runs for plan in run.manifest.trials]
-        return cls(unique([*(recorded or KNOWN_BACKENDS), *planned]))
+        """The palette of one or several runs: the recorded order of the registry, then backends missing from it."""
+        recorded = {backend: name for run in runs for backend, name in run.backend_names.items()}
+        planned = {plan.backend: plan.backend for run in runs for plan in run.manifest.trials}
+        return cls({**recorded, **{name: name for name in planned if name not in recorded}})
+
+    def _place(self, backend: str) -> int:
+        return list(self.names).index(backend)
+
+    def name(self, backend: str) -> str:
+        return self.names[backend]
 
     def colour(self, backend: str) -> str:
-        return COLOURS[self.order.index(backend) % len(COLOURS)]
+        return COLOURS[self._place(backend) % len(COLOURS)]
 
     def marker(self, backend: str) -> str:
-        return MARKERS[self.order.index(backend) % len(MARKERS)]
+        return MARKERS[self._place(backend) % len(MARKERS)]
 
     def line(self, backend: str) -> dict[str, Any]:
         """Keyword arguments of `Axes.plot`: colour, dashes (for readers who cannot rely on colour) and label."""
-        dashes = DASHES[self.order.index(backend) % len(DASHES)]
-        return {"color": self.colour(backend), "linestyle": dashes, "label": backend_name(backend)}
+        dashes = DASHES[self._place(backend) % len(DASHES)]
+        return {"color": self.colour(backend), "linestyle": dashes, "label": self.name(backend)}
 
 
 @contextmanager
@@ -147,11 +150,11 @@ def bars(name: str, labels: Sequence[str], end: float) -> tuple[Canvas, Axes]:
     return canvas, axes
 
 
-def bar_labels(pairs: Iterable[tuple[Case, str]]) -> list[str]:
+def bar_labels(palette: Palette, pairs: Iterable[tuple[Case, str]]) -> list[str]:
     """Labels of bars, one per case and backend; only the case's part of a label is shortened."""
     pairs = list(pairs)
     names = names_apart(case for case, _ in pairs)
-    return [f"{brief(names[case.label], 40)}  {backend_name(backend)}" for case, backend in pairs]
+    return [f"{brief(names[case.label], 40)}  {palette.name(backend)}" for case, backend in pairs]
 
 
 def brief(text: str, most: int = 60) -> str:

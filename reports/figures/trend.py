@@ -9,7 +9,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormat
 from reports.analysis.run import unique
 from reports.analysis.trend import Change, TrendSeries
 from reports.figures.style import PANELS, Palette, brief, label_axes, legend, nested, only_first, panels, styled, to_svg
-from reports.render.formats import backend_name, listed, plural, time_unit
+from reports.render.formats import listed, plural, time_unit
 from reports.render.page import INK, Figure
 
 LOG_FROM = 20  # ratio of the largest to the smallest value from which an axis is logarithmic
@@ -49,7 +49,7 @@ def trend(
         "Matched mode: the median over the seeds with its interval, or with the range if the seeds are few. A ring "
         f"marks a change beyond noise since the previous run.{latest}{only_first(len(cases))}"
     )
-    backends = listed([backend_name(name) for name in unique(line.backend for line in series)])
+    backends = listed([palette.name(name) for name in unique(line.backend for line in series)])
     alt = (
         f"Lines of {listed([metric.label for metric in metrics])} of {backends} over {plural(last, 'run')}; "
         f"{plural(len(changes), 'change')} beyond noise."

@@ -13,7 +13,7 @@ from reports.analysis.run_comparison import (
     run_differences,
 )
 from reports.pages.reproduction_page import effect_facts, too_few
-from reports.render.formats import backend_name, case_name, four_digits, listed, plural, significant, time_unit
+from reports.render.formats import case_name, four_digits, listed, plural, significant, time_unit
 from reports.render.page import Bullets, Page, Paragraph, Section, table_section
 from reports.render.table import Cell, Format, Table, TableColumn, Tone, tabulate, words
 from reports.sections.columns import measured
@@ -123,17 +123,23 @@ def _table(comparison: RunComparison, metric: Metric) -> Table:
         f"Medians over the common seeds, and the {statistic} with its 95 % t interval.",
         (
             words("model", lambda pair: case_name(pair.case)),
-            words("backend", lambda pair: backend_name(pair.backend)),
+            words("backend", lambda pair: _backend(comparison, pair)),
             words("mode", lambda pair: pair.mode),
             TableColumn("first", lambda pair: measured(median_interval(pair.metrics[name].first), form, factor=factor)),
             TableColumn(
                 "second", lambda pair: measured(median_interval(pair.metrics[name].second), form, factor=factor)
             ),
             TableColumn("difference" if difference else "second to first", effect, vital=True),
-            words("verdict", lambda pair: _verdict(pair, pair.metrics[name])),
+            words("verdict", lambda pair: _verdict(comparison, pair, pair.metrics[name])),
         ),
         comparison.pairs,
     )
+
+
+def _backend(comparison: RunComparison, pair: GroupComparison) -> str:
+    """The name to show for a backend, which one of the runs may lack."""
+    names = comparison.second.backend_names | comparison.first.backend_names
+    return names.get(pair.backend, pair.backend)
 
 
 def _scale(comparison: RunComparison, metric: Metric) -> tuple[float, str, Format]:
@@ -146,9 +152,9 @@ def _scale(comparison: RunComparison, metric: Metric) -> tuple[float, str, Forma
     return (*time_unit([value for side in sides for value in (*side.first, *side.second)]), significant)
 
 
-def _verdict(pair: GroupComparison, metric: MetricComparison) -> Cell:
+def _verdict(comparison: RunComparison, pair: GroupComparison, metric: MetricComparison) -> Cell:
     if metric.effect is None:
-        name = f"{backend_name(pair.backend)}, {case_name(pair.case)}, {pair.mode}"
+        name = f"{_backend(comparison, pair)}, {case_name(pair.case)}, {pair.mode}"
         brief = metric.reason if metric.reason.startswith("missing") else "not comparable"
         return Cell(brief, notes=() if brief == metric.reason else (f"{name}: {metric.reason}.",), tone="muted")
     state, estimate = metric.effect.state, metric.effect.interval.estimate

@@ -25,7 +25,6 @@ from reports.render import html
 from reports.render.formats import (
     MINUS,
     as_written,
-    backend_name,
     case_name,
     four_digits,
     listed,
@@ -57,24 +56,25 @@ def page(folder: Path) -> Page:
     changes = changes_beyond_noise(series)
     names = {case.label: case_name(case) for run in runs for case in run.run.manifest.cases}
     units = {case.label: run.run.data(case).unit for run in runs for case in run.run.manifest.cases}
-    figure = trend(series, changes, Palette.of(*(run.run for run in runs)), names, units)
+    palette = Palette.of(*(run.run for run in runs))
+    figure = trend(series, changes, palette, names, units)
     title = runs[-1].run.manifest.title if runs else folder.name
     ends = unique(run.started for run in (*runs[:1], *runs[-1:]))
-    tables = (_changes(changes, names), _runs(runs, folder), _values(series, names))
+    tables = (_changes(changes, names, palette), _runs(runs, folder), _values(series, names, palette))
     return Page(
         title=f"{title}, history",
         facts=(", ".join((plural(len(runs), "run"), *([f"{' to '.join(ends)} UTC"] if ends else []))),),
         eyebrow=(Link("all runs", "../index.html"),),
         notices=notices(stored),
         sections=(
-            Section("summary", "Summary", (Paragraph(_summary(len(runs), series, changes), "lead"),)),
+            Section("summary", "Summary", (Paragraph(_summary(len(runs), series, changes, palette), "lead"),)),
             *([Section("figures", "Figure", (figure,))] if figure else []),
             *(table_section(table, style="wrapped" if table.stacked else "") for table in tables if table.rows),
         ),
     )
 
 
-def _summary(runs: int, series: Sequence[TrendSeries], changes: Sequence[Change]) -> str:
+def _summary(runs: int, series: Sequence[TrendSeries], changes: Sequence[Change], palette: Palette) -> str:
     """How many of the compared pairs of values changed beyond noise, or why none can be compared."""
     if runs < 2:
         return "There is only one run so far, and nothing to compare it with." if runs else "There is no run yet."
@@ -88,13 +88,13 @@ def _summary(runs: int, series: Sequence[TrendSeries], changes: Sequence[Change]
     by_chance = f"about {chance} of them would do so by chance alone"
     if not changes:
         return f"No change beyond noise in {plural(pairs, 'pair')} of successive values; {by_chance}."
-    names = listed([backend_name(name) for name in unique(change.series.backend for change in changes)])
+    names = listed([palette.name(name) for name in unique(change.series.backend for change in changes)])
     return (
         f"{len(changes)} of {plural(pairs, 'pair')} of successive values differ beyond noise, in {names}; {by_chance}."
     )
 
 
-def _changes(changes: Sequence[Change], names: Names) -> Table:
+def _changes(changes: Sequence[Change], names: Names, palette: Palette) -> Table:
     def limits(change: Change, point: Point) -> str:
         interval = point.interval
         text = f"{significant(interval.estimate)} ({significant(interval.low)} to {significant(interval.high)})"
@@ -109,7 +109,7 @@ def _changes(changes: Sequence[Change], names: Names) -> Table:
         (
             numbers("run", lambda change: change.after.place, form=whole),
             words("model", lambda change: names[change.series.case]),
-            words("backend", lambda change: backend_name(change.series.backend)),
+            words("backend", lambda change: palette.name(change.series.backend)),
             words("quantity", lambda change: change.series.metric.label),
             words("before", lambda change: limits(change, change.before)),
             words("after", lambda change: limits(change, change.after)),
@@ -164,7 +164,7 @@ def _differences(before: StoredRun, after: StoredRun) -> Iterator[str]:
             yield f"the [[{table}]] tables changed"
 
 
-def _values(series: Sequence[TrendSeries], names: Names) -> Table:
+def _values(series: Sequence[TrendSeries], names: Names, palette: Palette) -> Table:
     by_row: dict[tuple[str, str, int], dict[str, Cell]] = {}
     for line in series:
         for point in line.points:
@@ -181,7 +181,7 @@ def _values(series: Sequence[TrendSeries], names: Names) -> Table:
         "Matched mode, the median over the seeds with its limits.",
         (
             words("model", lambda key: names[key[0]]),
-            words("backend", lambda key: backend_name(key[1])),
+            words("backend", lambda key: palette.name(key[1])),
             numbers("run", lambda key: key[2], form=whole),
             *(column(metric.label, "s" if metric.timed else "") for metric in unique(line.metric for line in series)),
         ),

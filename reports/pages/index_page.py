@@ -14,7 +14,7 @@ from reports.pages import history_page
 from reports.pages.stored_runs import link_cell, notices, state_cell
 from reports.records.store import write_text
 from reports.render import html
-from reports.render.formats import backend_name, case_name, four_digits, listed, plural, significant
+from reports.render.formats import case_name, four_digits, listed, plural, significant
 from reports.render.page import Code, Page, Paragraph, Section, table_section
 from reports.render.table import Link, Table, tabulate, words
 from reports.sections.setup import environment_line
@@ -91,7 +91,7 @@ def headline(run: Run) -> str:
         )
     speedups = speedups_of(run)
     noisy = bool(unreliable_because(speedup for case in speedups.values() for speedup in case.compared))
-    speed = _fastest(speedups) + (" (timings unreliable)" if noisy else "")
+    speed = _fastest(run, speedups) + (" (timings unreliable)" if noisy else "")
     groups = [group for group in run.leading if group.outcomes]
     beating = sum(beats(run, group, "persistence") for group in groups)
     forecasts = f"{beating} of {plural(len(groups), 'forecast')} beat persistence" if groups else "every trial failed"
@@ -99,22 +99,22 @@ def headline(run: Run) -> str:
     return "; ".join(part for part in parts if part.strip())
 
 
-def _fastest(speedups: Speedups) -> str:
+def _fastest(run: Run, speedups: Speedups) -> str:
     """The fastest backend by the steady epoch, or in how many models each backend is the fastest."""
     compared = [best for case in speedups.values() if (best := case.fastest)]
     if not compared:
         return ""
     if len(compared) == 1:
-        return _single(compared[0])
+        return _single(run, compared[0])
     clear = Counter(best.backend for best in compared if best.clear and not best.lead.single)
     if not clear:
         return f"no backend is clearly fastest in any of {len(compared)} models"
-    counts = listed([f"{backend_name(backend)} in {count}" for backend, count in clear.most_common()])
+    counts = listed([f"{run.backend_name(backend)} in {count}" for backend, count in clear.most_common()])
     return f"fastest: {counts} of {len(compared)} models"
 
 
-def _single(best: Fastest) -> str:
-    first, second = backend_name(best.backend), backend_name(best.second)
+def _single(run: Run, best: Fastest) -> str:
+    first, second = run.backend_name(best.backend), run.backend_name(best.second)
     if not best.clear or best.lead.single:
         return f"{first} and {second} are not shown to differ in speed"
     return f"{first} is {significant(best.lead.estimate)} times as fast as {second}"

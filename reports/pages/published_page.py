@@ -12,7 +12,7 @@ from reports.pages.stored_runs import notices, run_link
 from reports.records import Data
 from reports.records.store import write_text
 from reports.render import html, markdown
-from reports.render.formats import backend_name, case_name, four_digits, listed, plural
+from reports.render.formats import case_name, four_digits, listed, plural
 from reports.render.page import Page, Paragraph, Section, table_section
 from reports.render.table import BLANK, Cell, Column, Link, Row, Table, number, row, text
 from reports.sections.columns import measured
@@ -116,7 +116,7 @@ def _overview_row(results: Path, stored: StoredRun) -> Row:
     equal = [group for group in groups if group.case == best.case and printed(group) == printed(best)]
     return row(
         name,
-        Cell(case_name(best.case), detail=listed([backend_name(group.backend) for group in equal])),
+        Cell(case_name(best.case), detail=listed([run.backend_name(group.backend) for group in equal])),
         measured(median_over_seeds(best, metric), error),
         Cell(naive),
         number(naive_error, error),

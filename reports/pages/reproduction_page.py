@@ -9,7 +9,7 @@ from reports.analysis.reproduction import Reproduction, TimeRatio, TrialReproduc
 from reports.analysis.run import unique
 from reports.analysis.timing_quality import MAX_BACKGROUND_LOAD, largest_background_load
 from reports.records import Plan, Trial
-from reports.render.formats import backend_name, case_name, listed, per_cent, plural, scientific, whole
+from reports.render.formats import case_name, listed, per_cent, plural, scientific, whole
 from reports.render.page import Bullets, Page, Paragraph, Section, table_section
 from reports.render.table import NONE, Cell, Table, TableColumn, numbers, tabulate, words
 from reports.sections.columns import measured
@@ -46,7 +46,9 @@ def conclusion(check: Reproduction) -> str:
     if check.good:
         return f"Reproduced: all {len(good)} trials, {good[0].verdict if len(verdicts) == 1 else kinds}."
     bad = [row for row in check.rows if not row.reproduced]
-    reasons = "; ".join(f"{_name(row.plan, case_name(row.case))}, {row.verdict}: {row.reason}" for row in bad[:3])
+    reasons = "; ".join(
+        f"{_name(check, row.plan, case_name(row.case))}, {row.verdict}: {row.reason}" for row in bad[:3]
+    )
     more = f"; and {len(bad) - 3} more" if len(bad) > 3 else ""
     rest = f" The others were reproduced: {kinds}." if good else ""
     return f"Not reproduced: {len(bad)} of {plural(len(check.rows), 'trial')}. {reasons}{more}.{rest}"
@@ -101,8 +103,8 @@ def too_few(effect: Effect, noun: str) -> str:
     return "too noisy to tell" if effect.required_n > MAX_N else f"too few {noun} ({effect.required_n} are needed)"
 
 
-def _name(plan: Plan, case: str) -> str:
-    return f"{backend_name(plan.backend)}, {case}, {plan.mode}, seed {plan.seed}"
+def _name(check: Reproduction, plan: Plan, case: str) -> str:
+    return f"{check.stored.backend_name(plan.backend)}, {case}, {plan.mode}, seed {plan.seed}"
 
 
 def _requirement(check: Reproduction) -> str:
@@ -127,7 +129,7 @@ def _trials(check: Reproduction) -> Table:
         "deviation of the truth. Bit for bit covers losses, forecasts, windows, batches, initial and trained weights.",
         (
             words("model", lambda row: case_name(row.case)),
-            words("backend", lambda row: backend_name(row.plan.backend)),
+            words("backend", lambda row: check.stored.backend_name(row.plan.backend)),
             words("mode", lambda row: row.plan.mode),
             numbers("seed", lambda row: row.plan.seed, form=lambda seed: f"{seed:.0f}"),
             words("verdict", lambda row: Cell(row.verdict, tone="good" if row.reproduced else "bad")),
@@ -145,7 +147,7 @@ def _times(check: Reproduction) -> Table:
         "The time of a steady epoch relative to the stored run: the geometric mean over a backend's trials with its "
         "95 % t interval, or over the epochs of a single trial. Times do not affect the verdict.",
         (
-            words("backend", lambda ratio: backend_name(ratio.backend)),
+            words("backend", lambda ratio: check.stored.backend_name(ratio.backend)),
             numbers("trials", lambda ratio: ratio.trials, form=whole),
             TableColumn("epoch, relative to stored", _ratio, vital=True),
             words("verdict", _speed),
@@ -165,7 +167,7 @@ def _speed(ratio: TimeRatio) -> str:
 
 
 def _skipped(check: Reproduction) -> Iterator[str]:
-    trials = [f"{_name(plan, plan.case)}: {reason}" for plan, reason in check.skipped]
+    trials = [f"{_name(check, plan, plan.case)}: {reason}" for plan, reason in check.skipped]
     if trials:
         yield f"Not repeated, because the stored run has no result: {'; '.join(trials)}."
 
@@ -175,9 +177,10 @@ def _not_deterministic(check: Reproduction) -> Iterator[str]:
     for backend in unique(row.plan.backend for row in check.nondeterministic):
         rows = [row for row in check.nondeterministic if row.plan.backend == backend]
         losses, forecasts = (_largest(rows, number) for number in (lambda r: r.losses, lambda r: r.predictions))
+        name = check.stored.backend_name(backend)
         yield (
-            f"{backend_name(backend)} was not deterministic in {plural(len(rows), 'trial')}: on the same machine with "
-            f"the same versions, its losses differ by up to {losses} and its forecasts by up to {forecasts}, relative. "
+            f"{name} was not deterministic in {plural(len(rows), 'trial')}: on the same machine with the same versions, "
+            f"its losses differ by up to {losses} and its forecasts by up to {forecasts}, relative. "
             "If the commit of the checkout differs, the code may be the cause."
         )
 

@@ -10,11 +10,12 @@ import reports
 from backends.registry import REGISTRY
 from reports.analysis.run import Run
 from reports.figures.speed import MOST_TICKS, _ratio_axis
-from reports.figures.style import COLOURS, KNOWN_BACKENDS, MARKERS, Palette, bar_labels, brief, panels
+from reports.figures.style import COLOURS, MARKERS, Palette, bar_labels, brief, panels
 from reports.pages.run_page import figures
 from reports.sections.context import Context
 
 DRAWS = True
+PALETTE = Palette({name: entry.display_name for name, entry in REGISTRY.items()})
 
 
 @pytest.fixture(scope="module")
@@ -48,15 +49,15 @@ def test_long_text_is_shortened(text, most, short):
 
 def test_a_long_case_name_does_not_shorten_the_backend_name(records):
     case = records[0].cases[0].model_copy(update={"label": "a model with a name that has no end at all"})
-    assert bar_labels([(case, "keras-torch")])[0].endswith("…  Keras on torch")
+    assert bar_labels(PALETTE, [(case, "keras-torch")])[0].endswith("…  Keras (PyTorch)")
 
 
 def test_bar_labels_of_a_grid_name_the_differences(records):
     """Shortened at the end, `batch 32` and `batch 256` would be equal."""
     labels = [f"gru, length 10, units 16, batch {batch}" for batch in (32, 256)]
     cases = [records[0].cases[0].model_copy(update={"label": label}) for label in labels]
-    assert bar_labels((case, "flax") for case in cases) == ["batch 32  Flax", "batch 256  Flax"]
-    assert bar_labels((case, "flax") for case in cases[:1]) == ["GRU, length 10, units 16, batch 32  Flax"]
+    assert bar_labels(PALETTE, ((case, "flax") for case in cases)) == ["batch 32  Flax", "batch 256  Flax"]
+    assert bar_labels(PALETTE, ((case, "flax") for case in cases[:1])) == ["GRU, length 10, units 16, batch 32  Flax"]
 
 
 @pytest.mark.parametrize("slowest", [0.9, 0.3, 0.05, 0.011])
@@ -79,13 +80,11 @@ def test_a_single_epoch_is_drawn_as_a_marker():
 
 def test_every_backend_has_a_colour_and_a_marker_of_its_own():
     """Also a sixth and a seventh backend; the order of the registry decides, not the name."""
-    assert tuple(REGISTRY) == KNOWN_BACKENDS
-    palette = Palette((*REGISTRY, "seventh"))
-    for looks in (palette.colour, palette.marker, lambda backend: palette.line(backend)["linestyle"]):
-        assert len(set(map(looks, palette.order[:6]))) == 6
-    assert len({(palette.colour(backend), palette.marker(backend)) for backend in palette.order}) == 7
-    assert palette.colour("seventh") not in map(palette.colour, REGISTRY)
-    assert palette.marker("seventh") not in map(palette.marker, REGISTRY)
+    palette = Palette({**PALETTE.names, "another": "Another", "seventh": "Seventh"})
+    names = list(palette.names)[:7]
+    looks = {(palette.colour(name), palette.marker(name)) for name in names}
+    assert len(looks) == len({colour for colour, _ in looks}) == len({marker for _, marker in looks}) == 7
+    assert len({str(palette.line(name)["linestyle"]) for name in names[:6]}) == 6
     assert len(set(COLOURS)) == len(COLOURS) > len(MARKERS) == len(set(MARKERS))
 
 
@@ -93,7 +92,8 @@ def test_a_backend_that_no_list_names_has_a_colour(records):
     manifest, certificate, trials = records
     plans = tuple(plan.model_copy(update={"backend": "another"}) for plan in manifest.trials)
     palette = Palette.of(Run(manifest.model_copy(update={"trials": plans}), certificate, trials))
-    assert palette.colour("another") == COLOURS[len(KNOWN_BACKENDS)]
+    assert tuple(palette.names) == (*REGISTRY, "another")
+    assert palette.colour("another") == COLOURS[len(REGISTRY)]
 
 
 def test_a_panel_above_an_empty_place_keeps_its_tick_labels():
