@@ -179,8 +179,8 @@ def _not_deterministic(check: Reproduction) -> Iterator[str]:
         losses, forecasts = (_largest(rows, number) for number in (lambda r: r.losses, lambda r: r.predictions))
         name = check.stored.backend_name(backend)
         yield (
-            f"{name} was not deterministic in {plural(len(rows), 'trial')}: on the same machine with the same versions, "
-            f"its losses differ by up to {losses} and its forecasts by up to {forecasts}, relative. "
+            f"{name} was not deterministic in {plural(len(rows), 'trial')}: on the same machine with the same "
+            f"versions, its losses differ by up to {losses} and its forecasts by up to {forecasts}, relative. "
             "If the commit of the checkout differs, the code may be the cause."
         )
 
