@@ -189,20 +189,18 @@ def point_latest(folder: Path) -> None:
 
 def _new_folder(parent: Path, started: datetime) -> Path:
     """Make a folder named by the start time, with a number added if another run has the name."""
-    path = parent / started.strftime("%Y-%m-%dT%H-%M-%SZ")
-    names = [path, *(path.with_name(f"{path.name}-{number}") for number in range(2, 100))]
+    stamp = started.strftime("%Y-%m-%dT%H-%M-%SZ")
+    path, number = parent / stamp, 1
     try:
         parent.mkdir(parents=True, exist_ok=True)
-        return next(name for name in names if _made(name))
+        while True:
+            try:
+                path.mkdir()
+                return path
+            except FileExistsError:
+                number += 1
+                path = parent / f"{stamp}-{number}"
     except OSError as error:
         raise UserError(
             f"{parent} cannot hold the results: {error.strerror}; name another place with --results"
         ) from None
-
-
-def _made(path: Path) -> bool:
-    try:
-        path.mkdir()
-    except FileExistsError:
-        return False
-    return True

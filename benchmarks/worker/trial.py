@@ -105,8 +105,7 @@ def probe(job: ProbeJob) -> Probed:
         model.predict(windows.validation.x)  # traces and compiles, as after the first epoch of a trial
         validation, _ = timed(lambda: model.predict(windows.validation.x))
     model.predict(windows.train.x[gate_rows(steps.order)])
-    predict_one(model, windows)
-    predict_test(model, windows)
+    _inference_times(model, windows)
     gemm_peak(job)
     return Probed(
         prepare=preparing,
@@ -217,6 +216,7 @@ def _train(job: TrialJob, model: Model, inputs: TrialInputs) -> tuple[Training, 
 
 def _times(built: Built, training: Training, windows: datasets.Windows) -> Times:
     """Collect the times of training, and measure those of inference."""
+    predict_one, predict_test = _inference_times(built.model, windows)
     return Times(
         import_framework=built.import_framework,
         build=built.build,
@@ -225,20 +225,17 @@ def _times(built: Built, training: Training, windows: datasets.Windows) -> Times
         validation=tuple(training.validation_seconds),
         loop=training.loop,
         harness=training.harness,
-        predict_one=predict_one(built.model, windows),
-        predict_test=predict_test(built.model, windows),
+        predict_one=predict_one,
+        predict_test=predict_test,
         cpu=cpu_seconds(),
     )
 
 
-def predict_one(model: Model, windows: datasets.Windows) -> tuple[float, ...]:
-    """Return the seconds of repeated forecasts of one window."""
-    return repeated(lambda: datasets.forecast(model.predict, windows, windows.test.x[:1]), budget=0.5, most=100)
-
-
-def predict_test(model: Model, windows: datasets.Windows) -> tuple[float, ...]:
-    """Return the seconds of repeated forecasts of the whole test part."""
-    return repeated(lambda: datasets.forecast(model.predict, windows, windows.test.x), budget=1.0, most=20)
+def _inference_times(model: Model, windows: datasets.Windows) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Return the seconds of repeated forecasts of one window, and of the whole test part."""
+    x = windows.test.x
+    single = repeated(lambda: datasets.forecast(model.predict, windows, x[:1]), budget=0.5, most=100)
+    return single, repeated(lambda: datasets.forecast(model.predict, windows, x), budget=1.0, most=20)
 
 
 def gemm_peak(job: TrialJob) -> GemmPeak:
