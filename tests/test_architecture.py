@@ -74,6 +74,20 @@ def test_imports_inside_benchmarks_run_one_way(path):
             assert rest.split(".")[0] in {"errors", part, *INSIDE_BENCHMARKS[part]}, imported
 
 
+# The layers of reports: a module imports from its own layer and from those to the left.
+LAYERS = ("records", "render", "analysis", "figures", "sections", "pages")
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "reports").glob("*/*.py")), ids=name)
+def test_imports_inside_reports_run_one_way(path):
+    """records <- render <- analysis <- figures <- sections <- pages; none imports `reports` itself or the exports."""
+    layer = path.relative_to(ROOT).parts[1]
+    for imported in imports(path):
+        top, _, rest = imported.partition(".")
+        if top == "reports":
+            assert rest.split(".")[0] in LAYERS[: LAYERS.index(layer) + 1], imported
+
+
 @pytest.mark.parametrize("path", modules(), ids=name)
 def test_a_framework_stays_in_its_own_file(path):
     used = {imported.split(".")[0] for imported in imports(path)} & FRAMEWORKS

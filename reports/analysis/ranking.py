@@ -13,7 +13,7 @@ from reports.analysis.metrics import headline_error, median_over_seeds
 from reports.analysis.run import Run, unique
 from reports.analysis.speedup import Speedups
 from reports.records import Case
-from reports.render.formats import backend_name, case_name
+from reports.render.formats import case_name
 
 RESAMPLES = 9_999
 LEVEL = 1 - CONFIDENCE
@@ -171,7 +171,7 @@ def _errors(run: Run, speedups: Speedups, horizon: int) -> Scores:
         data = run.data(case)
         row = scores.setdefault(data.series, {})
         for group in run.select(case, run.mode_of(case)):
-            native = f", {backend_name(group.backend)}" if group.mode == "native" else ""
+            native = f", {group.backend_name}" if group.mode == "native" else ""
             if native or group.backend == (speedups[case.label].reference or run.backends[0]):
                 interval = median_over_seeds(group, error)
                 row[_model_name(run, case) + native] = interval.estimate if interval else nan
@@ -195,7 +195,7 @@ def _relative_times(run: Run, speedups: Speedups) -> Scores:
         row = times.setdefault(run.data(case).series, {})
         for backend, speedup in speedups[case.label].backends.items():
             ratio = speedup.epoch.inverse.estimate if speedup.comparable and speedup.epoch else nan
-            row.setdefault(backend_name(backend), []).append(ratio)
+            row.setdefault(run.backend_name(backend), []).append(ratio)
     return {series: {name: _geometric_mean(ratios) for name, ratios in row.items()} for series, row in times.items()}
 
 

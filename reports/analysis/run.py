@@ -30,6 +30,7 @@ class Group:
     case: Case
     data: Data
     backend: str
+    backend_name: str  # to show
     mode: Mode
     plans: tuple[Plan, ...]
     trials: tuple[Trial, ...]  # the trials of `plans` that ended, successful or not
@@ -84,6 +85,7 @@ class Run:
                 case,
                 self.data(case),
                 backend,
+                self.backend_name(backend),
                 mode,
                 tuple(planned),
                 tuple(ended[p.key] for p in planned if p.key in ended),

@@ -13,7 +13,7 @@ import numpy as np
 from reports.analysis.intervals import Interval, median_interval, steady_epoch
 from reports.analysis.run import Group, Run
 from reports.records import Case, Certificate, Outcome
-from reports.render.formats import backend_name, listed, plural
+from reports.render.formats import listed, plural
 
 DIGESTS = {
     "windows_digest": "the windows",
@@ -205,7 +205,7 @@ def _speedup(group: Group, reference: Group) -> Speedup:
 
 def _incomparable(group: Group, reference: Group, rounds: list[int]) -> str:
     """Return why no round can be compared; empty if rounds can."""
-    name = backend_name(reference.backend)
+    name = reference.backend_name
     if not group.outcomes:
         return "no trial has finished"
     if not rounds:
@@ -227,7 +227,7 @@ def _different_machine(group: Group, reference: Group, seed: int) -> str:
     One host counts as two machines if hardware or software that affects times changed between the trials, as when a
     run is resumed after an upgrade.
     """
-    name = backend_name(reference.backend)
+    name = reference.backend_name
     if group.outcomes[seed].host != reference.outcomes[seed].host:
         return f"it ran on another machine than {name}"
     before, now = (side.observations[seed].trial.environment for side in (reference, group))

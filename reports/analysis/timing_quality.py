@@ -11,10 +11,10 @@ from reports.analysis.intervals import (
     required_n,
     steady_epoch,
 )
-from reports.analysis.run import Group, unique
+from reports.analysis.run import Group, Run, unique
 from reports.analysis.speedup import Speedup
 from reports.records import Outcome
-from reports.render.formats import backend_name, case_name, listed, per_cent
+from reports.render.formats import case_name, listed, per_cent
 
 MAX_VARIATION = 0.10  # coefficient of variation above which times are called unstable
 MAX_DEVIATION = 0.50  # relative distance from the median above which one epoch makes a trial unstable
@@ -88,7 +88,7 @@ def timing_quality(outcomes: dict[int, Outcome]) -> TimingQuality:
 def timing_warnings(group: Group) -> tuple[str, ...]:
     """Return a sentence with all warnings about a group's times; empty if they are reliable."""
     warnings = timing_quality(group.outcomes).warnings
-    name = f"{backend_name(group.backend)}, {case_name(group.case)}, {group.mode}"
+    name = f"{group.backend_name}, {case_name(group.case)}, {group.mode}"
     return (f"{name}: {'; '.join(warnings)}.",) if warnings else ()
 
 
@@ -97,14 +97,14 @@ def largest_background_load(outcomes: Iterable[Outcome]) -> float:
     return max((outcome.background_load or 0.0 for outcome in outcomes), default=0.0)
 
 
-def unreliable_because(speedups: Iterable[Speedup]) -> str:
+def unreliable_because(run: Run, speedups: Iterable[Speedup]) -> str:
     """Return why speedups are not reliable, as clauses; empty if they are."""
     compared = tuple(speedups)
     load = largest_background_load(o for speedup in compared for o in (*speedup.outcomes, *speedup.reference_outcomes))
     unstable = unique(backend for speedup in compared for backend in _unstable_backends(speedup))
     clauses = [f"other programs used up to {per_cent(load)} of the cores"] if load > MAX_BACKGROUND_LOAD else []
     if unstable:
-        clauses.append(f"the times of {listed([backend_name(backend) for backend in unstable])} are unstable")
+        clauses.append(f"the times of {listed([run.backend_name(backend) for backend in unstable])} are unstable")
     return listed(clauses)
 
 

@@ -90,7 +90,7 @@ def headline(run: Run) -> str:
             f"selected: {case_name(search.selected.group.case)}, validation loss {four_digits(search.selected.score)}"
         )
     speedups = speedups_of(run)
-    noisy = bool(unreliable_because(speedup for case in speedups.values() for speedup in case.compared))
+    noisy = bool(unreliable_because(run, [speedup for case in speedups.values() for speedup in case.compared]))
     speed = _fastest(run, speedups) + (" (timings unreliable)" if noisy else "")
     groups = [group for group in run.leading if group.outcomes]
     beating = sum(beats(run, group, "persistence") for group in groups)

@@ -5,20 +5,8 @@ from math import ceil, floor, isfinite, log10
 
 from reports.records import Case
 
-NAMES = {
-    "pytorch": "PyTorch",
-    "keras": "Keras",
-    "keras-jax": "Keras on JAX",
-    "keras-torch": "Keras on torch",
-    "flax": "Flax",
-    "reference": "NumPy oracle",
-}
 COUNTS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 MINUS = "\N{MINUS SIGN}"
-
-
-def backend_name(backend: str) -> str:
-    return NAMES.get(backend, backend)
 
 
 def case_name(case: Case) -> str:

@@ -67,7 +67,7 @@ def _many(context: Context) -> Iterable[Block]:
     """At most five sentences and a table with a row for each model."""
     run, speedups = context.run, context.speedups
     speed, forecasts = _fastest(run, speedups), (_beating(run),)
-    first = (*forecasts, *speed) if unreliable_because(_compared(speedups)) else (*speed, *forecasts)
+    first = (*forecasts, *speed) if unreliable_because(run, _compared(speedups)) else (*speed, *forecasts)
     published = published_values.summary_sentences(run)[:1]
     for text in islice(chain(published, first, _ranked(context), _vanishing(run)), MOST_SENTENCES):
         yield Paragraph(text, "lead")
@@ -98,7 +98,7 @@ def _fastest_cell(run: Run, case: CaseSpeedups) -> Cell:
     if case.fastest is None:
         return DASH
     detail = "" if case.fastest.clear else "not by a clear margin"
-    detail = "not reliable" if unreliable_because(case.compared) else detail
+    detail = "not reliable" if unreliable_because(run, case.compared) else detail
     return Cell(run.backend_name(case.fastest.backend), detail=detail)
 
 
@@ -146,9 +146,9 @@ def _compared(speedups: Speedups) -> list[Speedup]:
     return [speedup for case in speedups.values() for speedup in case.compared]
 
 
-def _caveat(speedups: Iterable[Speedup]) -> str:
+def _caveat(run: Run, speedups: Iterable[Speedup]) -> str:
     """The end of a sentence about ratios that are not reliable; empty if they are."""
-    reason = unreliable_because(speedups)
+    reason = unreliable_because(run, speedups)
     return f"; but {reason}, so the ratios are not reliable" if reason else ""
 
 
@@ -167,7 +167,9 @@ def _fastest(run: Run, speedups: Speedups) -> tuple[str, ...]:
         faster = f" ({span(low, high)} times as fast as the reference backend)" if low > 1 else ""
         parts.append(f"{run.backend_name(backend)} in {len(ratios[backend])}{faster}")
     compared = plural(sum(map(len, ratios.values())), "model")
-    return (f"Fastest by the steady epoch, of {compared} compared: {listed(parts)}{_caveat(_compared(speedups))}.",)
+    return (
+        f"Fastest by the steady epoch, of {compared} compared: {listed(parts)}{_caveat(run, _compared(speedups))}.",
+    )
 
 
 def _beating(run: Run) -> str:
@@ -210,7 +212,7 @@ def case_sentences(run: Run, case: Case, speedups: Speedups) -> tuple[str, str]:
         ended = any(trial.plan.case == case.label for trial in run.trials)
         return ("All trials failed so far." if ended else "No trial has finished yet."), ""
     (speed, *slower), (forecast, *others) = _speed(run, case, speedup), _forecasts(run, groups, speedup)
-    first = (forecast, speed) if unreliable_because(speedup.compared) else (speed, forecast)
+    first = (forecast, speed) if unreliable_because(run, speedup.compared) else (speed, forecast)
     return " ".join(map(sentence, first)), " ".join(map(sentence, (*slower, *others)))
 
 
@@ -221,7 +223,7 @@ def _speed(run: Run, case: Case, speedup: CaseSpeedups) -> list[str]:
     if not speedup.backends:
         sentences.append("Native models differ, so this run has no speed ratio")
     elif speedup.compared:
-        sentences.append(_fastest_of_case(run, model, speedup) + _caveat(speedup.compared))
+        sentences.append(_fastest_of_case(run, model, speedup) + _caveat(run, speedup.compared))
         sentences.append(_whole_training(run, case, speedup))
     elif len(speedup.backends) == 1 and speedup.reference:
         sentences.append(f"{run.backend_name(speedup.reference)} is the only backend, so there is no speed ratio")
