@@ -117,3 +117,9 @@ def test_list_prints_json(tmp_path):
     lines = {line["name"]: line for line in map(json.loads, done.stdout.splitlines())}
     assert lines["co2"]["cases"] == ["lstm", "gru"]
     assert lines["co2"]["trials"] == len(loading.read("co2").trials())
+
+
+@pytest.mark.parametrize("name", ['"model.cell"', "model.cell"])
+def test_quick_narrows_an_axis_by_its_name_with_and_without_quotation_marks(name, written):
+    path = str(written(f'{GRID}\n[quick]\nonly.{name} = ["gru"]\n'))
+    assert {case.model.cell for case in loading.read(path, quick=True).cases.values()} == {"gru"}
