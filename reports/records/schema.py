@@ -87,8 +87,6 @@ class Scores(Record):
     mse: Number
     rmse: Number
     mae: Number
-    skill_persistence: Number | None = None  # in records of versions 1 and 2
-    skill_seasonal: Number | None = None  # in records of versions 1 and 2
     scaled_mse: Number | None = None  # of values scaled as `[data]` states, also where the model sees changes
     scaled_mae: Number | None = None
 

@@ -12,12 +12,16 @@ RENAMED: dict[str, dict[str, str | None]] = {
         "cases.*.course": "training_notes",
         "cases.*.step_operations": "step_flops",
         "data.*.kept": "test_stride",
+        "data.*.baselines.*.scores.skill_persistence": None,
+        "data.*.baselines.*.scores.skill_seasonal": None,
     },
     "Trial": {
         "outcome.flow_before": "gradient_norms_before",
         "outcome.flow_after": "gradient_norms_after",
         "outcome.other_load": "background_load",
         "outcome.product": "gemm_peak",
+        "outcome.scores.skill_persistence": None,
+        "outcome.scores.skill_seasonal": None,
     },
     "SearchResult": {"replays": None},
 }

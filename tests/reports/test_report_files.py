@@ -196,7 +196,7 @@ def test_a_run_whose_trials_all_failed_has_a_report(run_of, records):
 
 def test_scores_that_are_not_finite_are_dashes(run_of, records):
     manifest, certificate, trials = records
-    scores = trials[0].outcome.scores.model_copy(update={"mse": float("inf"), "skill_persistence": float("-inf")})
+    scores = trials[0].outcome.scores.model_copy(update={"mse": float("inf")})
     _, _, summary = contents_of(run_of, manifest, certificate, (change(trials[0], scores=scores), *trials[1:]))
     assert "–" in next(line for line in summary.splitlines() if "PyTorch" in line)
 

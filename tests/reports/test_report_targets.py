@@ -30,12 +30,9 @@ def exact():
     """Persistence without an error, as on a test part that never changes."""
     manifest, certificate, trials = synthetic_run.records(cells=("gru",), epochs=4, weeks=30)
     data = manifest.data["co2"]
-    skilled = [b.scores.model_copy(update={"skill_persistence": float("-inf")}) for b in data.baselines]
-    skilled[0] = skilled[0].model_copy(update={"mse": 0.0, "skill_persistence": 0.0})
-    baselines = tuple(b.model_copy(update={"scores": s}) for b, s in zip(data.baselines, skilled, strict=True))
-    data = data.model_copy(update={"baselines": baselines})
-    lost = {"skill_persistence": float("-inf")}
-    trials = [change(t, scores=t.outcome.scores.model_copy(update=lost)) for t in trials]
+    persistence, *others = data.baselines
+    scores = persistence.scores.model_copy(update={"mse": 0.0})
+    data = data.model_copy(update={"baselines": (persistence.model_copy(update={"scores": scores}), *others)})
     return run_of(manifest.model_copy(update={"data": {"co2": data}}), certificate, trials)
 
 
