@@ -37,7 +37,7 @@ def certify(benchmark: Benchmark, backends: Iterable[str], report: Callable[[Che
         def run(job: CheckJob) -> tuple[Check, ...]:
             conditions = free.get()
             try:
-                ended = processes.work(
+                ended = processes.run_job(
                     Job(check=job.model_copy(update={"cores": conditions.cores})), conditions.variables
                 )
             finally:

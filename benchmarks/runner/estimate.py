@@ -142,7 +142,7 @@ def _probe(benchmark: Benchmark, plan: Manifest, trial: Plan, case: Case) -> Pro
     with reserved(conditions.cores, alone=True):
         start = time.perf_counter()
         environment.describe(conditions.cores, conditions.variables)  # as before every trial
-        ended = processes.work(Job(probe=job), conditions.variables, plan.limits)
+        ended = processes.run_job(Job(probe=job), conditions.variables, plan.limits)
         seconds = time.perf_counter() - start
     if ended.answer.probed is None:
         return (ended.answer.failure or "the worker gave no answer").rstrip(".")

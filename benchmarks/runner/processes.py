@@ -40,7 +40,7 @@ def run_trial(task: Task, conditions: Conditions) -> Trial:
     """Run a trial on the cores of `conditions`, which the caller holds. Any error becomes the trial's failure."""
     job = task.job.model_copy(update={"cores": conditions.cores})
     machine = environment.describe(conditions.cores, conditions.variables)
-    ended = work(Job(trial=job), conditions.variables, task.limits)
+    ended = run_job(Job(trial=job), conditions.variables, task.limits)
     answer = ended.answer
     failure = answer.failure or (None if answer.outcome else "the worker gave no answer")
     return Trial(
@@ -66,7 +66,7 @@ class Ended:
     killed: bool = False
 
 
-def work(job: Job, variables: dict[str, str], limits: Limits | None = None) -> Ended:
+def run_job(job: Job, variables: dict[str, str], limits: Limits | None = None) -> Ended:
     """Run a job in a new process. A process that ends without an answer gives an answer with that failure.
 
     If this process is interrupted, the worker is killed before the interrupt is raised.

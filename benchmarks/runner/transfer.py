@@ -84,7 +84,7 @@ def _continued(benchmark: Benchmark, trial: Trial, checkpoint: Path, backend: st
         first_epoch=trial.outcome.best_epoch or len(trial.outcome.train_losses),
         epochs=epochs,
     )
-    answer = processes.work(Job(transfer=job), conditions.variables).answer
+    answer = processes.run_job(Job(transfer=job), conditions.variables).answer
     if answer.transferred is None:
         reason = answer.failure or "the worker gave no answer"
         raise UserError(f"{backend} could not continue the training of {trial.plan.case}: {reason}")

@@ -52,12 +52,12 @@ def probed(step=0.001):
 def instant_probes(monkeypatch):
     """Probes that start no process; those of PyTorch fail."""
 
-    def work(job, variables, limits):
+    def run_job(job, variables, limits):
         if job.probe.plan.backend == "pytorch":
             return processes.Ended(Answer(failure="its process was killed by SIGKILL"), "", 1.0)
         return processes.Ended(Answer(probed=probed().model_copy(update={"extra": 0.0, "whole": 0.0})), "", 0.0)
 
-    monkeypatch.setattr(processes, "work", work)
+    monkeypatch.setattr(processes, "run_job", run_job)
 
 
 def test_json_output_has_every_trial_and_the_estimate(written, instant_probes, capsys):

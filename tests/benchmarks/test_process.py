@@ -27,19 +27,19 @@ def worker(monkeypatch, tmp_path):
 
 def test_a_killed_worker(worker):
     worker("os.kill(os.getpid(), 9)")
-    ended = processes.work(Job(), {})
+    ended = processes.run_job(Job(), {})
     assert ended.answer.failure == "its process was killed by SIGKILL"
     assert ended.killed
 
 
 def test_a_worker_that_exits_without_an_answer(worker):
     worker("sys.exit(3)")
-    assert "status 3 and no answer" in processes.work(Job(), {}).answer.failure
+    assert "status 3 and no answer" in processes.run_job(Job(), {}).answer.failure
 
 
 def test_the_last_output_of_a_crash_is_kept(worker):
     worker("raise MemoryError('not enough memory for the kernel')")
-    ended = processes.work(Job(), {})
+    ended = processes.run_job(Job(), {})
     assert "not enough memory for the kernel" in ended.answer.failure
     assert "Traceback" in ended.log
     assert not ended.killed
@@ -48,7 +48,7 @@ def test_the_last_output_of_a_crash_is_kept(worker):
 def test_a_worker_beyond_the_time_limit_is_ended(worker):
     """The trial failed for a stated reason, so that a resumed run does not repeat it."""
     worker("time.sleep(600)")
-    ended = processes.work(Job(), {}, Limits(seconds=0.5, memory_bytes=2**40))
+    ended = processes.run_job(Job(), {}, Limits(seconds=0.5, memory_bytes=2**40))
     assert ended.answer.failure == "the trial did not finish within time_limit = 0.5 seconds and was ended"
     assert not ended.killed
     assert not processes.LIVE
@@ -56,19 +56,19 @@ def test_a_worker_beyond_the_time_limit_is_ended(worker):
 
 def test_a_worker_beyond_the_memory_limit_is_ended(worker):
     worker("memory = []\nwhile True: memory.append(b'x' * 2**20); time.sleep(0.001)")
-    ended = processes.work(Job(), {}, Limits(seconds=60, memory_bytes=2**27))
+    ended = processes.run_job(Job(), {}, Limits(seconds=60, memory_bytes=2**27))
     assert "GiB of memory, more than memory_limit = 0.12, and was ended" in ended.answer.failure
     assert not ended.killed
 
 
 def test_a_truncated_answer_is_no_answer(worker):
     worker("open(sys.argv[4], 'w').write('{\"outcome\": ')")
-    assert "no answer" in processes.work(Job(), {}).answer.failure
+    assert "no answer" in processes.run_job(Job(), {}).answer.failure
 
 
 def test_a_killed_check_is_not_recorded(monkeypatch, written):
     """A check that was killed, for example for lack of memory, says nothing about equality."""
     ended = processes.Ended(Answer(failure="its process was killed by SIGKILL"), "", 1.0, killed=True)
-    monkeypatch.setattr(certify.processes, "work", lambda job, variables: ended)
+    monkeypatch.setattr(certify.processes, "run_job", lambda job, variables: ended)
     with pytest.raises(UserError, match=r"the check of reference in float64 was killed; resume the run to repeat it"):
         certify.certify(loading.read(str(written(REFERENCE))), ["reference"], lambda job: None)
