@@ -38,9 +38,8 @@ def find_run(name: str, results: Path, *, newest: bool = False) -> Path:
     if known and name not in loading.names():
         raise UserError(f"there is no run '{name}' in {results}; {name_hint(known, name)}")
     begin = command_line("run", name if name in loading.names() else "co2", *elsewhere(results))
-    raise UserError(
-        f"there is no run '{name}' in {results}{'' if known else ', nor any other'}; make one with: {begin}"
-    )
+    empty = "" if known else ", which has no runs"
+    raise UserError(f"there is no run '{name}' in {results}{empty}; make one with: {begin}")
 
 
 def invocation(arguments: argparse.Namespace) -> Invocation:
