@@ -27,7 +27,6 @@ class Metric:
     unit: "s", "bytes", "1/s"; "series" and "series²" stand for the unit of the series and its square.
     value: returns None if the records lack the number.
     score: the same number from the scores of any forecast; None for metrics that a naive forecast does not have.
-    timed: a time, or computed from times, so that it depends on the machine.
     compared: shown in comparisons of runs and in the history of a benchmark.
     """
 
@@ -37,9 +36,19 @@ class Metric:
     unit: str
     value: Callable[[Observation], float | None]
     score: Callable[[Data, Scores], float | None] | None = None
-    better: Literal["lower", "higher"] | None = None
-    timed: bool = False
     compared: bool = False
+
+    @property
+    def timed(self) -> bool:
+        """Whether it is computed from times, so that it depends on the machine."""
+        return self.kind in ("time", "rate")
+
+    @property
+    def better(self) -> Literal["lower", "higher"] | None:
+        """The better direction; None if there is none."""
+        if self.kind in ("skill", "rate"):
+            return "higher"
+        return "lower" if self.kind in ("error", "loss", "time", "memory") else None
 
     def unit_in(self, series_unit: str) -> str:
         """Return the unit for a series in `series_unit`."""
@@ -69,22 +78,18 @@ def beats(run: Run, group: Group, naive: str) -> bool:
 
 
 def _score(
-    name: str, label: str, kind: Kind, unit: str, score: Callable[[Data, Scores], float | None], compared: bool = False
+    name: str, label: str, unit: str, score: Callable[[Data, Scores], float | None], *, compared: bool = False
 ) -> Metric:
-    return Metric(
-        name,
-        label,
-        kind,
-        unit,
-        value=lambda o: score(o.data, o.outcome.scores),
-        score=score,
-        better="higher" if kind == "skill" else "lower",
-        compared=compared,
-    )
+    kind: Kind = "skill" if name.startswith("skill") else "error"
+    return Metric(name, label, kind, unit, lambda o: score(o.data, o.outcome.scores), score, compared)
 
 
-def _time(name: str, label: str, value: Callable[[Observation], float | None], compared: bool = False) -> Metric:
-    return Metric(name, label, "time", "s", value, better="lower", timed=True, compared=compared)
+def _time(name: str, label: str, value: Callable[[Observation], float | None], *, compared: bool = False) -> Metric:
+    return Metric(name, label, "time", "s", value, compared=compared)
+
+
+def _skill(naive: str) -> Callable[[Data, Scores], float | None]:
+    return lambda data, scores: skill(data, scores, naive)
 
 
 def _inference(o: Observation) -> float:
@@ -101,7 +106,19 @@ def _rest(o: Observation) -> float | None:
     return max(0.0, o.trial.seconds - sum(parts))
 
 
-def _per_epoch(o: Observation, amount: float | None) -> float | None:
+def _quantile(seconds: tuple[float, ...], quantile: float) -> float:
+    return float(np.quantile(seconds, quantile))
+
+
+def _inference_rate(o: Observation) -> float:
+    return o.data.test_windows / _quantile(o.outcome.times.predict_test, 0.5)
+
+
+def _gemm_peak(o: Observation) -> float | None:
+    return o.outcome.gemm_peak.flops_per_second if o.outcome.gemm_peak else None
+
+
+def _per_second(o: Observation, amount: float | None) -> float | None:
     """Return an amount per training step as an amount per second of a steady epoch."""
     epoch, steps = steady_epoch(o.outcome.times.epochs), o.data.train_windows // o.case.batch
     return amount * steps / epoch if amount and epoch else None
@@ -118,27 +135,15 @@ def _mixed_mse(o: Observation) -> float | None:
 
 
 _ALL = (
-    _score("mse", "test MSE", "error", "series²", lambda data, scores: scores.mse, compared=True),
-    _score("rmse", "RMSE", "error", "series", lambda data, scores: scores.rmse),
-    _score("mae", "MAE", "error", "series", lambda data, scores: scores.mae),
-    _score("scaled_mse", "scaled MSE", "error", "", lambda data, scores: scores.scaled_mse),
-    _score("scaled_mae", "scaled MAE", "error", "", lambda data, scores: scores.scaled_mae),
-    _score(
-        "skill_persistence",
-        "skill against persistence",
-        "skill",
-        "",
-        lambda data, scores: skill(data, scores, "persistence"),
-    ),
-    _score(
-        "skill_seasonal",
-        "skill against seasonal naive",
-        "skill",
-        "",
-        lambda data, scores: skill(data, scores, "seasonal naive"),
-    ),
+    _score("mse", "test MSE", "series²", lambda data, scores: scores.mse, compared=True),
+    _score("rmse", "RMSE", "series", lambda data, scores: scores.rmse),
+    _score("mae", "MAE", "series", lambda data, scores: scores.mae),
+    _score("scaled_mse", "scaled MSE", "", lambda data, scores: scores.scaled_mse),
+    _score("scaled_mae", "scaled MAE", "", lambda data, scores: scores.scaled_mae),
+    _score("skill_persistence", "skill against persistence", "", _skill("persistence")),
+    _score("skill_seasonal", "skill against seasonal naive", "", _skill("seasonal naive")),
     Metric("mixed_mse", "mixed MSE", "check", "", _mixed_mse),
-    Metric("test_windows", "test windows", "check", "", lambda o: float(o.data.test_windows)),
+    Metric("test_windows", "test windows", "check", "", lambda o: o.data.test_windows),
     Metric("first_loss", "first loss", "loss", "", lambda o: o.outcome.first_loss),
     Metric("last_loss", "last training loss", "loss", "", lambda o: (o.outcome.train_losses or (None,))[-1]),
     Metric("parameters", "parameters", "count", "", lambda o: o.outcome.parameter_count),
@@ -156,83 +161,24 @@ _ALL = (
     _time("harness_seconds", "harness", lambda o: o.outcome.times.harness or None),
     _time("inference_seconds", "inference", _inference),
     _time("rest_seconds", "rest", _rest),
-    _time("one_window_seconds", "one window, median", lambda o: float(np.median(o.outcome.times.predict_one))),
+    _time("one_window_seconds", "one window, median", lambda o: _quantile(o.outcome.times.predict_one, 0.5)),
     _time(
-        "one_window_p95_seconds",
-        "one window, 95th percentile",
-        lambda o: float(np.quantile(o.outcome.times.predict_one, 0.95)),
+        "one_window_p95_seconds", "one window, 95th percentile", lambda o: _quantile(o.outcome.times.predict_one, 0.95)
     ),
-    _time("test_seconds", "test part", lambda o: float(np.median(o.outcome.times.predict_test))),
+    _time("test_seconds", "test part", lambda o: _quantile(o.outcome.times.predict_test, 0.5)),
     _time("cpu_seconds", "CPU time", lambda o: o.outcome.times.cpu),
+    Metric("training_windows_per_second", "training", "rate", "windows/s", lambda o: _per_second(o, o.case.batch)),
+    Metric("inference_windows_per_second", "test part", "rate", "windows/s", _inference_rate),
     Metric(
-        "training_windows_per_second",
-        "training windows per second",
-        "rate",
-        "windows/s",
-        lambda o: _per_epoch(o, o.case.batch),
-        better="higher",
-        timed=True,
+        "achieved_flops_per_second", "achieved FLOP/s", "rate", "FLOP/s", lambda o: _per_second(o, o.case.step_flops)
     ),
-    Metric(
-        "inference_windows_per_second",
-        "test part",
-        "rate",
-        "windows/s",
-        lambda o: o.data.test_windows / float(np.median(o.outcome.times.predict_test)),
-        better="higher",
-        timed=True,
-    ),
-    Metric(
-        "achieved_flops_per_second",
-        "achieved FLOP/s",
-        "rate",
-        "FLOP/s",
-        lambda o: _per_epoch(o, o.case.step_flops),
-        better="higher",
-        timed=True,
-    ),
-    Metric(
-        "gemm_peak_flops_per_second",
-        "GEMM peak",
-        "rate",
-        "FLOP/s",
-        lambda o: o.outcome.gemm_peak.flops_per_second if o.outcome.gemm_peak else None,
-        better="higher",
-        timed=True,
-    ),
-    Metric(
-        "peak_memory_bytes",
-        "peak memory",
-        "memory",
-        "bytes",
-        lambda o: o.outcome.peak_memory_bytes,
-        better="lower",
-        compared=True,
-    ),
-    Metric(
-        "device_memory_bytes",
-        "GPU memory",
-        "memory",
-        "bytes",
-        lambda o: o.outcome.device_memory_bytes,
-        better="lower",
-    ),
+    Metric("gemm_peak_flops_per_second", "GEMM peak", "rate", "FLOP/s", _gemm_peak),
+    Metric("peak_memory_bytes", "peak memory", "memory", "bytes", lambda o: o.outcome.peak_memory_bytes, compared=True),
+    Metric("device_memory_bytes", "GPU memory", "memory", "bytes", lambda o: o.outcome.device_memory_bytes),
     Metric("background_load_share", "background load", "share", "", lambda o: o.outcome.background_load),
     Metric("steal_share", "steal", "share", "", lambda o: o.outcome.steal),
-    Metric(
-        "lowest_megahertz",
-        "lowest clock",
-        "frequency",
-        "MHz",
-        lambda o: o.outcome.frequency[0] if o.outcome.frequency else None,
-    ),
-    Metric(
-        "highest_megahertz",
-        "highest clock",
-        "frequency",
-        "MHz",
-        lambda o: o.outcome.frequency[1] if o.outcome.frequency else None,
-    ),
+    Metric("lowest_megahertz", "lowest clock", "frequency", "MHz", lambda o: (o.outcome.frequency or (None,))[0]),
+    Metric("highest_megahertz", "highest clock", "frequency", "MHz", lambda o: (o.outcome.frequency or (None,))[-1]),
 )
 METRICS: dict[str, Metric] = {metric.name: metric for metric in _ALL}
 

@@ -43,12 +43,6 @@ class SearchRanking:
         return next((ranked for ranked in self.ranking if ranked.label == label), None)
 
     @property
-    def equally_good(self) -> int:
-        """The number of configurations whose score is within `Search.near` of the lowest."""
-        lowest = self.ranking[0].score if self.ranking else 0.0
-        return sum(ranked.score <= lowest * (1 + self.search.near) for ranked in self.ranking)
-
-    @property
     def seed_range(self) -> float | None:
         """The median over configurations of the range over seeds, as a share of the score; None with one seed."""
         losses = [[outcome.kept_loss for outcome in ranked.group.outcomes.values()] for ranked in self.ranking]

@@ -163,5 +163,7 @@ def _verdict(comparison: RunComparison, pair: GroupComparison, metric: MetricCom
     if state == "few":
         return Cell(too_few(metric.effect, "seeds"), tone="muted")
     text, tone = VERDICTS[state]
+    if tone and metric.metric.better == "higher":
+        tone = "good" if state == "up" else "bad"
     slight = state in ("up", "down") and metric.effect.neutral == 1 and abs(estimate - 1) < SLIGHT
     return Cell(f"{text}, under 1 %" if slight else text, tone="" if slight else tone)

@@ -47,7 +47,6 @@ def registered(monkeypatch):
         "",
         value=lambda o: mase(o.data, o.outcome.scores),
         score=mase,
-        better="lower",
         compared=True,
     )
     monkeypatch.setitem(metrics.METRICS, "mase", metric)
