@@ -1,4 +1,4 @@
-"""A line of a made-up certificate: what holding a backend against the oracle would have found."""
+"""A check of a synthetic certificate."""
 
 import numpy as np
 from synthetic_machine import PACE, digest

@@ -1,6 +1,6 @@
-"""What newer records say of a trial's process and its machine; in a made-up run, matched trials have it, native do not.
+"""The parts of synthetic records on a trial's process and machine.
 
-So a report is tested on records that lack it, too.
+Matched trials have them and native trials do not, so that reports are also tested on records that lack them.
 """
 
 import hashlib
@@ -9,8 +9,8 @@ import numpy as np
 
 from reports.records import Environment, GemmPeak, Trial
 
-OPERATIONS = {"lstm": 4, "gru": 3, "rnn": 1}  # matrices of units × units a time step
-PACE = {  # seconds: the first step, an epoch of an lstm, of a gru
+OPERATIONS = {"lstm": 4, "gru": 3, "rnn": 1}  # matrices of units × units per time step
+PACE = {  # seconds of the first step, of an epoch of an LSTM and of a GRU; kernel
     "pytorch": (0.021, 0.070, 0.140, "mkldnn_rnn_layer"),
     "keras": (1.90, 0.130, 0.157, "XLA while"),
     "keras-jax": (1.10, 0.061, 0.049, "XLA while"),
@@ -24,12 +24,12 @@ def digest(*parts):
 
 
 def step_flops(cell, units, window=20, batch=32):
-    """A multiply-add is two operations; forwards once, backwards twice."""
+    """Return the operations of a step: two per multiply-add, once forwards and twice backwards."""
     return 6 * batch * window * OPERATIONS[cell] * units**2
 
 
 def trial_of(plan, outcome):
-    """The record of a trial that ended well, with its conditions if it is a matched one."""
+    """Return the record of a finished trial, with its conditions if it is matched."""
     if plan.mode == "native":
         return Trial(plan=plan, outcome=outcome, failure=None)
     rng = np.random.default_rng(int(digest(plan.key)[:8], 16))

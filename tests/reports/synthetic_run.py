@@ -1,7 +1,7 @@
-"""Run folders as a runner would leave them, made up from a seed: what reports are tested on.
+"""Synthetic runs, generated from a seed, on which reports are tested.
 
-Matched trials of one case and seed share their digests and nearly their forecasts; each backend has its own pace.
-`records` gives the records, `store` writes them; a test changes what it wants in between with `model_copy`.
+Matched trials of a case and seed have equal digests and nearly equal forecasts; each backend has its own speed.
+`records` returns the records and `store` writes them; tests change records with `model_copy`.
 """
 
 from datetime import date, timedelta
@@ -19,7 +19,7 @@ FIRST_TARGET = date(1995, 7, 8)
 
 
 def truth(weeks, horizon):
-    """(weeks, horizon) ppm, and the series itself: the trend and the season of Mauna Loa, and the weather."""
+    """Return targets (weeks, horizon) in ppm and the series: a trend and a season as at Mauna Loa, and noise."""
     week = np.arange(weeks + horizon + 52)
     weather = np.random.default_rng(7).normal(0, 0.35, week.size)
     level = 357 + 0.031 * week + 3.0 * np.sin(2 * np.pi * week / 52.18) + weather
@@ -74,15 +74,15 @@ def parameters(cell, units, extra_bias=False):
 
 
 def outcome(case, plan, series):
-    """A trial that ended well: every figure drawn from what defines the trial."""
+    """Return the outcome of a trial; all numbers are drawn from a seed that depends on the trial."""
     seed = int(digest(plan.case, plan.backend, plan.mode, plan.seed)[:8], 16)
     rng, shared = np.random.default_rng(seed), np.random.default_rng(plan.seed)
     first, lstm, gru, kernel = PACE.get(plan.backend, PACE["pytorch"])
     pace = (gru if case.cell == "gru" else lstm) * (case.units / 50) * rng.normal(1, 0.015)
     native = plan.mode == "native"
     target = np.array(series.test_truth)
-    own = rng.normal(0, 0.06 if native else 0.002, target.shape)
-    forecast = target + shared.normal(0.02, 0.40, target.shape) + own
+    noise = rng.normal(0, 0.06 if native else 0.002, target.shape)
+    forecast = target + shared.normal(0.02, 0.40, target.shape) + noise
     decay = 0.31 + 0.7 * np.exp(-np.arange(1, case.epochs + 1) / (6 if native else 5))
     losses = decay * (1 + shared.normal(0, 0.03, case.epochs)) * (1 + (rng.normal(0, 0.06) if native else 0))
     return Outcome(
@@ -112,7 +112,7 @@ def outcome(case, plan, series):
 
 
 def cases_of(cells, units, horizon, epochs):
-    """A case for each cell and width."""
+    """Return a case for each cell and number of units."""
     return tuple(
         Case(
             label=cell if len(units) == 1 else f"{cell}, units {width}",
@@ -136,7 +136,7 @@ def cases_of(cells, units, horizon, epochs):
 
 
 def plans_of(cases, seeds, modes, backends):
-    """Round by round, in the order of execution."""
+    """Return the planned trials, round by round, in the order of execution."""
     order = [(case.label, seed, mode, name) for case in cases for seed in seeds for mode in modes for name in backends]
     return tuple(
         Plan(key=digest(*what)[:16], case=what[0], backend=what[3], mode=what[2], seed=what[1], place=place)
@@ -156,7 +156,7 @@ def records(
     weeks=338,
     title="Weekly CO2 at Mauna Loa",
 ):
-    """(manifest, certificate, trials) of a run in which everything went well."""
+    """Return (manifest, certificate, trials) of a run without failures."""
     cases = cases_of(cells, units, horizon, epochs)
     plans = plans_of(cases, seeds, modes, backends)
     manifest = Manifest(
@@ -174,12 +174,12 @@ def records(
     checks = tuple(check(name, case, dtype) for case in cases for name in backends for dtype in ("float64", "float32"))
     by_label = {case.label: case for case in cases}
     ended = ((plan, outcome(by_label[plan.case], plan, manifest.data["co2"])) for plan in plans)
-    trials = tuple(trial_of(plan, found) for plan, found in ended)
+    trials = tuple(trial_of(plan, result) for plan, result in ended)
     return manifest, Certificate(checks=checks), trials
 
 
 def store(folder: Path, manifest, certificate, trials):
-    """Write the records where `read_run` looks for them; None for a certificate that is not there yet."""
+    """Write the records into a run folder; `certificate` may be None."""
     write_json(folder / "manifest.json", manifest)
     if certificate is not None:
         write_json(folder / "certificate.json", certificate)
@@ -193,5 +193,5 @@ def fail(trial, reason="the loss was not finite in epoch 3", log="Traceback\n  F
 
 
 def change(trial, **fields):
-    """The trial with other fields in its outcome."""
+    """Return the trial with other fields in its outcome."""
     return trial.model_copy(update={"outcome": trial.outcome.model_copy(update=fields)})

@@ -1,4 +1,4 @@
-"""A made-up run over several series: the records of one, again under other names and at other errors."""
+"""A synthetic run over several series: the records of one series, repeated with other names and errors."""
 
 import numpy as np
 import synthetic_run
@@ -8,11 +8,11 @@ NAMES = ("co2", "cet", "sunspots", "airline", "etth1", "housing", "seatac", "sin
 
 
 def over_series(number, *, better=(1.0, 0.8), **options):
-    """(manifest, certificate, trials) over so many series; `better` has a factor on each model's error."""
+    """Return (manifest, certificate, trials) over `number` series; `better` has a factor on the error of each model."""
     options = {"epochs": 4, "weeks": 40, "modes": ("matched",)} | options
     manifest, certificate, trials = synthetic_run.records(**options)
     factors = {case.label: factor for case, factor in zip(manifest.cases, better, strict=False)}
-    data, cases, plans, checks, found = {}, [], [], [], []
+    data, cases, plans, checks, ended = {}, [], [], [], []
     for name in NAMES[:number]:
         series = manifest.data["co2"].model_copy(update={"series": name, "title": name})
         data[name] = series.model_copy(update={"digest": digest(name)})
@@ -24,13 +24,13 @@ def over_series(number, *, better=(1.0, 0.8), **options):
         ]
         moved = [_moved(trial, name, factors[trial.plan.case]) for trial in trials]
         plans += [trial.plan for trial in moved]
-        found += moved
-    told = manifest.model_copy(update={"data": data, "cases": tuple(cases), "trials": tuple(plans)})
-    return told, certificate.model_copy(update={"checks": tuple(checks)}), tuple(found)
+        ended += moved
+    manifest = manifest.model_copy(update={"data": data, "cases": tuple(cases), "trials": tuple(plans)})
+    return manifest, certificate.model_copy(update={"checks": tuple(checks)}), tuple(ended)
 
 
 def _moved(trial, name, factor):
-    """The trial on another series, with an error of its own."""
+    """Return the trial on another series, with another error."""
     plan = trial.plan.model_copy(
         update={"case": f"{trial.plan.case}, series {name}", "key": digest(trial.plan.key, name)[:16]}
     )

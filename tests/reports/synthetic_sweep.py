@@ -1,33 +1,33 @@
-"""A made-up run over a grid of units, windows and batches, in which the winner changes from corner to corner."""
+"""A synthetic run over a grid of units, windows and batches."""
 
 import synthetic_run
 from synthetic_machine import digest
 
 
 def swept(units=(16, 64, 256), windows=(20,), batches=(32,), *, pace=lambda case, backend: 1.0, **options):
-    """(manifest, certificate, trials); `pace` has a factor on the time of a case's epochs in a backend."""
+    """Return (manifest, certificate, trials); `pace` returns a factor on the epochs of a case in a backend."""
     options = {"cells": ("gru",), "epochs": 4, "weeks": 30, "modes": ("matched",), "seeds": (1, 2, 3)} | options
     manifest, certificate, trials = synthetic_run.records(units=units, **options)
-    data, cases, checks, found = {}, [], [], []
+    data, cases, checks, ended = {}, [], [], []
     for window in windows:
         series = manifest.data["co2"].model_copy(update={"window": window, "digest": digest("window", window)})
         data[f"window-{window}"] = series
         for batch in batches:
             for case in manifest.cases:
-                there = {"label": f"{case.label}, window {window}, batch {batch}", "data": f"window-{window}"}
-                moved = case.model_copy(update=there | {"window": window, "batch": batch})
+                fields = {"label": f"{case.label}, window {window}, batch {batch}", "data": f"window-{window}"}
+                moved = case.model_copy(update=fields | {"window": window, "batch": batch})
                 cases.append(moved)
                 checks += _checks(certificate, case, moved, series.digest)
-                mine = [trial for trial in trials if trial.plan.case == case.label]
-                found += [_trial(trial, moved, series.digest, pace(moved, trial.plan.backend)) for trial in mine]
-    plans = tuple(trial.plan for trial in found)
-    told = manifest.model_copy(update={"data": data, "cases": tuple(cases), "trials": plans})
-    return told, certificate.model_copy(update={"checks": tuple(checks)}), tuple(found)
+                own_trials = [trial for trial in trials if trial.plan.case == case.label]
+                ended += [_trial(trial, moved, series.digest, pace(moved, trial.plan.backend)) for trial in own_trials]
+    plans = tuple(trial.plan for trial in ended)
+    manifest = manifest.model_copy(update={"data": data, "cases": tuple(cases), "trials": plans})
+    return manifest, certificate.model_copy(update={"checks": tuple(checks)}), tuple(ended)
 
 
 def _checks(certificate, case, moved, windows):
-    mine = [check for check in certificate.checks if check.case == case.label]
-    return [check.model_copy(update={"case": moved.label, "windows_digest": windows}) for check in mine]
+    own_trials = [check for check in certificate.checks if check.case == case.label]
+    return [check.model_copy(update={"case": moved.label, "windows_digest": windows}) for check in own_trials]
 
 
 def _trial(trial, case, windows, factor):

@@ -1,4 +1,4 @@
-"""Several targets in one forecast, and naive forecasts that make no error."""
+"""Tests of several targets in a forecast, and of naive forecasts without error."""
 
 import numpy as np
 import pytest
@@ -18,7 +18,7 @@ def run_of(manifest, certificate, trials):
 
 @pytest.fixture(scope="module")
 def two_targets():
-    """Three steps of two targets: rows of truth hold six values."""
+    """A run that forecasts three steps of two targets: rows of truth have six values."""
     manifest, certificate, trials = synthetic_run.records(cells=("gru",), epochs=4, weeks=30, horizon=6)
     case = manifest.cases[0].model_copy(update={"horizon": 3})
     data = {name: windows.model_copy(update={"horizon": 3}) for name, windows in manifest.data.items()}
@@ -27,7 +27,7 @@ def two_targets():
 
 @pytest.fixture(scope="module")
 def exact():
-    """Persistence without an error, as on a test part that never changes."""
+    """A run whose persistence forecast has no error, as on a constant test part."""
     manifest, certificate, trials = synthetic_run.records(cells=("gru",), epochs=4, weeks=30)
     data = manifest.data["co2"]
     persistence, *others = data.baselines
@@ -38,10 +38,10 @@ def exact():
 
 def test_error_by_horizon_has_a_panel_per_target_and_a_point_per_step(drawn, two_targets):
     group = two_targets.groups[0]
-    found = step_errors(two_targets, group)
-    assert found.shape == (3, 3, 2)
+    errors = step_errors(two_targets, group)
+    assert errors.shape == (3, 3, 2)
     error = np.array(group.outcomes[1].predictions) - np.array(two_targets.manifest.data["co2"].test_truth)
-    assert found[0, 1, 1] == pytest.approx(np.sqrt(np.mean(error[:, 3] ** 2)))
+    assert errors[0, 1, 1] == pytest.approx(np.sqrt(np.mean(error[:, 3] ** 2)))
     drawing = error_by_horizon(two_targets).svg
     assert "target 1" in drawing
     assert "target 2" in drawing
@@ -52,8 +52,8 @@ def test_scores_pooled_over_targets_say_so(two_targets):
     assert any("pooled over 2 targets with different units" in words for words in items)
 
 
-def test_pooling_is_said_once_for_all_cases_that_pool_as_many(two_targets):
-    """A page of eight cases said the same sentence eight times."""
+def test_pooling_is_reported_once_for_all_cases(two_targets):
+    """The sentence is not repeated for each case."""
     manifest = two_targets.manifest
     labels = ["gru, units 4", "gru, units 8", "gru, units 16"]
     cases = [manifest.cases[0].model_copy(update={"label": label}) for label in labels]
@@ -70,13 +70,13 @@ def test_a_naive_forecast_without_error_is_called_exact(exact):
     assert "so none is good" not in lead
 
 
-def test_skill_against_an_exact_forecast_is_undefined_and_says_why(exact):
+def test_skill_against_an_exact_forecast_is_undefined_with_a_note(exact):
     rows = {row.cells[1].text: row.cells[3] for row in results.main_table(exact, speedups_of(exact)).rows}
     assert rows["Flax"].text == rows["training mean"].text == "undefined"
     assert rows["Flax"].notes[0].startswith("Persistence has no error on this test part")
 
 
-def test_forecasts_that_lose_to_everything_are_condemned_once():
+def test_forecasts_worse_than_every_naive_forecast_are_reported_once():
     manifest, certificate, trials = synthetic_run.records(cells=("gru",), epochs=4, weeks=30)
     lost = {"mse": 1.02 * max(b.scores.mse for b in manifest.data["co2"].baselines[:2])}
     run = run_of(

@@ -1,4 +1,4 @@
-"""A repeated run held against the stored one: every verdict, and that a changed last bit is caught."""
+"""Tests of the reproducibility check: every verdict, and a changed last bit is found."""
 
 import numpy as np
 import pytest
@@ -16,9 +16,9 @@ from reports.sections.setup import notices
 ELSEWHERE = {"processor": "AMD EPYC 7R13"}
 
 
-def closing(found):
+def closing(check):
     """The sentences at the end of the page."""
-    return [block.text for block in page(found, "co2/stored").section("conclusion").blocks]
+    return [block.text for block in page(check, "co2/stored").section("conclusion").blocks]
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +27,7 @@ def records():
 
 
 def repeated(records, alter=lambda trial: trial, **environment):
-    """The reproduction of a run by one that is its copy, but for what `alter` does to a trial."""
+    """Check a copy of a run whose trials were changed by `alter`, in a changed environment."""
     manifest, certificate, trials = records
     place = synthetic_run.environment().model_copy(update=environment)
     again = manifest.model_copy(update={"environment": place, "reproduces": "/results/co2/stored"})
@@ -35,20 +35,20 @@ def repeated(records, alter=lambda trial: trial, **environment):
 
 
 def only_first(records, alter):
-    """Apply to the first trial alone."""
+    """Return a function that applies `alter` to the first trial only."""
     key = records[2][0].plan.key
     return lambda trial: alter(trial) if trial.plan.key == key else trial
 
 
 def first_row(records, alter, **environment):
-    found = repeated(records, only_first(records, alter), **environment)
-    assert all(row.reproduced for row in found.rows[1:])
-    assert found.good == found.rows[0].reproduced
-    return found.rows[0]
+    check = repeated(records, only_first(records, alter), **environment)
+    assert all(row.reproduced for row in check.rows[1:])
+    assert check.good == check.rows[0].reproduced
+    return check.rows[0]
 
 
 def scaled(field, by):
-    """A trial whose losses or predictions are all `by` times as large."""
+    """Return a function that multiplies the losses or the predictions of a trial."""
     return lambda trial: change(trial, **{field: _times(getattr(trial.outcome, field), by)})
 
 
@@ -56,16 +56,16 @@ def _times(value, by):
     return tuple(_times(part, by) for part in value) if isinstance(value, tuple) else value * by
 
 
-def test_a_copy_is_bit_for_bit(records):
-    found = repeated(records)
-    assert {row.verdict for row in found.rows} == {"bit for bit"}
-    assert found.good
-    assert found.differences == ()
-    assert conclusion(found) == "Reproduced: all 12 trials, bit for bit."
+def test_a_copy_is_reproduced_bit_for_bit(records):
+    check = repeated(records)
+    assert {row.verdict for row in check.rows} == {"bit for bit"}
+    assert check.good
+    assert check.differences == ()
+    assert conclusion(check) == "Reproduced: all 12 trials, bit for bit."
 
 
 @pytest.mark.parametrize("field", ["first_loss", "train_losses", "validation_losses", "predictions"])
-def test_a_changed_last_bit_is_caught(records, field):
+def test_a_changed_last_bit_is_not_reproduced(records, field):
     def nudge(value):
         if isinstance(value, tuple):
             return (*value[:-1], nudge(value[-1]))
@@ -78,7 +78,7 @@ def test_a_changed_last_bit_is_caught(records, field):
     assert "equal bit for bit" in row.reason
 
 
-def test_changed_weights_are_caught_where_no_loss_shows_them(records):
+def test_changed_weights_are_not_reproduced_although_all_losses_are_equal(records):
     row = first_row(records, lambda trial: change(trial, final_digest="other"))
     assert row.verdict == "other last bits"
     assert "the trained weights" in row.reason
@@ -94,13 +94,13 @@ def test_changed_weights_are_caught_where_no_loss_shows_them(records):
     ],
 )
 @pytest.mark.parametrize("place", [{}, ELSEWHERE], ids=["here", "elsewhere"])
-def test_other_inputs_are_an_error_on_every_machine(records, field, verdict, place):
+def test_other_inputs_are_not_reproduced_on_any_machine(records, field, verdict, place):
     row = first_row(records, lambda trial: change(trial, **{field: "other"}), **place)
     assert row.verdict == verdict
     assert not row.reproduced
 
 
-def test_elsewhere_a_bound_holds(records):
+def test_on_another_machine_results_must_agree_within_the_bound(records):
     near = first_row(records, scaled("train_losses", 1 + 2e-4), **ELSEWHERE)
     assert (near.verdict, near.reproduced, near.exact) == ("within 1e-3", True, False)
     assert near.losses == pytest.approx(2e-4)
@@ -111,7 +111,7 @@ def test_elsewhere_a_bound_holds(records):
     assert not offset.reproduced, "0.4 ppm of 360 is not a small difference of a forecast"
 
 
-def test_the_bound_is_the_certificates(records):
+def test_the_bound_comes_from_the_certificate(records):
     manifest, certificate, trials = records
     strict = certificate.model_copy(
         update={"checks": tuple(c.model_copy(update={"bounds": {"losses": 1e-6}}) for c in certificate.checks)}
@@ -121,28 +121,28 @@ def test_the_bound_is_the_certificates(records):
 
 
 @pytest.mark.parametrize("same", [{"machine": "bench-2"}, {"commit": None}, {"cores": (2, 3)}, {"memory_bytes": 1}])
-def test_what_cannot_change_a_bit_does_not_loosen_the_demand(records, same):
-    found = repeated(records, scaled("train_losses", 1 + 1e-9), **same)
-    assert not found.good
-    assert found.decisive == ()
-    assert len(found.differences) == 1
+def test_differences_that_cannot_change_a_bit_still_require_equal_bits(records, same):
+    check = repeated(records, scaled("train_losses", 1 + 1e-9), **same)
+    assert not check.good
+    assert check.decisive == ()
+    assert len(check.differences) == 1
 
 
 @pytest.mark.parametrize(
     "other", [ELSEWHERE, {"gpu": "H100"}, {"python": "3.13.1"}, {"variables": {"OMP_NUM_THREADS": "1"}}]
 )
-def test_another_machine_or_version_loosens_it(records, other):
-    found = repeated(records, scaled("train_losses", 1 + 1e-9), **other)
-    assert found.good
-    assert found.decisive == found.differences
-    assert conclusion(found) == "Reproduced: all 12 trials, within 1e-3."
+def test_another_machine_or_version_requires_the_bound_only(records, other):
+    check = repeated(records, scaled("train_losses", 1 + 1e-9), **other)
+    assert check.good
+    assert check.decisive == check.differences
+    assert conclusion(check) == "Reproduced: all 12 trials, within 1e-3."
 
 
-def test_a_framework_that_is_not_deterministic_is_measured_and_told(records):
-    found = repeated(records, only_first(records, scaled("train_losses", 1 + 3e-7)))
-    (told,) = [words for words in closing(found) if "not deterministic" in words]
-    assert told.startswith("PyTorch was not deterministic in 1 trial")
-    assert "3.0e-7" in told
+def test_a_framework_that_is_not_deterministic_is_reported_with_its_differences(records):
+    check = repeated(records, only_first(records, scaled("train_losses", 1 + 3e-7)))
+    (sentence,) = [words for words in closing(check) if "not deterministic" in words]
+    assert sentence.startswith("PyTorch was not deterministic in 1 trial")
+    assert "3.0e-7" in sentence
 
 
 def test_a_failed_and_a_missing_repetition_are_not_reproduced(records):
@@ -150,19 +150,19 @@ def test_a_failed_and_a_missing_repetition_are_not_reproduced(records):
     assert (row.verdict, row.reason) == ("failed", "the loss was not finite in epoch 3")
     manifest, certificate, trials = records
     again = manifest.model_copy(update={"reproduces": "/results/co2/stored"})
-    found = check_reproduction(Run(manifest, certificate, trials), Run(again, None, trials[1:]))
-    assert found.rows[0].verdict == "missing"
-    assert not found.good
+    check = check_reproduction(Run(manifest, certificate, trials), Run(again, None, trials[1:]))
+    assert check.rows[0].verdict == "missing"
+    assert not check.good
 
 
-def test_stored_trials_without_a_result_are_said_and_not_repeated(records):
+def test_stored_trials_without_a_result_are_reported_and_not_repeated(records):
     manifest, certificate, trials = records
     stored = Run(manifest, certificate, (fail(trials[0]), *trials[2:]))
     kept = manifest.model_copy(update={"trials": manifest.trials[2:], "reproduces": "/results/co2/stored"})
-    found = check_reproduction(stored, Run(kept, None, trials[2:]))
-    assert found.good
-    assert [plan.key for plan, _ in found.skipped] == [trial.plan.key for trial in trials[:2]]
-    assert any("Not repeated" in words for words in closing(found))
+    check = check_reproduction(stored, Run(kept, None, trials[2:]))
+    assert check.good
+    assert [plan.key for plan, _ in check.skipped] == [trial.plan.key for trial in trials[:2]]
+    assert any("Not repeated" in words for words in closing(check))
 
 
 def slower(by):
@@ -183,27 +183,29 @@ def slower(by):
         (lambda plan: (0.6, 1.0, 1.6)[plan.place % 3], "few"),
     ],
 )
-def test_times_are_told_by_interval_and_decide_nothing(records, by, state):
-    found = repeated(records, slower(by))
-    assert found.good
-    assert {pace.effect.state for pace in found.times} == {state}
+def test_times_are_compared_and_do_not_affect_the_verdict(records, by, state):
+    check = repeated(records, slower(by))
+    assert check.good
+    assert {ratio.effect.state for ratio in check.times} == {state}
 
 
-def test_a_single_trial_has_an_interval_over_its_epochs_and_no_verdict(records):
+def test_a_single_trial_has_an_interval_over_its_epochs_and_is_never_beyond_noise(records):
     manifest, certificate, trials = records
-    one = manifest.model_copy(update={"trials": manifest.trials[:1], "reproduces": "/results/co2/stored"})
-    found = check_reproduction(
-        Run(manifest, certificate, trials), Run(one, None, (slower(lambda plan: 2.0)(trials[0]),))
+    single = manifest.model_copy(update={"trials": manifest.trials[:1], "reproduces": "/results/co2/stored"})
+    check = check_reproduction(
+        Run(manifest, certificate, trials), Run(single, None, (slower(lambda plan: 2.0)(trials[0]),))
     )
-    (pace,) = found.times
-    assert pace.effect.interval.low < 2 < pace.effect.interval.high
-    assert pace.effect.state == "few"
+    (ratio,) = check.times
+    assert ratio.effect.interval.low < 2 < ratio.effect.interval.high
+    assert ratio.effect.state == "few"
 
 
-def test_the_verdict_is_written_and_fits_a_terminal(records, tmp_path):
+def test_the_page_is_written_and_the_summary_fits_a_terminal(records, tmp_path):
     manifest, certificate, trials = records
     stored = synthetic_run.store(tmp_path / "stored", manifest, certificate, trials)
-    again = manifest.model_copy(update={"reproduces": "/gone/stored"})  # moved since: it lies beside
+    again = manifest.model_copy(
+        update={"reproduces": "/gone/stored"}
+    )  # the results were moved; the stored run is in the same folder
     folder = synthetic_run.store(tmp_path / "again", again, None, trials)
     verdict = reports.write_reproduction(folder)
     assert verdict.good
@@ -214,7 +216,7 @@ def test_the_verdict_is_written_and_fits_a_terminal(records, tmp_path):
         reports.write_reproduction(stored)
 
 
-def test_a_page_says_what_it_repeats_and_when_it_was_resumed(records, run_of):
+def test_the_page_of_a_run_names_the_repeated_run_and_each_resumption(records, run_of):
     manifest, _, trials = records
     session = {"command": "resume", "executor": "local", "environment": manifest.environment}
     sessions = (
@@ -223,9 +225,9 @@ def test_a_page_says_what_it_repeats_and_when_it_was_resumed(records, run_of):
         Session(started="2026-03-03T08:00:00Z", differences=("torch was 2.12.0 and is 2.13.0",), **session),
     )
     again = manifest.model_copy(update={"reproduces": "/results/co2/stored", "sessions": sessions})
-    told = notices(Run(again, None, trials))
-    assert "repeats trials of /results/co2/stored" in told[0]
-    assert told[1:3] == (
+    sentences = notices(Run(again, None, trials))
+    assert "repeats trials of /results/co2/stored" in sentences[0]
+    assert sentences[1:3] == (
         "The run was resumed 2026-03-02T08:00:00Z with the same machine and versions.",
         "The run was resumed 2026-03-03T08:00:00Z although torch was 2.12.0 and is 2.13.0.",
     )

@@ -26,9 +26,9 @@ def altered(records, alter=lambda trial: trial, *, case=None, data=None, certifi
     """A run like the records', but for the changes."""
     plan, proof, trials = records
     if case:
-        manifest["cases"] = tuple(one.model_copy(update=case) for one in plan.cases)
+        manifest["cases"] = tuple(first.model_copy(update=case) for first in plan.cases)
     if data:
-        manifest["data"] = {name: one.model_copy(update=data) for name, one in plan.data.items()}
+        manifest["data"] = {name: first.model_copy(update=data) for name, first in plan.data.items()}
     return Run(plan.model_copy(update=manifest), proof if certificate else None, tuple(map(alter, trials)))
 
 
@@ -54,8 +54,8 @@ def epochs(by):
 
 
 def test_a_run_beside_its_copy_is_identical(records):
-    found = figures(altered(records), altered(records))
-    assert {figure.effect.state for figure in found.values()} == {"same"}
+    metrics = figures(altered(records), altered(records))
+    assert {figure.effect.state for figure in metrics.values()} == {"same"}
 
 
 @pytest.mark.parametrize(
@@ -68,8 +68,8 @@ def test_a_run_beside_its_copy_is_identical(records):
     ],
 )
 def test_an_error_is_judged_over_common_seeds(records, by, state, equal):
-    found = figures(altered(records), altered(records, errors(by)))["mse"]
-    assert (found.effect.state, found.equal) == (state, equal)
+    metrics = figures(altered(records), altered(records, errors(by)))["mse"]
+    assert (metrics.effect.state, metrics.equal) == (state, equal)
 
 
 def test_a_time_is_judged_over_common_seeds_and_says_how_many_would_do(records):
@@ -84,31 +84,31 @@ def test_a_time_is_judged_over_common_seeds_and_says_how_many_would_do(records):
     ].effect
     assert (few.state, few.required_n) == ("few", 6)
     many = made(seeds=tuple(range(1, 9)))
-    found = figures(altered(many), altered(many, epochs(lambda seed: 1 + 0.02 * (-1) ** seed)))[
+    metrics = figures(altered(many), altered(many, epochs(lambda seed: 1 + 0.02 * (-1) ** seed)))[
         "steady_epoch_seconds"
     ].effect
-    assert found.state == "within"
+    assert metrics.state == "within"
 
 
 @pytest.mark.parametrize(("field", "value"), [("units", 64), ("batch", 16), ("dtype", "float64"), ("horizon", 2)])
 def test_another_question_compares_neither(records, field, value):
-    found = figures(altered(records), altered(records, case={field: value}))
-    assert all(figure.effect is None and f"other {field}" in figure.reason for figure in found.values())
+    metrics = figures(altered(records), altered(records, case={field: value}))
+    assert all(figure.effect is None and f"other {field}" in figure.reason for figure in metrics.values())
 
 
 def test_other_data_compare_no_scores(records):
-    other = altered(records, lambda trial: change(trial, windows_digest="other"), data={"digest": "other"})
-    found = figures(altered(records), other)
-    assert "other windows" in found["mse"].reason
-    found = figures(altered(records), altered(records, data={"train_windows": 99}))
-    assert "1,578 and 99 windows" in found["steady_epoch_seconds"].reason
-    assert found["mse"].effect is not None
+    second = altered(records, lambda trial: change(trial, windows_digest="other"), data={"digest": "other"})
+    metrics = figures(altered(records), second)
+    assert "other windows" in metrics["mse"].reason
+    metrics = figures(altered(records), altered(records, data={"train_windows": 99}))
+    assert "1,578 and 99 windows" in metrics["steady_epoch_seconds"].reason
+    assert metrics["mse"].effect is not None
 
 
 def test_another_learning_rate_compares_times_alone(records):
-    found = figures(altered(records), altered(records, case={"learning_rate": 0.01}))
-    assert found["mse"].reason == "other learning rate, 0.001 and 0.01"
-    assert found["steady_epoch_seconds"].effect is not None
+    metrics = figures(altered(records), altered(records, case={"learning_rate": 0.01}))
+    assert metrics["mse"].reason == "other learning rate, 0.001 and 0.01"
+    assert metrics["steady_epoch_seconds"].effect is not None
 
 
 def test_a_side_without_proof_gives_no_ratio(records):
@@ -119,33 +119,33 @@ def test_a_side_without_proof_gives_no_ratio(records):
         )
     )
     second = Run(records[0], broken, records[2])
-    found = figures(altered(records), second, "flax")
-    assert found["steady_epoch_seconds"].reason.startswith("no proof of equality in the second")
-    assert found["mse"].effect is not None
+    metrics = figures(altered(records), second, "flax")
+    assert metrics["steady_epoch_seconds"].reason.startswith("no proof of equality in the second")
+    assert metrics["mse"].effect is not None
     assert figures(altered(records), second)["steady_epoch_seconds"].effect is not None
     bare = figures(altered(records), altered(records, certificate=False))
     assert bare["steady_epoch_seconds"].reason == "no proof of equality in the second: there is no certificate yet"
 
 
 def test_what_is_missing_on_one_side_is_said(records):
-    found = compare_runs(altered(records), altered(made(backends=("pytorch",))))
-    reasons = {pair.backend: pair.metrics["mse"].reason for pair in found.pairs}
+    metrics = compare_runs(altered(records), altered(made(backends=("pytorch",))))
+    reasons = {pair.backend: pair.metrics["mse"].reason for pair in metrics.pairs}
     assert reasons == {"pytorch": "", "flax": "missing in the second"}
     apart = compare_runs(altered(records), altered(made(cells=("lstm",))))
     assert not apart.common
 
 
 def test_a_model_of_other_parameters_is_another_model(records):
-    other = altered(records, lambda trial: change(trial, parameter_count=1))
-    assert "another model" in figures(altered(records), other)["steady_epoch_seconds"].reason
+    second = altered(records, lambda trial: change(trial, parameter_count=1))
+    assert "another model" in figures(altered(records), second)["steady_epoch_seconds"].reason
 
 
 def test_models_are_matched_by_their_settings_but_for_threads(records):
     first, second = altered(records, case={"threads": 2}), altered(records, case={"threads": 1})
-    (found,) = match_cases(first, second)
-    assert found.threads == "2 threads in the first and 1 in the second"
+    (metrics,) = match_cases(first, second)
+    assert metrics.threads == "2 threads in the first and 1 in the second"
     assert figures(first, second)["steady_epoch_seconds"].effect is not None
-    assert "GRU: 2 threads in the first and 1 in the second" in run_differences(first, second, (found,))
+    assert "GRU: 2 threads in the first and 1 in the second" in run_differences(first, second, (metrics,))
 
 
 def test_the_same_threads_are_preferred():
@@ -158,8 +158,8 @@ def test_the_same_threads_are_preferred():
         return Run(plan.model_copy(update={"cases": cases, "trials": ()}), None, ())
 
     pairs = match_cases(axis(1, 2), axis(2, 4))
-    found = {p.first.threads: p.second.threads for p in pairs}
-    assert found == {2: 2, 1: 4}
+    metrics = {p.first.threads: p.second.threads for p in pairs}
+    assert metrics == {2: 2, 1: 4}
     assert any("is matched with" in words for words in run_differences(axis(1, 2), axis(2, 4), pairs))
 
 
@@ -167,9 +167,9 @@ def test_what_differs_stands_above_the_table(records):
     plan = records[0]
     newer = plan.environment.model_copy(update={"packages": plan.environment.packages | {"torch": "2.14.0"}})
     second = altered(records, environment=newer, definition=plan.definition | {"training": {"epochs": 6}})
-    told = run_differences(altered(records), second, match_cases(altered(records), second))
-    assert "torch was 2.13.0 and is 2.14.0" in told
-    assert "training.epochs: not set in the first, 6 in the second" in told
+    differences = run_differences(altered(records), second, match_cases(altered(records), second))
+    assert "torch was 2.13.0 and is 2.14.0" in differences
+    assert "training.epochs: not set in the first, 6 in the second" in differences
     assert machine_difference(altered(records), second) == ""
     moved = altered(records, environment=newer.model_copy(update={"processor": "Apple M4"}))
     assert machine_difference(altered(records), moved) == "machine and versions"
@@ -179,16 +179,16 @@ def test_what_differs_stands_above_the_table(records):
 
 def test_it_fits_a_terminal_and_is_markdown():
     full = made(backends=("pytorch", "keras", "keras-jax"), cells=("lstm", "gru"), modes=("matched", "native"))
-    told = page(compare_runs(altered(full), altered(full, epochs(lambda seed: 1 + seed / 3))), "co2/a", "co2/b")
-    assert max(map(len, terminal.render(told).splitlines())) <= 110
-    text = markdown.render(told)
+    differences = page(compare_runs(altered(full), altered(full, epochs(lambda seed: 1 + seed / 3))), "co2/a", "co2/b")
+    assert max(map(len, terminal.render(differences).splitlines())) <= 110
+    text = markdown.render(differences)
     assert "## Steady epoch, ms" in text
     assert "| LSTM | PyTorch | matched |" in text
 
 
 def test_compare_reads_two_folders(records, tmp_path):
-    one, other = (synthetic_run.store(tmp_path / name, *records) for name in ("a", "b"))
-    found = reports.compare(one, other)
-    assert found.common
-    assert [row["backend"] for row in found.rows] == ["pytorch", "flax"]
-    assert found.rows[0]["mse"]["effect"]["state"] == "same"
+    first, second = (synthetic_run.store(tmp_path / name, *records) for name in ("a", "b"))
+    metrics = reports.compare(first, second)
+    assert metrics.common
+    assert [row["backend"] for row in metrics.rows] == ["pytorch", "flax"]
+    assert metrics.rows[0]["mse"]["effect"]["state"] == "same"

@@ -23,9 +23,9 @@ from reports.analysis.timing_quality import timing_quality
 
 
 def test_the_median_of_few_values_has_their_range_and_claims_no_more():
-    found = median_interval([3.0, 1.0, 2.0])
-    assert (found.estimate, found.low, found.high, found.count) == (2.0, 1.0, 3.0, 3)
-    assert not found.is_confidence_interval
+    interval = median_interval([3.0, 1.0, 2.0])
+    assert (interval.estimate, interval.low, interval.high, interval.count) == (2.0, 1.0, 3.0, 3)
+    assert not interval.is_confidence_interval
 
 
 def test_six_values_are_the_fewest_that_carry_an_interval():
@@ -45,9 +45,9 @@ def test_a_value_that_is_not_finite_leaves_nothing_to_summarise():
 def test_the_bootstrap_interval_covers_the_true_median_about_as_often_as_it_says():
     rng = np.random.default_rng(5)
     draws = [median_interval(rng.lognormal(0, 0.3, 12).tolist()) for _ in range(200)]
-    covered = np.mean([found.low <= 1 <= found.high for found in draws])
+    covered = np.mean([interval.low <= 1 <= interval.high for interval in draws])
     assert 0.90 <= covered <= 0.995
-    assert all(found.low < found.estimate < found.high for found in draws)
+    assert all(interval.low < interval.estimate < interval.high for interval in draws)
 
 
 def test_the_same_records_give_the_same_interval():
