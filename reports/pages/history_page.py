@@ -85,7 +85,7 @@ def _summary(runs: int, series: Sequence[TrendSeries], changes: Sequence[Change]
             "the same definition and at least two seeds each."
         )
     chance = significant(expected_by_chance(series), 2)
-    by_chance = f"about {chance} of them would do so by chance alone"
+    by_chance = f"about {chance} of them would differ by chance alone"
     if not changes:
         return f"No change beyond noise in {plural(pairs, 'pair')} of successive values; {by_chance}."
     names = listed([palette.name(name) for name in unique(change.series.backend for change in changes)])

@@ -67,7 +67,7 @@ def test_only_changes_beyond_noise_are_listed(slowed):
     assert [row[:4] for row in rows] == [["3", "GRU", "Flax", "steady epoch"], ["3", "GRU", "Flax", "training"]]
     assert (rows[0][6], rows[0][7]) == ("+100", "2")
     assert summary(slowed) == (
-        "2 of 18 pairs of successive values differ beyond noise, in Flax; about 0.90 of them would do so by "
+        "2 of 18 pairs of successive values differ beyond noise, in Flax; about 0.90 of them would differ by "
         "chance alone."
     )
 

@@ -1,4 +1,4 @@
-"""A run over several series: what is ranked, what the test may say, and how many series it would take."""
+"""Ranking over several series: mean ranks, Friedman's test, pairwise tests, the table and the diagram."""
 
 from math import factorial
 
@@ -13,23 +13,27 @@ import reports
 from reports.analysis.ranking import friedman, least_series, rankings, wilcoxon_holm
 from reports.analysis.run import Run
 from reports.analysis.speedup import speedups_of
+from reports.figures.ranking import mean_ranks
+from reports.figures.style import Palette
 from reports.pages.run_page import figures
 from reports.sections import ranking_over_series
 from reports.sections.context import Context
 from reports.sections.summary import limits, section
 
+DRAWS = True
 
-def told(manifest, certificate, trials):
+
+def compared(manifest, certificate, trials):
     run = Run(manifest, certificate, tuple(trials))
     return run, speedups_of(run)
 
 
 def ranking(records, name="forecasts"):
-    return next((found for found in rankings(*told(*records)) if found.name == name), None)
+    return next((ranked for ranked in rankings(*compared(*records)) if ranked.name == name), None)
 
 
 @pytest.mark.parametrize(("methods", "series"), [(2, 6), (3, 3), (4, 2), (7, 2)])
-def test_the_least_number_of_series_is_where_the_test_can_first_find_anything(methods, series):
+def test_least_series_is_the_fewest_with_which_the_test_can_be_significant(methods, series):
     assert least_series(methods) == series
     alike = np.tile(np.arange(methods), (series, 1))
     assert friedman(alike) < 0.05
@@ -38,13 +42,13 @@ def test_the_least_number_of_series_is_where_the_test_can_first_find_anything(me
         assert friedman(alike[:-1]) >= 0.05
 
 
-def test_the_test_agrees_with_scipy_where_there_are_many_series():
+def test_the_p_value_agrees_with_scipy_for_many_series():
     scores = np.random.default_rng(3).normal(size=(40, 5)) + 0.25 * np.arange(5)
     stats = pytest.importorskip("scipy.stats")
     assert friedman(scores) == pytest.approx(stats.friedmanchisquare(*scores.T).pvalue, abs=0.01)
 
 
-def test_methods_that_are_all_alike_do_not_differ():
+def test_equal_methods_do_not_differ():
     assert friedman(np.ones((5, 3))) == 1
 
 
@@ -83,17 +87,17 @@ def test_equal_scores_and_scores_of_zero_can_be_tested():
 
 
 def test_forecasts_are_ranked_within_each_series():
-    found = ranking(over_series(6))
-    assert found.methods == ("LSTM", "persistence", "GRU")
-    assert found.series == ("co2", "cet", "sunspots", "airline", "etth1", "housing")
-    assert dict(zip(found.methods, found.mean_ranks, strict=True)) == {"GRU": 1, "LSTM": 2, "persistence": 3}
-    table = ranking_over_series.ranking_table(Run(*over_series(6)), found)
+    ranked = ranking(over_series(6))
+    assert ranked.methods == ("LSTM", "persistence", "GRU")
+    assert ranked.series == ("co2", "cet", "sunspots", "airline", "etth1", "housing")
+    assert dict(zip(ranked.methods, ranked.mean_ranks, strict=True)) == {"GRU": 1, "LSTM": 2, "persistence": 3}
+    table = ranking_over_series.ranking_table(Run(*over_series(6)), ranked)
     assert [column.label for column in table.columns] == ["series", "GRU", "LSTM", "persistence"]
     assert [cell.text for cell in table.rows[-1].cells] == ["mean rank", "1.00", "2.00", "3.00"]
     assert table.rows[0].cells[1].detail == "rank 1"
 
 
-def test_what_differs_is_said_in_the_answer_and_what_does_not_is_not_named():
+def test_the_summary_names_the_methods_that_differ():
     blocks = section(Context.of(Run(*over_series(8)))).blocks
     words = [block.text for block in blocks if block.kind == "paragraph"]
     assert (
@@ -103,15 +107,15 @@ def test_what_differs_is_said_in_the_answer_and_what_does_not_is_not_named():
     assert any("frameworks differ by the time of a steady epoch" in line and "Flax is better" in line for line in words)
 
 
-def test_where_nothing_differs_no_method_is_called_better():
+def test_without_a_difference_no_method_is_called_better():
     words = ranking_over_series.finding(ranking(over_series(3, better=(1.0, 1.0), cells=("lstm", "gru"))))
     assert words.startswith(
         "Over 3 series no difference between 3 forecasts by test MSE is shown (Friedman's test, p = "
     )
 
 
-def test_too_few_series_say_how_many_would_do_and_draw_nothing():
-    run, comparisons = told(*over_series(2))
+def test_with_too_few_series_the_number_needed_is_given_and_nothing_is_drawn():
+    run, comparisons = compared(*over_series(2))
     assert (
         "2 series are too few to show a difference between 3 forecasts by test MSE: Friedman's test needs at least 3 "
         "for p < 0.05."
@@ -120,15 +124,15 @@ def test_too_few_series_say_how_many_would_do_and_draw_nothing():
 
 
 def test_one_series_has_no_ranking():
-    assert rankings(*told(*synthetic_run.records(epochs=4, weeks=30))) == ()
+    assert rankings(*compared(*synthetic_run.records(epochs=4, weeks=30))) == ()
 
 
-def test_a_series_that_lacks_a_figure_is_left_out_and_named():
+def test_a_series_without_a_score_is_left_out_and_named():
     manifest, certificate, trials = over_series(4)
     gone = [trial for trial in trials if trial.plan.case != "gru, series cet"]
-    found = ranking((manifest, certificate, gone))
-    assert found.series == ("co2", "sunspots", "airline")
-    caption = ranking_over_series.ranking_table(Run(manifest, certificate, tuple(gone)), found).caption
+    ranked = ranking((manifest, certificate, gone))
+    assert ranked.series == ("co2", "sunspots", "airline")
+    caption = ranking_over_series.ranking_table(Run(manifest, certificate, tuple(gone)), ranked).caption
     assert caption.endswith("Left out, because a value is missing: cet.")
 
 
@@ -138,22 +142,31 @@ def test_without_a_certificate_frameworks_are_not_ranked():
     assert ranking((manifest, None, trials)) is not None
 
 
-def test_native_models_are_ranked_one_by_one():
-    found = ranking(over_series(3, modes=("native",)))
-    assert "GRU, Flax" in found.methods
-    assert len(found.methods) == 7
+def test_native_models_are_ranked_separately():
+    ranked = ranking(over_series(3, modes=("native",)))
+    assert "GRU, Flax" in ranked.methods
+    assert len(ranked.methods) == 7
 
 
-def test_models_of_another_horizon_are_another_question():
+def test_models_of_different_horizons_are_ranked_separately():
     manifest, certificate, trials = over_series(3)
     cases = [case.model_copy(update={"horizon": 4}) if case.cell == "gru" else case for case in manifest.cases]
-    names = [found.name for found in rankings(*told(manifest.model_copy(update={"cases": cases}), certificate, trials))]
+    other = manifest.model_copy(update={"cases": cases})
+    names = [ranked.name for ranked in rankings(*compared(other, certificate, trials))]
     assert names == ["forecasts-1", "forecasts-4", "frameworks"]
 
 
-def test_trials_that_failed_everywhere_leave_no_ranking():
+def test_without_finished_trials_there_is_no_ranking():
     manifest, certificate, trials = over_series(3)
-    assert rankings(*told(manifest, certificate, map(fail, trials))) == ()
+    assert rankings(*compared(manifest, certificate, map(fail, trials))) == ()
+
+
+def test_the_diagram_has_the_mean_ranks_and_the_colours_of_the_backends():
+    records = over_series(8)
+    run = Run(*records)
+    figure = mean_ranks(run, ranking(records, "frameworks"))
+    assert figure.alt == "Mean ranks, best first: Flax 1.00; PyTorch 2.00; Keras 3.00."
+    assert all(Palette.of(run).colour(backend).lower() in figure.svg.lower() for backend in run.backends)
 
 
 @pytest.fixture(scope="module")
