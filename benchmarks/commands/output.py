@@ -3,6 +3,7 @@
 import json
 import shlex
 from collections.abc import Collection, Iterable, Sequence
+from math import isfinite
 from pathlib import Path
 from typing import Self
 
@@ -134,18 +135,20 @@ class JsonLines:
             facts["training"] = outcome.times.training
             if self._manifest.search is None:
                 case = next(case for case in self._manifest.cases if case.label == trial.plan.case)
-                facts |= with_skill(self._manifest.data[case.data], outcome.scores).model_dump(mode="json")
+                data, scores = self._manifest.data[case.data], outcome.scores
+                facts |= scores.model_dump(mode="json") | skills(data, scores)
             else:  # a search looks at validation losses alone, so test scores stay unseen
                 facts["validation_loss"] = outcome.kept_loss
         emit("finished", **trial.plan.model_dump(), **facts)
 
 
-def with_skill(data: Data, scores: Scores) -> Scores:
-    """Return the scores with the skill against the naive forecasts, which the records do not store."""
+def skills(data: Data, scores: Scores) -> dict[str, float | str | None]:
+    """Return the skill against the naive forecasts, as JSON values: an infinite skill is text, as in the records."""
     from reports.analysis.metrics import skill
 
     naive = {"skill_persistence": "persistence", "skill_seasonal": "seasonal naive"}
-    return scores.model_copy(update={field: skill(data, scores, name) for field, name in naive.items()})
+    values = {name: skill(data, scores, forecast) for name, forecast in naive.items()}
+    return {name: value if value is None or isfinite(value) else str(value) for name, value in values.items()}
 
 
 def _label(plan: Plan) -> str:

@@ -50,7 +50,6 @@ def test_scores_by_hand():
     result = scores.scores(forecast, truth, scale=np.array([1.0, 4.0]))
     assert (result.mse, result.rmse, result.mae) == (4.0, 2.0, 1.0)
     assert (result.scaled_mse, result.scaled_mae) == (0.25, 0.25)
-    assert result.skill_persistence is None  # a report computes the skill
 
 
 def test_digests_differ_for_other_values_shapes_and_dtypes():
