@@ -45,7 +45,7 @@ class FlaxModel:
         self._data = (jnp.asarray(x, self._dtype), jnp.asarray(y, self._dtype))
 
     def _values(self) -> dict[str, jax.Array]:
-        return {name: variable.get_value() for name, variable in self._trained.items()}
+        return {name: variable.get_raw_value() for name, variable in self._trained.items()}  # get_value is slow
 
     def _arrays(self, named: Weights) -> dict[str, jax.Array]:
         return {name: jnp.asarray(value, self._dtype) for name, value in named.items()}
