@@ -77,15 +77,24 @@ class Speedup:
 
     @cached_property
     def error_differences(self) -> tuple[float, ...]:
-        """The test MSE relative to that of the reference, minus 1, one value per round."""
+        """The test MSE relative to that of the reference, minus 1, one value per round.
+
+        The MSE is that of scaled values if recorded: for one target its ratio is the same, and for several targets
+        with different units it is the only ratio that has a meaning.
+        """
         pairs = zip(self.outcomes, self.reference_outcomes, strict=True)
-        return tuple(outcome.scores.mse / reference.scores.mse - 1 for outcome, reference in pairs)
+        return tuple(_scaled_mse(outcome) / _scaled_mse(reference) - 1 for outcome, reference in pairs)
 
     @cached_property
     def forecast_difference(self) -> float:
         """The largest absolute difference between the two forecasts of a value in a round, unit of the series."""
         pairs = zip(self.outcomes, self.reference_outcomes, strict=True)
         return max(float(np.max(np.abs(np.subtract(a.predictions, b.predictions)))) for a, b in pairs)
+
+
+def _scaled_mse(outcome: Outcome) -> float:
+    scores = outcome.scores
+    return scores.mse if scores.scaled_mse is None else scores.scaled_mse
 
 
 @dataclass(frozen=True)

@@ -11,13 +11,15 @@ from synthetic_run import change
 from benchmarks.definition import loading
 from reports import export
 from reports.analysis import metrics
+from reports.analysis.intervals import Effect
 from reports.analysis.metrics import METRICS, Metric, headline_error, median_over_seeds, quantity_names, skill, values
 from reports.analysis.ranking import rankings
+from reports.analysis.reproduction import check_reproduction
 from reports.analysis.run import Run
 from reports.analysis.run_comparison import compare_runs
 from reports.analysis.run_store import StoredRun
 from reports.analysis.speedup import speedups_of
-from reports.analysis.trend import trend_series
+from reports.analysis.trend import changes_beyond_noise, trend_series
 from reports.pages import comparison_page
 from reports.records import Contender, Question, Scores
 from reports.sections import questions, results
@@ -182,3 +184,35 @@ def test_names_of_quantities_are_those_of_definitions():
         *quantity_names()
     }
     assert quantity_names(errors=True) == ("mse", "rmse", "mae", "scaled mse", "scaled mae")
+
+
+def test_the_median_of_an_even_number_of_repeats_is_the_mean_of_the_middle_two(run):
+    manifest, certificate, trials = RECORDS
+    times = trials[0].outcome.times.model_copy(update={"predict_test": (1.0, 2.0, 3.0, 10.0)})
+    group = Run(manifest, certificate, tuple(change(t, times=times) for t in trials)).groups[0]
+    assert set(values(group, "test_seconds").values()) == {2.5}
+    assert median_over_seeds(group, "test_seconds").estimate == 2.5
+
+
+def test_every_decision_on_noise_is_that_of_the_effect(run, monkeypatch, tmp_path):
+    """Comparisons of runs, histories and reproducibility checks decide by `Effect.beyond_noise` alone."""
+    manifest, certificate, trials = RECORDS
+
+    def slowed(trial):
+        times = trial.outcome.times
+        return change(trial, times=times.model_copy(update={"epochs": tuple(3 * s for s in times.epochs)}))
+
+    slow = Run(manifest, certificate, tuple(map(slowed, trials)))
+
+    def decisions():
+        comparison = compare_runs(run, slow)
+        series = trend_series([StoredRun(tmp_path / name, stored) for name, stored in (("a", run), ("b", slow))])
+        return (
+            any(pair.metrics["steady_epoch_seconds"].effect.state == "up" for pair in comparison.pairs),
+            bool(changes_beyond_noise(series)),
+            any(ratio.effect.state == "up" for ratio in check_reproduction(run, slow).times),
+        )
+
+    assert decisions() == (True, True, True)
+    monkeypatch.setattr(Effect, "beyond_noise", property(lambda effect: False))
+    assert decisions() == (False, False, False)

@@ -3,7 +3,12 @@
 import pytest
 import synthetic_run
 from synthetic_run import change, fail
+from synthetic_several import over_series
+from synthetic_sweep import swept
 
+from reports.analysis import speedup
+from reports.analysis.fastest_by_setting import setting_maps
+from reports.analysis.ranking import rankings
 from reports.analysis.run import Run
 from reports.analysis.speedup import speedups_of
 from reports.records import Certificate
@@ -210,3 +215,27 @@ def test_a_failed_seed_leaves_the_others(records):
     manifest, certificate, trials = records
     broken = altered(trials, places_of(trials, "pytorch", seed=1), fail)
     assert case_speedups(manifest, certificate, broken).backends["flax"].seeds == (2, 3)
+
+
+def test_every_ratio_of_times_comes_from_the_speedups(monkeypatch):
+    """The fastest backend, the map of settings, and the ranking of frameworks have no ratio of their own."""
+    run = Run(*over_series(3))
+    monkeypatch.setattr(speedup, "steady_epoch", lambda epochs: 1.0)
+    speedups = speedups_of(run)
+    assert {case.fastest.lead.estimate for case in speedups.values()} == {1.0}
+    assert not any(case.fastest.clear for case in speedups.values())
+    frameworks = next(ranking for ranking in rankings(run, speedups) if ranking.name == "frameworks")
+    assert (frameworks.scores == 1.0).all()
+    swept_run = Run(*swept())
+    (grid,) = setting_maps(swept_run, speedups_of(swept_run))
+    assert {fastest.lead.estimate for fastest in grid.fastest.values()} == {1.0}
+
+
+def test_errors_of_several_targets_are_compared_by_their_scaled_values(records):
+    manifest, certificate, trials = records
+
+    def scaled(trial):
+        mse = {"flax": 2.0}.get(trial.plan.backend, 1.0)
+        return change(trial, scores=trial.outcome.scores.model_copy(update={"scaled_mse": mse}))
+
+    assert set(case_speedups(manifest, certificate, map(scaled, trials)).backends["flax"].error_differences) == {1.0}
