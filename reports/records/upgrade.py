@@ -28,9 +28,10 @@ RENAMED: dict[str, dict[str, str | None]] = {
 
 
 def upgrade(content: dict[str, Any], kind: str) -> None:
-    """Rename the fields of a record of version 1 or 2 in place. `kind` is the name of the record's class."""
+    """Turn the content of a record of version 1 or 2 into version 3, in place. `kind` is the name of its class."""
     if content["schema_version"] >= 3:
         return
+    content["schema_version"] = 3
     for path, name in RENAMED.get(kind, {}).items():
         *parents, old = path.split(".")
         for table in _tables(content, parents):

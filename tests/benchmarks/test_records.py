@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from reports.records import Certificate, Check, Manifest, SearchResult, Trial, store
+from reports.records import SCHEMA, Certificate, Check, Manifest, SearchResult, Trial, store
 from reports.records.store import RecordError, read_json, write_json
 
 
@@ -27,8 +27,8 @@ def a_check(**changes):
     return Check(**(fields | figures | changes))
 
 
-def test_what_is_written_is_read_back(tmp_path):
-    """Infinity included, which JSON has no word for: a backend that diverged is recorded too."""
+def test_a_record_is_read_as_it_was_written(tmp_path):
+    """Infinities too, for which JSON has no number."""
     certificate = Certificate(checks=(a_check(), a_check(backend="keras", losses=math.inf, failure="it diverged")))
     write_json(tmp_path / "certificate.json", certificate)
     assert read_json(tmp_path / "certificate.json", Certificate) == certificate
@@ -71,7 +71,7 @@ DAMAGES = {
 
 
 @pytest.mark.parametrize(("damage", "message"), DAMAGES.values(), ids=DAMAGES)
-def test_a_damaged_record_is_named(tmp_path, damage, message):
+def test_the_error_names_a_damaged_record(tmp_path, damage, message):
     path = tmp_path / "certificate.json"
     write_json(path, Certificate(checks=(a_check(),)))
     path.write_text(damage(path.read_text()))
@@ -81,7 +81,7 @@ def test_a_damaged_record_is_named(tmp_path, damage, message):
     assert "\n" not in str(error.value)
 
 
-def test_a_missing_record_is_named(tmp_path):
+def test_the_error_names_a_missing_record(tmp_path):
     with pytest.raises(RecordError, match=r"manifest\.json does not exist"):
         store.read_run(tmp_path)
 
@@ -105,8 +105,10 @@ def golden(kind):
 
 
 def test_version_1_records_stay_readable():
+    """Their content is upgraded, so that a record that is written again has the current version."""
+    assert {golden(kind)["schema_version"] for kind in (Manifest, Trial)} == {1}
     manifest, certificate, trials = store.read_run(GOLDEN)
-    assert (manifest.schema_version, certificate.schema_version, trials[0].schema_version) == (1, 1, 1)
+    assert {record.schema_version for record in (manifest, certificate, *trials)} == {SCHEMA}
 
 
 @pytest.mark.parametrize("version", [1, 2])
