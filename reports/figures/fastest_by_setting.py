@@ -1,13 +1,12 @@
 """The fastest backend at each point of a swept grid of settings, and by how much it is ahead."""
 
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure as Canvas
 from matplotlib.patches import Rectangle
 
 from reports.analysis.fastest_by_setting import SettingMap, setting_maps
 from reports.analysis.run import Run
 from reports.analysis.speedup import Fastest, Speedups
-from reports.figures.style import PANELS, WIDTH, Palette, brief, only_first, styled, text_colour, to_svg
+from reports.figures.style import PANELS, Palette, brief, only_first, panels, styled, text_colour, to_svg
 from reports.render.formats import significant
 from reports.render.page import FAINT, INK, Figure
 
@@ -21,14 +20,10 @@ def fastest_by_setting(run: Run, comparisons: Speedups) -> Figure | None:
         return None
     drawn, palette = grids[:PANELS], Palette.of(run)
     columns = 2 if len(drawn) > 1 and max(len(grid.columns) for grid in drawn) <= 4 else 1
-    parts = [drawn[start : start + columns] for start in range(0, len(drawn), columns)]
-    heights = [0.75 + CELL * max(len(grid.rows) for grid in part) for part in parts]
+    height = 0.4 + CELL * max(len(grid.rows) for grid in drawn)
     with styled("fastest-by-setting"):
-        canvas = Canvas(figsize=(WIDTH, sum(heights)), layout="constrained")
-        panels = canvas.subplots(len(parts), columns, squeeze=False, height_ratios=heights)
-        for place, axes in enumerate(panels.flat):
-            axes.set_visible(place < len(drawn))
-        for axes, grid in zip(panels.flat, drawn, strict=False):
+        canvas, all_axes = panels(len(drawn), columns, height)
+        for axes, grid in zip(all_axes, drawn, strict=True):
             _draw(axes, grid, palette)
         svg = to_svg(canvas)
     single = any(winner.lead.single for grid in drawn for winner in grid.fastest.values())

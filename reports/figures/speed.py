@@ -105,7 +105,7 @@ def training_time(run: Run) -> Figure | None:
         axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
         svg = to_svg(canvas)
     caption = (
-        "Medians over the seeds. The hatched part is the first step, in which Keras and Flax trace and compile. "
+        "Medians over the seeds. The hatched part is the first step, in which some frameworks trace and compile. "
         "Compilation happens once per training."
     )
     numbers = "; ".join(

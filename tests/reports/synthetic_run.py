@@ -5,6 +5,7 @@ Matched trials of a case and seed have equal digests and nearly equal forecasts;
 """
 
 from datetime import date, timedelta
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -144,6 +145,7 @@ def plans_of(cases, seeds, modes, backends):
     )
 
 
+@cache
 def records(
     *,
     backends=("pytorch", "keras", "flax"),
