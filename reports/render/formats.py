@@ -1,7 +1,8 @@
-"""Numbers and names as text: significant digits, units, lists. Every part of a report words them alike."""
+"""Numbers, names and lists as text. All parts of a report use these functions."""
 
 from collections.abc import Iterable, Sequence
 from math import ceil, floor, isfinite, log10
+from statistics import median
 
 from reports.records import Case
 
@@ -10,22 +11,22 @@ MINUS = "\N{MINUS SIGN}"
 
 
 def case_name(case: Case) -> str:
-    """The case's label with the cell spelt as it is spoken of: "GRU, units 64"."""
-    if case.units is None or case.label.split(",")[0] != case.cell:  # a model with a name of its own
+    """The label of a case with the cell in capitals: "GRU, units 64"."""
+    if case.units is None or case.label.split(",")[0] != case.cell:  # a model with its own name
         return case.label
     return case.cell.upper() + case.label[len(case.cell) :]
 
 
 def names_apart(cases: Iterable[Case]) -> dict[str, str]:
-    """By label, what tells each case from the others: "units 16" and "units 64" of "LSTM, units 16" and the other."""
+    """By label, the part of each case's name that differs: "units 16" and "units 64" for two LSTMs."""
     parts = {case.label: case_name(case).split(", ") for case in cases}
     common = set.intersection(*map(set, parts.values())) if len(parts) > 1 else set()
-    own = {label: [part for part in found if part not in common] for label, found in parts.items()}
-    return {label: ", ".join(own[label] or parts[label]) for label in parts}
+    differing = {label: [part for part in name if part not in common] for label, name in parts.items()}
+    return {label: ", ".join(differing[label] or parts[label]) for label in parts}
 
 
 def significant(value: float, digits: int = 3) -> str:
-    """`value` rounded to significant digits, never in scientific notation above 1e-4."""
+    """`value` rounded to significant digits, in scientific notation below 1e-4 only."""
     if not isfinite(value):
         return "not finite"
     if value == 0:
@@ -38,17 +39,17 @@ def significant(value: float, digits: int = 3) -> str:
 
 
 def four_digits(value: float) -> str:
-    """Scores of equal models agree in two or three digits: a fourth shows by how much they do not."""
+    """Four significant digits, for errors: matched models agree in the first two or three."""
     return significant(value, 4)
 
 
 def plain(value: float) -> str:
-    """As it was typed: a setting is not a measurement."""
+    """A setting as it was typed, without rounding to significant digits."""
     return f"{value:g}"
 
 
 def as_written(value: object) -> str:
-    """A setting as its definition has it: "true", "16; 64", and "not set" where it has none."""
+    """A setting as in a definition: "true", "16; 64", and "not set" for None."""
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, list | tuple):
@@ -61,19 +62,19 @@ def whole(value: float) -> str:
 
 
 def scientific(value: float) -> str:
-    """Two significant digits, "4.8e-15"; an exact zero stays "0"."""
+    """Two significant digits: "4.8e-15"; "0" for zero."""
     return f"{value:.1e}".replace("e-0", "e-") if value and isfinite(value) else significant(value)
 
 
 def signed(value: float) -> str:
-    """With its sign, to three decimals where those tell something: how skill is written."""
+    """With its sign, and three decimals below 10: the format of skills."""
     if not isfinite(value) or abs(value) < 5e-4:
         return "0" if isfinite(value) else "not finite"
     return ("+" if value > 0 else "") + (f"{value:.3f}".replace("-", MINUS) if abs(value) < 10 else significant(value))
 
 
 def span(low: float, high: float) -> str:
-    """ "2.1 to 2.3", with as many digits as it takes to tell the two apart, but at most three."""
+    """ "2.1 to 2.3", with two digits, or three if the numbers are equal in two."""
     for digits in (2, 3):
         first, last = significant(low, digits), significant(high, digits)
         if first != last:
@@ -82,7 +83,7 @@ def span(low: float, high: float) -> str:
 
 
 def per_cent(share: float) -> str:
-    """A rough share: "12 %"."""
+    """A share in whole per cent: "12 %"."""
     return f"{share * 100:,.0f} %"
 
 
@@ -92,7 +93,7 @@ def probability(p: float) -> str:
 
 
 def within(share: float) -> str:
-    """A share as a bound in per cent, so it is rounded up: 0.00312 is "within 0.32 %"."""
+    """A share as an upper bound in per cent, rounded up: 0.00312 gives "0.32 %"."""
     if share <= 1e-5:
         return "0.001 %"
     scale = 10 ** (1 - floor(log10(share * 100)))
@@ -100,22 +101,21 @@ def within(share: float) -> str:
 
 
 def duration(seconds: float) -> str:
-    """With the unit that suits it: "98.1 ms", "3.21 s"."""
+    """A time with a suitable unit: "98.1 ms", "3.21 s"."""
     factor, unit = time_unit([seconds])
     return f"{significant(seconds * factor)} {unit}"
 
 
 def time_unit(seconds: Iterable[float]) -> tuple[float, str]:
-    """The factor and the unit in which the middle one of some times reads best."""
-    ordered: Sequence[float] = sorted(seconds)
-    middle = ordered[len(ordered) // 2] if ordered else 1.0
+    """The factor and the unit, s, ms or µs, that suit the median of some times; s without times."""
+    middle = median(list(seconds) or [1.0])
     if middle >= 1:
         return 1.0, "s"
     return (1e3, "ms") if middle >= 1e-3 else (1e6, "µs")
 
 
 def squared(unit: str) -> str:
-    """ "ppm²", "(m/s)²"; nothing of nothing."""
+    """The square of a unit: "ppm²", "(m/s)²"; empty for no unit."""
     return f"({unit})²" if set(unit) & set(" /·") else f"{unit}²" if unit else ""
 
 
@@ -129,10 +129,10 @@ def count(number: int) -> str:
 
 
 def plural(number: int, noun: str, several: str = "") -> str:
-    """ "1 seed", "3 seeds"; `several` is for a noun that takes more than an s."""
+    """ "1 seed", "3 seeds"; `several` is the plural if it is not the noun with an s."""
     return f"{number:,} {noun if number == 1 else several or f'{noun}s'}"
 
 
 def sentence(words: str) -> str:
-    """With a capital first letter and a full stop."""
+    """The words with a capital first letter and a full stop."""
     return words[:1].upper() + words[1:] + ("" if words.endswith((".", "!", "?")) else ".")

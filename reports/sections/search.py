@@ -121,9 +121,9 @@ def summary_sentences(search: SearchRanking) -> Iterator[str]:
     loss = f"The lowest validation loss of {configurations}, {four_digits(best.score)}, is that of "
     yield f"{loss}{case_name(best.group.case)}; its MAE on the test part is {_mae(search, best)}"
     naive = min((b.scores.mae, b.name) for d in search.run.manifest.data.values() for b in d.baselines)
-    own = median_over_seeds(best.group, "mae")
-    if own:
-        relation = compared(naive[0], own.estimate)
+    mae = median_over_seeds(best.group, "mae")
+    if mae:
+        relation = compared(naive[0], mae.estimate)
         yield f"The best naive forecast, {naive[1]}, has {relation} MAE, {four_digits(naive[0])}"
     if search.search.least_mae is not None:
         yield f"A perfect forecast has an MAE of {search.search.least_mae:g}, because of the noise in the series"

@@ -182,8 +182,7 @@ def _beating(run: Run) -> str:
 
 
 def _ranked(context: Context) -> tuple[str, ...]:
-    found = rankings(context.run, context.speedups)
-    return tuple(finding(ranking) for ranking in found if ranking.enough)
+    return tuple(finding(ranking) for ranking in rankings(context.run, context.speedups) if ranking.enough)
 
 
 def _vanishing(run: Run) -> tuple[str, ...]:
@@ -308,16 +307,16 @@ def _skill_clauses(run: Run, groups: list[Group]) -> tuple[str, list[str]]:
         if run.exact(groups[0].case, naive):
             others.append(f"{name} has no error on this test part, so no forecast can beat it")
             continue
-        if not all(len(found) == len(group.outcomes) for found, group in zip(skills, groups, strict=True)):
+        if not all(len(by_seed) == len(group.outcomes) for by_seed, group in zip(skills, groups, strict=True)):
             continue  # the series has no season
-        better = [group for group, found in zip(groups, skills, strict=True) if all(skill > 0 for skill in found)]
+        better = [group for group, by_seed in zip(groups, skills, strict=True) if min(by_seed) > 0]
         if len(better) == len(groups):
             beaten.append(name)
         elif better:
             names = listed([run.backend_name(group.backend) for group in better])
             others.append(f"only {names} {'beats' if len(better) == 1 else 'beat'} {name} with every seed")
         else:
-            low, high = (signed(limit([skill for found in skills for skill in found])) for limit in (min, max))
+            low, high = (signed(limit([skill for by_seed in skills for skill in by_seed])) for limit in (min, max))
             lost[name] = f"skill {low}" if low == high else f"skill {low} to {high}"
     if lost:
         others.append(
@@ -369,7 +368,7 @@ def _pooled(run: Run) -> list[str]:
     rest = "the main table and the skill use scaled values" if scaled else "scaled errors were not recorded"
     items = []
     for number in sorted(set(targets.values()) - {1}):
-        names = [name for name, own in targets.items() if own == number]
+        names = [name for name, count_of_targets in targets.items() if count_of_targets == number]
         of_models = "" if len(names) == len(targets) else f"{listed(names)}: "
         items.append(
             f"{of_models}MSE, RMSE and MAE are pooled over {number} targets with different units, so the target with "

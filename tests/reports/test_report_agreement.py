@@ -24,8 +24,8 @@ def worse(trials, by):
     for trial in trials:
         if trial.plan.backend == "flax":
             scores = trial.outcome.scores
-            told = scores.model_copy(update={"mse": scores.mse * (1 + by[trial.plan.seed - 1])})
-            yield change(trial, scores=told)
+            scaled = scores.model_copy(update={"mse": scores.mse * (1 + by[trial.plan.seed - 1])})
+            yield change(trial, scores=scaled)
         else:
             yield trial
 
@@ -42,10 +42,10 @@ def test_agreement_is_measured_within_rounds():
 
 def test_the_margin_is_stated_in_the_series_unit():
     manifest, certificate, trials = records()
-    found = table(manifest, certificate, trials)
-    assert found.columns[6].heading == "margin, ± 1 % of the test MSE, ppm²"
+    agreement = table(manifest, certificate, trials)
+    assert agreement.columns[6].heading == "margin, ± 1 % of the test MSE, ppm²"
     scores = sorted(trial.outcome.scores.mse for trial in trials if trial.plan.backend == "pytorch")
-    assert found.rows[0].cells[6].value == pytest.approx(0.01 * scores[1])
+    assert agreement.rows[0].cells[6].value == pytest.approx(0.01 * scores[1])
 
 
 def test_the_margin_has_its_reason_in_the_spread_of_the_seeds():
@@ -61,9 +61,9 @@ def test_a_margin_wider_than_the_seeds_differ_is_called_a_convention():
 
 
 def test_one_seed_cannot_tell_and_says_how_many_could():
-    found = table(*records(seeds=(1,)))
-    assert (last(found, "Flax").text, last(found, "Flax").detail) == ("not testable", "needs at least 2 rounds")
-    assert "is a convention; one seed does not show how much a seed changes the error" in found.caption
+    agreement = table(*records(seeds=(1,)))
+    assert (last(agreement, "Flax").text, last(agreement, "Flax").detail) == ("not testable", "needs at least 2 rounds")
+    assert "is a convention; one seed does not show how much a seed changes the error" in agreement.caption
 
 
 def test_an_open_question_says_how_many_rounds_would_settle_it():
@@ -92,8 +92,8 @@ def shown(differences, count):
         if count % 2 == 0
         else [0.0] + [1.0 if place % 2 else -1.0 for place in range(count - 1)]
     )
-    own = (sum(sign**2 for sign in signs) / (count - 1)) ** 0.5
-    return tost_p([mean + scatter * sign / own for sign in signs], 0.01) < 0.05
+    deviation = (sum(sign**2 for sign in signs) / (count - 1)) ** 0.5
+    return tost_p([mean + scatter * sign / deviation for sign in signs], 0.01) < 0.05
 
 
 def test_no_number_of_rounds_helps_a_mean_beyond_the_margin():

@@ -58,18 +58,18 @@ def test_few_models_and_backends_need_none():
 def test_a_cell_has_the_figure_nearest_to_its_bound(records):
     manifest, certificate, trials = records
     near = changed(certificate, "flax", "gru", "float64", outputs=9e-13, gradients=2e-12, losses=0.0, weights=5e-11)
-    found = cell(Run(manifest, near, trials), "GRU", "Flax")
-    assert (found.text, found.detail, found.tone) == ("✓ outputs 9.0e-13", "≤ 1e-12", "good")
-    assert found.value == pytest.approx(0.9)
+    shown = cell(Run(manifest, near, trials), "GRU", "Flax")
+    assert (shown.text, shown.detail, shown.tone) == ("✓ outputs 9.0e-13", "≤ 1e-12", "good")
+    assert shown.value == pytest.approx(0.9)
 
 
 def test_a_failure_in_the_precision_that_is_timed_counts_too(records):
     manifest, certificate, trials = records
     failed = changed(certificate, "keras", "lstm", "float32", weights=float("nan"), failure="weights are not finite")
     run = Run(manifest, failed, trials)
-    found = cell(run, "LSTM", "Keras")
-    assert (found.text, found.detail, found.tone) == ("✗ weights not finite", "≤ 1e-3, float32", "bad")
-    assert found.notes == ("Keras, LSTM, float32: weights are not finite.",)
+    shown = cell(run, "LSTM", "Keras")
+    assert (shown.text, shown.detail, shown.tone) == ("✗ weights not finite", "≤ 1e-3, float32", "bad")
+    assert shown.notes == ("Keras, LSTM, float32: weights are not finite.",)
     assert glance(run).caption.startswith(
         "1 of 8 pairs of a model and a backend differ from the reference implementation."
     )

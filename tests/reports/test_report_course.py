@@ -13,9 +13,9 @@ from reports.sections.trials import all_trials
 
 
 def stopped(trial, epochs, best):
-    found = trial.outcome
-    times = found.times.model_copy(update={"epochs": found.times.epochs[:epochs], "validation": ()})
-    losses = {name: getattr(found, name)[:epochs] for name in ("train_losses", "validation_losses")}
+    speedup = trial.outcome
+    times = speedup.times.model_copy(update={"epochs": speedup.times.epochs[:epochs], "validation": ()})
+    losses = {name: getattr(speedup, name)[:epochs] for name in ("train_losses", "validation_losses")}
     return change(trial, times=times, best_epoch=best, **losses)
 
 
@@ -36,9 +36,9 @@ def test_trainings_that_patience_ended_apart_have_no_ratio(records):
     manifest, certificate, trials = records
     early = [stopped(t, 4 if t.plan.backend == "flax" else 5, 2) for t in trials]
     (case,) = manifest.cases
-    found = speedups_of(Run(manifest, certificate, tuple(early)))[case.label].backends["flax"]
-    assert found.reasons == (f"with seed {trials[0].plan.seed} it trained 4 epochs and PyTorch 5",)
-    assert not found.outcomes
+    speedup = speedups_of(Run(manifest, certificate, tuple(early)))[case.label].backends["flax"]
+    assert speedup.reasons == (f"with seed {trials[0].plan.seed} it trained 4 epochs and PyTorch 5",)
+    assert not speedup.outcomes
 
 
 def test_every_trial_says_which_epoch_it_kept(records):

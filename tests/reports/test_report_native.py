@@ -27,8 +27,8 @@ def counting(records, backend, biases, matched, native):
     manifest, certificate, trials = records
     cases = tuple(case.model_copy(update={"gate_biases": biases}) for case in manifest.cases)
     count = {"matched": matched, "native": native}
-    told = [change(t, parameter_count=count[t.plan.mode]) if t.plan.backend == backend else t for t in trials]
-    return manifest.model_copy(update={"cases": cases}), certificate, told
+    changed = [change(t, parameter_count=count[t.plan.mode]) if t.plan.backend == backend else t for t in trials]
+    return manifest.model_copy(update={"cases": cases}), certificate, changed
 
 
 def test_first_losses_of_both_modes_are_listed(records):
@@ -38,9 +38,9 @@ def test_first_losses_of_both_modes_are_listed(records):
 
 
 def test_records_without_the_biases_are_counted_by_their_cell(records):
-    told = counts(*records)
-    assert told["PyTorch"] == ["7,851", "8,001", "+150", "a second bias for each gate of each recurrent unit"]
-    assert told["Flax"] == ["7,851", "7,851", "0", "the same parameters"]
+    changed = counts(*records)
+    assert changed["PyTorch"] == ["7,851", "8,001", "+150", "a second bias for each gate of each recurrent unit"]
+    assert changed["Flax"] == ["7,851", "7,851", "0", "the same parameters"]
 
 
 @pytest.mark.parametrize(
@@ -61,8 +61,8 @@ def test_the_difference_is_explained_by_the_biases_of_the_gates(records, backend
 
 def test_a_mode_that_did_not_run_is_a_dash(records):
     manifest, certificate, trials = records
-    told = [fail(t) if (t.plan.backend, t.plan.mode) == ("flax", "native") else t for t in trials]
-    assert counts(manifest, certificate, told)["Flax"] == ["7,851", "–", "–", "–"]
+    changed = [fail(t) if (t.plan.backend, t.plan.mode) == ("flax", "native") else t for t in trials]
+    assert counts(manifest, certificate, changed)["Flax"] == ["7,851", "–", "–", "–"]
 
 
 def test_one_mode_has_nothing_to_set_beside_it():

@@ -45,8 +45,8 @@ def test_an_answer_needs_an_interval_that_leaves_zero_out(mse, seeds, answer):
 def test_seeds_that_one_of_the_two_lacks_are_left_out():
     run = asking(mse=apart(0.5))
     failed = [fail(t) if (t.plan.case, t.plan.seed) == ("gru", 2) else t for t in run.trials]
-    (found,) = questions.answers(Run(run.manifest, run.certificate, tuple(failed)))
-    assert list(found.better.by_seed) == list(found.than.by_seed) == [1, 3]
+    (answer,) = questions.answers(Run(run.manifest, run.certificate, tuple(failed)))
+    assert list(answer.better.by_seed) == list(answer.than.by_seed) == [1, 3]
 
 
 def test_the_figures_stand_beside_the_answer():
@@ -58,9 +58,9 @@ def test_the_figures_stand_beside_the_answer():
 
 def test_a_naive_forecast_can_be_asked_about():
     question = ASKED.model_copy(update={"than": Contender(case="gru", backend="persistence")})
-    (found,) = questions.answers(asking(question, mse=lambda plan: 1e-6 * plan.seed))
-    assert found.verdict == "yes"
-    assert len(set(found.than.values)) == 1
+    (answer,) = questions.answers(asking(question, mse=lambda plan: 1e-6 * plan.seed))
+    assert answer.verdict == "yes"
+    assert len(set(answer.than.values)) == 1
 
 
 def test_what_the_run_does_not_hold_is_not_run():

@@ -98,17 +98,18 @@ def test_the_pace_is_held_against_the_best_product_of_the_same_place(records):
     product = matched[0].outcome.gemm_peak
     fast = product.model_copy(update={"seconds": (0.05,)})
     absurd = product.model_copy(update={"seconds": (1e-9,)})
-    told = [
+    measured = [
         change(matched[0], gemm_peak=fast),
         change(matched[1], gemm_peak=absurd, host="bench-2"),
         change(matched[2], gemm_peak=absurd, device_memory_bytes=1),
         *matched[3:],
     ]
-    table = resources.efficiency_table(run_of(manifest, certificate, told))
+    table = resources.efficiency_table(run_of(manifest, certificate, measured))
     case, data = manifest.cases[0], manifest.data["co2"]
-    mine = [trial.outcome for trial in told if trial.plan.backend == "pytorch"]
+    outcomes = [trial.outcome for trial in measured if trial.plan.backend == "pytorch"]
     rates = [
-        case.step_flops * (data.train_windows // case.batch) / sorted(outcome.times.epochs[1:])[2] for outcome in mine
+        case.step_flops * (data.train_windows // case.batch) / sorted(outcome.times.epochs[1:])[2]
+        for outcome in outcomes
     ]
     cell = column(table, "achieved, at least, GFLOP/s")[0]
     assert cell.value == pytest.approx(sum(rates) / 2)

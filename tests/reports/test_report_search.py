@@ -41,12 +41,12 @@ def records(seeds=(1,), scores=(0.4, 0.3, 0.2, 0.5)):
     order = {case.label: value for case, value in zip(manifest.cases, scores, strict=True)}
     trials = tuple(loss(trial, order[trial.plan.case] + 0.001 * trial.plan.seed) for trial in trials)
     mean = sum(0.001 * seed for seed in seeds) / len(seeds)
-    found = SearchResult(
+    result = SearchResult(
         tried=tuple(Configuration(case=case, score=_score(trials, case)) for case in order),
         selected=min(order, key=order.get),
     )
     assert mean > 0
-    return manifest.model_copy(update={"search": SEARCH}), certificate, trials, found
+    return manifest.model_copy(update={"search": SEARCH}), certificate, trials, result
 
 
 def _score(trials, case):
@@ -65,10 +65,10 @@ def limits(story):
 
 @pytest.fixture
 def folder(run_of):
-    def make(manifest, certificate, trials, found):
+    def make(manifest, certificate, trials, result):
         path = run_of(manifest, certificate, trials)
-        if found is not None:
-            write_json(path / "search.json", found)
+        if result is not None:
+            write_json(path / "search.json", result)
         return path
 
     return make
@@ -99,12 +99,12 @@ def test_no_ratio_and_the_reason(folder):
 
 
 def test_the_published_best_and_the_noise_are_reported(folder):
-    told = " ".join(leads(page(Run.read(folder(*records())))))
+    sentences = " ".join(leads(page(Run.read(folder(*records())))))
     assert (
         "The published best configuration, gru, units 8 (MAE 0.31), ranks 2 of 4, its validation loss 50 % above"
-        in told
+        in sentences
     )
-    assert "A perfect forecast has an MAE of 0.2, because of the noise in the series." in told
+    assert "A perfect forecast has an MAE of 0.2, because of the noise in the series." in sentences
 
 
 def test_pages_and_overviews_are_written(folder):
@@ -116,9 +116,9 @@ def test_pages_and_overviews_are_written(folder):
 
 
 def test_several_seeds_tell_how_much_a_rank_is_luck(folder):
-    found = search_ranking(Run.read(folder(*records(seeds=(1, 2, 3)))))
-    assert found.seed_range == pytest.approx(0.5 * (0.002 / 0.402 + 0.002 / 0.302), rel=0.01)
-    story = page(found.run)
+    result = search_ranking(Run.read(folder(*records(seeds=(1, 2, 3)))))
+    assert result.seed_range == pytest.approx(0.5 * (0.002 / 0.402 + 0.002 / 0.302), rel=0.01)
+    story = page(result.run)
     assert any("closer ranks are chance" in words for words in limits(story))
 
 
@@ -135,19 +135,19 @@ def test_a_search_under_way_selects_nothing(folder):
 
 
 def test_a_search_of_some_of_its_configurations_is_complete(folder):
-    manifest, certificate, trials, found = records()
+    manifest, certificate, trials, result = records()
     manifest = manifest.model_copy(update={"search": SEARCH.model_copy(update={"trials": 3})})
-    some = found.model_copy(update={"tried": found.tried[:3]})
+    some = result.model_copy(update={"tried": result.tried[:3]})
     run = Run.read(folder(manifest, certificate, trials[:3], some))
     assert run.missing == ()
     assert progress(run) == "All 3 trials finished, 1 seed."
 
 
 def test_a_configuration_that_failed_has_no_rank(folder):
-    manifest, certificate, trials, found = records()
+    manifest, certificate, trials, result = records()
     trials = (synthetic_run.fail(trials[0]), *trials[1:])
-    tried = (found.tried[0].model_copy(update={"score": None}), *found.tried[1:])
-    run = Run.read(folder(manifest, certificate, trials, found.model_copy(update={"tried": tried})))
+    tried = (result.tried[0].model_copy(update={"score": None}), *result.tried[1:])
+    run = Run.read(folder(manifest, certificate, trials, result.model_copy(update={"tried": tried})))
     story = page(run)
     failed = story.table("configurations").rows[-1]
     assert [cell.text for cell in failed.cells[:4]] == ["–", "GRU, units 4", "1", "–"]
@@ -155,7 +155,7 @@ def test_a_configuration_that_failed_has_no_rank(folder):
 
 
 def test_scores_that_the_trials_do_not_have_are_refused(folder):
-    manifest, certificate, trials, found = records()
-    tried = (found.tried[0].model_copy(update={"score": 0.1}), *found.tried[1:])
+    manifest, certificate, trials, result = records()
+    tried = (result.tried[0].model_copy(update={"score": 0.1}), *result.tried[1:])
     with pytest.raises(RecordError, match=r"search.json is damaged: the trials of 'gru, units 4' have another score"):
-        Run.read(folder(manifest, certificate, trials, found.model_copy(update={"tried": tried})))
+        Run.read(folder(manifest, certificate, trials, result.model_copy(update={"tried": tried})))

@@ -88,9 +88,9 @@ def test_a_range_that_includes_one_is_no_difference(records):
 
 
 def test_one_seed_gives_no_range():
-    found = synthetic_run.records(cells=("gru",), seeds=(1,), weeks=60)
-    assert "in the only round" in case(*found)[0]
-    assert limits(summary(*found))[0] == (
+    shown = synthetic_run.records(cells=("gru",), seeds=(1,), weeks=60)
+    assert "in the only round" in case(*shown)[0]
+    assert limits(summary(*shown))[0] == (
         "A 95 % interval of a median needs 6 seeds. This run has 1 seed: no range is shown."
     )
 
@@ -195,12 +195,12 @@ MANY = {"units": (16, 32, 64), "modes": ("matched",), "seeds": (1,), "epochs": 6
 
 def test_many_models_have_few_sentences_and_a_table():
     manifest, certificate, trials = synthetic_run.records(**MANY)
-    found = summary(manifest, certificate, trials)
-    assert not [block for block in found.blocks if isinstance(block, Section)]
-    assert len(leads(found)) <= 5
-    assert leads(found)[0].startswith("Fastest by the steady epoch, of 6 models compared: Flax in 6 (1.2 to 3.")
-    assert leads(found)[1] == "18 of 18 forecasts beat persistence with every seed."
-    table = next(block for block in found.blocks if block.kind == "table")
+    shown = summary(manifest, certificate, trials)
+    assert not [block for block in shown.blocks if isinstance(block, Section)]
+    assert len(leads(shown)) <= 5
+    assert leads(shown)[0].startswith("Fastest by the steady epoch, of 6 models compared: Flax in 6 (1.2 to 3.")
+    assert leads(shown)[1] == "18 of 18 forecasts beat persistence with every seed."
+    table = next(block for block in shown.blocks if block.kind == "table")
     assert [column.label for column in table.columns] == [
         "model",
         "fastest backend",
@@ -213,23 +213,23 @@ def test_many_models_have_few_sentences_and_a_table():
     assert [row.cells[1].text for row in table.rows] == ["Flax"] * 6
     slowed = leads(summary(manifest, certificate, paced(trials, flax=1.5, keras=2)))
     assert slowed[0].startswith("Fastest by the steady epoch, of 6 models compared: PyTorch in 3 and Flax in 3")
-    assert leads(summary(manifest, None, trials)) == leads(found)[1:]
+    assert leads(summary(manifest, None, trials)) == leads(shown)[1:]
 
 
 def test_unreliable_ratios_come_second_and_are_marked_in_the_table():
     manifest, certificate, trials = synthetic_run.records(**MANY)
-    found = summary(manifest, certificate, [change(trial, background_load=0.42) for trial in trials])
-    assert leads(found)[0] == "18 of 18 forecasts beat persistence with every seed."
-    assert leads(found)[1].endswith("so the ratios are not reliable.")
-    table = next(block for block in found.blocks if block.kind == "table")
+    shown = summary(manifest, certificate, [change(trial, background_load=0.42) for trial in trials])
+    assert leads(shown)[0] == "18 of 18 forecasts beat persistence with every seed."
+    assert leads(shown)[1].endswith("so the ratios are not reliable.")
+    table = next(block for block in shown.blocks if block.kind == "table")
     assert {row.cells[1].detail for row in table.rows} == {"not reliable"}
 
 
 def test_the_layers_of_a_model_are_listed(records):
     manifest, certificate, trials = records
     cases = tuple(case.model_copy(update={"architecture": ("gru 50", "dense 1")}) for case in manifest.cases)
-    found = summary(manifest.model_copy(update={"cases": cases}), certificate, trials)
-    assert found.blocks[0].blocks[0].text == "gru 50 → dense 1"
+    shown = summary(manifest.model_copy(update={"cases": cases}), certificate, trials)
+    assert shown.blocks[0].blocks[0].text == "gru 50 → dense 1"
 
 
 def test_a_single_trial_is_one_trial():

@@ -121,7 +121,7 @@ def test_an_unstable_time_is_warned_of_beside_the_number(records):
 
 
 def test_an_unstable_reference_is_warned_of_beside_every_ratio_and_its_own_times(records):
-    """A ratio hangs on both its sides, so the noise of either is a doubt about it."""
+    """A ratio depends on both sides, so the noise of either makes it unreliable."""
     manifest, checked, trials = records
 
     def drifting(trial):
@@ -193,16 +193,18 @@ def scaled(records, *scales):
     named = {}
     for number, scale in enumerate(scales):
         naive = [
-            one.model_copy(update={"scores": one.scores.model_copy(update={"scaled_mse": one.scores.mse / scale**2})})
-            for one in data.baselines
+            baseline.model_copy(
+                update={"scores": baseline.scores.model_copy(update={"scaled_mse": baseline.scores.mse / scale**2})}
+            )
+            for baseline in data.baselines
         ]
         named[f"{key}{number or ''}"] = data.model_copy(update={"scale": (scale,), "baselines": tuple(naive)})
-    found = tuple(
+    scores = tuple(
         change(t, scores=t.outcome.scores.model_copy(update={"scaled_mse": t.outcome.scores.mse / scales[0] ** 2}))
         for t in trials
         if t.outcome
     )
-    return Run(manifest.model_copy(update={"data": named}), checked, found)
+    return Run(manifest.model_copy(update={"data": named}), checked, scores)
 
 
 def test_scaled_errors_stand_beside_those_in_the_unit(records):
@@ -217,13 +219,13 @@ def test_scaled_errors_stand_beside_those_in_the_unit(records):
 
 
 def test_a_naive_forecast_stands_once_unless_its_scaled_error_differs(records):
-    """Its error in the unit hangs on no scaler: two rows that read the same would have a reader look for a reason."""
+    """Its error in the unit does not depend on the scaler, so two rows would be the same."""
     run = scaled(records, 5.0, 8.0)
     plain = [row.cells[1].text for row in results.main_table(run, speedups_of(run)).rows if row.kind == "baseline"]
     assert len(plain) == len(set(plain))
-    told = [(row.cells[0].text, row.cells[1].text) for row in results.scores(run).rows if row.kind == "baseline"]
-    assert len(told) == len(set(told)) == 2 * len(plain)
-    assert {label for label, _ in told} == {"baseline, scale 5.00", "baseline, scale 8.00"}
+    labels = [(row.cells[0].text, row.cells[1].text) for row in results.scores(run).rows if row.kind == "baseline"]
+    assert len(labels) == len(set(labels)) == 2 * len(plain)
+    assert {label for label, _ in labels} == {"baseline, scale 5.00", "baseline, scale 8.00"}
 
 
 def test_a_naive_forecast_s_label_says_no_more_than_tells_it_apart(records):
