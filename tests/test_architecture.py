@@ -1,4 +1,4 @@
-"""The house's rules: which folders there are, who may import whom, and that nothing imports a framework unasked."""
+"""Rules of the architecture: the folders, the direction of imports, and where frameworks may be imported."""
 
 import ast
 import re
@@ -10,14 +10,14 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-ROOMS = ("backends", "benchmarks", "datasets", "reports")
+PACKAGES = ("backends", "benchmarks", "datasets", "reports")
 FRAMEWORKS = {"torch", "tensorflow", "keras", "jax", "flax", "optax", "ray"}
-OWN_FRAMEWORKS = {
+FRAMEWORKS_OF = {
     "backends/pytorch": {"torch"},
     "backends/flax": {"jax", "flax", "optax"},
     "backends/keras": {"keras", "tensorflow", "jax", "torch"},  # its three engines
     "benchmarks/runner/executors": {"ray"},
-    "benchmarks/microbenchmarks/harness_overhead.py": FRAMEWORKS,  # bare loops to compare with are its purpose
+    "benchmarks/microbenchmarks/harness_overhead.py": FRAMEWORKS,  # times bare loops in every framework
 }
 MAY_IMPORT = {
     "datasets": {"datasets"},
@@ -26,11 +26,11 @@ MAY_IMPORT = {
     "benchmarks": {"benchmarks", "backends", "datasets", "reports"},
 }
 LINES = 400
-FILES = 22  # in a folder; 16 once the small files are joined
+FILES = 16  # Python files in a folder
 
 
 def modules():
-    return sorted(path for room in ROOMS for path in (ROOT / room).rglob("*.py"))
+    return sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
 
 
 def name(path):
@@ -48,11 +48,11 @@ def imports(path):
 
 @pytest.mark.parametrize("path", modules(), ids=name)
 def test_arrows_run_one_way(path):
-    """datasets, backends and reports know nobody; benchmarks may import all three."""
-    room = path.relative_to(ROOT).parts[0]
+    """datasets, backends and reports import no other package; benchmarks may import all three."""
+    package = path.relative_to(ROOT).parts[0]
     for imported in imports(path):
-        if imported.split(".")[0] in ROOMS:
-            assert any(f"{imported}.".startswith(f"{allowed}.") for allowed in MAY_IMPORT[room]), imported
+        if imported.split(".")[0] in PACKAGES:
+            assert any(f"{imported}.".startswith(f"{allowed}.") for allowed in MAY_IMPORT[package]), imported
 
 
 INSIDE_BENCHMARKS = {  # what each part of benchmarks may import besides itself
@@ -91,7 +91,7 @@ def test_imports_inside_reports_run_one_way(path):
 @pytest.mark.parametrize("path", modules(), ids=name)
 def test_a_framework_stays_in_its_own_file(path):
     used = {imported.split(".")[0] for imported in imports(path)} & FRAMEWORKS
-    allowed = [frameworks for place, frameworks in OWN_FRAMEWORKS.items() if f"{name(path)}/".startswith(f"{place}/")]
+    allowed = [frameworks for place, frameworks in FRAMEWORKS_OF.items() if f"{name(path)}/".startswith(f"{place}/")]
     assert used <= set().union(*allowed)
 
 
@@ -107,7 +107,7 @@ def test_a_framework_stays_in_its_own_file(path):
     ],
 )
 def test_importing_loads_no_framework(module):
-    """Also by way of other packages: a report is rebuilt, and a mistake is told, without waiting for TensorFlow."""
+    """Nor through other modules: reports and error messages do not wait for the import of TensorFlow."""
     code = f"import sys, {module}; print(*sorted({FRAMEWORKS!r} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == ""
@@ -115,35 +115,35 @@ def test_importing_loads_no_framework(module):
 
 @pytest.mark.parametrize("module", ["reports.records.store", "benchmarks.worker.__main__", "benchmarks.__main__"])
 def test_workers_and_the_command_line_start_without_the_report_libraries(module):
-    """Every trial is a process of its own: what only reports need would cost each of them seconds."""
+    """Every trial is a process: libraries that only reports need would cost each trial seconds."""
     code = f"import sys, {module}; print(*sorted({{'matplotlib', 'pandas', 'scipy'}} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == ""
 
 
 def test_the_top_level_is_the_plan():
-    """A visitor sees the architecture in the folder list."""
+    """The folder list at the top level shows the architecture."""
     tracked = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=False).stdout
     if not tracked:
         pytest.skip("not a git checkout")
     folders = {line.split("/")[0] for line in tracked.splitlines() if "/" in line}
-    assert folders <= {*ROOMS, "tests", ".ci"}
+    assert folders <= {*PACKAGES, "tests", ".ci"}
 
 
 def test_nothing_is_distributed():
-    """`datasets` would collide with another library of that name."""
+    """An installed package `datasets` would collide with another library of that name."""
     settings = tomllib.loads((ROOT / "pyproject.toml").read_text())
     assert settings["tool"]["setuptools"]["packages"] == []
 
 
 @pytest.mark.parametrize("path", [*modules(), *sorted((ROOT / "tests").rglob("*.py"))], ids=name)
 def test_files_stay_small(path):
-    """A file that outgrows this asks for a new room."""
+    """A longer file should be split, or part of it moved to another module."""
     assert len(path.read_text().splitlines()) <= LINES
 
 
 def test_folders_stay_small():
-    """A folder that outgrows this asks for another one, so that the folder list shows the architecture."""
+    """A fuller folder should be divided, so that the folder list shows the architecture."""
     folders = {path.parent for path in modules()}
     crowded = {name(folder): count for folder in folders if (count := len(list(folder.glob("*.py")))) > FILES}
     assert not crowded
