@@ -34,7 +34,7 @@ WORDS = {
     "kernel": "the code that computed the recurrence: a fused kernel, a compiled loop, or a loop of single operations",
     "linear autoregression": "the naive forecast by a linear regression on the values of the window",
     "matched": "the mode in which all frameworks have the same function, initial weights, batches and optimizer",
-    "MSE, RMSE, MAE": "mean squared error, its square root, and mean absolute error, in the unit of the series",
+    "MSE, RMSE, MAE": "mean squared error, its square root, and mean absolute error",
     "naive forecast": "a forecast without a neural network, which every model must beat to be useful",
     "native": "the mode in which each framework uses its own layers, initial weights and defaults. The models "
     "differ, so there are no speed ratios",
@@ -45,7 +45,7 @@ WORDS = {
     "reference backend": "the backend that speed ratios are relative to: the first one with a certificate",
     "reference implementation": "the NumPy implementation in float64 that certificates compare with",
     "round": "one trial of each backend for the same model and seed",
-    "scaled": "standardized as the definition of the benchmark states, as the model sees the values",
+    "scaled": "scaled as the [data] table of the definition states, for example to mean 0 and standard deviation 1",
     "seasonal naive": "the naive forecast that repeats the value of one season ago",
     "seed": "the number that determines the initial weights and the order of the batches",
     "skill": "1 − error / error of a naive forecast. Above 0 is better than the naive forecast, 1 is perfect",

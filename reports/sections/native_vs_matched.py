@@ -1,12 +1,12 @@
 """Native mode compared with matched mode: errors, times and parameter counts."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 from reports.analysis.metrics import METRICS, median_over_seeds
 from reports.analysis.run import Group, Run
 from reports.records import Case
-from reports.render.formats import MINUS, case_name, significant, whole
-from reports.render.page import Block, Bullets, Section
+from reports.render.formats import MINUS, case_name, whole
+from reports.render.page import Block, Section
 from reports.render.table import DASH, Cell, Table, TableColumn, numbers, tabulate, words
 from reports.sections.columns import measured, records_cell, scale
 from reports.sections.context import Context
@@ -20,10 +20,7 @@ Counted = tuple[Case, str, dict[str, Group]]  # a model, a backend, and its grou
 def section(context: Context) -> Section | None:
     run = context.run
     table, counts = native_and_matched(run), parameter_counts(run)
-    first_losses = tuple(words for pair in _pairs(run) for words in _first_loss(run, *pair))
     blocks: tuple[Block, ...] = tuple(block for block in (table, counts) if block.rows)
-    if table.rows:
-        blocks = (*blocks, Section("", "First losses of both modes", (Bullets(first_losses),), folded=True))
     return Section("native-mode", "Native mode", blocks) if blocks else None
 
 
@@ -62,14 +59,6 @@ def _pairs(run: Run) -> list[Pair]:
         for (case, backend, mode), group in groups.items()
         if mode == "matched" and (case, backend, "native") in groups
     ]
-
-
-def _first_loss(run: Run, matched: Group, native: Group) -> Iterator[str]:
-    before, after = (median_over_seeds(group, "first_loss") for group in (matched, native))
-    if before and after:
-        values = significant(after.estimate), significant(before.estimate)
-        words = f"{values[0]} in native mode, {values[1]} in matched mode"
-        yield f"{run.backend_name(matched.backend)}, {case_name(matched.case)}: {words}."
 
 
 def parameter_counts(run: Run) -> Table:

@@ -86,7 +86,7 @@ def scores(run: Run) -> Table:
         f"On the test part, {interval_words(seed_counts(run.groups))}. Skill is 1 − MSE / MSE of the naive forecast."
     )
     if run.scaled:
-        caption += " Scaled errors are those of the scaled values that the model sees."
+        caption += " Scaled errors are those of values scaled as the definition states."
     rows: tuple[ResultRow, ...] = (*run.groups, *naive_rows(run, scaled=run.scaled))
     return tabulate("scores", "Scores", caption, columns, rows, kind=_kind)
 

@@ -340,7 +340,7 @@ def _better_naive(run: Run, groups: list[Group]) -> list[str]:
 
 def limits(run: Run, speedups: Speedups) -> tuple[str, ...]:
     """What the run cannot show, and what would show it."""
-    items = list(unequal_backends(run)) if not speedups else []
+    items = list(unequal_backends(run)) if len(run.manifest.cases) > FEW else []  # few models name them above
     fewest, most = run.seed_counts
     if 0 < fewest < MIN_FOR_INTERVAL:
         seeds = plural(most, "seed") if fewest == most else f"{fewest} to {most} seeds"

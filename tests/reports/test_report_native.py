@@ -1,7 +1,5 @@
 """Native beside matched: what differs, and why."""
 
-import re
-
 import pytest
 import synthetic_run
 from synthetic_run import change, fail
@@ -31,10 +29,10 @@ def counting(records, backend, biases, matched, native):
     return manifest.model_copy(update={"cases": cases}), certificate, changed
 
 
-def test_first_losses_of_both_modes_are_listed(records):
-    section = native.section(Context.of(Run(*records)))
-    (losses,) = (block for block in section.blocks if block.kind == "section")
-    assert any(re.match("Flax, GRU: .* in native mode, .* in matched mode", item) for item in losses.blocks[0].items)
+def test_the_table_has_both_modes_beside_each_other(records):
+    table = native.native_and_matched(Run(*records))
+    assert [column.label for column in table.columns][2:4] == ["first loss, matched", "first loss, native"]
+    assert len(table.rows) == 3
 
 
 def test_records_without_the_biases_are_counted_by_their_cell(records):

@@ -239,3 +239,13 @@ def test_a_single_trial_is_one_trial():
     assert progress(Run(manifest, certificate, trials)) == "The only trial finished, 1 seed."
     assert progress(Run(manifest, certificate, ())) == "0 of 1 trial finished, 1 seed."
     assert notices(Run(manifest, certificate, ()))[0].startswith("0 of 1 trial has finished: ")
+
+
+def test_backends_that_differ_are_named_also_with_many_models():
+    manifest, certificate, trials = synthetic_run.records(**MANY)
+    checks = tuple(
+        check.model_copy(update={"failure": "weights differ"}) if check.backend == "keras" else check
+        for check in certificate.checks
+    )
+    shown = limits(summary(manifest, certificate.model_copy(update={"checks": checks}), trials))
+    assert any(item.startswith("Keras differs from the reference implementation in 'lstm, units 16'") for item in shown)
