@@ -6,9 +6,9 @@ import pytest
 import synthetic_run
 from matplotlib.figure import Figure as Canvas
 
-import reports
 from backends.registry import REGISTRY
 from reports.analysis.run import Run
+from reports.figures.forecast import forecasts
 from reports.figures.speed import MOST_TICKS, _ratio_axis
 from reports.figures.style import COLOURS, MARKERS, Palette, bar_labels, brief, panels
 from reports.pages.run_page import figures
@@ -23,14 +23,13 @@ def records():
     return synthetic_run.records(cells=("gru",), epochs=4, weeks=30)
 
 
-def test_characters_that_the_font_lacks_are_left_to_the_reader_s_font(run_of, records):
+def test_characters_that_the_font_lacks_are_left_to_the_reader_s_font(records):
     manifest, certificate, trials = records
     data = {key: series.model_copy(update={"title": "気温", "unit": "度"}) for key, series in manifest.data.items()}
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        folder = run_of(manifest.model_copy(update={"data": data}), certificate, trials)
-        reports.write(folder)
-    assert "気温, 度" in (folder / "figures" / "forecast-1.svg").read_text("utf-8")
+        (figure,) = forecasts(Run(manifest.model_copy(update={"data": data}), certificate, trials))
+    assert "気温, 度" in figure.svg
 
 
 @pytest.mark.parametrize(
