@@ -88,7 +88,10 @@ def test_exported_weights_have_canonical_names_and_the_trained_precision(run, tm
 MISTAKES = {
     "an unknown backend": (["--to", "flux"], "there is no backend 'flux'; did you mean 'flax'"),
     "no other framework": (["--to", "pytorch"], "has no finished matched trial of another backend"),
-    "an origin without trials": (["--to", "flax", "--from", "keras"], "no finished matched trial of it; known: pytorch"),
+    "an origin without trials": (
+        ["--to", "flax", "--from", "keras"],
+        "no finished matched trial of it; known: pytorch",
+    ),
     "no epochs": (["--to", "flax", "--epochs", "0"], "1 or more"),
 }
 
