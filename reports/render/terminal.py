@@ -67,7 +67,10 @@ def _section(section: Section, *, brief: bool) -> Iterator[str]:
 
 def _block(block: Block, *, brief: bool) -> Iterator[str]:
     if isinstance(block, Table):
-        yield from ([*plain_table(block), *footnotes(block)] if brief else ["", *titled_table(block)])
+        if not brief:
+            yield from ("", *titled_table(block))
+        elif not block.title:  # the table that the section is named after
+            yield from (*plain_table(block), *footnotes(block))
     elif isinstance(block, Section):
         if brief:
             leads = [inner.text for inner in block.blocks if isinstance(inner, Paragraph) and inner.style == "lead"]

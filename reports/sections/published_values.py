@@ -49,7 +49,7 @@ class CheckedValue:
 
 def section(context: Context) -> Section | None:
     table = published_table("published", "Published values", context.recorded)
-    return table_section(table, style="audit") if table.rows else None
+    return table_section(table, style="wrapped") if table.rows else None
 
 
 def check_published(run: Run) -> tuple[CheckedValue, ...]:
