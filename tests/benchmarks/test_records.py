@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from backends import REGISTRY
 from reports.records import SCHEMA, Certificate, Check, Manifest, SearchResult, Trial, store
 from reports.records.store import RecordError, read_json, write_json
 
@@ -152,3 +153,14 @@ def test_an_old_name_in_a_new_record_is_refused(tmp_path):
     path.write_text(older({"tried": [], "selected": None, "replays": []}, 3))
     with pytest.raises(RecordError, match="not a search result: replays"):
         read_json(path, SearchResult)
+
+
+def test_a_manifest_describes_every_backend_of_the_registry(reference_run):
+    """In the order of the registry; manifests of version 0.1 get the backends of that version."""
+    manifest = read_json(reference_run / "manifest.json", Manifest)
+    assert {name: facts.display_name for name, facts in manifest.backends.items()} == {
+        name: entry.display_name for name, entry in REGISTRY.items()
+    }
+    golden = Path(__file__).parents[1] / "reports" / "golden" / "run" / "manifest.json"
+    assert "backends" not in json.loads(golden.read_text())
+    assert read_json(golden, Manifest).backends["keras-jax"].display_name == "Keras on JAX"
