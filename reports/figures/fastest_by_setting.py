@@ -13,9 +13,9 @@ from reports.render.page import FAINT, INK, Figure
 CELL = 0.62  # inches
 
 
-def fastest_by_setting(run: Run, comparisons: Speedups) -> Figure | None:
+def fastest_by_setting(run: Run, speedups: Speedups) -> Figure | None:
     """A map per group of cases that differ in the swept settings alone; a cell per point."""
-    grids = setting_maps(run, comparisons)
+    grids = setting_maps(run, speedups)
     if not grids:
         return None
     drawn, palette = grids[:PANELS], Palette.of(run)

@@ -70,14 +70,12 @@ def _draw_band(axes: Axes, curves: list[tuple[float, ...]], style: dict[str, Any
         axes.fill_between(epochs, losses.min(axis=0), losses.max(axis=0), color=style["color"], alpha=0.12, linewidth=0)
 
 
-def loss_by_time(run: Run, comparisons: Speedups) -> Figure | None:
+def loss_by_time(run: Run, speedups: Speedups) -> Figure | None:
     """Loss against seconds since the start of training, of comparable backends."""
     groups = [
         group
         for group in run.groups
-        if group.mode == "matched"
-        and group.outcomes
-        and comparisons[group.case.label].backends[group.backend].comparable
+        if group.mode == "matched" and group.outcomes and speedups[group.case.label].backends[group.backend].comparable
     ]
     if not groups:
         return None

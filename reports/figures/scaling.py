@@ -17,16 +17,16 @@ from reports.render.page import Figure
 FEWEST = 3  # values of a setting that make a curve
 
 
-def scaling(run: Run, comparisons: Speedups) -> tuple[Figure, ...]:
+def scaling(run: Run, speedups: Speedups) -> tuple[Figure, ...]:
     """One figure per setting that takes at least three values while all else is equal."""
-    figures = (_along(run, comparisons, axis) for axis in AXES)
+    figures = (_along(run, speedups, axis) for axis in AXES)
     return tuple(figure for figure in figures if figure)
 
 
-def _along(run: Run, comparisons: Speedups, axis: str) -> Figure | None:
+def _along(run: Run, speedups: Speedups, axis: str) -> Figure | None:
     families: dict[tuple[object, ...], list[Case]] = {}
     for case in run.manifest.cases:
-        if run.mode_of(case) == "matched" and comparisons[case.label].reference:
+        if run.mode_of(case) == "matched" and speedups[case.label].reference:
             families.setdefault(constant_settings(run, case, (axis,)), []).append(case)
     swept = [cases for cases in families.values() if len({getattr(case, axis) for case in cases}) >= FEWEST]
     if not swept:
@@ -35,7 +35,7 @@ def _along(run: Run, comparisons: Speedups, axis: str) -> Figure | None:
     with styled(f"scaling-{axis}"):
         canvas, grid = panels(len(drawn), min(2, len(drawn)), 2.6, sharex=True, sharey=True)
         for axes, cases in zip(grid, drawn, strict=True):
-            _draw(axes, run, comparisons, sorted(cases, key=lambda case: int(getattr(case, axis))), axis)
+            _draw(axes, run, speedups, sorted(cases, key=lambda case: int(getattr(case, axis))), axis)
         label_axes(canvas, axis, "milliseconds per steady epoch")
         legend(canvas, grid[0])
         svg = to_svg(canvas)
@@ -45,14 +45,14 @@ def _along(run: Run, comparisons: Speedups, axis: str) -> Figure | None:
     return Figure(f"scaling-{axis}", f"Time against {axis}", caption, alt, svg)
 
 
-def _draw(axes: Axes, run: Run, comparisons: Speedups, cases: Sequence[Case], axis: str) -> None:
+def _draw(axes: Axes, run: Run, speedups: Speedups, cases: Sequence[Case], axis: str) -> None:
     palette = Palette.of(run)
     for backend in run.backends:
         points = [
             (getattr(case, axis), epoch.estimate * 1e3)
             for case in cases
             for group in run.select(case, "matched")
-            if group.backend == backend and comparisons[case.label].backends[backend].comparable
+            if group.backend == backend and speedups[case.label].backends[backend].comparable
             if (epoch := median_over_seeds(group, "steady_epoch_seconds"))
         ]
         if points:

@@ -20,9 +20,9 @@ MOST_TICKS = 6  # per panel, so that their labels do not overlap
 SHARE = 0.78  # of a panel's width for the marks; the numbers at the right take the rest
 
 
-def speed_ratios(run: Run, comparisons: Speedups) -> Figure | None:
+def speed_ratios(run: Run, speedups: Speedups) -> Figure | None:
     """A forest plot of each certified backend's speed ratio: a dot per round, a bar for the interval."""
-    lines = [(case, rival) for case in comparisons.values() for rival in case.compared]
+    lines = [(case, rival) for case in speedups.values() for rival in case.compared]
     if not lines:
         return None
     references = listed(unique(run.backend_name(case.reference or "") for case, _ in lines))
