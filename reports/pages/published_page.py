@@ -1,6 +1,7 @@
 """The page of published values: every value that a document printed, and the result of each benchmark beside it."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from math import inf
 from pathlib import Path
 
@@ -117,7 +118,7 @@ def _overview_row(results: Path, stored: StoredRun) -> Row:
     return row(
         name,
         Cell(case_name(best.case), detail=listed([run.backend_name(group.backend) for group in equal])),
-        measured(median_over_seeds(best, metric), error),
+        replace(measured(median_over_seeds(best, metric), four_digits), text=printed(best)),
         Cell(naive),
         number(naive_error, error),
         _beating(run, groups),
