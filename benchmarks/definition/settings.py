@@ -132,7 +132,6 @@ class SearchSettings(Settings):
     trials: Count | None = None  # configurations to train; None: all
     sampler_seed: Seed = 1
     at_once: Count = 2  # trials that run at the same time, each on its own cores; their times are not compared
-    near: Amount = 0.01  # validation losses within this share above the lowest count as equally good
     least_mae: Amount | None = None  # MAE of a perfect forecast, caused by noise; known for generated series
     published: PublishedSettings | None = None
 

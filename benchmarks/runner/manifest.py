@@ -115,7 +115,6 @@ def _search(settings: SearchSettings, configurations: int) -> Search:
         trials=settings.trials or configurations,
         configurations=configurations,
         at_once=settings.at_once,
-        near=settings.near,
         optuna=metadata.version("optuna"),
         least_mae=settings.least_mae,
         published=None if published is None else PublishedBest(case=published.case, mae=published.mae),

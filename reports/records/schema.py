@@ -191,7 +191,6 @@ class Search(Record):
     trials: int  # number of configurations to train
     configurations: int  # number of configurations in the search space
     at_once: int  # trials that run at the same time; above 1, times are not comparable
-    near: float  # scores within this share above the lowest score count as equally good
     optuna: str  # version
     least_mae: float | None = None  # MAE of a perfect forecast, caused by noise
     published: PublishedBest | None = None

@@ -14,6 +14,8 @@ RENAMED: dict[str, dict[str, str | None]] = {
         "data.*.kept": "test_stride",
         "data.*.baselines.*.scores.skill_persistence": None,
         "data.*.baselines.*.scores.skill_seasonal": None,
+        "definition.search.near": None,
+        "search.near": None,
     },
     "Trial": {
         "outcome.flow_before": "gradient_norms_before",

@@ -119,6 +119,8 @@ def test_renamed_fields_are_read(tmp_path, version):
         case |= {"course": ["full batches"], "step_operations": 12}
     for data in manifest["data"].values():
         data["kept"] = 1
+    sampled = {"sampler": "grid", "sampler_seed": 1, "trials": 2, "configurations": 2, "at_once": 1, "optuna": "4"}
+    manifest["search"], manifest["definition"]["search"] = sampled | {"near": 0.01}, {"near": 0.01}
     trial["outcome"] |= {
         "other_load": 0.25,
         "flow_before": {"0": [1.0]},
@@ -128,7 +130,9 @@ def test_renamed_fields_are_read(tmp_path, version):
     search = {"tried": [], "selected": None, "replays": [{"sampler": "tpe"}]}
     for name, content in (("manifest", manifest), ("trial", trial), ("search", search)):
         (tmp_path / f"{name}.json").write_text(older(content, version))
-    case = read_json(tmp_path / "manifest.json", Manifest).cases[0]
+    manifest = read_json(tmp_path / "manifest.json", Manifest)
+    assert (manifest.search.sampler, manifest.definition["search"]) == ("grid", {})
+    case = manifest.cases[0]
     assert (case.training_notes, case.step_flops) == (("full batches",), 12)
     outcome = read_json(tmp_path / "trial.json", Trial).outcome
     assert (outcome.background_load, outcome.gemm_peak.flops_per_second) == (0.25, 4.0)
