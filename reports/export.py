@@ -11,7 +11,6 @@ import hashlib
 import io
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -19,7 +18,7 @@ import pandas as pd
 
 from reports.analysis.metrics import METRICS
 from reports.analysis.run import Observation, Run
-from reports.records import Case, Plan, Trial
+from reports.records import Plan, Trial
 from reports.records.store import RecordError, write_bytes
 
 Row = dict[str, Any]  # a value per column
@@ -81,57 +80,31 @@ def _sha256(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-@dataclass(frozen=True)
-class Entry:
-    """A planned trial with its record; None if it has not ended."""
-
-    run: Run
-    plan: Plan
-    case: Case
-    trial: Trial | None
-
-    @property
-    def observation(self) -> Observation | None:
-        """The trial's observation, if it finished successfully."""
-        if self.trial is None or self.trial.outcome is None:
-            return None
-        return Observation(self.case, self.run.data(self.case), self.trial, self.trial.outcome)
-
-    @property
-    def key(self) -> Row:
-        """The first columns of each table about trials."""
-        plan = self.plan
-        return {"trial": plan.key, "case": plan.case, "backend": plan.backend, "mode": plan.mode, "seed": plan.seed}
-
-
-def entries(run: Run) -> Iterator[Entry]:
-    """Yield every planned trial, in the order of execution."""
-    cases = {case.label: case for case in run.manifest.cases}
-    ended = {trial.plan.key: trial for trial in run.trials}
-    for plan in sorted(run.manifest.trials, key=lambda plan: plan.place):
-        yield Entry(run, plan, cases[plan.case], ended.get(plan.key))
+def key_columns(plan: Plan) -> Row:
+    """Return the first columns of each table about trials."""
+    return {"trial": plan.key, "case": plan.case, "backend": plan.backend, "mode": plan.mode, "seed": plan.seed}
 
 
 def observations(run: Run) -> Iterator[tuple[Row, Observation]]:
     """Yield the key and the observation of each successful trial."""
-    for entry in entries(run):
-        if observation := entry.observation:
-            yield entry.key, observation
+    for planned in run.planned:
+        if observation := planned.observation:
+            yield key_columns(planned.plan), observation
 
 
 def trials(run: Run) -> Iterator[Row]:
     """Yield a row per planned trial, finished or not."""
-    for entry in entries(run):
-        trial, case, observation = entry.trial, entry.case, entry.observation
-        yield entry.key | {
-            "place": entry.plan.place + 1,
+    for planned in run.planned:
+        trial, case, observation = planned.trial, planned.case, planned.observation
+        yield key_columns(planned.plan) | {
+            "place": planned.plan.place + 1,
             "state": "missing" if trial is None else "finished" if trial.outcome else "failed",
             "failure": trial.failure if trial else None,
             **case.model_dump(exclude={"label", "architecture", "training_notes"}),
             "architecture": " → ".join(case.architecture),
             "training_notes": "; ".join(case.training_notes),
-            "series": run.data(case).series,
-            "unit": run.data(case).unit,
+            "series": planned.data.series,
+            "unit": planned.data.unit,
             **(_environment(run, trial) if trial else {}),
             **(_numbers(observation) if observation else {}),
             "wall_seconds": trial.seconds if trial else None,  # of failed trials too

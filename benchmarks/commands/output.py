@@ -144,10 +144,9 @@ class JsonLines:
 
 def skills(data: Data, scores: Scores) -> dict[str, float | str | None]:
     """Return the skill against the naive forecasts, as JSON values: an infinite skill is text, as in the records."""
-    from reports.analysis.metrics import skill
+    from reports.analysis.metrics import SKILLS, skill
 
-    naive = {"skill_persistence": "persistence", "skill_seasonal": "seasonal naive"}
-    values = {name: skill(data, scores, forecast) for name, forecast in naive.items()}
+    values = {name: skill(data, scores, naive) for name, naive in SKILLS.items()}
     return {name: value if value is None or isfinite(value) else str(value) for name, value in values.items()}
 
 

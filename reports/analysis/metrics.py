@@ -17,6 +17,8 @@ from reports.analysis.run import Group, Observation, Run
 from reports.records import Case, Data, Quantity, Scores
 from reports.render.formats import squared
 
+# Each skill by the name of its metric, with the naive forecast that it is relative to.
+SKILLS = {"skill_persistence": "persistence", "skill_seasonal": "seasonal naive"}
 Kind = Literal["error", "skill", "loss", "time", "rate", "memory", "count", "share", "frequency", "check"]
 
 
@@ -70,6 +72,12 @@ def skill(data: Data, scores: Scores, naive: str) -> float | None:
     if naive_error == 0:
         return 0.0 if error == 0 else -inf
     return 1 - error / naive_error
+
+
+def naive_errors(data: Data, metric: "Metric") -> dict[str, float]:
+    """Return the metric of each naive forecast by name; forecasts that lack it are left out."""
+    errors = {entry.name: metric.score(data, entry.scores) for entry in data.baselines if metric.score}
+    return {name: error for name, error in errors.items() if error is not None}
 
 
 def beats(run: Run, group: Group, naive: str) -> bool:
@@ -140,8 +148,7 @@ _ALL = (
     _score("mae", "MAE", "series", lambda data, scores: scores.mae),
     _score("scaled_mse", "scaled MSE", "", lambda data, scores: scores.scaled_mse),
     _score("scaled_mae", "scaled MAE", "", lambda data, scores: scores.scaled_mae),
-    _score("skill_persistence", "skill against persistence", "", _skill("persistence")),
-    _score("skill_seasonal", "skill against seasonal naive", "", _skill("seasonal naive")),
+    *(_score(name, f"skill against {naive}", "", _skill(naive)) for name, naive in SKILLS.items()),
     Metric("mixed_mse", "mixed MSE", "check", "", _mixed_mse),
     Metric("test_windows", "test windows", "check", "", lambda o: o.data.test_windows),
     Metric("first_loss", "first loss", "loss", "", lambda o: o.outcome.first_loss),

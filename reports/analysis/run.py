@@ -24,6 +24,27 @@ class Observation:
 
 
 @dataclass(frozen=True)
+class PlannedTrial:
+    """A planned trial with its record; None if it has not ended."""
+
+    plan: Plan
+    case: Case
+    data: Data
+    trial: Trial | None
+
+    @property
+    def outcome(self) -> Outcome | None:
+        return self.trial.outcome if self.trial else None
+
+    @property
+    def observation(self) -> Observation | None:
+        """The trial's observation, if it finished successfully."""
+        if self.trial is None or self.trial.outcome is None:
+            return None
+        return Observation(self.case, self.data, self.trial, self.trial.outcome)
+
+
+@dataclass(frozen=True)
 class Group:
     """The trials of one backend in one mode on one case, which differ in the seed only."""
 
@@ -94,6 +115,16 @@ class Run:
             for mode in self.modes
             for backend in self.backends
             if (planned := plans.get((case.label, mode, backend)))
+        )
+
+    @cached_property
+    def planned(self) -> tuple[PlannedTrial, ...]:
+        """All planned trials in the order of execution."""
+        cases = {case.label: case for case in self.manifest.cases}
+        ended = {trial.plan.key: trial for trial in self.trials}
+        return tuple(
+            PlannedTrial(plan, cases[plan.case], self.data(cases[plan.case]), ended.get(plan.key))
+            for plan in sorted(self.manifest.trials, key=lambda plan: plan.place)
         )
 
     @cached_property
@@ -169,10 +200,13 @@ class Run:
     def select(self, case: Case, mode: Mode) -> tuple[Group, ...]:
         return tuple(group for group in self.groups if group.case == case and group.mode == mode)
 
+    def finished(self, case: Case, mode: Mode | None = None) -> tuple[Group, ...]:
+        """Return the groups of a case with an outcome, in the case's leading mode unless another mode is given."""
+        return tuple(group for group in self.select(case, mode or self.mode_of(case)) if group.outcomes)
+
     def of(self, case: Case, mode: Mode, backend: str | None) -> Group | None:
         """Return the group of a backend, or of the first backend with an outcome; None if there is none."""
-        groups = [group for group in self.select(case, mode) if group.outcomes and backend in (None, group.backend)]
-        return groups[0] if groups else None
+        return next((group for group in self.finished(case, mode) if backend in (None, group.backend)), None)
 
     @property
     def backend_names(self) -> dict[str, str]:

@@ -35,7 +35,7 @@ def forecasts(run: Run) -> tuple[Figure, ...]:
 
 
 def _forecast(run: Run, case: Case) -> Figure | None:
-    groups = _finished(run, case)
+    groups = run.finished(case)
     if not groups:
         return None
     data = run.data(case)
@@ -104,7 +104,7 @@ def error_by_horizon(run: Run) -> Figure | None:
 
     Targets differ in unit, so each has its own panel.
     """
-    cases = [case for case in run.manifest.cases if case.horizon > 1 and _finished(run, case)]
+    cases = [case for case in run.manifest.cases if case.horizon > 1 and run.finished(case)]
     if not cases:
         return None
     pairs = [(case, target) for case in cases for target in range(run.targets(case))]
@@ -123,7 +123,7 @@ def error_by_horizon(run: Run) -> Figure | None:
 
 
 def _draw_errors(axes: Axes, run: Run, case: Case, target: int, palette: Palette) -> None:
-    steps, groups = np.arange(1, case.horizon + 1), _finished(run, case)
+    steps, groups = np.arange(1, case.horizon + 1), run.finished(case)
     for place, group in enumerate(groups):
         style = nested(place, len(groups)) if run.mode_of(case) == "matched" else {}  # equal models have equal errors
         errors = step_errors(run, group)[:, :, target]
@@ -149,7 +149,3 @@ def step_errors(run: Run, group: Group) -> np.ndarray:
     errors = np.array([outcome.predictions for outcome in group.outcomes.values()]) - truth
     roots: np.ndarray = np.sqrt(np.mean(errors**2, axis=1))
     return roots.reshape(-1, group.case.horizon, run.targets(group.case))
-
-
-def _finished(run: Run, case: Case) -> list[Group]:
-    return [group for group in run.select(case, run.mode_of(case)) if group.outcomes]

@@ -26,7 +26,7 @@ CURVES: dict[str, Callable[[Outcome], tuple[float, ...]]] = {
 
 def loss_curves(run: Run, mode: Mode) -> Figure | None:
     """Training and validation loss by epoch, a row per case: the median over the seeds inside the range."""
-    cases = [case for case in run.manifest.cases if _finished(run, case, mode)]
+    cases = [case for case in run.manifest.cases if run.finished(case, mode)]
     if not cases:
         return None
     drawn, names, palette = cases[:PANELS], names_apart(cases), Palette.of(run)
@@ -34,7 +34,7 @@ def loss_curves(run: Run, mode: Mode) -> Figure | None:
     with styled(f"losses-{mode}"):
         canvas, grid = panels(len(drawn) * len(kinds), len(kinds), 2.1, sharex=True, sharey="row")
         for axes, (case, kind) in zip(grid, product(drawn, kinds), strict=True):
-            groups = _finished(run, case, mode)
+            groups = run.finished(case, mode)
             for place, group in enumerate(groups):
                 style = nested(place, len(groups)) if mode == "matched" else {}  # equal models have equal curves
                 _draw_band(axes, _curves(group, kind), {**palette.line(group.backend), **style})
@@ -49,7 +49,7 @@ def loss_curves(run: Run, mode: Mode) -> Figure | None:
         "native": "Native models have different initial weights, so their lines may differ.",
     }[mode]
     caption = f"The median over the seeds; the band is the range. {remark}{only_first(len(cases))}"
-    numbers = "; ".join(_last_loss(run, group) for case in drawn for group in _finished(run, case, mode))
+    numbers = "; ".join(_last_loss(run, group) for case in drawn for group in run.finished(case, mode))
     alt = f"Curves of the {' and '.join(kinds)} loss by epoch. Training loss in the last epoch: {numbers}."
     return Figure(f"losses-{mode}", f"Loss curves, {mode} mode", caption, alt, svg)
 
@@ -113,10 +113,6 @@ def _seconds(outcome: Outcome) -> list[float]:
 
 def _losses(outcome: Outcome) -> tuple[float, ...]:
     return (outcome.validation_losses or outcome.train_losses)[: len(outcome.times.epochs)]
-
-
-def _finished(run: Run, case: Case, mode: Mode) -> list[Group]:
-    return [group for group in run.select(case, mode) if group.outcomes]
 
 
 def _curves(group: Group, kind: str) -> list[tuple[float, ...]]:

@@ -1,16 +1,14 @@
 """The page of published values: every value that a document printed, and the result of each benchmark beside it."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 from math import inf
 from pathlib import Path
 
-from reports.analysis.metrics import Metric, beats, headline_error, median_over_seeds
+from reports.analysis.metrics import beats, headline_error, median_over_seeds, naive_errors
 from reports.analysis.run import Group, Run, unique
 from reports.analysis.run_store import StoredRun, read_runs
 from reports.analysis.search_results import selected_only
 from reports.pages.stored_runs import notices, run_link
-from reports.records import Data
 from reports.records.store import write_text
 from reports.render import html, markdown
 from reports.render.formats import case_name, four_digits, listed, plural
@@ -104,7 +102,8 @@ def _overview_row(results: Path, stored: StoredRun) -> Row:
         return row(name, Cell("every trial failed", tone="bad"), *[BLANK] * 5)
     best = max(groups, key=_median_skill)
     metric, data = headline_error(run), run.data(best.case)
-    naive, naive_error = min(_naive_errors(data, metric), key=lambda pair: pair[1], default=("none", None))
+    errors = naive_errors(data, metric).items()
+    naive, naive_error = min(errors, key=lambda pair: pair[1], default=("none", None))
     suffix = metric.unit_in(data.unit) if metric.unit else "(scaled)"
 
     def error(value: float) -> str:
@@ -129,14 +128,6 @@ def _overview_row(results: Path, stored: StoredRun) -> Row:
 def _median_skill(group: Group) -> float:
     interval = median_over_seeds(group, "skill_persistence")
     return interval.estimate if interval else -inf
-
-
-def _naive_errors(data: Data, metric: Metric) -> Iterator[tuple[str, float]]:
-    """The name and the error of each naive forecast."""
-    for baseline in data.baselines:
-        error = metric.score(data, baseline.scores) if metric.score else None
-        if error is not None:
-            yield baseline.name, error
 
 
 def _beating(run: Run, groups: list[Group]) -> Cell:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from math import inf
 
 from reports.analysis.intervals import MIN_FOR_INTERVAL, Interval
-from reports.analysis.metrics import METRICS, Metric, median_over_seeds, values
+from reports.analysis.metrics import METRICS, SKILLS, Metric, median_over_seeds, values
 from reports.analysis.run import Group, Run, score_unit, unique
 from reports.records import Baseline, Data, Trial
 from reports.render.formats import (
@@ -54,7 +54,7 @@ def measured(
     return Cell(form(interval.estimate * factor), interval.estimate, detail, tuple(notes), tone=tone)
 
 
-def scale(metric: Metric, run: Run, numbers: Iterable[float] = ()) -> tuple[float, str, Format]:
+def scale(metric: Metric, run: Run, numbers: Iterable[float]) -> tuple[float, str, Format]:
     """The factor, unit and format of a metric in a table. Times have the unit that suits `numbers`, or seconds."""
     if metric.kind == "time":
         factor, unit = time_unit(numbers)
@@ -96,7 +96,7 @@ def metric_column(
 
 def _skill_cell(run: Run, row: ResultRow, metric: Metric) -> Cell:
     """The skill, marked where it is not above 0, or "undefined" against a naive forecast without error."""
-    naive = {"skill_persistence": "persistence", "skill_seasonal": "seasonal naive"}.get(metric.name, "")
+    naive = SKILLS.get(metric.name, "")
     reason = f"{naive} has no error on this test part, so a skill relative to it is not defined"
     undefined = Cell("undefined", notes=(sentence(reason),), tone="muted")
     if isinstance(row, Group):
@@ -117,7 +117,10 @@ def model_columns(run: Run, *, mode: bool) -> tuple[TableColumn[ResultRow], ...]
     """Model, backend and, on request, mode; of a naive forecast, its label and name."""
 
     def backend(row: ResultRow) -> Cell:
-        return backend_cell(run, row) if isinstance(row, Group) else naive_cell(row, explained=mode)
+        if isinstance(row, Group):
+            return backend_cell(run, row)
+        name = row.baseline.name
+        return Cell(name, notes=(sentence(f"{name}: {row.baseline.explanation}"),) if mode else ())
 
     columns: list[TableColumn[ResultRow]] = [
         words("model", lambda row: case_name(row.case) if isinstance(row, Group) else row.label),
@@ -139,23 +142,14 @@ def backend_cell(run: Run, group: Group) -> Cell:
     return Cell(run.backend_name(group.backend), detail=detail, notes=failure_notes(run, group))
 
 
-def naive_cell(row: NaiveRow, *, explained: bool) -> Cell:
-    name = row.baseline.name
-    return Cell(name, notes=(sentence(f"{name}: {row.baseline.explanation}"),) if explained else ())
-
-
 def failure_notes(run: Run, group: Group) -> tuple[str, ...]:
     """The number of failed trials of a group, with each reason once."""
     failed = [trial for trial in group.trials if trial.outcome is None]
     if not failed:
         return ()
     reasons = "; ".join(unique((trial.failure or "no reason was recorded").rstrip(".") for trial in failed))
-    return (sentence(f"{group_name(run, group)}: {plural(len(failed), 'trial')} failed: {reasons}"),)
-
-
-def group_name(run: Run, group: Group) -> str:
-    """For footnotes: "Flax, GRU, matched"."""
-    return f"{run.backend_name(group.backend)}, {case_name(group.case)}, {group.mode}"
+    name = f"{run.backend_name(group.backend)}, {case_name(group.case)}, {group.mode}"
+    return (sentence(f"{name}: {plural(len(failed), 'trial')} failed: {reasons}"),)
 
 
 def records_cell(*groups: Group) -> Cell:

@@ -90,23 +90,22 @@ def _training_share(run: Run) -> str:
 
 def _trials(run: Run, name: str, title: str, caption: str, metrics: Iterable[str]) -> Table:
     """A row for each finished trial in the order of execution, a column for each metric."""
-    observations = [(group, o) for group in run.groups for o in group.observations.values()]
-    observations.sort(key=lambda pair: pair[1].trial.plan.place)
-    columns: list[TableColumn[tuple[Group, Observation]]] = [
-        words("model", lambda row: case_name(row[0].case)),
-        words("backend", lambda row: run.backend_name(row[0].backend)),
-        words("mode", lambda row: row[0].mode),
-        numbers("seed", lambda row: row[1].trial.plan.seed, form=lambda seed: f"{seed:.0f}"),
+    observations = [planned.observation for planned in run.planned if planned.observation]
+    columns: list[TableColumn[Observation]] = [
+        words("model", lambda row: case_name(row.case)),
+        words("backend", lambda row: run.backend_name(row.trial.plan.backend)),
+        words("mode", lambda row: row.trial.plan.mode),
+        numbers("seed", lambda row: row.trial.plan.seed, form=lambda seed: f"{seed:.0f}"),
         *(_trial_column(run, metric) for metric in metrics),
     ]
     return tabulate(name, title, caption, columns, observations)
 
 
-def _trial_column(run: Run, name: str) -> TableColumn[tuple[Group, Observation]]:
+def _trial_column(run: Run, name: str) -> TableColumn[Observation]:
     metric = METRICS[name]
     # Times of different parts are compared across a row, so they share the unit: milliseconds for one window.
     factor, unit, form = scale(metric, run, [1e-3] if name.startswith("one_window") else [])
-    return numbers(metric.label, lambda row: metric.value(row[1]), unit, form, factor=factor, optional=True)
+    return numbers(metric.label, metric.value, unit, form, factor=factor, optional=True)
 
 
 def efficiency_table(run: Run) -> Table:

@@ -1,18 +1,18 @@
 """The summary of a run: which backend is fastest, how good the forecasts are, and what the run cannot show."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from itertools import chain, islice
 
 import numpy as np
 
 from reports.analysis.intervals import MIN_FOR_INTERVAL, Interval
-from reports.analysis.metrics import METRICS, headline_error, median_over_seeds, values
+from reports.analysis.metrics import METRICS, SKILLS, beats, headline_error, median_over_seeds, naive_errors, values
 from reports.analysis.ranking import rankings
 from reports.analysis.run import Group, Run, score_unit, unique
 from reports.analysis.speedup import CaseSpeedups, Speedup, Speedups
 from reports.analysis.timing_quality import timing_warnings, unreliable_because
 from reports.figures.gradient_norms import vanished
-from reports.records import Baseline, Case
+from reports.records import Case
 from reports.render.formats import (
     case_name,
     count,
@@ -35,8 +35,6 @@ from reports.sections.setup import layers
 
 FEW = 4  # models up to which each has a paragraph; more models have a table
 MOST_SENTENCES = 5  # of the summary of many models
-# The name of a naive forecast in a sentence, with the metric of the skill relative to the naive forecast.
-NAIVE = {"persistence": "skill_persistence", "seasonal naive": "skill_seasonal"}
 
 
 def section(context: Context) -> Section:
@@ -120,17 +118,15 @@ def _of_reference(run: Run, case: Case, speedups: Speedups, metric: str) -> Cell
     return measured(interval, signed if metric.startswith("skill") else four_digits, tone="bad" if bad else "")
 
 
-def _best_naive(run: Run, case: Case) -> tuple[Baseline, float] | None:
-    """The naive forecast with the lowest headline error."""
-    data, metric = run.data(case), headline_error(run)
-    errors = [(baseline, metric.score(data, baseline.scores)) for baseline in data.baselines if metric.score]
-    known = [(baseline, error) for baseline, error in errors if error is not None]
-    return min(known, key=lambda pair: pair[1], default=None)
+def _best_naive(run: Run, case: Case) -> tuple[str, float] | None:
+    """The name of the naive forecast with the lowest headline error, and this error."""
+    errors = naive_errors(run.data(case), headline_error(run))
+    return min(errors.items(), key=lambda pair: pair[1], default=None)
 
 
 def _naive_cell(run: Run, case: Case) -> Cell:
     best = _best_naive(run, case)
-    return Cell(best[0].name) if best else DASH
+    return Cell(best[0]) if best else DASH
 
 
 def _naive_error(run: Run, case: Case) -> Cell:
@@ -175,10 +171,10 @@ def _fastest(run: Run, speedups: Speedups) -> tuple[str, ...]:
 def _beating(run: Run) -> str:
     """How many forecasts beat persistence with every seed."""
     groups = [group for group in run.leading if group.outcomes]
-    good = [group for group in groups if all(skill > 0 for skill in values(group, "skill_persistence").values())]
+    good = sum(beats(run, group, "persistence") for group in groups)
     exact = sum(run.exact(group.case, "persistence") for group in groups)
     note = f"; for {exact} of them persistence has no error and cannot be beaten" if exact else ""
-    return f"{len(good)} of {plural(len(groups), 'forecast')} beat persistence with every seed{note}."
+    return f"{good} of {plural(len(groups), 'forecast')} beat persistence with every seed{note}."
 
 
 def _ranked(context: Context) -> tuple[str, ...]:
@@ -206,7 +202,7 @@ def _vanishing(run: Run) -> tuple[str, ...]:
 def case_sentences(run: Run, case: Case, speedups: Speedups) -> tuple[str, str]:
     """The main statement on a model, about speed and forecast, and the rest. Unreliable times come second."""
     speedup = speedups[case.label]
-    groups = [group for group in run.select(case, run.mode_of(case)) if group.outcomes]
+    groups = run.finished(case)
     if not groups:
         ended = any(trial.plan.case == case.label for trial in run.trials)
         return ("All trials failed so far." if ended else "No trial has finished yet."), ""
@@ -273,7 +269,7 @@ def _whole_training(run: Run, case: Case, speedup: CaseSpeedups) -> str:
     return f"{opening} a whole training of {most}{plural(case.epochs, 'epoch')}, compilation included, {clauses}"
 
 
-def _forecasts(run: Run, groups: list[Group], speedup: CaseSpeedups) -> list[str]:
+def _forecasts(run: Run, groups: Sequence[Group], speedup: CaseSpeedups) -> list[str]:
     """At least one sentence: whether matched models forecast alike, and which naive forecasts they beat."""
     members = len(speedup.compared) + 1
     agreement = (
@@ -296,12 +292,12 @@ def _together(number: int, what: str) -> str:
     return {1: f"the {what}", 2: f"both {what}s"}.get(number, f"all {count(number)} {what}s")
 
 
-def _skill_clauses(run: Run, groups: list[Group]) -> tuple[str, list[str]]:
+def _skill_clauses(run: Run, groups: Sequence[Group]) -> tuple[str, list[str]]:
     """What all forecasts beat with every seed, then a clause for each naive forecast that some do not beat."""
     beaten: list[str] = []
     lost: dict[str, str] = {}
     others: list[str] = []
-    for naive, metric in NAIVE.items():
+    for metric, naive in SKILLS.items():
         name = "the seasonal naive forecast" if naive == "seasonal naive" else naive
         skills = [list(values(group, metric).values()) for group in groups]
         if run.exact(groups[0].case, naive):
@@ -326,7 +322,7 @@ def _skill_clauses(run: Run, groups: list[Group]) -> tuple[str, list[str]]:
     return (f"{verb} {listed(beaten)}" if beaten else ""), others
 
 
-def _better_naive(run: Run, groups: list[Group]) -> list[str]:
+def _better_naive(run: Run, groups: Sequence[Group]) -> list[str]:
     """The best naive forecast, if its error is not above the lowest median error of a backend."""
     metric = headline_error(run)
     medians = [interval.estimate for group in groups if (interval := median_over_seeds(group, metric))]
@@ -335,7 +331,7 @@ def _better_naive(run: Run, groups: list[Group]) -> list[str]:
         return []
     compared, unit = search.compared(best[1], min(medians)), _error_unit(run)
     numbers = f"{four_digits(best[1])} and {four_digits(min(medians))} {unit}".rstrip()
-    return [f"{best[0].name}, a naive forecast, has {compared} {metric.label} ({numbers})"]
+    return [f"{best[0]}, a naive forecast, has {compared} {metric.label} ({numbers})"]
 
 
 def limits(run: Run, speedups: Speedups) -> tuple[str, ...]:

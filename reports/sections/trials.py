@@ -1,23 +1,12 @@
 """All trials in the order of execution, and the trials that failed."""
 
-from dataclasses import dataclass
-
 from reports.analysis.intervals import steady_epoch
-from reports.analysis.run import Run, score_unit
-from reports.records import Outcome, Plan, Trial
+from reports.analysis.run import PlannedTrial, Run, score_unit
+from reports.records import Trial
 from reports.render.formats import case_name, four_digits, sentence, squared, whole
 from reports.render.page import Code, Paragraph, Section, table_section
 from reports.render.table import DASH, Cell, Link, Table, TableColumn, numbers, tabulate, words
 from reports.sections.context import Context
-
-
-@dataclass(frozen=True)
-class PlannedTrial:
-    """A planned trial with its record, None if it has not ended, and its outcome, None if it did not succeed."""
-
-    plan: Plan
-    trial: Trial | None
-    outcome: Outcome | None
 
 
 def section(context: Context) -> Section | None:
@@ -27,14 +16,10 @@ def section(context: Context) -> Section | None:
 
 def all_trials(run: Run) -> Table:
     """A row for each planned trial with its state and the most important numbers."""
-    names = {case.label: case_name(case) for case in run.manifest.cases}
-    ended = {trial.plan.key: trial for trial in run.trials}
-    plans = sorted(run.manifest.trials, key=lambda plan: plan.place)
-    rows = [PlannedTrial(plan, trial := ended.get(plan.key), trial.outcome if trial else None) for plan in plans]
     unit = squared(score_unit(run))
     columns: tuple[TableColumn[PlannedTrial], ...] = (
         numbers("number", lambda row: row.plan.place + 1, form=whole),
-        words("model", lambda row: names[row.plan.case]),
+        words("model", lambda row: case_name(row.case)),
         words("backend", lambda row: run.backend_name(row.plan.backend)),
         words("mode", lambda row: row.plan.mode),
         numbers("seed", lambda row: row.plan.seed, form=lambda seed: f"{seed:.0f}"),
@@ -48,7 +33,7 @@ def all_trials(run: Run) -> Table:
         words("record", _record),
     )
     caption = "In the order of execution, each with its record."
-    return tabulate("trials", "All trials", caption, columns, rows)
+    return tabulate("trials", "All trials", caption, columns, run.planned)
 
 
 def _state(row: PlannedTrial) -> Cell:
