@@ -1,4 +1,4 @@
-"""The error for mistakes of the user, and the hint for a misspelt name."""
+"""The error for mistakes of the user, the hint for a misspelt name, and an exception as a clause."""
 
 from collections.abc import Iterable
 from difflib import get_close_matches
@@ -9,6 +9,12 @@ class UserError(ValueError):
 
     The message is one sentence: what is wrong, where (file, table, option), and what to write.
     """
+
+
+def error_clause(error: BaseException) -> str:
+    """Return the type of an exception and the first line of its message, at most 300 characters."""
+    first_line = (str(error).strip().splitlines() or ["no message"])[0]
+    return f"{type(error).__name__}: {first_line[:300]}"
 
 
 def name_hint(names: Iterable[str], wrong: str) -> str:

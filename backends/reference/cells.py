@@ -22,7 +22,7 @@ Cache = Any  # what a forward pass keeps for its backward pass
 Gradients = dict[str, Array]
 
 
-class Cell(NamedTuple):
+class CellEquations(NamedTuple):
     """A step and its derivative.
 
     step: from a, m and the last state to the next state and a cache.
@@ -34,7 +34,7 @@ class Cell(NamedTuple):
     back: Callable[[Cache, State], tuple[Array, Array, State, Gradients]]
 
 
-def rnn(weights: Weights) -> Cell:
+def rnn(weights: Weights) -> CellEquations:
     """h' = tanh(a + m U)"""
     U = weights["recurrent_kernel"]
 
@@ -47,10 +47,10 @@ def rnn(weights: Weights) -> Cell:
         d_a = d_state[0] * (1 - h**2)
         return d_a, d_a @ U.T, (np.zeros_like(h),), {"recurrent_kernel": m.T @ d_a}
 
-    return Cell(step, back)
+    return CellEquations(step, back)
 
 
-def lstm(weights: Weights) -> Cell:
+def lstm(weights: Weights) -> CellEquations:
     """i, f, o = σ(a + m U); g = tanh(a + m U); c' = f c + i g; h' = o tanh(c')"""
     U = weights["recurrent_kernel"]
 
@@ -69,10 +69,10 @@ def lstm(weights: Weights) -> Cell:
         d_a = np.hstack([d_i * i * (1 - i), d_f * f * (1 - f), d_g * (1 - g**2), d_o * o * (1 - o)])
         return d_a, d_a @ U.T, (np.zeros_like(d_h), d_c * f), {"recurrent_kernel": m.T @ d_a}
 
-    return Cell(step, back)
+    return CellEquations(step, back)
 
 
-def gru(weights: Weights) -> Cell:
+def gru(weights: Weights) -> CellEquations:
     """u = m U; r, z = σ(a + u); n = tanh(a + r u); h' = (1 - z) n + z h"""
     U = weights["recurrent_kernel"]
 
@@ -91,10 +91,10 @@ def gru(weights: Weights) -> Cell:
         d_u = np.hstack([d_r, d_z, d_n * r])
         return np.hstack([d_r, d_z, d_n]), d_u @ U.T, (d_h * z,), {"recurrent_kernel": m.T @ d_u}
 
-    return Cell(step, back)
+    return CellEquations(step, back)
 
 
-def gru_reset_before(weights: Weights) -> Cell:
+def gru_reset_before(weights: Weights) -> CellEquations:
     """r, z = σ(a + m U); n = tanh(a + (r m) U); h' = (1 - z) n + z h
 
     The reduced forms differ in the terms of r and z: gru1 has m U + b, gru2 m U, gru3 b. Missing terms are zero.
@@ -118,10 +118,10 @@ def gru_reset_before(weights: Weights) -> Cell:
         d_U = np.hstack([m.T @ d_u, (r * m).T @ d_n])
         return np.hstack([d_rz, d_n]), d_rm * r + d_u @ U_rz.T, (d_h * z,), {"recurrent_kernel": d_U}
 
-    return Cell(step, back)
+    return CellEquations(step, back)
 
 
-def rmlp(weights: Weights) -> Cell:
+def rmlp(weights: Weights) -> CellEquations:
     """v₀ = relu(a + m U); vᵢ = relu(vᵢ₋₁ Wᵢ + bᵢ), the last without relu; (prediction, memory') = the last v, split
 
     The memory is the state that enters the recurrent product, the prediction is the layer's output.
@@ -146,10 +146,10 @@ def rmlp(weights: Weights) -> Cell:
         gradients["recurrent_kernel"] = m.T @ d_value
         return d_value, d_value @ U.T, (np.zeros_like(d_state[0]), np.zeros_like(d_state[1])), gradients
 
-    return Cell(step, back)
+    return CellEquations(step, back)
 
 
-CELLS: Mapping[str, Callable[[Weights], Cell]] = {
+CELLS: Mapping[str, Callable[[Weights], CellEquations]] = {
     "rnn": rnn,
     "lstm": lstm,
     "gru": gru,

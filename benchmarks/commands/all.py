@@ -36,7 +36,7 @@ def execute(arguments: argparse.Namespace) -> int:
             raise UserError(f"--backends: there is no backend '{backend}'; {name_hint(REGISTRY, backend)}")
     names, failed = loading.names(), []
     for place, name in enumerate(names, 1):
-        _say(arguments, f"\nbenchmark {place}/{len(names)}: {name}")
+        _print(arguments, f"\nbenchmark {place}/{len(names)}: {name}")
         try:
             status = _run(arguments, name)
         except (UserError, DataError, RecordError) as mistake:
@@ -50,7 +50,7 @@ def execute(arguments: argparse.Namespace) -> int:
         if status:
             failed.append(name)
     page, _ = reports.write_published(arguments.results)
-    _say(
+    _print(
         arguments, f"\n{len(names) - len(failed)} of {len(names)} benchmarks succeeded\npublished values: {short(page)}"
     )
     if failed:
@@ -96,6 +96,6 @@ def _call(arguments: argparse.Namespace, command: ModuleType, words: list[str]) 
     return call
 
 
-def _say(arguments: argparse.Namespace, text: str) -> None:
+def _print(arguments: argparse.Namespace, text: str) -> None:
     if not arguments.json:
         print(text, flush=True)

@@ -68,7 +68,7 @@ def dry_run(benchmark: Benchmark, invocation: Invocation, *, as_json: bool) -> i
     chosen = f" of {total}, chosen by the sampler" if manifest.expected_trials < total else ""
     print(f"{manifest.title}: {counted(manifest.expected_trials, 'trial')}{chosen}\n")
     print(_listed(manifest) if total <= MANY else _counted_by_case(manifest), flush=True)
-    print("\n" + "\n".join(_described(estimate(benchmark, manifest, _say_probe))))
+    print("\n" + "\n".join(_described(estimate(benchmark, manifest, _print_probe))))
     return 0
 
 
@@ -88,7 +88,7 @@ def _counted_by_case(manifest: Manifest) -> str:
     return table(("case", "trials", "backends", "modes"), rows, numbers=("trials",))
 
 
-def _say_probe(plan: Plan) -> None:
+def _print_probe(plan: Plan) -> None:
     print(f"probing {REGISTRY[plan.backend].display_name}, {plan.case}", file=sys.stderr, flush=True)
 
 

@@ -152,7 +152,7 @@ def read(
     changes, only = changes or {}, only or {}
     path = find(name)
     text, tables = _read_tables(path)
-    _shape(path, tables, quick=quick, changes=changes, only=only)
+    _apply_changes(path, tables, quick=quick, changes=changes, only=only)
     benchmark = replace(_validated(path, tables, text), quick=quick, narrowed=bool(changes or only))
     data = changes.get("data")
     csv = changes.get("data.csv") or (data.get("csv") if isinstance(data, dict) else None)
@@ -181,18 +181,20 @@ def _read_tables(path: Path) -> tuple[str, Table]:
     return text, tables
 
 
-def _shape(path: Path, tables: Table, *, quick: bool, changes: Table, only: Mapping[str, Sequence[str]]) -> None:
+def _apply_changes(
+    path: Path, tables: Table, *, quick: bool, changes: Table, only: Mapping[str, Sequence[str]]
+) -> None:
     """Apply `[quick]`, the variants and the command line to the tables, in place."""
     quick_table = tables.pop("quick")
     _require_quick(path, quick_table)
     if not quick:
         quick_table = {}
     narrowed = {axis: values for axis, values in _dotted(quick_table.pop("only", {})) if axis not in only}
-    _change(path, tables, [tables], dict(_dotted(quick_table)))
+    _set_values(path, tables, [tables], dict(_dotted(quick_table)))
     complete_variants(path, tables)
     narrow(tables, narrowed)  # first: the command line may remove a variant that [quick] names
     narrow_matrices(path, tables, changes)
-    _change(path, tables, table_sets(tables), changes)
+    _set_values(path, tables, table_sets(tables), changes)
     for table_set in table_sets(tables):
         _require_tables(path, table_set, TABLES)
         data = table_set["data"]
@@ -212,7 +214,7 @@ def _require_quick(path: Path, quick_table: Table) -> None:
             raise UserError(f"{path}: [quick] only.{axis} is {values!r}; it must be a list of words, as in {example}")
 
 
-def _change(path: Path, tables: Table, sets: list[Table], changes: Table) -> None:
+def _set_values(path: Path, tables: Table, sets: list[Table], changes: Table) -> None:
     """Change settings by dotted name, or whole tables: settings of cases in each of the table sets."""
     for dotted, value in changes.items():
         table, _, setting = dotted.rpartition(".")

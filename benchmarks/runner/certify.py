@@ -89,7 +89,7 @@ def _store_references(benchmark: Benchmark, folder: Path) -> dict[tuple[str, Dty
 
 def _jobs(benchmark: Benchmark, backend: str, paths: dict[tuple[str, Dtype], Path]) -> Iterable[CheckJob]:
     for dtype in dict.fromkeys(dtype for _, dtype in paths):
-        labels = [label for label, of in paths if of == dtype and label in benchmark.matched(backend)]
+        labels = [label for label, checked in paths if checked == dtype and label in benchmark.matched(backend)]
         if not labels:
             continue
         yield CheckJob(

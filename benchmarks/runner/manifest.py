@@ -173,6 +173,7 @@ def _data(windows: datasets.Windows) -> Data:
     truth = windows.truth(test)
     stride = scores.stored_stride(*truth.shape)
     targets = windows.targets
+    sampled = f"The records keep the forecast of one test window in {stride}; the scores cover all test windows."
     return Data(
         series=series.name,
         title=series.title,
@@ -181,7 +182,7 @@ def _data(windows: datasets.Windows) -> Data:
         licence=series.licence,
         source=series.source,
         season=windows.season,
-        notes=(*windows.notes, *_sampled(stride)),
+        notes=(*windows.notes, *([sampled] if stride > 1 else [])),
         rows=series.rows,
         features=series.columns,
         window=windows.window.length,
@@ -198,12 +199,6 @@ def _data(windows: datasets.Windows) -> Data:
         scale=tuple(windows.scaler.scale[targets].tolist()),
         differenced=windows.data.difference,
     )
-
-
-def _sampled(stride: int) -> tuple[str, ...]:
-    if stride == 1:
-        return ()
-    return (f"The records keep the forecast of one test window in {stride}; the scores cover all test windows.",)
 
 
 def _baselines(windows: datasets.Windows, truth: np.ndarray) -> tuple[Baseline, ...]:

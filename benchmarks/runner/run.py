@@ -20,7 +20,7 @@ from benchmarks.runner.cores import Conditions, reserved
 from benchmarks.runner.executors import Executor
 from benchmarks.runner.processes import Task
 from benchmarks.worker.jobs import CheckJob, TrialJob
-from reports.records import Certificate, Manifest, Plan, Session, Trial
+from reports.records import Manifest, Plan, Session, Trial
 from reports.records.store import RecordError, read_run, trial_path, weights_path, write_bytes, write_json
 
 
@@ -132,11 +132,6 @@ def run(
             write_bytes(weights_path(folder, finished.plan), finished.trained)
         write_json(trial_path(folder, finished.plan), finished)
         progress.finished(finished)
-
-
-def certified(certificate: Certificate) -> bool:
-    """Return whether every check of the certificate passed."""
-    return all(check.failure is None for check in certificate.checks)
 
 
 def require(names: Iterable[str]) -> None:

@@ -13,7 +13,7 @@ import numpy as np
 
 from benchmarks.definition.loading import Benchmark
 from benchmarks.definition.search_space import SearchSpace
-from benchmarks.definition.settings import Sampler, SearchSettings
+from benchmarks.definition.settings import Sampler
 from benchmarks.errors import UserError
 from benchmarks.runner import certify, run
 from benchmarks.runner.cores import Conditions, reserved
@@ -132,14 +132,13 @@ def execute(benchmark: Benchmark, folder: Path, executor: Executor, progress: Pr
             result = _result(benchmark, scores)
             write_json(folder / "search.json", result)
         if certificate is None and result.selected is not None:
-            alone = _with_one_case(benchmark, result.selected)
+            label = result.selected
+            alone = replace(
+                benchmark, cases={label: benchmark.cases[label]}, matrices={label: benchmark.matrices[label]}
+            )
             with reserved(Conditions.of().cores, alone=False):
                 certificate = certify.certify(alone, alone.header.backends, progress.checked)
             write_json(folder / "certificate.json", certificate)
-
-
-def _with_one_case(benchmark: Benchmark, label: str) -> Benchmark:
-    return replace(benchmark, cases={label: benchmark.cases[label]}, matrices={label: benchmark.matrices[label]})
 
 
 def _scores(
@@ -150,7 +149,9 @@ def _scores(
     A sampler that learns names `at_once` cases at a time, whatever the number of cores: its choice must not depend on
     which trial ends first. Another sampler names all cases at once.
     """
-    settings = _settings(benchmark)
+    settings = benchmark.search
+    if settings is None:
+        raise UserError(f"{benchmark.name} is not a search; add a table [search] to its definition")
     wanted = settings.trials or len(benchmark.cases)
     chooser = sampler(benchmark.search_space(), settings.sampler, settings.sampler_seed)
     scores: dict[str, float | None] = {}
@@ -166,12 +167,6 @@ def _scores(
             scores[label] = _mean_score(folder, trials)
             chooser.tell(label, scores[label])
     return scores
-
-
-def _settings(benchmark: Benchmark) -> SearchSettings:
-    if benchmark.search is None:
-        raise UserError(f"{benchmark.name} is not a search; add a table [search] to its definition")
-    return benchmark.search
 
 
 def _done(folder: Path, plan: Plan) -> bool:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from backends.contract import BackendError
 from backends.layers import ModelError
+from benchmarks.errors import error_clause
 from benchmarks.worker.jobs import Answer, CheckJob, Job, ProbeJob, TransferJob, TrialJob
 from benchmarks.worker.timing import pin
 from reports.records.store import write_text
@@ -55,8 +56,7 @@ def answer(work: TrialJob | CheckJob | ProbeJob | TransferJob) -> Answer:
         return Answer(failure=str(reason))
     except Exception as error:
         traceback.print_exc()
-        first_line = (str(error).strip().splitlines() or ["no message"])[0]
-        return Answer(failure=f"{type(error).__name__}: {first_line[:300]}")
+        return Answer(failure=error_clause(error))
 
 
 if __name__ == "__main__":

@@ -65,9 +65,9 @@ class LoadMonitor:
         self._megahertz: list[float] = []
         self._next_reading = 0.0
         self._start = self._end = self._counters()
-        self.look()
+        self.read_frequencies()
 
-    def look(self) -> None:
+    def read_frequencies(self) -> None:
         """Record the cores' clock frequencies, at most once a second: cheap enough to call between epochs."""
         if time.perf_counter() >= self._next_reading:
             self._next_reading = time.perf_counter() + FREQUENCY_INTERVAL

@@ -142,7 +142,7 @@ class Training:
                 steps = steps[1:]
             seconds, rest = self._timed_steps(steps)
             self._record(epoch, seconds, np.concatenate([losses, rest]))
-            monitor.look()
+            monitor.read_frequencies()
             if self.patience is not None and self._harness_work(self._patience_ends):
                 break
         if self.best is not None:
@@ -187,7 +187,7 @@ class Training:
         return epoch - self.best.epoch >= (self.patience or 0)
 
 
-def pass_gate(training: Training, train: datasets.Part, *, timed: bool = True) -> None:
+def check_learning(training: Training, train: datasets.Part, *, timed: bool = True) -> None:
     """Raise TrialError if the model did not learn or, where timed, if the clocks leave out a part of the loop's time.
 
     The objective is evaluated again on windows of the first epoch and compared with the mean over that epoch's steps.
@@ -200,7 +200,7 @@ def pass_gate(training: Training, train: datasets.Part, *, timed: bool = True) -
             f"the training steps took {parts:.3f} s, but the loop over them took {training.loop:.3f} s: "
             f"{lost / training.loop:.0%} of the time is unaccounted for, more than {UNACCOUNTED:.0%}"
         )
-    rows = gate_rows(training.orders[0])
+    rows = rows_to_check(training.orders[0])
     steps = len(rows) // training.orders[0].shape[1]
     before = float(np.mean(training.step_losses[0][:steps], dtype=np.float64))
     after = _objective(training, train.x[rows], train.y[rows])
@@ -211,7 +211,7 @@ def pass_gate(training: Training, train: datasets.Part, *, timed: bool = True) -
         )
 
 
-def gate_rows(first_order: Array) -> Array:
+def rows_to_check(first_order: Array) -> Array:
     """Return the windows, in whole batches, on which the loss is evaluated again, (rows,)."""
     return first_order[: max(1, CHECK_ROWS // first_order.shape[1])].ravel()
 

@@ -17,7 +17,7 @@ from benchmarks.worker import checkpoints, scores
 from benchmarks.worker.checkpoints import digest_arrays, digest_texts, digest_weights
 from benchmarks.worker.jobs import Probed, ProbeJob, TransferJob, Transferred, TrialJob
 from benchmarks.worker.timing import LoadMonitor, cpu_seconds, peak_memory_bytes, repeated, timed
-from benchmarks.worker.training import Schedule, Training, TrainingPlan, TrialError, gate_rows, pass_gate
+from benchmarks.worker.training import Schedule, Training, TrainingPlan, TrialError, check_learning, rows_to_check
 from reports.records import GemmPeak, Outcome, Times
 
 PRODUCT_SIZE = {"cpu": 2048, "gpu": 8192}  # rows of the square matrices whose product is timed
@@ -52,7 +52,7 @@ def run(job: TrialJob) -> tuple[Outcome, bytes]:
     windows, model = inputs.windows, built.model
     before = model.checkpoint()
     training, monitor = _train(job, model, inputs)
-    pass_gate(training, windows.train, timed=job.timed)
+    check_learning(training, windows.train, timed=job.timed)
     scaled = datasets.forecast(model.predict, windows, windows.test.x)
     predictions, truth = windows.to_unit(windows.test, scaled), windows.truth(windows.test)
     if not np.isfinite(predictions).all():
@@ -104,7 +104,7 @@ def probe(job: ProbeJob) -> Probed:
     if len(windows.validation):
         model.predict(windows.validation.x)  # traces and compiles, as after the first epoch of a trial
         validation, _ = timed(lambda: model.predict(windows.validation.x))
-    model.predict(windows.train.x[gate_rows(steps.order)])
+    model.predict(windows.train.x[rows_to_check(steps.order)])
     _inference_times(model, windows)
     gemm_peak(job)
     return Probed(

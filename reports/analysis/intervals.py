@@ -199,9 +199,9 @@ def tost_required_n(differences: Sequence[float], margin: float) -> int | None:
         return 2
     if not all(map(isfinite, differences)):
         return None
-    room = margin - abs(float(np.mean(differences)))
+    slack = margin - abs(float(np.mean(differences)))
     deviation = float(np.std(differences, ddof=1))
     for count in range(2, MAX_N + 1):
-        if room > deviation / np.sqrt(count) * float(stats.t.ppf(CONFIDENCE, count - 1)):
+        if slack > deviation / np.sqrt(count) * float(stats.t.ppf(CONFIDENCE, count - 1)):
             return count
     return None

@@ -37,10 +37,6 @@ class TimingQuality:
     background_load: float
 
     @property
-    def reliable(self) -> bool:
-        return not self.epochs and self.seeds is None and not self.background_load
-
-    @property
     def warnings(self) -> tuple[str, ...]:
         """One clause per problem."""
         warnings = []

@@ -122,10 +122,9 @@ def panels(
     return canvas, list(grid.flat[:number])
 
 
-def label_axes(canvas: Canvas, x: str = "", y: str = "") -> None:
+def label_axes(canvas: Canvas, x: str, y: str = "") -> None:
     """Common axis labels of all panels."""
-    if x:
-        canvas.supxlabel(x, fontsize=LABEL_SIZE)
+    canvas.supxlabel(x, fontsize=LABEL_SIZE)
     if y:
         canvas.supylabel(y, fontsize=LABEL_SIZE)
 

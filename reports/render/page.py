@@ -38,11 +38,11 @@ class Figure:
 
 @dataclass(frozen=True)
 class Paragraph:
-    """One paragraph. `lead` marks a main statement, `muted` a remark, `notice` a warning about the whole page."""
+    """One paragraph. The style `lead` marks a main statement, `layers` the layers of a model."""
 
     kind: ClassVar[str] = "paragraph"
     text: str
-    style: str = ""  # or "lead", "muted", "notice"
+    style: str = ""  # or "lead", "layers"
     links: tuple[Link, ...] = ()  # after the text
 
 

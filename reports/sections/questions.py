@@ -21,7 +21,7 @@ CAPTION = (
 
 
 @dataclass(frozen=True)
-class Answer:
+class AnsweredQuestion:
     """A question and its two errors, for the seeds that both have; None without such seeds."""
 
     question: Question
@@ -51,18 +51,18 @@ def section(context: Context) -> Section | None:
     return table_section(table) if table.rows else None
 
 
-def answers(run: Run) -> tuple[Answer, ...]:
+def answers(run: Run) -> tuple[AnsweredQuestion, ...]:
     """The answers to all questions of the benchmark."""
     answered = []
     for question in run.manifest.questions:
         better, than = find_quantity(run, question.better), find_quantity(run, question.than)
         seeds = better.by_seed.keys() & than.by_seed.keys() if better and than else set()
-        answered.append(Answer(question, better and better.of_seeds(seeds), than and than.of_seeds(seeds)))
+        answered.append(AnsweredQuestion(question, better and better.of_seeds(seeds), than and than.of_seeds(seeds)))
     return tuple(answered)
 
 
 def questions_table(run: Run) -> Table:
-    columns: tuple[TableColumn[Answer], ...] = (
+    columns: tuple[TableColumn[AnsweredQuestion], ...] = (
         words("question", lambda answer: answer.question.asks),
         words("answer", _verdict_cell),
         TableColumn("this error", lambda answer: _error_cell(run, answer.better)),
@@ -72,7 +72,7 @@ def questions_table(run: Run) -> Table:
     return tabulate("questions", "Questions and answers", CAPTION, columns, answers(run))
 
 
-def _verdict_cell(answer: Answer) -> Cell:
+def _verdict_cell(answer: AnsweredQuestion) -> Cell:
     pairs = len(answer.better.values) if answer.better else 0
     seeds = f" with {plural(pairs, 'seed')}" if answer.verdict == "undecided" else ""
     return Cell(answer.verdict + seeds, tone=TONES[answer.verdict])

@@ -104,7 +104,7 @@ def times(run: Run, speedups: Speedups) -> Table:
         metric_column(run, groups, "one_window_seconds", "one window"),
         metric_column(run, groups, "test_seconds"),
         metric_column(run, groups, "peak_memory_bytes"),
-        words("kernel", of_groups(lambda group: Cell(", ".join(_kernels(group)) or NONE))),
+        words("kernel", of_groups(_kernel)),
         records_column(),
     )
     caption = (
@@ -115,8 +115,8 @@ def times(run: Run, speedups: Speedups) -> Table:
     return tabulate("times", "Times", caption, columns, groups)
 
 
-def _kernels(group: Group) -> tuple[str, ...]:
-    return unique(outcome.kernel for outcome in group.outcomes.values())
+def _kernel(group: Group) -> Cell:
+    return Cell(", ".join(unique(outcome.kernel for outcome in group.outcomes.values())) or NONE)
 
 
 def _kind(row: ResultRow) -> str:
@@ -160,7 +160,7 @@ def speed_ratio_column(
 
 
 def speed_ratio_cell(run: Run, group: Group, speedups: Speedups, *, whole_training: bool = False) -> Cell:
-    """The speed ratio relative to the reference backend with the reasons to doubt it, or why there is no ratio."""
+    """The speed ratio relative to the reference backend with warnings about its times, or why there is no ratio."""
     if group.mode == "native":
         return Cell("another model", notes=("Native models differ, so their times give no ratio.",), tone="muted")
     speedup = speedups[group.case.label].backends[group.backend]
@@ -172,8 +172,8 @@ def speed_ratio_cell(run: Run, group: Group, speedups: Speedups, *, whole_traini
     if interval is None:
         return Cell(NONE, notes=("With a single epoch there is no steady epoch to compare.",), tone="muted")
     references = (other for other in run.select(group.case, group.mode) if other.backend == speedup.reference)
-    doubts = [note for side in (group, *references) for note in timing_warnings(side)]
-    return measured(interval, notes=(*_ratio_notes(run, group, speedup, interval), *doubts))
+    warnings = [note for side in (group, *references) for note in timing_warnings(side)]
+    return measured(interval, notes=(*_ratio_notes(run, group, speedup, interval), *warnings))
 
 
 def _ratio_notes(run: Run, group: Group, speedup: Speedup, interval: Interval) -> tuple[str, ...]:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from reports.analysis.metrics import median_over_seeds
 from reports.analysis.run import Group, score_unit
 from reports.analysis.search_results import RankedCase, SearchRanking
-from reports.records import Baseline
+from reports.records import Baseline, PublishedBest
 from reports.render.formats import case_name, four_digits, per_cent, plural, whole
 from reports.render.table import BLANK, DASH, Cell, Table, TableColumn, numbers, tabulate, words
 from reports.sections.columns import failure_notes, measured, records_cell
@@ -128,7 +128,7 @@ def summary_sentences(search: SearchRanking) -> Iterator[str]:
     if search.search.least_mae is not None:
         yield f"A perfect forecast has an MAE of {search.search.least_mae:g}, because of the noise in the series"
     if search.search.published is not None:
-        yield _published(search)
+        yield _published(search, search.search.published)
 
 
 def compared(error: float, other: float) -> str:
@@ -138,10 +138,7 @@ def compared(error: float, other: float) -> str:
     return "a lower" if error < other else "a higher"
 
 
-def _published(search: SearchRanking) -> str:
-    best = search.search.published
-    if best is None:
-        return ""
+def _published(search: SearchRanking, best: PublishedBest) -> str:
     name = f"The published best configuration, {best.case} (MAE {best.mae:g}),"
     if (case := search.published) is None:
         return f"{name} was not tried here"

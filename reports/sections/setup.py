@@ -112,25 +112,25 @@ def notices(run: Run) -> tuple[str, ...]:
     """Warnings about the whole page: what is missing in the run, and how the run was started and resumed."""
     manifest, ended = run.manifest, len(run.trials)
     planned = manifest.expected_trials
-    words = []
+    notes = []
     if manifest.reproduces is not None:
-        words.append(
+        notes.append(
             f"This run repeats trials of {manifest.reproduces}; reproduction.md has the result of the check. A "
             "repeated run has no certificate, so no speed ratio is shown."
         )
-    words += map(_resumed, manifest.sessions[1:])
+    notes += map(_resumed, manifest.sessions[1:])
     if manifest.quick:
-        words.append(
+        notes.append(
             "This is the quick form of the benchmark, which checks that everything works. Its numbers mean little."
         )
     if ended < planned:
         done = f"{ended} of {plural(planned, 'trial')} {'has' if planned == 1 else 'have'} finished"
-        words.append(f"{done}: the run is under way or was interrupted. The page shows the finished trials.")
+        notes.append(f"{done}: the run is under way or was interrupted. The page shows the finished trials.")
     if run.failed:
-        words.append(f"{len(run.failed)} of {plural(planned, 'trial')} failed; the reasons are listed below.")
+        notes.append(f"{len(run.failed)} of {plural(planned, 'trial')} failed; the reasons are listed below.")
     if run.certificate is None and manifest.reproduces is None:
-        words.append("There is no certificate yet: speed ratios are shown only for backends with a certificate.")
-    return tuple(words)
+        notes.append("There is no certificate yet: speed ratios are shown only for backends with a certificate.")
+    return tuple(notes)
 
 
 def _resumed(session: Session) -> str:

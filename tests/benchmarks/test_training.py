@@ -13,7 +13,7 @@ from backends.recurrent import Recurrent
 from benchmarks.runner.manifest import step_flops
 from benchmarks.worker import training
 from benchmarks.worker.timing import LoadMonitor
-from benchmarks.worker.training import Schedule, Training, TrainingPlan, TrialError, pass_gate
+from benchmarks.worker.training import Schedule, Training, TrainingPlan, TrialError, check_learning
 
 ROWS, BATCH = 40, 8
 MODEL = forecaster("gru", units=2, layers=1, horizon=1)
@@ -62,7 +62,7 @@ def trained(epochs=3, validation=0, batch=BATCH, patience=None, **behaviour):
 
 def test_a_model_that_learns_passes():
     loop, train = trained(validation=9)
-    pass_gate(loop, train)
+    check_learning(loop, train)
     assert len(loop.epochs) == len(loop.validation_seconds) == len(loop.validation_losses) == 3
     assert loop.first_loss == loop.step_losses[0][0]
     assert loop.losses[-1] < loop.losses[0]
@@ -78,26 +78,26 @@ def test_work_outside_the_clocks_is_refused():
     """A backend that returns before its device has finished has fast epochs and a slow end."""
     loop, train = trained(hidden=0.2)
     with pytest.raises(TrialError, match="of the time is unaccounted for, more than 2%"):
-        pass_gate(loop, train)
-    pass_gate(loop, train, timed=False)  # beside other trials, which may use the cores between two clocks
+        check_learning(loop, train)
+    check_learning(loop, train, timed=False)  # beside other trials, which may use the cores between two clocks
 
 
 def test_a_model_that_does_not_learn_is_refused():
     loop, train = trained(rate=0.0)
     with pytest.raises(TrialError, match="the loss did not fall"):
-        pass_gate(loop, train)
+        check_learning(loop, train)
 
 
 def test_a_model_that_learns_the_wrong_way_is_refused():
     loop, train = trained(rate=-0.01)
     with pytest.raises(TrialError, match="the loss did not fall"):
-        pass_gate(loop, train)
+        check_learning(loop, train)
 
 
 def test_a_single_step_on_a_full_batch_passes():
     """The loss is evaluated on the same windows before and after, so that one step is enough."""
     loop, train = trained(epochs=1, batch=ROWS)
-    pass_gate(loop, train)
+    check_learning(loop, train)
 
 
 def test_patience_ends_a_training_and_restores_its_best_weights():
@@ -129,7 +129,7 @@ def test_the_check_of_the_loss_takes_a_limited_number_of_windows(monkeypatch):
     monkeypatch.setattr(training, "CHECK_ROWS", 2 * BATCH)
     sizes = []
     monkeypatch.setattr(loop.model, "predict", lambda x: sizes.append(len(x)) or np.zeros((len(x), 1)))
-    pass_gate(loop, train)
+    check_learning(loop, train)
     assert sizes == [2 * BATCH]
 
 

@@ -20,7 +20,7 @@ import ray
 from ray.exceptions import NodeDiedError, RayError, RayTaskError, WorkerCrashedError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-from benchmarks.errors import UserError
+from benchmarks.errors import UserError, error_clause
 from benchmarks.runner import environment
 from benchmarks.runner.cores import Conditions, first_free
 from benchmarks.runner.environment import ROOT
@@ -64,7 +64,7 @@ class Cluster:
     def __init__(self) -> None:
         self._commit = environment.describe((), {}).commit  # of the code that the nodes were given
         self._running: dict[Any, tuple[Task, Round]] = {}  # by Ray's object reference
-        self._last_room = 0.0  # when a node last had room for any trial
+        self._last_capacity = 0.0  # when a node could last take any trial
 
     def threads(self) -> int:
         return min(cpus for cpus, _ in nodes())
@@ -77,12 +77,12 @@ class Cluster:
             )
 
     def run(self, tasks: Iterable[Task], starting: Callable[[Plan], None], at_once: int = 1) -> Iterator[Trial]:
-        """Run as many trials at once as the nodes have room for, whatever `at_once` is."""
+        """Run as many trials at once as fit on the nodes, whatever `at_once` is."""
         waiting = rounds(tasks)
-        self._last_room = time.monotonic()
+        self._last_capacity = time.monotonic()
         try:
             while waiting or self._running:
-                while waiting and len(self._running) < room(waiting[0].left[0].threads):
+                while waiting and len(self._running) < capacity(waiting[0].left[0].threads):
                     self._submit(waiting.popleft(), starting)
                 for reference in self._finished():
                     task, of_round = self._running.pop(reference)
@@ -122,12 +122,12 @@ class Cluster:
             trial = Trial.model_validate_json(record)
         except RayTaskError as error:
             if not isinstance(error.cause, KilledError):
-                return failed(task.plan, f"its node could not run it: {_clause(error.cause)}"), None
+                return failed(task.plan, f"its node could not run it: {error_clause(error.cause)}"), None
             trial = Trial.model_validate_json(error.cause.args[0])
         except (NodeDiedError, WorkerCrashedError):
             return failed(task.plan, f"its node was lost, and so were the nodes of {RETRIES} more tries", True), None
         except RayError as error:
-            return failed(task.plan, f"Ray could not run it: {_clause(error)}", True), None
+            return failed(task.plan, f"Ray could not run it: {error_clause(error)}", True), None
         if trial.environment is None:
             return trial, node
         # The nodes have the code without its git history.
@@ -135,11 +135,11 @@ class Cluster:
         return trial.model_copy(update={"environment": machine}), node
 
     def _stranded(self, waiting: deque[Round]) -> bool:
-        """Return whether no node had room for any trial for too long; Ray itself would wait forever."""
+        """Return whether no node could take any trial for too long; Ray itself would wait forever."""
         tasks = [task for task, _ in self._running.values()] + [of_round.left[0] for of_round in waiting]
-        if not tasks or any(room(task.threads) for task in tasks):
-            self._last_room = time.monotonic()
-        return time.monotonic() - self._last_room > PATIENCE
+        if not tasks or any(capacity(task.threads) for task in tasks):
+            self._last_capacity = time.monotonic()
+        return time.monotonic() - self._last_capacity > PATIENCE
 
     def _abandoned(self, waiting: deque[Round]) -> Iterator[Trial]:
         running = list(self._running.values())
@@ -189,7 +189,7 @@ def nodes() -> list[tuple[int, int]]:
     return [(int(each["CPU"]), int(each.get("GPU", 0))) for each in resources if each.get("CPU", 0) >= 1]
 
 
-def room(threads: int) -> int:
+def capacity(threads: int) -> int:
     """Return how many trials the cluster can run at once. A trial takes a GPU if any node has one."""
     sizes = nodes()
     with_gpus = any(gpus for _, gpus in sizes)
@@ -198,11 +198,6 @@ def room(threads: int) -> int:
 
 def failed(plan: Plan, reason: str, killed: bool = False) -> Trial:
     return Trial(plan=plan, outcome=None, failure=reason, killed=killed)
-
-
-def _clause(error: BaseException) -> str:
-    first_line = (str(error).strip().splitlines() or ["no message"])[0]
-    return f"{type(error).__name__}: {first_line[:300]}"
 
 
 def connect(cluster: str | None) -> None:
