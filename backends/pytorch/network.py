@@ -24,11 +24,7 @@ from backends.pytorch.cells import make_recurrent, recurrent, recurrent_paramete
 from backends.recurrent import Recurrent
 
 NAMES = {"kernel": "weight", "bias": "bias"}
-ACTIVATIONS: Mapping[str, Callable[[Tensor], Tensor]] = {
-    "linear": lambda x: x,
-    "relu": torch.relu,
-    "tanh": torch.tanh,
-}
+ACTIVATIONS: Mapping[str, Callable[[Tensor], Tensor]] = {"linear": lambda x: x, "relu": torch.relu, "tanh": torch.tanh}
 
 
 class Network(nn.Module):

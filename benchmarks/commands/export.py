@@ -15,15 +15,10 @@ NAME = "export"
 
 
 def add(subparsers: Subparsers) -> None:
+    summary, example = "write the records of a run as tidy tables", "export co2 --format parquet"
+    text = "print the paths of the files as one JSON object"
     groups = options.command(
-        subparsers,
-        NAME,
-        execute,
-        "write the records of a run as tidy tables",
-        "export co2 --format parquet",
-        what="which run and tables",
-        run="latest finished",
-        json="print the paths of the files as one JSON object",
+        subparsers, NAME, execute, summary, example, what="which run and tables", run="latest finished", json=text
     )
     tables = "only these tables: trials, epochs, inference, predictions, baselines, checks"
     groups.what.add_argument("--tables", metavar="A,B", help=tables)

@@ -20,15 +20,10 @@ NAME = "transfer"
 
 
 def add(subparsers: Subparsers) -> None:
+    summary = "continue training a run's models in another framework, and compare"
+    example, text = "transfer co2 --from pytorch --to flax", "print the result as JSON, one object for each model"
     groups = options.command(
-        subparsers,
-        NAME,
-        execute,
-        "continue training a run's models in another framework, and compare",
-        "transfer co2 --from pytorch --to flax",
-        what="which run and models",
-        run="latest finished",
-        json="print the result as JSON, one object for each model",
+        subparsers, NAME, execute, summary, example, what="which run and models", run="latest finished", json=text
     )
     groups.what.add_argument("--to", metavar="BACKEND", required=True, help="the backend that continues the training")
     origin = "the backend that trained the models (default: the first)"
@@ -49,7 +44,7 @@ def execute(arguments: argparse.Namespace) -> int:
         results = [transfer(folder, benchmark, trial, arguments.to, arguments.epochs) for trial in trials]
     if arguments.json:
         for result in results:
-            emit("crossed", **asdict(result) | {"trial": result.trial.plan.model_dump()}, good=result.good)
+            emit("transferred", **asdict(result) | {"trial": result.trial.plan.model_dump()}, good=result.good)
     else:
         print(_described(results, arguments.epochs))
     return 0 if all(result.good for result in results) else 1

@@ -138,11 +138,7 @@ def results_name(path: Path) -> str:
 
 
 def read(
-    name: str,
-    *,
-    quick: bool = False,
-    changes: Table | None = None,
-    only: Mapping[str, Sequence[str]] | None = None,
+    name: str, *, quick: bool = False, changes: Table | None = None, only: Mapping[str, Sequence[str]] | None = None
 ) -> Benchmark:
     """Read, change and validate a benchmark. Raises UserError with the file and the setting that is wrong.
 

@@ -77,8 +77,10 @@ def flax(cell: str) -> dict[str, Call]:
 
 def keras(cell: str) -> dict[str, Call]:
     """`fit`, with its defaults and with settings that may be faster."""
+    from keras import backend
+
     settings: dict[str, dict[str, Any]] = {"plain fit": {}}
-    engine = __import__("keras").backend.backend()
+    engine = backend.backend()
     if engine != "torch":
         settings["fit, 16 steps an execution"] = {"steps_per_execution": 16}
         settings["fit, an epoch an execution"] = {"steps_per_execution": STEPS}

@@ -64,7 +64,7 @@ def describe(cores: tuple[int, ...], variables: dict[str, str]) -> Environment:
         processor=_processor(),
         cores=cores,
         memory_bytes=psutil.virtual_memory().total,
-        gpu=_gpu(),
+        gpu=_output("nvidia-smi", "--query-gpu=name,driver_version", "--format=csv,noheader"),
         system=platform.platform(),
         python=platform.python_version(),
         packages=_versions(),
@@ -79,10 +79,6 @@ def _processor() -> str:
         return next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
     except (OSError, StopIteration):
         return _output("sysctl", "-n", "machdep.cpu.brand_string") or platform.processor() or platform.machine()
-
-
-def _gpu() -> str | None:
-    return _output("nvidia-smi", "--query-gpu=name,driver_version", "--format=csv,noheader")
 
 
 def _versions() -> dict[str, str]:

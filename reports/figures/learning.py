@@ -87,7 +87,7 @@ def loss_by_time(run: Run, speedups: Speedups) -> Figure | None:
             for group in (group for group in groups if group.case.label == label):
                 for place, outcome in enumerate(group.outcomes.values()):
                     style = palette.line(group.backend) | ({"label": None} if place else {})
-                    losses = _losses(outcome)
+                    losses = outcome.validation_losses or outcome.train_losses
                     marker = "o" if len(losses) == 1 else ""
                     axes.plot(_seconds(outcome)[: len(losses)], losses, marker=marker, **style)
             axes.set_title(brief(names[label], 36))
@@ -109,10 +109,6 @@ def loss_by_time(run: Run, speedups: Speedups) -> Figure | None:
 def _seconds(outcome: Outcome) -> list[float]:
     """Seconds since the start of training, at the end of each epoch."""
     return [float(seconds) for seconds in outcome.times.first_step + np.cumsum(outcome.times.epochs)]
-
-
-def _losses(outcome: Outcome) -> tuple[float, ...]:
-    return (outcome.validation_losses or outcome.train_losses)[: len(outcome.times.epochs)]
 
 
 def _curves(group: Group, kind: str) -> list[tuple[float, ...]]:

@@ -8,30 +8,14 @@ from pathlib import Path
 from reports.analysis.run import unique
 from reports.analysis.run_store import StoredRun, read_runs, versions
 from reports.analysis.search_results import selected_only
-from reports.analysis.trend import (
-    Change,
-    Point,
-    TrendSeries,
-    changes_beyond_noise,
-    expected_by_chance,
-    trend_series,
-)
+from reports.analysis.trend import Change, Point, TrendSeries, changes_beyond_noise, expected_by_chance, trend_series
 from reports.figures.style import Palette, brief
 from reports.figures.trend import trend
 from reports.pages.stored_runs import link_cell, notices, state_cell
 from reports.records.definitions import setting_differences
 from reports.records.store import write_text
 from reports.render import html
-from reports.render.formats import (
-    MINUS,
-    as_written,
-    case_name,
-    four_digits,
-    listed,
-    plural,
-    significant,
-    whole,
-)
+from reports.render.formats import MINUS, as_written, case_name, four_digits, listed, plural, significant, whole
 from reports.render.page import Page, Paragraph, Section, table_section
 from reports.render.table import DASH, NONE, Cell, Link, Table, TableColumn, numbers, tabulate, words
 from reports.sections.columns import measured
@@ -113,15 +97,11 @@ def _changes(changes: Sequence[Change], names: Names, palette: Palette) -> Table
             words("quantity", lambda change: change.series.metric.label),
             words("before", lambda change: limits(change, change.before)),
             words("after", lambda change: limits(change, change.after)),
-            numbers("change", lambda change: change.share * 100, "%", _signed_percent),
+            numbers("change", lambda change: change.share * 100, "%", lambda s: f"{s:+,.0f}".replace("-", MINUS)),
             numbers("since run", lambda change: change.before.place, form=whole),
         ),
         sorted(changes, key=lambda change: -change.after.place),
     )
-
-
-def _signed_percent(share: float) -> str:
-    return f"{share:+,.0f}".replace("-", MINUS)
 
 
 def _runs(runs: Sequence[StoredRun], folder: Path) -> Table:

@@ -13,19 +13,9 @@ from reports.analysis.speedup import CaseSpeedups, Speedup, Speedups
 from reports.analysis.timing_quality import timing_warnings, unreliable_because
 from reports.figures.gradient_norms import vanished
 from reports.records import Case
-from reports.render.formats import (
-    case_name,
-    count,
-    four_digits,
-    listed,
-    plural,
-    sentence,
-    signed,
-    span,
-    within,
-)
+from reports.render.formats import case_name, count, four_digits, listed, plural, sentence, signed, span, within
 from reports.render.page import Block, Bullets, Paragraph, Section
-from reports.render.table import DASH, Cell, Table, TableColumn, tabulate, words
+from reports.render.table import DASH, Cell, Table, TableColumn, numbers, tabulate, words
 from reports.sections import published_values, search
 from reports.sections.certificate import unequal_backends
 from reports.sections.columns import failure_notes, measured
@@ -74,15 +64,16 @@ def _many(context: Context) -> Iterable[Block]:
 
 def models_table(run: Run, speedups: Speedups) -> Table:
     """A row for each model: the fastest backend, the test error and skill, and the best naive forecast."""
-    metric = headline_error(run)
+    metric, unit = headline_error(run), _error_unit(run)
+    naive = {case.label: _best_naive(run, case) for case in run.manifest.cases}
     columns: tuple[TableColumn[Case], ...] = (
         words("model", case_name),
         words("fastest backend", lambda case: _fastest_cell(run, speedups[case.label])),
         TableColumn("its speed ratio", lambda case: _fastest_ratio(speedups[case.label])),
-        TableColumn(metric.label, lambda case: _of_reference(run, case, speedups, metric.name), _error_unit(run)),
+        TableColumn(metric.label, lambda case: _of_reference(run, case, speedups, metric.name), unit),
         TableColumn("skill", lambda case: _of_reference(run, case, speedups, "skill_persistence")),
-        words("best naive forecast", lambda case: _naive_cell(run, case)),
-        TableColumn("its error", lambda case: _naive_error(run, case), _error_unit(run)),
+        words("best naive forecast", lambda case: best[0] if (best := naive[case.label]) else DASH),
+        numbers("its error", lambda case: best[1] if (best := naive[case.label]) else None, unit, four_digits),
     )
     caption = (
         "The speed ratio of the steady epoch is relative to the reference backend. The error and the skill are those "
@@ -122,16 +113,6 @@ def _best_naive(run: Run, case: Case) -> tuple[str, float] | None:
     """The name of the naive forecast with the lowest headline error, and this error."""
     errors = naive_errors(run.data(case), headline_error(run))
     return min(errors.items(), key=lambda pair: pair[1], default=None)
-
-
-def _naive_cell(run: Run, case: Case) -> Cell:
-    best = _best_naive(run, case)
-    return Cell(best[0]) if best else DASH
-
-
-def _naive_error(run: Run, case: Case) -> Cell:
-    best = _best_naive(run, case)
-    return Cell(four_digits(best[1]), best[1]) if best else DASH
 
 
 def _error_unit(run: Run) -> str:

@@ -33,10 +33,10 @@ def test_a_pytorch_model_continues_in_flax(run, tmp_path):
     """Weights, Adam's moments, the step count, schedule and dropout masks agree up to float64 rounding."""
     done = in_process("transfer", run, "--from", "pytorch", "--to", "flax", "--epochs", "3", "--json", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    (crossed,) = map(json.loads, done.stdout.splitlines())
-    assert crossed["good"]
-    assert crossed["bound"] == 1e-10
-    assert 0 < max(crossed["forecast"], crossed["losses"], crossed["later"]) <= 1e-10
+    (transferred,) = map(json.loads, done.stdout.splitlines())
+    assert transferred["good"]
+    assert transferred["bound"] == 1e-10
+    assert 0 < max(transferred["forecast"], transferred["losses"], transferred["later"]) <= 1e-10
 
 
 def test_changed_moments_are_not_transferred(copied):
