@@ -6,21 +6,18 @@
 
 from datasets.cutting import cut, prepare, read
 from datasets.naive import NAMES as BASELINES
-from datasets.naive import Forecast, baselines
+from datasets.naive import baselines
 from datasets.series import Series, Split, split
-from datasets.sources.registered import SeriesEntry, describe, load, names
-from datasets.spec import DataError, DataSpec, Dtype, WindowSpec
+from datasets.sources.registered import describe, load, names
+from datasets.spec import DataError, DataSpec, WindowSpec
 from datasets.windows import Part, Windows, forecast
 
 __all__ = [
     "BASELINES",
     "DataError",
     "DataSpec",
-    "Dtype",
-    "Forecast",
     "Part",
     "Series",
-    "SeriesEntry",
     "Split",
     "WindowSpec",
     "Windows",

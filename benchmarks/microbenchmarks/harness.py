@@ -1,4 +1,4 @@
-"""Runs contestants in turns, in a fresh process for each backend, and prints tables of ratios within a turn."""
+"""Times calls in turns, in a fresh process for each backend, and prints tables of ratios within a turn."""
 
 import json
 import subprocess
@@ -23,13 +23,13 @@ UNITS, WINDOW, BATCH, STEPS = 50, 20, 32, 47  # of the model, and of an epoch wi
 Call = Callable[[], object]
 
 
-def take_turns(contestants: Mapping[str, Call], turns: int = TURNS) -> dict[str, list[float]]:
-    """Seconds of every contestant in every turn. A turn before them, which traces and compiles, is not counted."""
-    for call in contestants.values():
+def take_turns(calls: Mapping[str, Call], turns: int = TURNS) -> dict[str, list[float]]:
+    """Seconds of every call in every turn. A turn before them, which traces and compiles, is not counted."""
+    for call in calls.values():
         call()
-    seconds: dict[str, list[float]] = {name: [] for name in contestants}
+    seconds: dict[str, list[float]] = {name: [] for name in calls}
     for _ in range(turns):
-        for name, call in contestants.items():
+        for name, call in calls.items():
             seconds[name].append(timed(call)[0])
     return seconds
 

@@ -15,7 +15,7 @@ from reports.analysis.intervals import Effect, ratio_effect, repeats_effect, ste
 from reports.analysis.run import Run, unique
 from reports.analysis.speedup import DIGESTS
 from reports.records import Case, Data, Outcome, Plan, Trial
-from reports.render.formats import listed, scientific
+from reports.render.formats import listed, one_digit, scientific
 
 BOUNDS = {"float32": 1e-3, "float64": 1e-10}  # for a stored run without a certificate
 INPUTS = {
@@ -138,8 +138,8 @@ def _verdict(then: Outcome, now: Outcome, difference: float, exact: bool, bound:
         must = "results must be equal bit for bit on the same machine and versions"
         return size, False, f"{must}, but {listed(changed)} differ"
     if difference <= bound:
-        return f"within {_power(bound)}", True, ""
-    return size, False, f"that is more than {_power(bound)}, the bound between two machines"
+        return f"within {one_digit(bound)}", True, ""
+    return size, False, f"that is more than {one_digit(bound)}, the bound between two machines"
 
 
 def _same_bits(then: object, now: object) -> bool:
@@ -172,10 +172,6 @@ def _bound(stored: Run, plan: Plan, case: Case) -> float:
         if (check.backend, check.case, check.dtype) == (plan.backend, case.label, case.dtype):
             return check.bounds["losses"]
     return BOUNDS[case.dtype]
-
-
-def _power(bound: float) -> str:
-    return f"{bound:.0e}".replace("e-0", "e-")
 
 
 def _time_ratios(repeated: Run, pairs: Sequence[tuple[Trial, Trial | None]]) -> tuple[TimeRatio, ...]:

@@ -22,26 +22,26 @@ SHARE = 0.78  # of a panel's width for the marks; the numbers at the right take 
 
 def speed_ratios(run: Run, speedups: Speedups) -> Figure | None:
     """A forest plot of each certified backend's speed ratio: a dot per round, a bar for the interval."""
-    lines = [(case, rival) for case in speedups.values() for rival in case.compared]
+    lines = [(case, speedup) for case in speedups.values() for speedup in case.compared]
     if not lines:
         return None
     references = listed(unique(run.backend_name(case.reference or "") for case, _ in lines))
-    rivals = [rival for _, rival in lines]
+    compared = [speedup for _, speedup in lines]
     palette = Palette.of(run)
     with styled("ratios"):
         canvas = Canvas(figsize=(WIDTH, 1.0 + 0.36 * len(lines)), layout="constrained")
         left, right = canvas.subplots(1, 2, sharex=True, sharey=True)
-        _forest(left, "steady epoch", palette, [(rival, rival.epoch, rival.epoch_ratios) for rival in rivals])
-        _forest(right, "whole training", palette, [(rival, rival.training, rival.training_ratios) for rival in rivals])
-        left.set_yticks(range(len(lines)), bar_labels(palette, ((case.case, rival.backend) for case, rival in lines)))
+        _forest(left, "steady epoch", palette, [(s, s.epoch, s.epoch_ratios) for s in compared])
+        _forest(right, "whole training", palette, [(s, s.training, s.training_ratios) for s in compared])
+        left.set_yticks(range(len(lines)), bar_labels(palette, ((case.case, s.backend) for case, s in lines)))
         left.set_ylim(len(lines) - 0.4, -0.7)
-        _ratio_axis(left, [x for rival in rivals for x in (*rival.epoch_ratios, *rival.training_ratios, 1.0)])
+        _ratio_axis(left, [x for speedup in compared for x in (*speedup.epoch_ratios, *speedup.training_ratios, 1.0)])
         label_axes(canvas, x=f"speed relative to {references} (above 1 is faster)")
         svg = to_svg(canvas)
-    certain = all(rival.epoch and rival.epoch.is_confidence_interval for rival in rivals)
+    certain = all(speedup.epoch and speedup.epoch.is_confidence_interval for speedup in compared)
     bar = "95 % interval" if certain else "range"
     caption = f"Speed relative to {references}: a dot per round, the stroke is the median, the bar the {bar}."
-    numbers = "; ".join(_ratio_words(run, case, rival) for case, rival in lines)
+    numbers = "; ".join(_ratio_words(run, case, speedup) for case, speedup in lines)
     alt = f"Speed ratio of a steady epoch relative to {references}: {numbers}."
     return Figure("ratios", "Speed ratios", caption, alt, svg)
 
@@ -53,10 +53,10 @@ def _forest(
     axes.axvline(1, color=FAINT, linewidth=1)
     axes.tick_params(axis="y", length=0)
     axes.spines["left"].set_visible(False)
-    for place, (rival, ratio, rounds) in enumerate(rows):
+    for place, (speedup, ratio, rounds) in enumerate(rows):
         if ratio is None:
             continue
-        colour = palette.colour(rival.backend)
+        colour = palette.colour(speedup.backend)
         axes.plot([ratio.low, ratio.high], [place, place], color=colour, linewidth=8, alpha=0.55, solid_capstyle="butt")
         axes.plot(rounds, [place] * len(rounds), "o", color=colour, markersize=3.5, markeredgewidth=0)
         axes.plot(ratio.estimate, place, "|", color=INK, markersize=13, markeredgewidth=1.4)
@@ -80,9 +80,9 @@ def _ratio_axis(axes: Axes, values: Sequence[float]) -> None:
     axes.xaxis.set_minor_formatter(NullFormatter())
 
 
-def _ratio_words(run: Run, case: CaseSpeedups, rival: Speedup) -> str:
-    limits = span(rival.epoch.low, rival.epoch.high) if rival.epoch else "unknown"
-    return f"{run.backend_name(rival.backend)}, {case_name(case.case)}, {limits}"
+def _ratio_words(run: Run, case: CaseSpeedups, speedup: Speedup) -> str:
+    limits = span(speedup.epoch.low, speedup.epoch.high) if speedup.epoch else "unknown"
+    return f"{run.backend_name(speedup.backend)}, {case_name(case.case)}, {limits}"
 
 
 def training_time(run: Run) -> Figure | None:

@@ -66,6 +66,11 @@ def scientific(value: float) -> str:
     return f"{value:.1e}".replace("e-0", "e-") if value and isfinite(value) else significant(value)
 
 
+def one_digit(bound: float) -> str:
+    """A bound with one significant digit: "1e-3"."""
+    return f"{bound:.0e}".replace("e-0", "e-")
+
+
 def signed(value: float) -> str:
     """With its sign, and three decimals below 10: the format of skills."""
     if not isfinite(value) or abs(value) < 5e-4:

@@ -5,7 +5,7 @@ from math import inf, isnan
 
 from reports.analysis.run import Run, unique
 from reports.records import Certificate, Check
-from reports.render.formats import case_name, listed, plural, scientific, sentence, whole
+from reports.render.formats import case_name, listed, one_digit, plural, scientific, sentence, whole
 from reports.render.page import Section, table_section
 from reports.render.table import DASH, Cell, Table, TableColumn, numbers, tabulate, words
 from reports.sections.context import Context
@@ -148,7 +148,7 @@ def _difference_cell(name: str) -> Callable[[Check], Cell]:
 
 
 def _bound(check: Check, name: str) -> str:
-    return f"≤ {check.bounds[name]:.0e}".replace("e-0", "e-")
+    return f"≤ {one_digit(check.bounds[name])}"
 
 
 def _largest(check: Check) -> str:
