@@ -130,6 +130,8 @@ class Model(Protocol):
 
         Returns when the device has finished. The first call traces and compiles. Later calls with the same batch size
         and at most one epoch of steps (N // batch) compile nothing.
+
+        A program that knows the mean over the steps alone returns it, (1,), and its registry entry says so.
         """
 
     def gradients(self, rows: Array, masks: Weights | None = None) -> dict[str, Array]:

@@ -18,6 +18,8 @@ class Entry:
     packages: the required packages, which have the same name on PyPI and when imported.
     native: whether the framework has layers and defaults of its own.
     environment: variables to set before the module is imported.
+    base: the backend with the same layers, if this one differs from it in its program alone.
+    step_losses: whether `train` returns the loss of each step, or only their mean.
     """
 
     display_name: str
@@ -28,6 +30,8 @@ class Entry:
     packages: tuple[str, ...] = ()
     native: bool = True
     environment: Mapping[str, str] = field(default_factory=dict)
+    base: str = ""
+    step_losses: bool = True
 
 
 REGISTRY: dict[str, Entry] = {
@@ -68,6 +72,75 @@ REGISTRY: dict[str, Entry] = {
         device="pytorch.device",
         packages=("keras", "torch"),
         environment={"KERAS_BACKEND": "torch"},
+    ),
+    "pytorch-compile": Entry(
+        "PyTorch (torch.compile)",
+        "PyTorch",
+        "compiled step",
+        module="pytorch.compiled",
+        device="pytorch.device",
+        packages=("torch",),
+        base="pytorch",
+    ),
+    "pytorch-dataloader": Entry(
+        "PyTorch (DataLoader)",
+        "PyTorch",
+        "data loader",
+        module="pytorch.dataloader",
+        device="pytorch.device",
+        packages=("torch",),
+        base="pytorch",
+    ),
+    "keras-fit": Entry(
+        "Keras (TensorFlow, fit)",
+        "Keras",
+        "fit",
+        module="keras.fit",
+        device="keras.device",
+        packages=("keras", "tensorflow"),
+        environment={"KERAS_BACKEND": "tensorflow"},
+        base="keras",
+        step_losses=False,
+    ),
+    "keras-jax-fit": Entry(
+        "Keras (JAX, fit)",
+        "Keras",
+        "fit",
+        module="keras.fit",
+        device="flax.device",
+        packages=("keras", "jax"),
+        environment={"KERAS_BACKEND": "jax"},
+        base="keras-jax",
+        step_losses=False,
+    ),
+    "keras-torch-fit": Entry(
+        "Keras (PyTorch, fit)",
+        "Keras",
+        "fit",
+        module="keras.fit",
+        device="pytorch.device",
+        packages=("keras", "torch"),
+        environment={"KERAS_BACKEND": "torch"},
+        base="keras-torch",
+        step_losses=False,
+    ),
+    "flax-step": Entry(
+        "Flax (jitted step)",
+        "Flax",
+        "compiled step",
+        module="flax.step",
+        device="flax.device",
+        packages=("jax", "flax", "optax"),
+        base="flax",
+    ),
+    "flax-unroll": Entry(
+        "Flax (unrolled)",
+        "Flax",
+        "compiled epoch, four time steps a turn",
+        module="flax.unroll",
+        device="flax.device",
+        packages=("jax", "flax", "optax"),
+        base="flax",
     ),
     "reference": Entry(
         "NumPy reference", "NumPy", "eager loop", module="reference.training", device="reference.device", native=False

@@ -75,30 +75,43 @@ class FlaxModel:
             loss = loss + self.objective.l2 * jnp.sum(values[name] ** 2)
         return loss, nnx.split(network, nnx.Param, ...)[2]
 
+    def _step(
+        self, state: State, data: Data, rows: jax.Array, rate: jax.Array, masks: Named
+    ) -> tuple[State, jax.Array]:
+        """The state after an optimizer step, and the objective before it."""
+        values, random, moments = state
+        differentiated = jax.value_and_grad(self._loss, has_aux=True)
+        (loss, random), gradients = differentiated(values, NONE, random, data, rows, masks, True)
+        directions, moments = self.optimizer.transformation.update(gradients, moments, values)
+        updates = jax.tree.map(lambda direction: -rate * direction, directions)
+        return (optax.apply_updates(values, updates), random, moments), loss
+
     @partial(jax.jit, static_argnums=0, donate_argnums=1)
     def _epoch(
         self, state: State, data: Data, order: jax.Array, rates: jax.Array, masks: Named, steps: int
     ) -> tuple[State, jax.Array]:
         """The first `steps` rows of `order`. The count is an argument, so that one program serves any count."""
-        differentiated = jax.value_and_grad(self._loss, has_aux=True)
 
         def step(index: int, carry: tuple[State, jax.Array]) -> tuple[State, jax.Array]:
-            (values, random, moments), losses = carry
+            state, losses = carry
             step_masks = {name: mask[index] for name, mask in masks.items()}
-            (loss, random), gradients = differentiated(values, NONE, random, data, order[index], step_masks, True)
-            directions, moments = self.optimizer.transformation.update(gradients, moments, values)
-            updates = jax.tree.map(lambda direction: -rates[index] * direction, directions)
-            return (optax.apply_updates(values, updates), random, moments), losses.at[index].set(loss)
+            state, loss = self._step(state, data, order[index], rates[index], step_masks)
+            return state, losses.at[index].set(loss)
 
         return jax.lax.fori_loop(0, steps, step, (state, jnp.zeros(len(order), self._dtype)))
 
-    def train(self, steps: Steps) -> Array:
-        full = steps.padded(len(self._data[0]), self._dtype.name)
-        state = (self._values(), self._random, self.optimizer.state)
-        state, losses = self._epoch(state, self._data, full.order, full.rates, full.masks, len(steps))
+    def _state(self) -> State:
+        return self._values(), self._random, self.optimizer.state
+
+    def _set_state(self, state: State) -> None:
         values, self._random, self.optimizer.state = state
         for name, variable in self._trained.items():
             variable.set_value(values[name])
+
+    def train(self, steps: Steps) -> Array:
+        full = steps.padded(len(self._data[0]), self._dtype.name)
+        state, losses = self._epoch(self._state(), self._data, full.order, full.rates, full.masks, len(steps))
+        self._set_state(state)
         return np.asarray(losses)[: len(steps)]
 
     @partial(jax.jit, static_argnums=(0, 1))

@@ -133,7 +133,7 @@ def recurrent_parameters(spec: Recurrent, layer: KerasLayer) -> dict[str, Variab
     return {
         direction + name: getattr(side.cell, name)
         for direction, side in sides.items()
-        for name in ("recurrent_kernel", "kernel", "bias")
+        for name in ("kernel", "recurrent_kernel", "bias")
     }
 
 

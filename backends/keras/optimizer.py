@@ -76,10 +76,9 @@ class FusedAdam(NativeAdam):
         spec = self.spec
         settings = {"beta1": spec.beta1, "beta2": spec.beta2, "eps": spec.epsilon, "weight_decay": 0.0}
         settings |= {"amsgrad": False, "maximize": False, "fused": True}
-        values, m, v = (
-            [variable.value for variable in variables]
-            for variables in (trainable_variables, self._momentums, self._velocities)
-        )
+        places = [self._get_variable_index(variable) for variable in trainable_variables]
+        values = [variable.value for variable in trainable_variables]
+        m, v = ([moments[place].value for place in places] for moments in (self._momentums, self._velocities))
         steps = [self.iterations.value.float() for _ in values]
         contiguous = [gradient.contiguous() for gradient in grads]  # a convolution's gradient is not
         torch_adam(values, contiguous, m, v, [], steps, lr=float(learning_rate), **settings)

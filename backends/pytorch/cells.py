@@ -137,7 +137,8 @@ def recurrent(spec: Recurrent, layer: nn.Module, x: Tensor, masks: Weights, pert
 
     masks, perturbations: those of this layer, by name; see ModelSpec.
     """
-    if spec.cell in FUSED and masks.keys() <= {"input_mask"} and not perturbations:
+    written = getattr(layer, "written", False)  # set by a program that needs the loop
+    if spec.cell in FUSED and not written and masks.keys() <= {"input_mask"} and not perturbations:
         outputs, _ = layer(x * masks["input_mask"][:, None] if masks else x)
         return outputs if spec.sequences else _last(spec, outputs)
     weights, sides = recurrent_parameters(spec, layer), []

@@ -24,6 +24,7 @@ def create(name: str, *, dtype: Dtype, threads: int) -> Backend:
     """Configure PyTorch for this process."""
     torch.set_num_threads(threads)
     torch.use_deterministic_algorithms(True)
+    torch.utils.deterministic.fill_uninitialized_memory = False  # costs time, and results repeat without it
     return Backend(name, Network, load_weights, adam, PyTorchModel)
 
 
@@ -35,16 +36,17 @@ class PyTorchModel:
         self._trained = parameters(network)
         self._like = next(network.parameters())
         self._x, self._y = self._tensor(x), self._tensor(y)
+        self.step_loss: Callable[..., Tensor] = self._loss  # in training steps; a program may compile it
 
     def _tensor(self, values: Array) -> Tensor:
         return torch.tensor(np.ascontiguousarray(values)).to(self._like)
 
     def _loss(
-        self, rows: Tensor, masks: Mapping[str, Tensor], perturbations: Mapping[str, Tensor], *, training: bool
+        self, x: Tensor, y: Tensor, masks: Mapping[str, Tensor], perturbations: Mapping[str, Tensor], *, training: bool
     ) -> Tensor:
-        """The objective over the training rows `rows`."""
-        outputs = self.network(self._x[rows], masks, perturbations, training=training)
-        loss = LOSSES[self.objective.loss](outputs, self._y[rows])
+        """The objective of inputs x and targets y."""
+        outputs = self.network(x, masks, perturbations, training=training)
+        loss = LOSSES[self.objective.loss](outputs, y)
         for name in self.objective.l2_on:
             loss = loss + self.objective.l2 * self._trained[name].square().sum()
         return loss
@@ -55,7 +57,8 @@ class PyTorchModel:
         orders = torch.tensor(steps.order, device=self._like.device)
         for step, (rows, rate) in enumerate(zip(orders, steps.rates.tolist(), strict=True)):
             self.optimizer.zero_grad()
-            loss = self._loss(rows, {name: mask[step] for name, mask in masks.items()}, NONE, training=True)
+            step_masks = {name: mask[step] for name, mask in masks.items()}
+            loss = self.step_loss(self._x[rows], self._y[rows], step_masks, NONE, training=True)
             loss.backward()
             self.optimizer.param_groups[0]["lr"] = rate
             self.optimizer.step()
@@ -65,7 +68,7 @@ class PyTorchModel:
     def gradients(self, rows: Array, masks: Weights | None = None) -> dict[str, Array]:
         tensors = {name: self._tensor(mask) for name, mask in (masks or {}).items()}
         with torch.random.fork_rng():  # native dropout draws: cuDNN computes gradients in training mode only
-            loss = self._loss(torch.tensor(rows, device=self._like.device), tensors, NONE, training=True)
+            loss = self._loss(self._x[rows], self._y[rows], tensors, NONE, training=True)
         gradients = torch.autograd.grad(loss, list(self._trained.values()))
         return canonical(self.network, dict(zip(self._trained, gradients, strict=True)))
 
@@ -75,7 +78,7 @@ class PyTorchModel:
         perturbations = {name: self._tensor(value).requires_grad_() for name, value in zeros.items()}
         if not perturbations:
             return {}
-        loss = self._loss(torch.tensor(rows, device=self._like.device), NONE, perturbations, training=False)
+        loss = self._loss(self._x[rows], self._y[rows], NONE, perturbations, training=False)
         gradients = torch.autograd.grad(loss, list(perturbations.values()), materialize_grads=True)
         return norms_by_lag({name: by.cpu().numpy() for name, by in zip(perturbations, gradients, strict=True)})
 

@@ -21,7 +21,7 @@ def add(subparsers: Subparsers) -> None:
 def execute(arguments: argparse.Namespace) -> int:
     import reports
 
-    every_backend = {"backends": [name for name in REGISTRY if name != "reference"]}
+    every_backend = {"backends": [name for name, entry in REGISTRY.items() if entry.native and not entry.base]}
     changes, only = every_backend | options.changes(arguments), options.only(arguments)
     benchmark = loading.read(arguments.name, quick=arguments.quick, changes=changes, only=only)
     run.require(benchmark.header.backends)

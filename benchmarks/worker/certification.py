@@ -1,9 +1,10 @@
 """The certificate: a backend computes the same function as the reference implementation and learns in the same way.
 
 On the benchmark's own windows and batches, from random weights, four results are compared: the outputs, the gradient
-of every parameter, the loss of each optimizer step, and all weights after the last step. The reference implementation
-(NumPy, float64) runs once for each case and its results are stored. Each backend is then compared with them in a
-process of its own, in float64 and in the dtype that is timed.
+of every parameter, the loss of each optimizer step, and all weights after some of the steps. A program that reports no
+loss of each step, as Keras's `fit`, is compared without it. The reference implementation (NumPy, float64) runs once for
+each case and its results are stored. Each backend is then compared with them in a process of its own, in float64 and in
+the dtype that is timed.
 """
 
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ from benchmarks.worker.trial import matched_weights, training_plan
 from reports.records import Check
 
 STEPS = 200  # optimizer steps
+WEIGHED = (1, 10, 50, STEPS)  # numbers of steps after which the weights are compared
 ROWS = 500  # test windows whose outputs are compared, at most
 
 # Largest relative difference allowed. float64 leaves room for the order of additions and for nothing else. float32
@@ -36,12 +38,12 @@ Array = np.ndarray
 
 @dataclass(frozen=True)
 class Trajectory:
-    """The results that are compared. Gradients are those of the first batch, weights those after the last step."""
+    """The results that are compared. Gradients are those of the first batch."""
 
     outputs: Array
     gradients: dict[str, Array]
-    losses: Array
-    weights: dict[str, Array]
+    losses: Array | None  # of each step; None: the program does not report them
+    weights: dict[str, Array]  # by number of steps and parameter: "10 0.kernel"
 
     def save(self, path: Path) -> None:
         named = {f"gradients/{name}": value for name, value in self.gradients.items()}
@@ -89,7 +91,17 @@ class CheckInputs:
         outputs = model.predict(self.windows.test.x[:ROWS])
         masks = {name: mask[0] for name, mask in self.steps.masks.items()}
         gradients = model.gradients(self.steps.order[0], masks)
-        return Trajectory(outputs, gradients, model.train(self.steps), model.weights())
+        losses: list[Array] = []
+        weights: dict[str, Array] = {}
+        epoch = max(1, len(self.windows.train.x) // self.steps.order.shape[1])
+        start = 0
+        for end in WEIGHED:
+            for first in range(start, end, epoch):  # no more than an epoch at once, so that one program serves all
+                losses.append(model.train(self.steps[first : min(first + epoch, end)]))
+            start = end
+            weights |= {f"{end} {name}": value for name, value in model.weights().items()}
+        reported = np.concatenate(losses)
+        return Trajectory(outputs, gradients, reported if len(reported) == STEPS else None, weights)
 
 
 def store_reference(case: CaseSettings, dtype: Dtype, seed: int, path: Path) -> None:
@@ -113,15 +125,16 @@ def difference(values: Array, reference: Array) -> float:
     return relative if np.isfinite(relative) else np.inf
 
 
-def compare(trajectory: Trajectory, reference: Trajectory) -> dict[str, float]:
+def compare(trajectory: Trajectory, reference: Trajectory) -> dict[str, float | None]:
     """Return the differences of a `Check`. Losses are compared step by step, each relative to the reference's loss."""
-    by_step = [
-        difference(trajectory.losses[step : step + 1], reference.losses[step : step + 1]) for step in range(STEPS)
-    ]
+    losses = None
+    if trajectory.losses is not None and reference.losses is not None:
+        pairs = zip(trajectory.losses, reference.losses, strict=True)
+        losses = max(difference(np.array([loss]), np.array([expected])) for loss, expected in pairs)
     return {
         "outputs": difference(trajectory.outputs, reference.outputs),
         "gradients": _largest(trajectory.gradients, reference.gradients),
-        "losses": max(by_step),
+        "losses": losses,
         "weights": _largest(trajectory.weights, reference.weights),
     }
 
@@ -132,14 +145,25 @@ def _largest(arrays: dict[str, Array], reference: dict[str, Array]) -> float:
     return max(difference(arrays[name], reference[name]) for name in reference)
 
 
-def verdict(figures: dict[str, float], bounds: dict[str, float], extra_parameters: int) -> str | None:
+def first_difference(trajectory: Trajectory, reference: Trajectory, bound: float) -> str:
+    """Return a clause on the parameter whose weights differ first by more than `bound`, or an empty string."""
+    for name, expected in reference.weights.items():
+        steps, _, parameter = name.partition(" ")
+        if name not in trajectory.weights:
+            return f"there are no weights of {parameter}"
+        if not (relative := difference(trajectory.weights[name], expected)) <= bound:
+            return f"{parameter} differs first, by {relative:.1e} after {steps} step{'s' * (steps != '1')}"
+    return ""
+
+
+def verdict(figures: dict[str, float | None], bounds: dict[str, float], extra_parameters: int) -> str | None:
     """Return a clause saying why a backend is not equal, or None if it is equal."""
     if extra_parameters:
         return f"the number of trained parameters differs from the reference implementation's by {extra_parameters:+d}"
     over = [
-        f"{name} differ by {figures[name]:.1e} (bound {bounds[name]:.0e})"
+        f"{name} differ by {value:.1e} (bound {bounds[name]:.0e})"
         for name in bounds
-        if not figures[name] <= bounds[name]
+        if (value := figures[name]) is not None and not value <= bounds[name]
     ]
     return "; ".join(over) or None
 
@@ -154,19 +178,24 @@ def _check_case(backend: Backend, job: CheckJob, label: str, case: CaseSettings)
     inputs = CheckInputs.of(case, job.dtype, job.seed)
     model = inputs.build(backend, case, job.seed)
     reference = Trajectory.load(Path(job.references[label]))
-    figures = compare(inputs.trajectory(model), reference)
+    bounds = BOUNDS[job.dtype]
+    trajectory = inputs.trajectory(model)
+    figures = compare(trajectory, reference)
     count = model.parameter_count()
-    extra = count - sum(value.size for value in reference.weights.values())
+    expected = {name: value for name, value in reference.weights.items() if name.startswith(f"{STEPS} ")}
+    failure = verdict(figures, bounds, count - sum(value.size for value in expected.values()))
+    if failure and (first := first_difference(trajectory, reference, bounds["weights"])):
+        failure = f"{failure}; {first}"
     return Check(
         backend=job.backend,
         case=label,
         dtype=job.dtype,
         steps=STEPS,
-        bounds=BOUNDS[job.dtype],
+        bounds={name: bound for name, bound in bounds.items() if figures[name] is not None},
         windows_digest=inputs.windows.digest,
         order_digest=digest_arrays([inputs.steps.order]),
         parameter_count=count,
         kernel=model.kernel(),
-        failure=verdict(figures, BOUNDS[job.dtype], extra),
+        failure=failure,
         **figures,
     )

@@ -166,7 +166,8 @@ class Training:
     def _timed_steps(self, steps: Steps) -> tuple[float, Array]:
         if not len(steps):  # full batch: the first step was the whole first epoch
             return 0.0, np.empty(0)
-        return timed(partial(self.model.train, steps))
+        seconds, losses = timed(partial(self.model.train, steps))
+        return seconds, np.broadcast_to(losses, len(steps))  # a mean counts for each of its steps
 
     def _record(self, epoch: int, seconds: float, losses: Array) -> None:
         if not np.isfinite(losses).all():

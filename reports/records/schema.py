@@ -258,7 +258,7 @@ class Manifest(Record):
 class Check(Record):
     """Comparison of one backend with the reference implementation, for one case and dtype.
 
-    `outputs`, `gradients`, `losses` and `weights` are the largest relative differences.
+    `outputs`, `gradients`, `losses` and `weights` are the largest relative differences; None: not compared.
     """
 
     backend: str
@@ -266,9 +266,9 @@ class Check(Record):
     dtype: str
     steps: int  # number of optimizer steps compared
     outputs: Number
-    gradients: Number
-    losses: Number
-    weights: Number
+    gradients: Number | None
+    losses: Number | None  # of each step; a program may not report them
+    weights: Number  # after 1, 10, 50 and `steps` steps
     bounds: dict[str, float]  # by the names above
     windows_digest: str
     order_digest: str

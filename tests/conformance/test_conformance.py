@@ -20,6 +20,8 @@ from tests.conformance.problems import PROBLEMS
 ROOT = Path(__file__).resolve().parents[2]
 EQUALITY, BEHAVIOUR = "tests/conformance/equality_checks.py", "tests/conformance/behaviour_checks.py"
 SLOW = {"reference", "keras-jax", "keras-torch"}  # the code of keras serves its engines; nothing is faster than NumPy
+BACKENDS = [name for name, entry in REGISTRY.items() if not entry.base]
+PROGRAMS = [name for name, entry in REGISTRY.items() if entry.base]
 
 
 def run_checks(backend, dtype, *tests, slow=False, only=""):
@@ -39,7 +41,7 @@ def run_checks(backend, dtype, *tests, slow=False, only=""):
 
 
 @pytest.mark.parametrize(
-    "backend", [pytest.param(name, marks=[pytest.mark.slow] if name in SLOW else []) for name in REGISTRY]
+    "backend", [pytest.param(name, marks=[pytest.mark.slow] if name in SLOW else []) for name in BACKENDS]
 )
 def test_conforms(backend):
     """In float64, which shows equality up to the order of additions."""
@@ -48,7 +50,7 @@ def test_conforms(backend):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("backend", REGISTRY)
+@pytest.mark.parametrize("backend", BACKENDS)
 def test_conforms_on_every_architecture(backend):
     """All models, and models that hypothesis draws: layers, cells, depths, sizes and trainings.
 
@@ -60,10 +62,20 @@ def test_conforms_on_every_architecture(backend):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("backend", [name for name in REGISTRY if name != "reference"])
+@pytest.mark.parametrize("backend", [name for name in BACKENDS if name != "reference"])
 def test_conforms_in_float32(backend):
     """The dtype that is timed."""
     status, output = run_checks(backend, "float32", *(f"test_equals_the_reference[{cell}]" for cell in ("lstm", "gru")))
+    assert status == 0, output
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("backend", PROGRAMS)
+def test_a_program_learns_the_same(backend, dtype):
+    """A program has the layers of its base. It is checked on the training: losses, weights and checkpoints."""
+    cells = [f"test_equals_the_reference[{cell}]" for cell in ("lstm", "gru")]
+    status, output = run_checks(backend, dtype, *cells, "test_trains_in_pieces_with_equal_weights[gru]")
     assert status == 0, output
 
 

@@ -92,7 +92,7 @@ def test_a_backend_that_no_list_names_has_a_colour(records):
     plans = tuple(plan.model_copy(update={"backend": "another"}) for plan in manifest.trials)
     palette = Palette.of(Run(manifest.model_copy(update={"trials": plans}), certificate, trials))
     assert tuple(palette.names) == (*REGISTRY, "another")
-    assert palette.colour("another") == COLOURS[len(REGISTRY)]
+    assert palette.colour("another") == COLOURS[len(REGISTRY) % len(COLOURS)]
 
 
 def test_a_panel_above_an_empty_place_keeps_its_tick_labels():

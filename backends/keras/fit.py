@@ -1,0 +1,66 @@
+"""Keras as its guides begin: `Sequential`, `compile` and `fit`, on the same batches in the same order."""
+
+from dataclasses import replace
+
+import keras
+import numpy as np
+
+from backends.contract import Array, Backend, BackendError, Dtype, Objective, Steps
+from backends.keras import training
+from backends.keras.cells import FUSED
+from backends.keras.engines import Optimizer, Variable
+from backends.keras.network import Network
+from backends.keras.training import KerasModel
+from backends.recurrent import Recurrent
+
+
+def create(name: str, *, dtype: Dtype, threads: int) -> Backend:
+    """Configure Keras and its engine for this process. Raises BackendError if Keras runs on another engine."""
+    return replace(training.create(name, dtype=dtype, threads=threads), model=FitModel)
+
+
+class FitModel(KerasModel):
+    """`fit` reports the mean loss of an epoch, in float32, so `train` returns this one number."""
+
+    def __init__(self, network: Network, objective: Objective, optimizer: Optimizer, x: Array, y: Array) -> None:
+        super().__init__(network, objective, optimizer, x, y)
+        self._x, self._y = x, y
+        _require_own_layers(network)
+        for name in objective.l2_on if objective.l2 else ():
+            self._trained[name].regularizer = keras.regularizers.L2(objective.l2)
+        self._rate = keras.Variable(0.0, dtype=x.dtype.name, trainable=False, name="rate")
+        optimizer._track_variable(self._rate)
+        optimizer.rate = self._rate
+        self._sequential = keras.Sequential([keras.Input(x.shape[1:], dtype=x.dtype.name), *network.layers])
+        self._sequential.compile(optimizer=optimizer, loss=objective.loss)
+
+    def train(self, steps: Steps) -> Array:
+        rows, batch = steps.order.ravel(), steps.order.shape[1]
+        changing = [SetRate(self._rate, steps.rates)] if len(set(steps.rates)) > 1 else []
+        self._rate.assign(steps.rates[0])
+        history = self._sequential.fit(
+            self._x[rows], self._y[rows], batch_size=batch, shuffle=False, verbose=0, callbacks=changing
+        )
+        return np.array(history.history["loss"], dtype=self._x.dtype)
+
+
+class SetRate(keras.callbacks.Callback):
+    """Sets the learning rate of each step."""
+
+    def __init__(self, variable: Variable, rates: Array) -> None:
+        super().__init__()
+        self._variable, self._rates = variable, rates
+
+    def on_train_batch_begin(self, batch: int, logs: object = None) -> None:
+        if keras.backend.backend() == "jax":
+            self.model.jax_state_sync()  # between steps the variables' values are the trainer's; take them back
+        self._variable.assign(self._rates[batch])
+
+
+def _require_own_layers(network: Network) -> None:
+    """Raise BackendError for a layer that `fit` cannot train: written cells, and dropout with given masks."""
+    for spec in network.model.layers:
+        if isinstance(spec, Recurrent) and spec.cell not in FUSED:
+            raise BackendError(f"fit trains Keras's own layers, and Keras has none for {spec}; use the backend 'keras'")
+    if not network.native and network.model.masks(network.features, network.window):
+        raise BackendError("fit cannot be given dropout masks; use the backend 'keras', or native mode")

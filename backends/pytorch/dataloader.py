@@ -1,0 +1,33 @@
+"""PyTorch as courses teach it: a `DataLoader`, and a loop of `zero_grad`, `backward` and `step`."""
+
+from dataclasses import replace
+
+import numpy as np
+from torch.utils.data import DataLoader, TensorDataset
+
+from backends.contract import Array, Backend, Dtype, Steps
+from backends.pytorch import training
+from backends.pytorch.training import NONE, PyTorchModel
+
+
+def create(name: str, *, dtype: Dtype, threads: int) -> Backend:
+    """Configure PyTorch for this process."""
+    return replace(training.create(name, dtype=dtype, threads=threads), model=DataLoaderModel)
+
+
+class DataLoaderModel(PyTorchModel):
+    """Adam updates one parameter at a time (`fused=False, foreach=False`), PyTorch's default on a CPU."""
+
+    def train(self, steps: Steps) -> Array:
+        self.optimizer.param_groups[0].update(fused=False, foreach=None)
+        batches = DataLoader(TensorDataset(self._x, self._y), batch_sampler=steps.order.tolist())
+        masks = {name: self._tensor(mask) for name, mask in steps.masks.items()}
+        losses = []
+        for step, (x, y) in enumerate(batches):
+            self.optimizer.param_groups[0]["lr"] = float(steps.rates[step])
+            self.optimizer.zero_grad()
+            loss = self.step_loss(x, y, {name: mask[step] for name, mask in masks.items()}, NONE, training=True)
+            loss.backward()
+            self.optimizer.step()
+            losses.append(loss.item())
+        return np.array(losses, dtype=self._x.numpy().dtype)
