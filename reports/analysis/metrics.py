@@ -1,6 +1,6 @@
 """Metrics of a trial. `METRICS` has one entry for each; tables, exports, comparisons and questions read it.
 
-To add a metric, add one entry to `METRICS`: an entry of the kind "error" appears in the table of scores, in exports and
+To add a metric, add one entry to `_ALL`: an entry of the kind "error" appears in the table of scores, in exports and
 in questions; with `compared=True` it appears in comparisons of runs and in the history too.
 """
 

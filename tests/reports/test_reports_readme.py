@@ -32,11 +32,12 @@ def report(tmp_path_factory):
     add(metrics, "_ALL = (", f"{METRIC}\n\n")
     add(metrics, '    _score("scaled_mse"', f"    {ENTRY}\n")
     add(home / "reports" / "sections" / "results.py", "        records_column(),", f"        {COLUMN}\n")
-    (home / "reports" / "sections" / "slowest.py").write_text(SECTION)
+    trials = home / "reports" / "sections" / "trials.py"
+    trials.write_text(f"{trials.read_text()}\n\n{SECTION}")
     (home / "reports" / "figures" / "errors.py").write_text(FIGURE)
-    add(page, "from reports.figures", "from reports.figures import errors\nfrom reports.sections import slowest\n")
+    add(page, "from reports.figures", "from reports.figures import errors\n")
     add(page, "        gradient_norms(run),", "        errors.errors(run),\n")
-    add(page, "    glossary.section,", "    slowest.section,\n")
+    add(page, "    glossary.section,", "    trials.slowest_section,\n")
     code = "import sys, pathlib, reports; print(reports.write(pathlib.Path(sys.argv[1])).summary)"
     done = subprocess.run([sys.executable, "-c", code, str(run)], cwd=home, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
