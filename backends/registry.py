@@ -73,6 +73,9 @@ REGISTRY: dict[str, Entry] = {
         packages=("keras", "torch"),
         environment={"KERAS_BACKEND": "torch"},
     ),
+    "reference": Entry(
+        "NumPy reference", "NumPy", "eager loop", module="reference.training", device="reference.device", native=False
+    ),
     "pytorch-compile": Entry(
         "PyTorch (torch.compile)",
         "PyTorch",
@@ -141,9 +144,6 @@ REGISTRY: dict[str, Entry] = {
         device="flax.device",
         packages=("jax", "flax", "optax"),
         base="flax",
-    ),
-    "reference": Entry(
-        "NumPy reference", "NumPy", "eager loop", module="reference.training", device="reference.device", native=False
     ),
 }
 

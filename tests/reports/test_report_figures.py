@@ -85,14 +85,17 @@ def test_every_backend_has_a_colour_and_a_marker_of_its_own():
     assert len(looks) == len({colour for colour, _ in looks}) == len({marker for _, marker in looks}) == 7
     assert len({str(palette.line(name)["linestyle"]) for name in names[:6]}) == 6
     assert len(set(COLOURS)) == len(COLOURS) > len(MARKERS) == len(set(MARKERS))
+    registry = Palette(dict.fromkeys(REGISTRY, ""))
+    assert len({(registry.colour(name), registry.marker(name)) for name in REGISTRY}) == len(REGISTRY)
 
 
 def test_a_backend_that_no_list_names_has_a_colour(records):
     manifest, certificate, trials = records
     plans = tuple(plan.model_copy(update={"backend": "another"}) for plan in manifest.trials)
-    palette = Palette.of(Run(manifest.model_copy(update={"trials": plans}), certificate, trials))
-    assert tuple(palette.names) == (*REGISTRY, "another")
-    assert palette.colour("another") == COLOURS[len(REGISTRY) % len(COLOURS)]
+    run = Run(manifest.model_copy(update={"trials": plans}), certificate, trials)
+    palette = Palette.of(run)
+    assert tuple(palette.names) == (*run.backend_names, "another")
+    assert palette.colour("another") == COLOURS[len(run.backend_names)]
 
 
 def test_a_panel_above_an_empty_place_keeps_its_tick_labels():
