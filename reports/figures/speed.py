@@ -40,7 +40,7 @@ def speed_ratios(run: Run, speedups: Speedups) -> Figure | None:
         svg = to_svg(canvas)
     certain = all(speedup.epoch and speedup.epoch.is_confidence_interval for speedup in compared)
     bar = "95 % interval" if certain else "range"
-    caption = f"Speed relative to {references}: a dot per round, the stroke is the median, the bar the {bar}."
+    caption = f"Speed relative to {references}: a dot for each round, a stroke at the median, and a bar over the {bar}."
     numbers = "; ".join(_ratio_words(run, case, speedup) for case, speedup in lines)
     alt = f"Speed ratio of a steady epoch relative to {references}: {numbers}."
     return Figure("ratios", "Speed ratios", caption, alt, svg)

@@ -20,7 +20,7 @@ from reports.render.table import Link, Table, tabulate, words
 from reports.sections.setup import environment_line
 
 NAME = "index.html"
-FIRST_RUN = "python -m benchmarks run co2"
+FIRST_RUN = ".venv/bin/python -m benchmarks run co2"
 
 
 def write(results: Path) -> Path:

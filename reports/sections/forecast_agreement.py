@@ -35,9 +35,9 @@ def agreement(run: Run, speedups: Speedups) -> Table:
     )
     pairs = [(case, speedup) for case in speedups.values() for speedup in case.compared]
     caption = (
-        "Matched models of the same round. The last column holds for other seeds too: it is yes if two one-sided t "
-        f"tests at 5 % show that the mean difference of the test MSE lies within ± {MARGIN} of the reference "
-        f"backend's test MSE. {_margin_and_seeds(speedups)}"
+        "Matched models of the same round. The last column is about all seeds, not only those of this run: it is "
+        f"yes if two one-sided t tests at 5 % show that the mean difference of the test MSE lies within "
+        f"± {MARGIN} of the reference backend's test MSE. {_margin_and_seeds(speedups)}"
     )
     return tabulate("agreement", "Agreement of the forecasts", caption, columns, pairs)
 

@@ -75,8 +75,8 @@ def parameter_counts(run: Run) -> Table:
         words("records", lambda row: records_cell(*row[2].values())),
     )
     caption = (
-        "Trained parameters, as each framework counts them. A native model with another count has other parameters "
-        "than the matched model. A dash is a mode that has not run."
+        "Trained parameters, as each framework counts them. Where the counts differ, the column of "
+        "causes says why. A dash is a mode that has not run."
     )
     return tabulate("parameters", "Parameters, matched and native", caption, columns, counted)
 

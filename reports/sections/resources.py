@@ -64,7 +64,7 @@ def time_by_part(run: Run) -> Table:
         f"Wall time.{_training_share(run)} Epochs do not include the first step. Validation is the forecast of the "
         "validation part after each epoch; the harness draws batches and keeps the best weights; inference is all "
         "timed forecasts. The rest is the start of Python, the windows, the warm-up, the scores and a large matrix "
-        "product, and the harness if it has no column."
+        "product. If there is no column for the harness, its time is in the rest too."
     )
     return _trials(run, "time-by-part", "Time of each trial by part", caption, TIME_BY_PART)
 

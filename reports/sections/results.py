@@ -110,7 +110,7 @@ def times(run: Run, speedups: Speedups) -> Table:
     caption = (
         f"Wall time, {interval_words(seed_counts(groups))}. The training time runs from the first step, in which "
         "some frameworks trace and compile, to the last step. The steady epoch is the median epoch after the first. "
-        "One window and test part are the times of forecasts."
+        "The columns of one window and of the test part are the times of their forecasts."
     )
     return tabulate("times", "Times", caption, columns, groups)
 

@@ -81,7 +81,7 @@ def test_unreliable_timings_come_second():
 
 
 def test_without_a_run_the_page_has_the_first_command(tmp_path):
-    assert "python -m benchmarks run co2" in index_page.write(tmp_path).read_text("utf-8")
+    assert ".venv/bin/python -m benchmarks run co2" in index_page.write(tmp_path).read_text("utf-8")
 
 
 def test_the_index_is_written_among_results_only(results, run_of, tmp_path):
