@@ -276,7 +276,10 @@ def _require_matrix(where: str, matrix: TrialMatrix) -> None:
                 f"{where} backends: there is no backend '{backend}'; {name_hint(backends.REGISTRY, backend)}"
             )
         if "native" in matrix.modes and not backends.REGISTRY[backend].native:
-            raise UserError(f"{where} backend '{backend}' has no native mode; remove native from modes, or the backend")
+            raise UserError(
+                f"{where} backend '{backend}' has no native mode; write modes = [\"matched\"], on the command line "
+                "--set 'modes=[\"matched\"]', or remove the backend"
+            )
     for name in MATRIX:
         values = getattr(matrix, name) or ()
         if len(set(values)) < len(values):

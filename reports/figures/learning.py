@@ -98,7 +98,8 @@ def loss_by_time(run: Run, speedups: Speedups) -> Figure | None:
         svg = to_svg(canvas)
     kind = "Validation" if any(_curves(group, "validation") for group in groups) else "Training"
     caption = (
-        f"{kind} loss after each epoch, a line per seed. A line starts late where compilation takes long."
+        f"{kind} loss after each epoch, a line per seed. A line starts at the end of the first epoch, which is late "
+        "if compilation takes long."
         f"{only_first(len(labels))}"
     )
     backends = ", ".join(unique(run.backend_name(group.backend) for group in groups))

@@ -18,7 +18,7 @@ HOW_TO_READ = (
 )
 
 WORDS = {
-    "backend": "a framework together with a program, which is the way the framework trains a model",
+    "backend": "a framework and the way in which it trains (its program), for example Keras with `fit`",
     "batch": "the windows of one optimizer step",
     "cell": "the kind of a recurrent layer: LSTM, GRU or a plain tanh RNN",
     "certificate": "the comparison of a backend with the reference implementation: outputs, gradients, losses and "
@@ -45,7 +45,8 @@ WORDS = {
     "reference backend": "the backend that speed ratios are relative to: the first one with a certificate",
     "reference implementation": "the NumPy implementation in float64 that certificates compare with",
     "round": "one trial of each backend for the same model and seed",
-    "scaled": "scaled as the [data] table of the definition states, for example to mean 0 and standard deviation 1",
+    "scaled": "shifted and divided as the [data] table of the definition states, for example to mean 0 and standard "
+    "deviation 1",
     "seasonal naive": "the naive forecast that repeats the value of one season ago",
     "seed": "the number that determines the initial weights and the order of the batches",
     "skill": "1 − error / error of a naive forecast. Above 0 is better than the naive forecast, 1 is perfect",

@@ -65,9 +65,10 @@ def main_table(run: Run, speedups: Speedups) -> Table:
         records_column(),
     )
     caption = (
-        f"{' and '.join(modes).capitalize()} mode, {interval_words(run.seed_counts)}. Skill is 1 − error / error of "
+        f"{' and '.join(modes).capitalize()} mode, {interval_words(run.seed_counts)}. Skill is 1 − MSE / MSE of "
         "persistence: above 0 is better than repeating the last value. The speed ratio is that of the steady epoch "
-        "(the median epoch after the first): 2 means twice as fast as the reference backend. Parameters are the "
+        "(the median epoch after the first): 2 means twice as fast as the backend marked "
+        "(reference). Parameters are the "
         "trained ones, as the framework counts them."
     )
     rows: tuple[ResultRow, ...] = (*groups, *naive_rows(run))

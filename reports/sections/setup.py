@@ -124,8 +124,11 @@ def notices(run: Run) -> tuple[str, ...]:
             "This is the quick form of the benchmark, which checks that everything works. Its numbers mean little."
         )
     if ended < planned:
-        done = f"{ended} of {plural(planned, 'trial')} {'has' if planned == 1 else 'have'} finished"
-        notes.append(f"{done}: the run is under way or was interrupted. The page shows the finished trials.")
+        succeeded, failed = ended - len(run.failed), f", {len(run.failed)} failed" if run.failed else ""
+        notes.append(
+            f"{succeeded} of {plural(planned, 'trial')} succeeded{failed}, {planned - ended} not run: the run is under "
+            "way or was interrupted. The page shows the trials that succeeded."
+        )
     if run.failed:
         notes.append(f"{len(run.failed)} of {plural(planned, 'trial')} failed; the reasons are listed below.")
     if run.certificate is None and manifest.reproduces is None:

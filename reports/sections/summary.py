@@ -247,7 +247,8 @@ def _whole_training(run: Run, case: Case, speedup: CaseSpeedups) -> str:
     outcomes = [outcome for other, _ in ratios for outcome in (*other.outcomes, *other.reference_outcomes)]
     most = "at most " if any(len(outcome.times.epochs) < case.epochs for outcome in outcomes) else ""
     opening = "But over" if reversed_order else "Over"
-    return f"{opening} a whole training of {most}{plural(case.epochs, 'epoch')}, compilation included, {clauses}"
+    epochs, reference = f"{most}{plural(case.epochs, 'epoch')}", run.backend_name(speedup.reference or "")
+    return f"{opening} a whole training of {epochs}, compilation included, relative to {reference}, {clauses}"
 
 
 def _forecasts(run: Run, groups: Sequence[Group], speedup: CaseSpeedups) -> list[str]:
