@@ -27,7 +27,9 @@ class Parser(argparse.ArgumentParser):
     """Raises UserError with one sentence instead of printing the usage."""
 
     def error(self, message: str) -> NoReturn:
-        raise UserError(f"{message}; see {self.prog} --help")
+        required = message.removeprefix("the following arguments are required: ")
+        problem = message if required == message else f"{required} is missing"
+        raise UserError(f"{problem}; see {self.prog} --help")
 
 
 def parser() -> Parser:

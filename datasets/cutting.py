@@ -142,9 +142,9 @@ def _part(series: Series, layout: _Layout, window: WindowSpec, name: str, span: 
     rows = _first_target_rows(layout.usable, window, span)
     if not len(rows) and span[0] < span[1]:
         raise DataError(
-            f"The {name} part, rows {span[0] + 1} to {span[1]} of {series.name}, holds no window: length = "
+            f"the {name} part, rows {span[0] + 1} to {span[1]} of {series.name}, is too short for a window: length = "
             f"{counted(window.shortest)} of input and horizon = {counted(window.horizon)} of target do not fit; "
-            f"shorten them or give {name} more rows."
+            f"reduce window.length or window.horizon (--window, --horizon), or give the {name} part more rows"
         )
     shift = layout.shift(rows)
     input_begin, target_begin = shifted(rows, shift - window.length), shifted(rows, shift)

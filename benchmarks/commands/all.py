@@ -5,12 +5,11 @@ import sys
 from pathlib import Path
 from types import ModuleType
 
-from backends import REGISTRY
 from benchmarks.commands import Subparsers, options, resume, run, session
 from benchmarks.commands.output import command_line, short
 from benchmarks.definition import loading
 from benchmarks.definition.loading import Benchmark
-from benchmarks.errors import UserError, name_hint
+from benchmarks.errors import UserError
 from benchmarks.runner import run as runner
 from datasets import DataError
 from reports.records import Manifest
@@ -31,9 +30,8 @@ def execute(arguments: argparse.Namespace) -> int:
     """Return 0 if all trials and checks succeeded, 1 if one failed or a benchmark could not be run."""
     import reports
 
-    for backend in [] if arguments.backends is None else options.words(arguments.backends, "--backends"):
-        if backend not in REGISTRY:
-            raise UserError(f"--backends: there is no backend '{backend}'; {name_hint(REGISTRY, backend)}")
+    if arguments.backends is not None:
+        options.backend_names(arguments.backends)
     names, failed = loading.names(), []
     for place, name in enumerate(names, 1):
         _print(arguments, f"\nbenchmark {place}/{len(names)}: {name}")

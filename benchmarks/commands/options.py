@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from backends import REGISTRY
 from benchmarks.commands import Subparsers
 from benchmarks.commands.output import command_line, short
-from benchmarks.errors import UserError
+from benchmarks.errors import UserError, name_hint
 from benchmarks.runner.environment import ROOT
 
 RESULTS = ROOT / "results"
@@ -58,7 +59,7 @@ def command(
     first, where, output = (parser.add_argument_group(title) for title in (what, "where", "output"))
     groups = Groups(first, where, output, parser)
     if run:
-        text = f"the folder of a run, or the name of a benchmark for its {run} run"
+        text = f"the folder of a run, BENCHMARK/START, or the name of a benchmark for its {run} run"
         groups.what.add_argument("run", metavar="RUN", help=text)
     add_where = groups.where.add_argument
     if results:
@@ -78,7 +79,7 @@ def add_definition(what: argparse._ArgumentGroup, *, optional: bool = False) -> 
     """The benchmark, and the options that change its definition."""
     name = "a benchmark (the command `list` prints them), or the path of a TOML file"
     what.add_argument("name", metavar="NAME", nargs="?" if optional else None, help=name)
-    what.add_argument("--quick", action="store_true", help="the small form that the [quick] table describes")
+    what.add_argument("--quick", action="store_true", help="run a small form, to see whether everything works")
     what.add_argument("--backends", metavar="A,B", help="use these backends instead of those in the definition")
     what.add_argument("--seeds", metavar="1,2", help="use these seeds, in matched and in native mode")
     what.add_argument("--window", metavar="T", help="rows of input; several lengths with commas: 12,24")
@@ -102,7 +103,7 @@ def changes(arguments: argparse.Namespace) -> dict[str, Any]:
     if getattr(arguments, "csv", None) is not None:
         changed |= _csv_data(arguments)
     if arguments.backends is not None:
-        changed["backends"] = words(arguments.backends, "--backends")
+        changed["backends"] = backend_names(arguments.backends)
     if arguments.seeds is not None:
         changed["seeds"] = changed["native_seeds"] = numbers(arguments.seeds, "--seeds")
     for option, setting in (("window", "window.length"), ("horizon", "window.horizon")):
@@ -148,6 +149,15 @@ def _assignment(text: str) -> tuple[str, Any]:
         return name.strip(), tomllib.loads(f"value = {value}")["value"]
     except tomllib.TOMLDecodeError:
         return name.strip(), value
+
+
+def backend_names(text: str) -> list[str]:
+    """The backends that `--backends` names. Raises UserError for a name that is not in the registry."""
+    names = words(text, "--backends")
+    for name in names:
+        if name not in REGISTRY:
+            raise UserError(f"--backends: there is no backend '{name}'; {name_hint(REGISTRY, name)}")
+    return names
 
 
 def numbers(text: str, option: str) -> list[int]:

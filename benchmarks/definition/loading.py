@@ -114,6 +114,8 @@ def find(name: str) -> Path:
     """The TOML file of a benchmark, given by its name or by the path of a user's file. Raises UserError if missing."""
     if name in names():
         return FOLDER / f"{name}.toml"
+    if name.lower().endswith((".csv", ".parquet", ".pq", ".txt")):
+        raise UserError(f"{name} is a data file, not a benchmark; type: run --csv {name} --target COLUMN")
     if not name.endswith(".toml"):
         raise UserError(f"there is no benchmark '{name}'; {name_hint(names(), name)}, or give the path of a TOML file")
     path = Path(name).expanduser()
@@ -217,6 +219,9 @@ def _set_values(path: Path, tables: Table, sets: list[Table], changes: Table) ->
         known = [*TABLES, *([SEARCH] if SEARCH in tables else [])]
         if table and table not in known:
             raise UserError(f"{path}: there is no table '{table}' for the setting {dotted}; {name_hint(known, table)}")
+        homes = [name for name, kind in SETTINGS.items() if setting in kind.model_fields]
+        if not table and homes and setting not in (*Header.model_fields, *known, VARIANT):
+            raise UserError(f"{path}: there is no setting '{setting}' at the top; did you mean {homes[0]}.{setting}?")
         for table_set in sets if table in TABLES or setting in TABLES else [tables]:
             holder = table_set[table] if table else table_set
             for settings in holder if isinstance(holder, list) else [holder]:  # several models: a list

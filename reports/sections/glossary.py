@@ -31,7 +31,8 @@ WORDS = {
     "GEMM peak": "the operations per second of a product of two large matrices: the practical peak of the machine",
     "Holm's correction": "a correction of p-values for several tests at once",
     "horizon": "the number of steps ahead that are forecast",
-    "kernel": "the code that computed the recurrence: a fused kernel, a compiled loop, or a loop of single operations",
+    "kernel": "the code that computed the recurrence: a fused kernel (mkldnn_rnn_layer, cuDNN), a compiled loop (XLA "
+    "while, TF while), or a loop of single operations (aten loop)",
     "linear autoregression": "the naive forecast by a linear regression on the values of the window",
     "matched": "the mode in which all frameworks have the same function, initial weights, batches and optimizer",
     "MSE, RMSE, MAE": "mean squared error, its square root, and mean absolute error",

@@ -124,11 +124,9 @@ def notices(run: Run) -> tuple[str, ...]:
             "This is the quick form of the benchmark, which checks that everything works. Its numbers mean little."
         )
     if ended < planned:
-        succeeded, failed = ended - len(run.failed), f", {len(run.failed)} failed" if run.failed else ""
-        notes.append(
-            f"{succeeded} of {plural(planned, 'trial')} succeeded{failed}, {planned - ended} not run: the run is under "
-            "way or was interrupted. The page shows the trials that succeeded."
-        )
+        done = f"{ended} of {plural(planned, 'trial')} {'has' if planned == 1 else 'have'} finished"
+        failed = f" ({len(run.failed)} of them failed)" if run.failed else ""
+        notes.append(f"{done}{failed}: the run is under way or was interrupted. The page shows the finished trials.")
     if run.failed:
         notes.append(f"{len(run.failed)} of {plural(planned, 'trial')} failed; the reasons are listed below.")
     if run.certificate is None and manifest.reproduces is None:

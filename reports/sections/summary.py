@@ -312,7 +312,7 @@ def _better_naive(run: Run, groups: Sequence[Group]) -> list[str]:
     if not medians or best is None or best[1] > min(medians):
         return []
     compared, unit = search.compared(best[1], min(medians)), _error_unit(run)
-    numbers = f"{four_digits(best[1])} and {four_digits(min(medians))} {unit}".rstrip()
+    numbers = f"{four_digits(best[1])} against {four_digits(min(medians))} {unit}".rstrip()
     return [f"{best[0]}, a naive forecast, has {compared} {metric.label} ({numbers})"]
 
 

@@ -2,6 +2,8 @@
 
 import re
 import shlex
+import subprocess
+import sys
 from difflib import get_close_matches
 from pathlib import Path
 
@@ -15,6 +17,7 @@ from benchmarks import commands
 from benchmarks.commands import session
 from benchmarks.errors import UserError
 from benchmarks.runner import certify, resume, run
+from benchmarks.runner.environment import ROOT
 from tests.benchmarks.command_line import REFERENCE, SMALL, benchmarks
 
 SALES = "day,units\n" + "".join(f"2026-01-{day:02},{day * day % 7}\n" for day in range(1, 29))
@@ -22,14 +25,14 @@ SALES = "day,units\n" + "".join(f"2026-01-{day:02},{day * day % 7}\n" for day in
 # Words that are wrong, what the message must say, and what a user who follows the message types.
 # None: the message itself has the command, "did you mean" in place of the wrong word, or names to choose from.
 MISTAKES = {
-    "no command": ("", "arguments are required: COMMAND", "--help"),
+    "no command": ("", "COMMAND ... is missing", "--help"),
     "a misspelt command": ("rnu co2", "there is no command 'rnu'; did you mean 'run'", None),
     "a misspelt option": ("run co2 --sedes 1", "run does not accept '--sedes'; did you mean '--seeds'", None),
     "an option of another command": ("list --seeds 1", "list does not accept '--seeds'; known: --json", "list --json"),
     "a misspelt option of a verb": ("data show co2 --foldr x", "did you mean '--folder'", None),
     "a misspelt verb": ("data shwo co2", "invalid choice: 'shwo'", "data show --help"),
     "an option without its value": ("run co2 --seeds", "expected one argument", "run --help"),
-    "no run": ("report", "arguments are required: RUN", "report --help"),
+    "no run": ("report", "RUN is missing", "report --help"),
     "no benchmark": ("run", "name a benchmark (", "run co2"),
     "an unknown benchmark": ("run co3", "there is no benchmark 'co3'; did you mean 'co2'", None),
     "a benchmark to certify": ("certify co3", "there is no benchmark 'co3'; did you mean 'co2'", None),
@@ -41,6 +44,21 @@ MISTAKES = {
     "a negative seed": ("run co2 --seeds=-1", "seeds.0 = -1", "run co2 --seeds 1"),
     "a window that is no number": ("run co2 --window 12,x", "--window 12,x: write whole numbers", None),
     "a setting without a value": ("run co2 --set training.epochs", "--set 'training.epochs'", None),
+    "a data file for a benchmark": (
+        "run sales.csv",
+        "type: run --csv sales.csv --target COLUMN",
+        "run --csv sales.csv --target units",
+    ),
+    "a setting without its table": (
+        "run co2 --set epochs=3",
+        "did you mean training.epochs",
+        "run co2 --set training.epochs=3",
+    ),
+    "a backend without native mode": (
+        "run co2 --backends reference",
+        """--set 'modes=["matched"]'""",
+        """run co2 --backends reference --set 'modes=["matched"]'""",
+    ),
     "an unknown setting": ("run co2 --set training.epoch=3", "did you mean 'epochs'", None),
     "a setting with text for a number": (
         "run co2 --set training.epochs=many",
@@ -63,7 +81,7 @@ MISTAKES = {
     "an unknown format": ("export co2 --format parquett", "did you mean 'parquet'", None),
     "too small a sample": ("reproduce co2 --sample 0", "as in --sample 4", None),
     "no epochs": ("transfer co2 --to flax --epochs 0", "as in --epochs 2", None),
-    "no backend to transfer to": ("transfer co2", "arguments are required: --to", "transfer --help"),
+    "no backend to transfer to": ("transfer co2", "--to is missing", "transfer --help"),
     "an unknown backend to transfer to": ("transfer co2 --to flux", "did you mean 'flax'", None),
     "an unknown series": ("data show co3", "co2", "data show co2"),
 }
@@ -140,7 +158,7 @@ def test_the_advice_for_a_mistake_works_when_typed(line, message, instead, typed
     assert [path.name for path in tmp_path.iterdir()] == ["sales.csv"]
     stop_once_accepted()
     try:
-        status, error = typed(*(advice(words, error) if instead is None else instead.split()))
+        status, error = typed(*(advice(words, error) if instead is None else shlex.split(instead)))
     except Accepted:
         return
     assert status == 0, error
@@ -181,7 +199,7 @@ def test_the_advice_for_a_wrong_run_works_when_typed(line, message, instead, typ
     for owner, name in ((reports, "write"), (reports, "compare"), (resume, "resume"), (run, "begin")):
         monkeypatch.setattr(owner, name, accept)
     with pytest.raises(Accepted):
-        typed(*(advice(line.split(), error) if instead is None else instead.split()))
+        typed(*(advice(line.split(), error) if instead is None else shlex.split(instead)))
 
 
 DEFINITIONS = {
@@ -253,3 +271,13 @@ def test_a_missing_framework_comes_with_its_install_command(monkeypatch):
         run.require(("pytorch", "flax"))
     with pytest.raises(BackendError, match="optax"):
         backends.load("flax", dtype="float32", threads=1)
+
+
+def test_a_python_without_the_packages_says_what_to_type():
+    """A newcomer types `python -m benchmarks` before `make install`, or with another Python."""
+    command = [sys.executable, "-S", "-m", "benchmarks", "list"]  # -S: without the installed packages
+    done = subprocess.run(command, cwd=ROOT, env={"PATH": ""}, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert "is not installed in this Python" in done.stderr
+    assert "type `make install`, then `.venv/bin/python -m benchmarks`" in done.stderr
+    assert "Traceback" not in done.stderr

@@ -54,7 +54,10 @@ def test_parts_end_by_share_by_row_or_by_date(settings, expected):
         ({"train": 80, "validation": 20}, r"train and validation leave no row for the test part"),
         ({"train": "1999-01-01"}, r"train = '1999-01-01' leaves no row for the train part"),
         ({"train": 80, "validation": "2000-03-01"}, r"validation = '2000-03-01' leaves no row for the validation part"),
-        ({"train": 2, "validation": 50}, r"The train part, rows 1 to 2 of line, holds no window: length = 2 rows"),
+        (
+            {"train": 2, "validation": 50},
+            r"rows 1 to 2 of line, is too short for a window: length = 2 rows",
+        ),
     ],
 )
 def test_a_split_that_leaves_a_part_empty_names_the_option(settings, message):
@@ -66,14 +69,14 @@ def test_a_split_that_leaves_a_part_empty_names_the_option(settings, message):
 def test_a_horizon_longer_than_a_part_is_named():
     """The validation part holds 15 rows."""
     with pytest.raises(
-        DataError, match=r"validation part, rows 71 to 85 of line, holds no window: .* horizon = 16 rows"
+        DataError, match=r"validation part, rows 71 to 85 of line, is too short for a window: .* horizon = 16 rows"
     ):
         cut(weeks(), DataSpec(series="line"), WindowSpec(length=2, horizon=16))
 
 
 def test_a_window_longer_than_the_series_is_named():
     """The length exceeds the number of rows."""
-    with pytest.raises(DataError, match=r"The train part, rows 1 to 70 of line, holds no window: length = 500 rows"):
+    with pytest.raises(DataError, match=r"rows 1 to 70 of line, is too short for a window: length = 500 rows"):
         cut(weeks(), DataSpec(series="line"), WindowSpec(length=500))
 
 
