@@ -17,7 +17,7 @@ from tests.conformance.problems import PROBLEMS, any_problems, recurrent_problem
 
 REFERENCE = training.create("reference", dtype="float64", threads=1)
 MEAN_LOSSES = {name for name, entry in REGISTRY.items() if not entry.step_losses}
-EXAMPLES = int(os.environ.get("EXAMPLES", "4"))  # number of models that hypothesis draws
+EXAMPLES = int(os.environ.get("EXAMPLES", "2"))  # number of models that hypothesis draws
 LARGEST: dict[str, float] = {}  # difference from the reference implementation in this process, for the summary
 
 
