@@ -30,4 +30,4 @@ class DataLoaderModel(PyTorchModel):
             loss.backward()
             self.optimizer.step()
             losses.append(loss.item())
-        return np.array(losses, dtype=self._x.numpy().dtype)
+        return np.array(losses, dtype=self._x[:0].cpu().numpy().dtype)

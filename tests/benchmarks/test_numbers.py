@@ -75,6 +75,23 @@ def test_a_verdict_names_each_difference_over_its_bound():
     )
     assert "losses" in certification.verdict({"outputs": 0.0, "losses": np.nan}, bounds, 0)
     assert "by +12" in certification.verdict({"outputs": 0.0, "losses": 0.0}, bounds, 12)
+    assert certification.verdict({"outputs": 0.0, "losses": None}, bounds, 0) is None  # a program without step losses
+
+
+def test_the_first_parameter_that_differs_is_named():
+    """In the order of the steps, then of the parameters; a program without step losses is compared without them."""
+    random = np.random.default_rng(4)
+    names = [f"{steps} {name}" for steps in certification.WEIGHED for name in ("0.kernel", "0.bias")]
+    weights = {name: random.normal(size=3) for name in names}
+    reference = certification.Trajectory(random.normal(size=2), {}, random.normal(size=200), weights)
+    gradients = {"0.kernel": random.normal(size=3)}
+    changed = {name: value * (1 + 1e-3 * (name in ("10 0.bias", "50 0.kernel"))) for name, value in weights.items()}
+    other = certification.Trajectory(reference.outputs, gradients, None, changed)
+    assert certification.first_difference(other, reference, 1e-10) == "0.bias differs first, by 1.0e-03 after 10 steps"
+    assert certification.first_difference(reference, reference, 1e-10) == ""
+    equal = certification.Trajectory(reference.outputs, gradients, None, weights)
+    expected = certification.Trajectory(reference.outputs, gradients, reference.losses, weights)
+    assert certification.compare(equal, expected) == {"outputs": 0, "gradients": 0, "losses": None, "weights": 0}
 
 
 @pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="this system cannot pin a process to a core")
