@@ -14,7 +14,8 @@ class Entry:
     """A backend: a framework together with a program, which is how the framework trains a model.
 
     display_name: the backend's name in tables and messages.
-    module, device: modules in the package `backends`; the first has `create`, the second `gemm` and `peak_memory`.
+    module, device: modules in the package `backends`; the first has `create`, the second `configure`, `gemm` and
+        `peak_memory`.
     packages: the required packages, which have the same name on PyPI and when imported.
     native: whether the framework has layers and defaults of its own.
     environment: variables to set before the module is imported.
@@ -153,8 +154,10 @@ def missing(name: str) -> tuple[str, ...]:
     return tuple(package for package in REGISTRY[name].packages if util.find_spec(package) is None)
 
 
-def load(name: str, *, dtype: Dtype, threads: int) -> Backend:
+def load(name: str, *, dtype: Dtype, threads: int, tf32: bool = False) -> Backend:
     """Import a framework and configure it for one dtype and a number of threads. Call once a process.
+
+    tf32: whether GPUs may round the factors of float32 products to TensorFloat-32, which has 10 bits of mantissa.
 
     Raises BackendError, with the command that installs them, if packages are missing.
     """
@@ -162,12 +165,13 @@ def load(name: str, *, dtype: Dtype, threads: int) -> Backend:
         install = f"pip install -c constraints.txt {' '.join(lacking)}"
         raise BackendError(f"backend '{name}' needs {' and '.join(lacking)}, not installed here: {install}")
     os.environ.update(REGISTRY[name].environment)
-    backend: Backend = _module(REGISTRY[name].module).create(name, dtype=dtype, threads=threads)
+    device(name).configure(dtype=dtype, threads=threads, tf32=tf32)
+    backend: Backend = _module(REGISTRY[name].module).create(name, dtype=dtype)
     return backend
 
 
 def device(name: str) -> Any:  # noqa: ANN401
-    """The module with `gemm(size, dtype)` and `peak_memory()` of a backend that has been loaded in this process."""
+    """The module with `configure`, `gemm(size, dtype)` and `peak_memory()` of a backend."""
     return _module(REGISTRY[name].device)
 
 

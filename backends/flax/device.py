@@ -1,4 +1,4 @@
-"""JAX: the matrix product and the memory of the device."""
+"""JAX: the settings of the process, and the matrix product and the memory of the device."""
 
 from collections.abc import Callable
 
@@ -6,6 +6,12 @@ import jax
 import numpy as np
 
 from backends.contract import Dtype
+
+
+def configure(*, dtype: Dtype, threads: int, tf32: bool) -> None:
+    """Set dtype and float32 precision. JAX's thread pool has the size of the process's core set, not `threads`."""
+    jax.config.update("jax_enable_x64", dtype == "float64")
+    jax.config.update("jax_default_matmul_precision", "tensorfloat32" if tf32 else "float32")
 
 
 def gemm(size: int, dtype: Dtype) -> Callable[[], None]:

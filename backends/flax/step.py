@@ -12,9 +12,9 @@ from backends.flax import training
 from backends.flax.training import Data, FlaxModel, Named, State
 
 
-def create(name: str, *, dtype: Dtype, threads: int) -> Backend:
-    """Configure JAX for this process. JAX's thread pool has the size of the process's core set, not `threads`."""
-    return replace(training.create(name, dtype=dtype, threads=threads), model=StepModel)
+def create(name: str, *, dtype: Dtype) -> Backend:
+    """The backend."""
+    return replace(training.create(name, dtype=dtype), model=StepModel)
 
 
 class StepModel(FlaxModel):

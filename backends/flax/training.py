@@ -27,9 +27,8 @@ LOSSES: Mapping[str, Callable[..., jax.Array]] = {
 NONE: Named = {}
 
 
-def create(name: str, *, dtype: Dtype, threads: int) -> Backend:
-    """Configure JAX for this process. JAX's thread pool has the size of the process's core set, not `threads`."""
-    jax.config.update("jax_enable_x64", dtype == "float64")
+def create(name: str, *, dtype: Dtype) -> Backend:
+    """The backend."""
     return Backend(name, Network, load_weights, adam, FlaxModel)
 
 

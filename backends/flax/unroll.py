@@ -13,9 +13,9 @@ from backends.flax.training import FlaxModel
 UNROLL = 4  # time steps in one turn of the loop; more take longer to compile and are no faster on a CPU
 
 
-def create(name: str, *, dtype: Dtype, threads: int) -> Backend:
-    """Configure JAX for this process. JAX's thread pool has the size of the process's core set, not `threads`."""
-    return replace(training.create(name, dtype=dtype, threads=threads), model=UnrolledModel)
+def create(name: str, *, dtype: Dtype) -> Backend:
+    """The backend."""
+    return replace(training.create(name, dtype=dtype), model=UnrolledModel)
 
 
 class UnrolledModel(FlaxModel):

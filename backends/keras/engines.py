@@ -12,7 +12,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from backends.contract import Array, Dtype, Steps
+from backends.contract import Array, Steps
 
 if keras.backend.backend() == "tensorflow":
     import tensorflow as tf
@@ -40,10 +40,6 @@ class Engine(Protocol):
     """An engine with one network, its training rows resident."""
 
     @staticmethod
-    def configure(dtype: Dtype, threads: int) -> None:
-        """Configure the engine for this process."""
-
-    @staticmethod
     def scan(step: Step, state: State, inputs: Sequence[Tensor]) -> list[Tensor]:
         """The states after each step, (T, N, width) each, from inputs (T, N, width) each."""
 
@@ -65,15 +61,6 @@ class Engine(Protocol):
 
 class TensorFlow:
     """A whole epoch in one compiled program, unless a layer does not allow XLA (cuDNN)."""
-
-    @staticmethod
-    def configure(dtype: Dtype, threads: int) -> None:
-        tf.get_logger().setLevel("ERROR")  # each model has a program of its own: no warnings of retracing
-        if tf.config.threading.get_intra_op_parallelism_threads() != threads:
-            tf.config.threading.set_intra_op_parallelism_threads(threads)
-            tf.config.threading.set_inter_op_parallelism_threads(1)
-        if tf.config.list_physical_devices("GPU"):  # on a CPU results repeat without it, and `fit` would lose XLA
-            tf.config.experimental.enable_op_determinism()
 
     @staticmethod
     def scan(step: Step, state: State, inputs: Sequence[Tensor]) -> list[Tensor]:
@@ -153,11 +140,6 @@ class TensorFlow:
 
 class Jax:
     """A whole epoch in one compiled program: the values of the variables are its arguments and results."""
-
-    @staticmethod
-    def configure(dtype: Dtype, threads: int) -> None:
-        """JAX's thread pool has the size of the process's core set, not `threads`."""
-        jax.config.update("jax_enable_x64", dtype == "float64")
 
     @staticmethod
     def scan(step: Step, state: State, inputs: Sequence[Tensor]) -> list[Tensor]:
@@ -250,11 +232,6 @@ class Jax:
 
 class Torch:
     """Eager."""
-
-    @staticmethod
-    def configure(dtype: Dtype, threads: int) -> None:
-        torch.set_num_threads(threads)
-        torch.use_deterministic_algorithms(True)
 
     @staticmethod
     def scan(step: Step, state: State, inputs: Sequence[Tensor]) -> list[Tensor]:

@@ -14,9 +14,9 @@ from backends.keras.training import KerasModel
 from backends.recurrent import Recurrent
 
 
-def create(name: str, *, dtype: Dtype, threads: int) -> Backend:
-    """Configure Keras and its engine for this process. Raises BackendError if Keras runs on another engine."""
-    return replace(training.create(name, dtype=dtype, threads=threads), model=FitModel)
+def create(name: str, *, dtype: Dtype) -> Backend:
+    """The backend. Raises BackendError if Keras runs on another engine."""
+    return replace(training.create(name, dtype=dtype), model=FitModel)
 
 
 class FitModel(KerasModel):

@@ -16,12 +16,11 @@ from backends.keras.optimizer import adam, checkpoint, restore
 LOSSES = {"mse": losses.mean_squared_error, "mae": losses.mean_absolute_error, "huber": losses.huber}
 
 
-def create(name: str, *, dtype: Dtype, threads: int) -> Backend:
-    """Configure Keras and its engine for this process. Raises BackendError if Keras runs on another engine."""
+def create(name: str, *, dtype: Dtype) -> Backend:
+    """The backend; sets Keras's dtype for this process. Raises BackendError if Keras runs on another engine."""
     wanted, running = os.environ["KERAS_BACKEND"], keras.backend.backend()
     if wanted != running:
         raise BackendError(f"backend '{name}' needs a process of its own: Keras already runs on {running} in this one")
-    ENGINE.configure(dtype, threads)
     keras.config.set_floatx(dtype)
     if dtype == "float64":
         _keep_float64()

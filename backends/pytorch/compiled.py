@@ -15,8 +15,8 @@ from backends.pytorch.network import Network
 from backends.pytorch.training import PyTorchModel
 
 
-def create(name: str, *, dtype: Dtype, threads: int) -> Backend:
-    """Configure PyTorch for this process. Raises BackendError if there is no C++ compiler."""
+def create(name: str, *, dtype: Dtype) -> Backend:
+    """The backend. Raises BackendError if there is no C++ compiler."""
     from torch._inductor import config, cpp_builder, exc
 
     try:
@@ -27,7 +27,7 @@ def create(name: str, *, dtype: Dtype, threads: int) -> Backend:
             "`apt-get install g++`, on macOS `xcode-select --install`"
         ) from None
     config.force_disable_caches = True  # every process compiles, so that its first step is comparable
-    return replace(training.create(name, dtype=dtype, threads=threads), model=CompiledModel)
+    return replace(training.create(name, dtype=dtype), model=CompiledModel)
 
 
 class CompiledModel(PyTorchModel):

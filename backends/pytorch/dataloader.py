@@ -10,9 +10,9 @@ from backends.pytorch import training
 from backends.pytorch.training import NONE, PyTorchModel
 
 
-def create(name: str, *, dtype: Dtype, threads: int) -> Backend:
-    """Configure PyTorch for this process."""
-    return replace(training.create(name, dtype=dtype, threads=threads), model=DataLoaderModel)
+def create(name: str, *, dtype: Dtype) -> Backend:
+    """The backend."""
+    return replace(training.create(name, dtype=dtype), model=DataLoaderModel)
 
 
 class DataLoaderModel(PyTorchModel):

@@ -20,11 +20,8 @@ LOSSES: Mapping[str, Callable[..., Tensor]] = {
 NONE: Mapping[str, Tensor] = {}
 
 
-def create(name: str, *, dtype: Dtype, threads: int) -> Backend:
-    """Configure PyTorch for this process."""
-    torch.set_num_threads(threads)
-    torch.use_deterministic_algorithms(True)
-    torch.utils.deterministic.fill_uninitialized_memory = False  # costs time, and results repeat without it
+def create(name: str, *, dtype: Dtype) -> Backend:
+    """The backend."""
     return Backend(name, Network, load_weights, adam, PyTorchModel)
 
 

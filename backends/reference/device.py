@@ -1,10 +1,14 @@
-"""NumPy: the matrix product and the memory of the device, which is the CPU."""
+"""NumPy: the settings of the process, and the matrix product and the memory of the device, which is the CPU."""
 
 from collections.abc import Callable
 
 import numpy as np
 
 from backends.contract import Dtype
+
+
+def configure(*, dtype: Dtype, threads: int, tf32: bool) -> None:
+    """Nothing: the reference implementation computes in float64 and with one thread for any arguments."""
 
 
 def gemm(size: int, dtype: Dtype) -> Callable[[], None]:

@@ -20,8 +20,8 @@ THREADS = 1  # the products are small: with more, the threads mostly wait for ea
 NONE: Weights = {}
 
 
-def create(name: str, *, dtype: Dtype, threads: int) -> Backend:
-    """The backend. The reference implementation computes in float64 and with one thread for any arguments."""
+def create(name: str, *, dtype: Dtype) -> Backend:
+    """The backend. The reference implementation computes in float64 and with one thread for any `dtype`."""
     return Backend(name, Network, load_weights, adam, ReferenceModel)
 
 

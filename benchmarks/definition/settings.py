@@ -74,6 +74,7 @@ class TrainingSettings(Settings):
     patience: Count | None = None  # epochs without a better validation loss; then the best weights are restored
     dtype: Dtype = "float32"
     threads: Count | None = None  # None: the number of cores of this process
+    tf32: Flag = False  # GPUs may round the factors of float32 products to TensorFloat-32
 
     @model_validator(mode="after")
     def _is_consistent(self) -> Self:
@@ -114,6 +115,7 @@ class TrainingSettings(Settings):
             decay: decay,
             f"stops after {self.patience} {epochs} without a better validation loss": self.patience,
             "full batches": self.batch == "full",
+            "products in TF32 on GPUs": self.tf32,
         }
         return tuple(phrase for phrase, applies in phrases.items() if applies)
 

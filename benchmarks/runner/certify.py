@@ -62,16 +62,23 @@ def places() -> tuple[Conditions, ...]:
 
 def count(benchmark: Benchmark) -> int:
     """Return the number of jobs that `certify` reports for the benchmark's own backends."""
-    return sum(
-        len({dtype for label in benchmark.matched(backend) for dtype in dtypes(benchmark, label)})
-        for backend in benchmark.header.backends
-    )
+    return sum(len(groups(benchmark, backend)) for backend in benchmark.header.backends)
 
 
 def dtypes(benchmark: Benchmark, label: str) -> tuple[Dtype, ...]:
     """Return the dtypes of a case's checks: float64, which shows equality, and the dtype that is timed."""
     exact: Dtype = "float64"
     return tuple(dict.fromkeys([exact, benchmark.cases[label].training.dtype]))
+
+
+def groups(benchmark: Benchmark, backend: str) -> dict[tuple[Dtype, bool], list[str]]:
+    """Return a backend's cases by the settings of a process, dtype and TF32: the checks that share a process."""
+    labels: dict[tuple[Dtype, bool], list[str]] = {}
+    for label in benchmark.matched(backend):
+        for dtype in dtypes(benchmark, label):
+            tf32 = dtype == "float32" and benchmark.cases[label].training.tf32
+            labels.setdefault((dtype, tf32), []).append(label)
+    return labels
 
 
 def _store_references(benchmark: Benchmark, folder: Path) -> dict[tuple[str, Dtype], Path]:
@@ -88,10 +95,7 @@ def _store_references(benchmark: Benchmark, folder: Path) -> dict[tuple[str, Dty
 
 
 def _jobs(benchmark: Benchmark, backend: str, paths: dict[tuple[str, Dtype], Path]) -> Iterable[CheckJob]:
-    for dtype in dict.fromkeys(dtype for _, dtype in paths):
-        labels = [label for label, checked in paths if checked == dtype and label in benchmark.matched(backend)]
-        if not labels:
-            continue
+    for (dtype, tf32), labels in groups(benchmark, backend).items():
         yield CheckJob(
             backend=backend,
             dtype=dtype,
@@ -100,6 +104,7 @@ def _jobs(benchmark: Benchmark, backend: str, paths: dict[tuple[str, Dtype], Pat
             references={label: str(paths[label, dtype]) for label in labels},
             cores=(),  # set when the job starts
             threads=1,
+            tf32=tf32,
         )
 
 

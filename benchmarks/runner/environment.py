@@ -15,7 +15,10 @@ from reports.records import Environment
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = ("tensorflow-cpu", "jaxlib", "numpy", "pandas")  # whose versions are recorded besides those of backends
-PRIVATE = ("KERAS_BACKEND", "JAX_ENABLE_X64", "JAX_PLATFORMS", "XLA_FLAGS", "TF_XLA_FLAGS", "TF_ENABLE_ONEDNN_OPTS")
+PRIVATE = (
+    *("KERAS_BACKEND", "JAX_ENABLE_X64", "JAX_PLATFORMS", "XLA_FLAGS", "TF_XLA_FLAGS", "TF_ENABLE_ONEDNN_OPTS"),
+    *("NVIDIA_TF32_OVERRIDE", "TORCH_ALLOW_TF32_CUBLAS_OVERRIDE", "JAX_DEFAULT_MATMUL_PRECISION"),
+)
 PUBLIC = ("OMP_", "GOMP_", "KMP_", "MKL_", "OPENBLAS_", "TF_", "XLA_", "JAX_", "TORCH_", "PYTORCH_", "MALLOC_")
 SKLEARN = ("KMP_DUPLICATE_LIB_OK", "KMP_INIT_AT_FORK")  # scikit-learn sets these when it is imported, not the user
 TERRAFORM = ("TF_CLI_", "TF_VAR_", "TF_DATA_DIR")  # variables of another program that begin like TensorFlow's

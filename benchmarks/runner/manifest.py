@@ -142,6 +142,7 @@ def _case(label: str, case: CaseSettings, prepared: Prepared, threads: int) -> C
         dtype=training.dtype,
         shape_parameters=sum(int(np.prod(shape)) for shape in model.shapes(features, window).values()),
         threads=training.threads or threads,
+        tf32=training.tf32,
         step_flops=step_flops(model, features=features, window=window, batch=batch),
     )
 

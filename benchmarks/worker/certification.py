@@ -107,7 +107,7 @@ class CheckInputs:
 def store_reference(case: CaseSettings, dtype: Dtype, seed: int, path: Path) -> None:
     """Store the reference trajectory, computed in float64 from the numbers that the backends get in `dtype`."""
     inputs = CheckInputs.of(case, dtype, seed)
-    reference = training.create("reference", dtype="float64", threads=1)
+    reference = training.create("reference", dtype="float64")
     with np.errstate(all="ignore"):  # a diverging training shows in its losses
         inputs.trajectory(inputs.build(reference, case, seed)).save(path)
 
@@ -170,7 +170,7 @@ def verdict(figures: dict[str, float | None], bounds: dict[str, float], extra_pa
 
 def check(job: CheckJob) -> tuple[Check, ...]:
     """Compare a backend with the stored reference trajectories."""
-    backend = backends.load(job.backend, dtype=job.dtype, threads=job.threads)
+    backend = backends.load(job.backend, dtype=job.dtype, threads=job.threads, tf32=job.tf32)
     return tuple(_check_case(backend, job, label, case) for label, case in job.cases.items())
 
 

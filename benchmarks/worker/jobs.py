@@ -27,6 +27,7 @@ class CheckJob(Record):
     references: dict[str, str]  # case to the path of its stored reference trajectory
     cores: tuple[int, ...]
     threads: int
+    tf32: bool
 
 
 class ProbeJob(TrialJob):

@@ -172,7 +172,7 @@ def build(job: TrialJob, inputs: TrialInputs) -> Built:
     """Import the framework and build the model, each timed."""
     settings, train = job.case.training, inputs.windows.train
     import_seconds, backend = timed(
-        lambda: backends.load(job.plan.backend, dtype=settings.dtype, threads=len(job.cores))
+        lambda: backends.load(job.plan.backend, dtype=settings.dtype, threads=len(job.cores), tf32=settings.tf32)
     )
     build_seconds, model = timed(
         lambda: backend.build(

@@ -155,6 +155,7 @@ class Case(Record):
     dtype: str
     shape_parameters: int  # parameter count of the matched model, from the shapes
     threads: int | None = None  # per trial, each on its own core; None: not recorded
+    tf32: bool | None = None  # GPUs may round factors of float32 products to TensorFloat-32; None: not recorded
     step_flops: int | None = None  # floating-point operations of one optimizer step, from the shapes
 
 

@@ -70,6 +70,8 @@ def models(run: Run) -> Table:
         f"Layers are listed from input to output with their units. All models are trained with Adam, with {seeds}. "
         "Parameters are those of the matched model."
     )
+    if all(case.tf32 is False for case in run.manifest.cases):
+        caption += " TensorFloat-32, which rounds the factors of float32 products on GPUs, is off in all frameworks."
     return tabulate("models", "Models", caption, columns, run.manifest.cases, source=SOURCE)
 
 

@@ -48,7 +48,7 @@ def build(layers, objective, weights=None):
     random = np.random.default_rng(1)
     x, y = random.normal(size=(N, T, F)), random.normal(size=(N, H))
     weights = initial_weights(model, F, T, 2) if weights is None else weights
-    reference = training.create("reference", dtype="float64", threads=1)
+    reference = training.create("reference", dtype="float64")
     built = reference.build(model, objective, Adam(), weights, x, y, dtype="float64", seed=0)
     masks = draw_masks(model, F, T, seed=3, epoch=0, steps=1, batch=N)
     return built, {name: mask[0] for name, mask in masks.items()}

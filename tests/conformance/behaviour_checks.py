@@ -6,7 +6,7 @@ Run by test_conformance.py.
 import numpy as np
 import pytest
 
-from backends.contract import BackendError, Steps
+from backends.contract import Adam, BackendError, Objective, Steps
 from backends.layers import Conv1D, Dense, Dropout, Flatten
 from backends.model import ModelSpec
 from backends.recurrent import Recurrent
@@ -80,6 +80,30 @@ def test_windows_may_be_strided_and_read_only(backend, simple, dtype):
         for x in (views, views.copy())
     ]
     np.testing.assert_array_equal(*results)
+
+
+@pytest.mark.parametrize("layer", [Dense(4), Recurrent("lstm", 4), Recurrent("gru", 4)], ids=str)
+def test_denormal_numbers_are_zero(native_backend, dtype, layer):
+    """In forecasts, gradients and Adam's moments, in every framework: a CPU computes slowly with denormal numbers."""
+    model = ModelSpec((Flatten(), layer) if isinstance(layer, Dense) else (layer,))
+    shapes, rows = model.shapes(1, 3), np.arange(8)
+    kernel = next(name for name in shapes if name.endswith(".kernel"))
+    root = 2.0 ** (np.finfo(dtype).minexp // 2 - 1)  # a normal number; its square is denormal
+
+    def build(weight, x, y):
+        weights = {name: np.full(shape, weight if name == kernel else 0.0) for name, shape in shapes.items()}
+        data = np.full((8, 3, 1), x, dtype), np.full((8, 4), y, dtype)
+        return native_backend.build(model, Objective(), Adam(), weights, *data, dtype=dtype, seed=0)
+
+    small, large = build(root, root, root), build(root, 1, 0)
+    assert np.count_nonzero(large.predict(np.ones((8, 3, 1), dtype))) > 0
+    assert np.count_nonzero(large.predict(np.full((8, 3, 1), root, dtype))) == 0
+    assert np.count_nonzero(large.gradients(rows)[kernel]) > 0
+    assert np.count_nonzero(small.gradients(rows)[kernel]) == 0
+    large.train(Steps(rows[None], np.array([1e-3])))
+    moments = large.checkpoint()
+    assert np.count_nonzero(moments.first[kernel]) > 0
+    assert np.count_nonzero(moments.second[kernel]) == 0
 
 
 def test_native_mode_follows_its_seed(native_backend, simple, dtype):

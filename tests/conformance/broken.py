@@ -9,7 +9,7 @@ from backends.reference.network import load_weights
 from backends.reference.optimizer import Optimizer, adam
 from backends.reference.training import ReferenceModel, create
 
-REFERENCE = create("reference", dtype="float64", threads=1)
+REFERENCE = create("reference", dtype="float64")
 
 
 def load_swapped(network, weights):

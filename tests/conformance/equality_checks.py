@@ -15,7 +15,7 @@ from backends.reference import training
 from benchmarks.worker.certification import BOUNDS, Trajectory, compare, difference, verdict
 from tests.conformance.problems import PROBLEMS, any_problems, recurrent_problems
 
-REFERENCE = training.create("reference", dtype="float64", threads=1)
+REFERENCE = training.create("reference", dtype="float64")
 MEAN_LOSSES = {name for name, entry in REGISTRY.items() if not entry.step_losses}
 EXAMPLES = int(os.environ.get("EXAMPLES", "2"))  # number of models that hypothesis draws
 LARGEST: dict[str, float] = {}  # difference from the reference implementation in this process, for the summary

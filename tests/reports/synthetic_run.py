@@ -129,6 +129,7 @@ def cases_of(cells, units, horizon, epochs):
             dtype="float32",
             shape_parameters=parameters(cell, width),
             threads=2,
+            tf32=False,
             step_flops=step_flops(cell, width),
         )
         for cell in cells
