@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
+from reports.analysis.context import Context
 from reports.analysis.ranking import rankings
 from reports.analysis.run import Run
 from reports.figures.fastest_by_setting import fastest_by_setting
@@ -28,7 +29,6 @@ from reports.sections import (
     summary,
     trials,
 )
-from reports.sections.context import Context
 
 CHECK = "reproduction.md"  # the reproducibility check, in the folder of the repeated run
 

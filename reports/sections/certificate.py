@@ -3,12 +3,12 @@
 from collections.abc import Callable, Mapping
 from math import inf, isnan
 
+from reports.analysis.context import Context
 from reports.analysis.run import Run, unique
 from reports.records import Certificate, Check
 from reports.render.formats import case_name, listed, one_digit, plural, scientific, sentence, whole
 from reports.render.page import Section, table_section
 from reports.render.table import DASH, Cell, Table, TableColumn, numbers, tabulate, words
-from reports.sections.context import Context
 
 DIFFERENCES = ("outputs", "gradients", "losses", "weights")
 FEW = 3  # models and backends up to which all checks are shown at once

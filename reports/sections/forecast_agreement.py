@@ -3,13 +3,13 @@
 from math import isfinite
 from statistics import median
 
+from reports.analysis.context import Context
 from reports.analysis.intervals import coefficient_of_variation, tost_p, tost_required_n
 from reports.analysis.run import Run, score_unit
 from reports.analysis.speedup import EQUIVALENCE_MARGIN, CaseSpeedups, Speedup, Speedups
 from reports.render.formats import case_name, per_cent, probability, significant, squared, whole, within
 from reports.render.page import Section, table_section
 from reports.render.table import Cell, Table, TableColumn, numbers, tabulate, words
-from reports.sections.context import Context
 
 MARGIN = per_cent(EQUIVALENCE_MARGIN)
 Pair = tuple[CaseSpeedups, Speedup]  # a model, and a backend compared with the reference backend

@@ -1,7 +1,7 @@
 """How to read a report, and the glossary."""
 
+from reports.analysis.context import Context
 from reports.render.page import Paragraph, Section, Terms
-from reports.sections.context import Context
 
 HOW_TO_READ = (
     "Models are compared in matched mode: all frameworks compute the same function, with one bias per gate, the same "

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from reports.analysis.context import Context
 from reports.analysis.metrics import METRICS, median_over_seeds
 from reports.analysis.run import Group, Run
 from reports.records import Case
@@ -9,7 +10,6 @@ from reports.render.formats import MINUS, case_name, whole
 from reports.render.page import Block, Section
 from reports.render.table import DASH, Cell, Table, TableColumn, numbers, tabulate, words
 from reports.sections.columns import measured, records_cell, scale
-from reports.sections.context import Context
 
 GATES = {"lstm": 4, "gru": 3, "rnn": 1}
 PAIRED = (("first_loss", "first loss"), ("mse", "test MSE"), ("steady_epoch_seconds", "steady epoch"))

@@ -5,13 +5,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from reports.analysis.context import Context
 from reports.analysis.metrics import QuantityValue, find_quantity
 from reports.analysis.run import Run
 from reports.records import Published, Quantity
 from reports.render.formats import MINUS, four_digits, listed, plural, sentence
 from reports.render.page import Section, table_section
 from reports.render.table import DASH, Cell, Table, TableColumn, Tone, tabulate, words
-from reports.sections.context import Context
 
 Verdict = Literal["reproduced", "in the seeds' range", "not reproduced", "not run"]
 TONES: dict[Verdict, Tone] = {

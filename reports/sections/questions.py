@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from reports.analysis.context import Context
 from reports.analysis.intervals import Interval, mean_interval
 from reports.analysis.metrics import METRICS, QuantityValue, find_quantity
 from reports.analysis.run import Run
@@ -10,7 +11,6 @@ from reports.records import Question
 from reports.render.formats import case_name, four_digits, plural, significant
 from reports.render.page import Section, table_section
 from reports.render.table import DASH, Cell, Table, TableColumn, Tone, tabulate, words
-from reports.sections.context import Context
 
 Verdict = Literal["yes", "no", "undecided", "not run"]
 TONES: dict[Verdict, Tone] = {"yes": "good", "no": "bad", "undecided": "muted", "not run": "muted"}

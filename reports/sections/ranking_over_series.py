@@ -1,12 +1,12 @@
 """A run over several series: models ranked by error and frameworks ranked by time, with tests of the differences."""
 
+from reports.analysis.context import Context
 from reports.analysis.metrics import headline_error
 from reports.analysis.ranking import LEVEL, Ranking, rankings
 from reports.analysis.run import Run
 from reports.render.formats import four_digits, listed, probability, significant
 from reports.render.page import Section
 from reports.render.table import Cell, Column, Row, Table, number, text
-from reports.sections.context import Context
 
 
 def section(context: Context) -> Section | None:

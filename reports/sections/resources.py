@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from reports.analysis.context import Context
 from reports.analysis.intervals import Interval, median_interval
 from reports.analysis.metrics import METRICS, values
 from reports.analysis.run import Group, Observation, Run
@@ -11,7 +12,6 @@ from reports.render.formats import case_name, per_cent, plural, significant, who
 from reports.render.page import Section, table_section
 from reports.render.table import Table, TableColumn, numbers, tabulate, words
 from reports.sections.columns import measured, scale
-from reports.sections.context import Context
 
 # Columns of the two tables, by the name of the metric. A column that no trial has a value for is left out.
 TIME_BY_PART = (

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from reports.analysis.context import Context
 from reports.analysis.intervals import MIN_FOR_INTERVAL, Interval
 from reports.analysis.metrics import headline_error, score_metrics
 from reports.analysis.run import Group, Run, seed_counts, unique
@@ -22,7 +23,6 @@ from reports.sections.columns import (
     of_groups,
     records_column,
 )
-from reports.sections.context import Context
 
 # What may distinguish the windows of two naive forecasts, in the order in which it is added to their labels.
 NAIVE_LABELS: tuple[Callable[[Data], str], ...] = (

@@ -2,13 +2,13 @@
 
 import json
 
+from reports.analysis.context import Context
 from reports.analysis.run import Run
 from reports.records import Case, Data, Session
 from reports.render.formats import case_name, listed, plain, plural, sentence, whole
 from reports.render.page import Code, Section, table_section
 from reports.render.table import NONE, Cell, Table, TableColumn, numbers, tabulate, words
 from reports.sections import search
-from reports.sections.context import Context
 
 SOURCE = "manifest.json"
 

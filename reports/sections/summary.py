@@ -5,6 +5,7 @@ from itertools import chain, islice
 
 import numpy as np
 
+from reports.analysis.context import Context
 from reports.analysis.intervals import MIN_FOR_INTERVAL, Interval
 from reports.analysis.metrics import METRICS, SKILLS, beats, headline_error, median_over_seeds, naive_errors, values
 from reports.analysis.ranking import rankings
@@ -19,7 +20,6 @@ from reports.render.table import DASH, Cell, Table, TableColumn, numbers, tabula
 from reports.sections import published_values, search
 from reports.sections.certificate import unequal_backends
 from reports.sections.columns import failure_notes, measured
-from reports.sections.context import Context
 from reports.sections.ranking_over_series import finding
 from reports.sections.setup import layers
 

@@ -1,12 +1,12 @@
 """All trials in the order of execution, and the trials that failed."""
 
+from reports.analysis.context import Context
 from reports.analysis.intervals import steady_epoch
 from reports.analysis.run import PlannedTrial, Run, score_unit
 from reports.records import Trial
 from reports.render.formats import case_name, four_digits, sentence, squared, whole
 from reports.render.page import Code, Paragraph, Section, table_section
 from reports.render.table import DASH, Cell, Link, Table, TableColumn, numbers, tabulate, words
-from reports.sections.context import Context
 
 
 def section(context: Context) -> Section | None:

@@ -7,12 +7,12 @@ import synthetic_run
 from matplotlib.figure import Figure as Canvas
 
 from backends.registry import REGISTRY
+from reports.analysis.context import Context
 from reports.analysis.run import Run
 from reports.figures.forecast import forecasts
 from reports.figures.speed import MOST_TICKS, _ratio_axis
 from reports.figures.style import COLOURS, MARKERS, Palette, bar_labels, brief, panels
 from reports.pages.run_page import figures
-from reports.sections.context import Context
 
 DRAWS = True
 PALETTE = Palette({name: entry.display_name for name, entry in REGISTRY.items()})

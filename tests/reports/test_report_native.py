@@ -4,9 +4,9 @@ import pytest
 import synthetic_run
 from synthetic_run import change, fail
 
+from reports.analysis.context import Context
 from reports.analysis.run import Run
 from reports.sections import native_vs_matched as native
-from reports.sections.context import Context
 
 
 @pytest.fixture(scope="module")

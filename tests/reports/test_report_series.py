@@ -10,13 +10,13 @@ from synthetic_run import fail
 from synthetic_several import over_series
 
 import reports
+from reports.analysis.context import Context
 from reports.analysis.ranking import friedman, least_series, rankings, wilcoxon_holm
 from reports.analysis.run import Run
 from reports.analysis.speedup import speedups_of
 from reports.figures.ranking import mean_ranks
 from reports.figures.style import Palette
 from reports.sections import ranking_over_series
-from reports.sections.context import Context
 from reports.sections.summary import limits, section
 
 DRAWS = True

@@ -4,10 +4,10 @@ import pytest
 import synthetic_run
 from synthetic_run import change, fail
 
+from reports.analysis.context import Context
 from reports.analysis.run import Run
 from reports.render.formats import per_cent
 from reports.render.page import Bullets, Paragraph, Section
-from reports.sections.context import Context
 from reports.sections.setup import notices, progress
 from reports.sections.summary import section
 

@@ -2,10 +2,10 @@ import pytest
 import synthetic_run
 from synthetic_run import change, fail
 
+from reports.analysis.context import Context
 from reports.analysis.run import Run
 from reports.analysis.speedup import speedups_of
 from reports.sections import certificate, results
-from reports.sections.context import Context
 from reports.sections.trials import all_trials
 
 

@@ -1,4 +1,4 @@
-"""What each section of a run's page is computed from."""
+"""What the page of a run is computed from."""
 
 from dataclasses import dataclass
 
