@@ -84,12 +84,12 @@ def _with_stored_threads(benchmark: Benchmark, folder: Path, plan: Manifest, exe
 
     The number is written into the definition, so that a reproduction that is resumed on another machine keeps it.
     """
-    numbers = {case.threads for case in plan.cases}
-    threads = numbers.pop() if len(numbers) == 1 else None
-    definition = copy.deepcopy(benchmark.definition)
-    tables = [holder["training"] for holder in table_sets(definition)]
-    if threads is None or threads > executor.threads() or any(table.get("threads") is not None for table in tables):
+    numbers = {case.threads for case in plan.cases if benchmark.cases[case.label].training.threads is None}
+    threads = numbers.pop() if numbers else None  # all of one number, that of the machine
+    if threads is None or threads > executor.threads():
         return benchmark
-    for table in tables:
-        table["threads"] = threads
+    definition = copy.deepcopy(benchmark.definition)
+    for holder in table_sets(definition):
+        if holder["training"].get("threads") is None:
+            holder["training"]["threads"] = threads
     return replace(loading.restore(folder / "manifest.json", definition), name=benchmark.name)

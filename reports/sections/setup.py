@@ -92,7 +92,7 @@ def environment(run: Run) -> Table:
         "hosts": listed(run.hosts()) or NONE,
         "Python": facts.python,
         **facts.packages,
-        **facts.variables,
+        **{name: listed(values) for name, values in variables(run).items()},
         "commit": facts.commit or "unknown",
         "started": run.manifest.started,
     }
@@ -102,6 +102,14 @@ def environment(run: Run) -> Table:
     )
     caption = "At the start of the run, with the versions of the packages and the environment variables of every trial."
     return tabulate("environment", "Machine and software", caption, columns, lines.items(), source=SOURCE)
+
+
+def variables(run: Run) -> dict[str, list[str]]:
+    """The values of each environment variable of the trials; several where the trials differ, as in their threads."""
+    environments = [run.manifest.environment, *(trial.environment for trial in run.trials if trial.environment)]
+    names = dict.fromkeys(name for environment in environments for name in environment.variables)
+    trials = environments[1:] or environments
+    return {name: sorted({each.variables.get(name, NONE) for each in trials}) for name in names}
 
 
 def environment_line(run: Run) -> str:

@@ -1,0 +1,33 @@
+"""The section on the setup: float32 precision on GPUs, and the environment variables of the trials."""
+
+import synthetic_run
+
+from reports.analysis.run import Run
+from reports.sections import setup
+
+
+def altered(cases=(), **environment):
+    """A run of two cells with changed cases, and with an environment for the trials of each cell."""
+    plan, certificate, trials = synthetic_run.records(cells=("lstm", "gru"), epochs=4, weeks=30)
+    changed = [case.model_copy(update=update) for case, update in zip(plan.cases, cases or [{}, {}], strict=True)]
+    trials = tuple(
+        trial.model_copy(
+            update={"environment": plan.environment.model_copy(update={"variables": environment[trial.plan.case]})}
+        )
+        for trial in (trials if environment else ())
+    )
+    return Run(plan.model_copy(update={"cases": tuple(changed)}), certificate, trials)
+
+
+def test_tf32_is_said_to_be_off_only_where_it_was_recorded_and_off_everywhere():
+    text = "TensorFloat-32, which rounds the factors of float32 products on GPUs, is off in all frameworks."
+    assert text in setup.models(altered()).caption
+    for cases in ([{"tf32": True}, {}], [{"tf32": None}, {"tf32": None}]):
+        assert "TensorFloat-32" not in setup.models(altered(cases)).caption
+
+
+def test_variables_that_differ_between_trials_show_every_value():
+    """With an axis of threads, the variables at the start of the run are those of the most threads."""
+    run = altered(lstm={"OMP_NUM_THREADS": "1", "NPROC": "2"}, gru={"OMP_NUM_THREADS": "2", "NPROC": "2"})
+    values = setup.variables(run)
+    assert (values["OMP_NUM_THREADS"], values["NPROC"]) == (["1", "2"], ["2"])
