@@ -13,7 +13,8 @@ from backends.contract import Backend, BackendError, Dtype
 class Entry:
     """A backend: a framework together with a program, which is how the framework trains a model.
 
-    display_name: the backend's name in tables and messages.
+    framework: for Keras, its engine follows in brackets.
+    program: a noun that a sentence can use: "the eager loop in PyTorch takes twice as long".
     module, device: modules in the package `backends`; the first has `create`, the second `configure`, `gemm` and
         `peak_memory`.
     packages: the required packages, which have the same name on PyPI and when imported.
@@ -23,7 +24,6 @@ class Entry:
     step_losses: whether `train` returns the loss of each step, or only their mean.
     """
 
-    display_name: str
     framework: str
     program: str
     module: str
@@ -34,14 +34,16 @@ class Entry:
     base: str = ""
     step_losses: bool = True
 
+    @property
+    def display_name(self) -> str:
+        """The name in tables and messages: "PyTorch, eager loop"."""
+        return f"{self.framework}, {self.program}"
+
 
 REGISTRY: dict[str, Entry] = {
-    "pytorch": Entry(
-        "PyTorch", "PyTorch", "eager loop", module="pytorch.training", device="pytorch.device", packages=("torch",)
-    ),
+    "pytorch": Entry("PyTorch", "eager loop", module="pytorch.training", device="pytorch.device", packages=("torch",)),
     "keras": Entry(
         "Keras (TensorFlow)",
-        "Keras",
         "compiled epoch",
         module="keras.training",
         device="keras.device",
@@ -50,7 +52,6 @@ REGISTRY: dict[str, Entry] = {
     ),
     "flax": Entry(
         "Flax",
-        "Flax",
         "compiled epoch",
         module="flax.training",
         device="flax.device",
@@ -58,7 +59,6 @@ REGISTRY: dict[str, Entry] = {
     ),
     "keras-jax": Entry(
         "Keras (JAX)",
-        "Keras",
         "compiled epoch",
         module="keras.training",
         device="flax.device",
@@ -67,18 +67,14 @@ REGISTRY: dict[str, Entry] = {
     ),
     "keras-torch": Entry(
         "Keras (PyTorch)",
-        "Keras",
         "eager loop",
         module="keras.training",
         device="pytorch.device",
         packages=("keras", "torch"),
         environment={"KERAS_BACKEND": "torch"},
     ),
-    "reference": Entry(
-        "NumPy reference", "NumPy", "eager loop", module="reference.training", device="reference.device", native=False
-    ),
+    "reference": Entry("NumPy", "eager loop", module="reference.training", device="reference.device", native=False),
     "pytorch-compile": Entry(
-        "PyTorch (torch.compile)",
         "PyTorch",
         "compiled step",
         module="pytorch.compiled",
@@ -87,18 +83,16 @@ REGISTRY: dict[str, Entry] = {
         base="pytorch",
     ),
     "pytorch-dataloader": Entry(
-        "PyTorch (DataLoader)",
         "PyTorch",
-        "data loader",
+        "DataLoader loop",
         module="pytorch.dataloader",
         device="pytorch.device",
         packages=("torch",),
         base="pytorch",
     ),
     "keras-fit": Entry(
-        "Keras (TensorFlow, fit)",
-        "Keras",
-        "fit",
+        "Keras (TensorFlow)",
+        "fit loop",
         module="keras.fit",
         device="keras.device",
         packages=("keras", "tensorflow"),
@@ -107,9 +101,8 @@ REGISTRY: dict[str, Entry] = {
         step_losses=False,
     ),
     "keras-jax-fit": Entry(
-        "Keras (JAX, fit)",
-        "Keras",
-        "fit",
+        "Keras (JAX)",
+        "fit loop",
         module="keras.fit",
         device="flax.device",
         packages=("keras", "jax"),
@@ -118,9 +111,8 @@ REGISTRY: dict[str, Entry] = {
         step_losses=False,
     ),
     "keras-torch-fit": Entry(
-        "Keras (PyTorch, fit)",
-        "Keras",
-        "fit",
+        "Keras (PyTorch)",
+        "fit loop",
         module="keras.fit",
         device="pytorch.device",
         packages=("keras", "torch"),
@@ -129,7 +121,6 @@ REGISTRY: dict[str, Entry] = {
         step_losses=False,
     ),
     "flax-step": Entry(
-        "Flax (jitted step)",
         "Flax",
         "compiled step",
         module="flax.step",
@@ -138,9 +129,8 @@ REGISTRY: dict[str, Entry] = {
         base="flax",
     ),
     "flax-unroll": Entry(
-        "Flax (unrolled)",
         "Flax",
-        "compiled epoch, four time steps a turn",
+        "unrolled epoch",
         module="flax.unroll",
         device="flax.device",
         packages=("jax", "flax", "optax"),

@@ -151,4 +151,4 @@ def skills(data: Data, scores: Scores) -> dict[str, float | str | None]:
 
 
 def _label(plan: Plan) -> str:
-    return f"{REGISTRY[plan.backend].display_name} {plan.case}, {plan.mode}, seed {plan.seed}"
+    return f"{REGISTRY[plan.backend].display_name}, {plan.case}, {plan.mode}, seed {plan.seed}"

@@ -11,6 +11,7 @@ from benchmarks.commands.session import find_run
 from benchmarks.errors import UserError, name_hint
 from benchmarks.runner import resume, run
 from benchmarks.runner.cores import Conditions, reserved
+from benchmarks.runner.manifest import backend_facts
 from benchmarks.runner.transfer import TransferResult, transfer
 from datasets.spec import counted
 from reports.records import Trial
@@ -70,8 +71,8 @@ def _chosen(folder: Path, origin: str | None, to: str) -> list[Trial]:
 
 
 def _described(results: list[TransferResult], epochs: int) -> str:
-    plan = results[0].trial.plan
-    origin, target = (REGISTRY[name].display_name for name in (plan.backend, results[0].to))
+    plan, facts = results[0].trial.plan, backend_facts()
+    origin, target = (facts[name].phrase for name in (plan.backend, results[0].to))
     steps = counted(epochs, "more epoch")
     figures = ("forecasts", f"losses of {steps}", "forecasts after them", "bound")
     rows = [
@@ -85,8 +86,8 @@ def _described(results: list[TransferResult], epochs: int) -> str:
     ]
     equal = sum(result.good for result in results)
     return (
-        f"Models trained in {origin}, then trained for {steps} in {origin} and in {target}: the largest relative "
-        f"differences between the two.\n\n"
+        f"Models trained by {origin}, then trained for {steps} by {origin} and by {target}: the largest "
+        f"relative differences between the two.\n\n"
         f"{table(('model', 'seed', *figures, 'equal'), rows, numbers=('seed', *figures))}\n\n"
-        f"{equal} of {counted(len(results), 'model')} gave equal results in {origin} and in {target}."
+        f"{equal} of {counted(len(results), 'model')} gave equal results by {origin} and by {target}."
     )

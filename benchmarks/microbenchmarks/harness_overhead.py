@@ -101,13 +101,13 @@ def _fit(cell: str, *, unroll: bool = False, **compilation: Any) -> Call:
     return partial(model.fit, x, y, batch_size=BATCH, epochs=EPOCHS, verbose=0)
 
 
-LOOPS: dict[str, Callable[[str], dict[str, Call]]] = {"PyTorch": pytorch, "Flax": flax, "Keras": keras}
+LOOPS: dict[str, Callable[[str], dict[str, Call]]] = {"pytorch": pytorch, "flax": flax, "keras": keras}
 
 
 def measure(backend: Backend, cell: str) -> dict[str, list[float]]:
     """Seconds an epoch through the contract ("contract") and in every hand-written loop, turn by turn."""
     model = forecaster(cell, units=UNITS, layers=1, horizon=1)  # type: ignore[arg-type]
-    loops = LOOPS[REGISTRY[backend.name].framework](cell)
+    loops = LOOPS[REGISTRY[backend.name].module.partition(".")[0]](cell)
     seconds = harness.take_turns({"contract": harness.epoch(backend, model, EPOCHS), **loops})
     return {name: [value / EPOCHS for value in values] for name, values in seconds.items()}
 

@@ -99,12 +99,17 @@ def describe(benchmark: Benchmark, prepared: dict[str, Prepared], session: Sessi
         quick=benchmark.quick,
         narrowed=benchmark.narrowed,
         sessions=(session,),
-        backends={
-            name: BackendFacts(display_name=entry.display_name, framework=entry.framework, program=entry.program)
-            for name, entry in REGISTRY.items()
-        },
+        backends=backend_facts(),
         search=None if benchmark.search is None else _search(benchmark.search, len(benchmark.cases)),
     )
+
+
+def backend_facts() -> dict[str, BackendFacts]:
+    """Return what reports need to know of each backend of the registry."""
+    return {
+        name: BackendFacts(display_name=entry.display_name, framework=entry.framework, program=entry.program)
+        for name, entry in REGISTRY.items()
+    }
 
 
 def _search(settings: SearchSettings, configurations: int) -> Search:

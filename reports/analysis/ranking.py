@@ -1,5 +1,6 @@
 """Ranking of several methods over several series: mean ranks, Friedman's test, and pairwise tests after it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import combinations
@@ -88,10 +89,11 @@ def _wilcoxon(first: np.ndarray, second: np.ndarray) -> float:
 class Ranking:
     """At least two methods over at least two series that have a score of each method."""
 
-    name: str  # in anchors and file names: "forecasts", "frameworks"
+    name: str  # in anchors and file names: "forecasts", "backends"
     noun: str
     by: str  # what the scores are: "test MSE"
     methods: tuple[str, ...]
+    phrases: tuple[str, ...]  # the methods in sentences
     series: tuple[str, ...]
     scores: np.ndarray  # (series, methods), smaller is better
     left_out: tuple[str, ...]  # series that lack a score
@@ -135,7 +137,7 @@ class Ranking:
 
 
 def rankings(run: Run, speedups: Speedups) -> tuple[Ranking, ...]:
-    """Return a ranking of forecasts for each horizon, and one of frameworks; none for a single series."""
+    """Return a ranking of forecasts for each horizon, and one of backends; none for a single series."""
     horizons = unique(case.horizon for case in run.manifest.cases)
     error = headline_error(run)
     results = []
@@ -143,12 +145,14 @@ def rankings(run: Run, speedups: Speedups) -> tuple[Ranking, ...]:
         name, by = "forecasts", error.label if error.name == "mse" else f"test {error.label}"
         if len(horizons) > 1:
             name, by = f"{name}-{horizon}", f"{by}, horizon {horizon}"
-        results.append(_ranking(name, "forecasts", by, _errors(run, speedups, horizon)))
-    results.append(_ranking("frameworks", "frameworks", "the time of a steady epoch", _relative_times(run, speedups)))
+        results.append(_ranking(name, "forecasts", by, _errors(run, speedups, horizon), {}))
+    phrases = {run.backend_name(backend): run.backend_phrase(backend) for backend in run.backends}
+    times = _relative_times(run, speedups)
+    results.append(_ranking("backends", "backends", "the time of a steady epoch", times, phrases))
     return tuple(ranking for ranking in results if ranking)
 
 
-def _ranking(name: str, noun: str, by: str, scores: Scores) -> Ranking | None:
+def _ranking(name: str, noun: str, by: str, scores: Scores, phrases: Mapping[str, str]) -> Ranking | None:
     """Rank the methods that every series has; a series that lacks one of their scores is left out."""
     methods = unique(method for row in scores.values() for method in row)
     methods = tuple(method for method in methods if all(method in row for row in scores.values()))
@@ -157,13 +161,15 @@ def _ranking(name: str, noun: str, by: str, scores: Scores) -> Ranking | None:
         return None
     matrix = np.array([[scores[series][method] for method in methods] for series in complete])
     left_out = tuple(series for series in scores if series not in complete)
-    return Ranking(name, noun, by, methods, tuple(complete), matrix, left_out)
+    return Ranking(
+        name, noun, by, methods, tuple(phrases.get(m, m) for m in methods), tuple(complete), matrix, left_out
+    )
 
 
 def _errors(run: Run, speedups: Speedups, horizon: int) -> Scores:
     """Return the median headline error of each model, that of the reference for equal models, and of persistence.
 
-    In native mode the models of the frameworks differ, so each is a method.
+    In native mode the models of the backends differ, so each is a method.
     """
     error = headline_error(run)
     scores: Scores = {}

@@ -9,6 +9,7 @@ from typing import TypeVar
 
 from reports.records import Case, Certificate, Data, Environment, Manifest, Mode, Outcome, Plan, SearchResult, Trial
 from reports.records.store import RecordError, read_run, read_search
+from reports.render.formats import listed
 
 T = TypeVar("T")
 
@@ -51,7 +52,8 @@ class Group:
     case: Case
     data: Data
     backend: str
-    backend_name: str  # to show
+    backend_name: str  # in tables
+    backend_phrase: str  # in sentences
     mode: Mode
     plans: tuple[Plan, ...]
     trials: tuple[Trial, ...]  # the trials of `plans` that ended, successful or not
@@ -107,6 +109,7 @@ class Run:
                 self.data(case),
                 backend,
                 self.backend_name(backend),
+                self.backend_phrase(backend),
                 mode,
                 tuple(planned),
                 tuple(ended[p.key] for p in planned if p.key in ended),
@@ -210,12 +213,21 @@ class Run:
 
     @property
     def backend_names(self) -> dict[str, str]:
-        """The names to show for backends, as recorded in the manifest."""
-        return {name: facts.display_name for name, facts in self.manifest.backends.items()}
+        """The names of backends in tables, from the facts in the manifest."""
+        return {name: facts.name for name, facts in self.manifest.backends.items()}
 
     def backend_name(self, backend: str) -> str:
-        """Return the name to show for a backend; for a naive forecast or an unknown backend, the name itself."""
+        """Return the name of a backend in tables; for a naive forecast or an unknown backend, `backend` itself."""
         return self.backend_names.get(backend, backend)
+
+    def backend_phrase(self, backend: str) -> str:
+        """Return the name of a backend in sentences: "the eager loop in PyTorch"; an unknown one as `backend_name`."""
+        facts = self.manifest.backends.get(backend)
+        return facts.phrase if facts else backend
+
+    def backend_phrases(self, backends: Iterable[str]) -> str:
+        """Return a list of backends for a sentence, each of them once."""
+        return listed(unique(map(self.backend_phrase, backends)))
 
     def hosts(self) -> tuple[str, ...]:
         return unique(trial.outcome.host for trial in self.trials if trial.outcome is not None)

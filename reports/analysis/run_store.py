@@ -7,8 +7,6 @@ from reports.analysis.run import Run
 from reports.records import Environment
 from reports.records.store import RecordError
 
-FRAMEWORKS = ("torch", "tensorflow", "tensorflow-cpu", "keras", "jax", "flax")
-
 
 @dataclass(frozen=True)
 class StoredRun:
@@ -50,6 +48,5 @@ def read_runs(results: Path, benchmark: str = "*") -> StoredRuns:
 
 
 def versions(environment: Environment) -> str:
-    """Return the versions of the frameworks."""
-    packages = environment.packages
-    return ", ".join(f"{name} {packages[name]}" for name in FRAMEWORKS if name in packages)
+    """Return the recorded packages with their versions."""
+    return ", ".join(f"{name} {version}" for name, version in environment.packages.items())

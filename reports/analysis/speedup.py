@@ -214,7 +214,7 @@ def _speedup(group: Group, reference: Group) -> Speedup:
 
 def _incomparable(group: Group, reference: Group, rounds: list[int]) -> str:
     """Return why no round can be compared; empty if rounds can."""
-    name = reference.backend_name
+    name = reference.backend_phrase
     if not group.outcomes:
         return "no trial has finished"
     if not rounds:
@@ -236,7 +236,7 @@ def _different_machine(group: Group, reference: Group, seed: int) -> str:
     One host counts as two machines if hardware or software that affects times changed between the trials, as when a
     run is resumed after an upgrade.
     """
-    name = reference.backend_name
+    name = reference.backend_phrase
     if group.outcomes[seed].host != reference.outcomes[seed].host:
         return f"it ran on another machine than {name}"
     before, now = (side.observations[seed].trial.environment for side in (reference, group))

@@ -100,7 +100,7 @@ def unreliable_because(run: Run, speedups: Iterable[Speedup]) -> str:
     unstable = unique(backend for speedup in compared for backend in _unstable_backends(speedup))
     clauses = [f"other programs used up to {per_cent(load)} of the cores"] if load > MAX_BACKGROUND_LOAD else []
     if unstable:
-        clauses.append(f"the times of {listed([run.backend_name(backend) for backend in unstable])} are unstable")
+        clauses.append(f"the times of {run.backend_phrases(unstable)} are unstable")
     return listed(clauses)
 
 

@@ -34,7 +34,7 @@ def fastest_by_setting(run: Run, speedups: Speedups) -> Figure | None:
         f"backend contains 1. Comparable backends only.{rounds}{only_first(len(grids))}"
     )
     cells = "; ".join(
-        f"{grid.title}, {_point(grid, *place)}: {_words(winner, palette)}"
+        f"{grid.title}, {_point(grid, *place)}: {_words(run, winner)}"
         for grid in drawn
         for place, winner in grid.fastest.items()
     )
@@ -42,11 +42,10 @@ def fastest_by_setting(run: Run, speedups: Speedups) -> Figure | None:
     return Figure("fastest-by-setting", "Fastest backend by setting", caption, alt, svg)
 
 
-def _words(fastest: Fastest, palette: Palette) -> str:
-    name = palette.name(fastest.backend)
+def _words(run: Run, fastest: Fastest) -> str:
     if not fastest.clear:
-        return f"{name} and {palette.name(fastest.second)} tie"
-    return f"{name}, {significant(fastest.lead.estimate)} times as fast as the next"
+        return f"{run.backend_phrases((fastest.backend, fastest.second))} tie"
+    return f"{run.backend_phrase(fastest.backend)}, {significant(fastest.lead.estimate)} times as fast as the next"
 
 
 def _point(grid: SettingMap, column: int, row: int) -> str:
@@ -81,7 +80,7 @@ def _cell(axes: Axes, column: int, row: int, winner: Fastest | None, palette: Pa
         axes.add_patch(
             Rectangle(corner, 0.94, 0.92, facecolor="none", edgecolor=FAINT, hatch="//", linewidth=0.5, alpha=0.6)
         )
-    name = palette.name(winner.backend).replace(" on ", "\non ") if winner.clear else "tie"
+    name = palette.name(winner.backend).replace(", ", ",\n") if winner.clear else "tie"
     name += "?" if winner.lead.single else ""
     words = f"{name}\n{significant(winner.lead.estimate)}\N{MULTIPLICATION SIGN}"
     axes.text(column, row, words, ha="center", va="center", fontsize=8.5, color=text_colour(colour) if clear else INK)

@@ -69,7 +69,7 @@ def _forecast(run: Run, case: Case) -> Figure | None:
         f"test part{ahead}. The lower panel is the error{band}.{only_first(len(run.manifest.cases))}"
     )
     errors = "; ".join(
-        f"{run.backend_name(g.backend)} {four_digits(o.scores.rmse)} {data.unit}".strip() for g, o in drawn
+        f"{run.backend_name(g.backend)}: {four_digits(o.scores.rmse)} {data.unit}".strip() for g, o in drawn
     )
     alt = f"Lines of the truth, of each backend's forecast and of their difference. RMSE of the test part: {errors}."
     return Figure(name, f"Forecast and truth, {case_name(case)}", caption, alt, svg)

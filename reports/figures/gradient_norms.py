@@ -10,7 +10,7 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 from reports.analysis.run import Group, Run, unique
 from reports.figures.style import PANELS, Palette, brief, label_axes, only_first, panels, styled, to_svg
 from reports.records import Outcome
-from reports.render.formats import case_name, listed, within
+from reports.render.formats import case_name, listed, sentence, within
 from reports.render.page import INK, Figure
 
 VANISHED = 0.01  # share of the norm at lag 0 below which a gradient counts as vanished
@@ -56,7 +56,7 @@ def gradient_norms(run: Run) -> Figure | None:
     lines = [line for panel in drawn for line in panel.lines]
     caption = (
         f"Norms over batch and units of the first batch, {groups[0].mode} mode; dashed before training, solid after "
-        f"training. {_agreement(groups, difference, palette)} "
+        f"training. {_agreement(groups, difference)} "
         f"{_reaches(lines, 'after')}{only_first(len(grouped), 'panels')}"
     )
     alt = f"Norm of the gradient against the lag. {_reaches(lines, 'before')} {_reaches(lines, 'after')}"
@@ -181,14 +181,14 @@ def _positive(norms: Norms) -> Norms:
     return np.where(np.isfinite(norms) & (norms > 0), norms, np.nan)
 
 
-def _agreement(groups: Sequence[Group], difference: float, palette: Palette) -> str:
+def _agreement(groups: Sequence[Group], difference: float) -> str:
     """Which backends were measured, and how much they differ."""
-    names = unique(palette.name(group.backend) for group in groups)
+    names = unique(group.backend_phrase for group in groups)
     if len(names) == 1:
         return f"Measured in {names[0]}."
     if difference <= ALIKE:
         return f"A line is the median over {listed(names)}, which agree within {within(difference)} at every lag."
-    return f"{listed(names)} differ by up to {within(difference)} at a lag, so each has its own line."
+    return sentence(f"{listed(names)} differ by up to {within(difference)} at a lag, so each has its own line")
 
 
 def _reaches(lines: Sequence[Line], when: str) -> str:

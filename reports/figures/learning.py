@@ -102,7 +102,7 @@ def loss_by_time(run: Run, speedups: Speedups) -> Figure | None:
         "if compilation takes long."
         f"{only_first(len(labels))}"
     )
-    backends = ", ".join(unique(run.backend_name(group.backend) for group in groups))
+    backends = run.backend_phrases(group.backend for group in groups)
     alt = f"{kind} loss after each epoch against the seconds of training, a line per seed, of {backends}."
     return Figure("progress", "Loss against training time", caption, alt, svg)
 

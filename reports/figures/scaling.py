@@ -11,7 +11,7 @@ from reports.analysis.run import Run
 from reports.analysis.speedup import Speedups
 from reports.figures.style import PANELS, Palette, brief, label_axes, legend, only_first, panels, styled, to_svg
 from reports.records import Case
-from reports.render.formats import listed, significant
+from reports.render.formats import significant
 from reports.render.page import Figure
 
 FEWEST = 3  # values of a setting that make a curve
@@ -40,7 +40,7 @@ def _along(run: Run, speedups: Speedups, axis: str) -> Figure | None:
         legend(canvas, grid[0])
         svg = to_svg(canvas)
     caption = f"Medians over the seeds, comparable backends only. Both axes are logarithmic.{only_first(len(swept))}"
-    names = listed([run.backend_name(backend) for backend in run.backends])
+    names = run.backend_phrases(run.backends)
     alt = f"Lines of the time of a steady epoch against {axis}, one per backend: {names}."
     return Figure(f"scaling-{axis}", f"Time against {axis}", caption, alt, svg)
 

@@ -8,10 +8,10 @@ from matplotlib.ticker import FuncFormatter, NullFormatter, NullLocator
 
 from reports.analysis.intervals import Interval
 from reports.analysis.metrics import median_over_seeds
-from reports.analysis.run import Group, Run, unique
+from reports.analysis.run import Group, Run
 from reports.analysis.speedup import CaseSpeedups, Speedup, Speedups
 from reports.figures.style import WIDTH, Palette, bar_labels, bars, label_axes, styled, to_svg
-from reports.render.formats import case_name, duration, listed, significant, span
+from reports.render.formats import case_name, duration, significant, span
 from reports.render.page import FAINT, INK, Figure
 
 PALE = "#ffffff"  # the hatching, on a backend's colour
@@ -25,7 +25,7 @@ def speed_ratios(run: Run, speedups: Speedups) -> Figure | None:
     lines = [(case, speedup) for case in speedups.values() for speedup in case.compared]
     if not lines:
         return None
-    references = listed(unique(run.backend_name(case.reference or "") for case, _ in lines))
+    references = run.backend_phrases(case.reference or "" for case, _ in lines)
     compared = [speedup for _, speedup in lines]
     palette = Palette.of(run)
     with styled("ratios"):

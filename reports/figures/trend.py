@@ -49,9 +49,9 @@ def trend(
         "Matched mode: the median over the seeds with its interval, or with the range if the seeds are few. A ring "
         f"marks a change beyond noise since the previous run.{latest}{only_first(len(cases))}"
     )
-    backends = listed([palette.name(name) for name in unique(line.backend for line in series)])
+    backends = "; ".join(palette.name(name) for name in unique(line.backend for line in series))
     alt = (
-        f"Lines of {listed([metric.label for metric in metrics])} of {backends} over {plural(last, 'run')}; "
+        f"Lines of {listed([metric.label for metric in metrics])} over {plural(last, 'run')}, of {backends}. "
         f"{plural(len(changes), 'change')} beyond noise."
     )
     return Figure("trend", "Times and scores by run", caption, alt, svg)

@@ -51,16 +51,16 @@ def page(folder: Path) -> Page:
         eyebrow=(Link("all runs", "../index.html"),),
         notices=notices(stored),
         sections=(
-            Section("summary", "Summary", (Paragraph(_summary(len(runs), series, changes, palette), "lead"),)),
+            Section("summary", "Summary", (Paragraph(_summary(runs, series, changes), "lead"),)),
             *([Section("figures", "Figure", (figure,))] if figure else []),
             *(table_section(table, style="wrapped" if table.stacked else "") for table in tables if table.rows),
         ),
     )
 
 
-def _summary(runs: int, series: Sequence[TrendSeries], changes: Sequence[Change], palette: Palette) -> str:
+def _summary(runs: Sequence[StoredRun], series: Sequence[TrendSeries], changes: Sequence[Change]) -> str:
     """How many of the compared pairs of values changed beyond noise, or why none can be compared."""
-    if runs < 2:
+    if len(runs) < 2:
         return "There is only one run so far, and nothing to compare it with." if runs else "There is no run yet."
     pairs = sum(len(line.comparisons) for line in series)
     if not pairs:
@@ -72,9 +72,9 @@ def _summary(runs: int, series: Sequence[TrendSeries], changes: Sequence[Change]
     by_chance = f"about {chance} of them would differ by chance alone"
     if not changes:
         return f"No change beyond noise in {plural(pairs, 'pair')} of successive values; {by_chance}."
-    names = listed([palette.name(name) for name in unique(change.series.backend for change in changes)])
+    names = runs[-1].run.backend_phrases(change.series.backend for change in changes)
     return (
-        f"{len(changes)} of {plural(pairs, 'pair')} of successive values differ beyond noise, in {names}; {by_chance}."
+        f"{len(changes)} of {plural(pairs, 'pair')} of successive values differ beyond noise, of {names}; {by_chance}."
     )
 
 

@@ -109,12 +109,12 @@ def _fastest(run: Run, speedups: Speedups) -> str:
     clear = Counter(best.backend for best in compared if best.clear and not best.lead.single)
     if not clear:
         return f"no backend is clearly fastest in any of {len(compared)} models"
-    counts = listed([f"{run.backend_name(backend)} in {count}" for backend, count in clear.most_common()])
+    counts = listed([f"{run.backend_phrase(backend)} for {count}" for backend, count in clear.most_common()])
     return f"fastest: {counts} of {len(compared)} models"
 
 
 def _single(run: Run, best: Fastest) -> str:
-    first, second = run.backend_name(best.backend), run.backend_name(best.second)
+    first, second = run.backend_phrase(best.backend), run.backend_phrase(best.second)
     if not best.clear or best.lead.single:
         return f"{first} and {second} are not shown to differ in speed"
     return f"{first} is {significant(best.lead.estimate)} times as fast as {second}"

@@ -9,7 +9,7 @@ from reports.analysis.reproduction import Reproduction, TimeRatio, TrialReproduc
 from reports.analysis.run import unique
 from reports.analysis.timing_quality import MAX_BACKGROUND_LOAD, largest_background_load
 from reports.records import Plan, Trial
-from reports.render.formats import case_name, listed, per_cent, plural, scientific, whole
+from reports.render.formats import case_name, listed, per_cent, plural, scientific, sentence, whole
 from reports.render.page import Bullets, Page, Paragraph, Section, table_section
 from reports.render.table import NONE, Cell, Table, TableColumn, numbers, tabulate, words
 from reports.sections.columns import measured
@@ -177,8 +177,8 @@ def _not_deterministic(check: Reproduction) -> Iterator[str]:
     for backend in unique(row.plan.backend for row in check.nondeterministic):
         rows = [row for row in check.nondeterministic if row.plan.backend == backend]
         losses, forecasts = (_largest(rows, number) for number in (lambda r: r.losses, lambda r: r.predictions))
-        name = check.stored.backend_name(backend)
-        yield (
+        name = check.stored.backend_phrase(backend)
+        yield sentence(
             f"{name} was not deterministic in {plural(len(rows), 'trial')}: on the same machine with the same "
             f"versions, its losses differ by up to {losses} and its forecasts by up to {forecasts}, relative. "
             "If the commit of the checkout differs, the code may be the cause."

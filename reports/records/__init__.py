@@ -3,10 +3,10 @@
 `benchmarks` writes records and `reports` reads them; nothing else passes between the two packages.
 """
 
+from reports.records.backends import BackendFacts
 from reports.records.base import SCHEMA, Mode, Number, Record
 from reports.records.questions import Contender, Published, Quantity, Question
 from reports.records.schema import (
-    BackendFacts,
     Baseline,
     Case,
     Certificate,

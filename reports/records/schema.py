@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from pydantic import Field
 
+from reports.records.backends import BackendFacts, backends_of_version_0_1
 from reports.records.base import SCHEMA, Mode, Number, Record
 from reports.records.questions import Published, Question
 
@@ -197,30 +198,6 @@ class Search(Record):
     published: PublishedBest | None = None
 
 
-class BackendFacts(Record):
-    """A backend by name: a framework, and the program by which the framework trains a model."""
-
-    display_name: str
-    framework: str
-    program: str
-
-
-def _backends_of_version_0_1() -> dict[str, BackendFacts]:
-    """Return the backends of version 0.1, whose manifests do not describe them."""
-    facts = {
-        "pytorch": ("PyTorch", "PyTorch", "eager loop"),
-        "keras": ("Keras", "Keras", "compiled epoch"),
-        "flax": ("Flax", "Flax", "compiled epoch"),
-        "keras-jax": ("Keras on JAX", "Keras", "compiled epoch"),
-        "keras-torch": ("Keras on torch", "Keras", "eager loop"),
-        "reference": ("NumPy reference", "NumPy", "eager loop"),
-    }
-    return {
-        name: BackendFacts(display_name=display_name, framework=framework, program=program)
-        for name, (display_name, framework, program) in facts.items()
-    }
-
-
 class Manifest(Record):
     """What a run was asked to do, on which data, with all planned trials."""
 
@@ -246,7 +223,7 @@ class Manifest(Record):
     reproduces: str | None = None  # folder of the run that this run repeats
     search: Search | None = None  # None: all planned trials are run
     # Every known backend, in the order of the registry.
-    backends: dict[str, BackendFacts] = Field(default_factory=_backends_of_version_0_1)
+    backends: dict[str, BackendFacts] = Field(default_factory=backends_of_version_0_1)
 
     @property
     def expected_trials(self) -> int:

@@ -26,21 +26,34 @@ def render(page: Page, only: Sequence[str] = ()) -> str:
 
 
 def plain_table(table: Table) -> list[str]:
-    """The lines of a table: headings, a rule and the rows. A column without text, as of links, is left out."""
+    """The lines of a table: headings, a rule and the rows. A column without text, as of links, is left out.
+
+    The headings of a table that is wider than `WIDTH` are wrapped, so that they are not wider than the cells.
+    """
     kept = [place for place in range(len(table.columns)) if any(row.cells[place].text for row in table.rows)]
     columns = [table.columns[place] for place in kept]
-    heads = [column.heading for column in columns]
     body = [[_text(table, row.cells[place], table.columns[place]) for place in kept] for row in table.rows]
-    widths = [max(map(len, texts)) for texts in zip(heads, *body, strict=True)]
+    heads = [[column.heading] for column in columns]
+    if sum(_widths(heads, body)) + 2 * (len(columns) - 1) > WIDTH:
+        narrow = _widths([column.heading.split() for column in columns], body)
+        heads = [wrap(column.heading, width) for column, width in zip(columns, narrow, strict=True)]
+    widths, height = _widths(heads, body), max(map(len, heads), default=0)
 
-    def line(texts: list[str]) -> str:
+    def line(texts: Sequence[str]) -> str:
         aligned = [
             text.rjust(width) if column.numeric else text.ljust(width)
             for text, width, column in zip(texts, widths, columns, strict=True)
         ]
         return "  ".join(aligned).rstrip()
 
-    return [line(heads), "  ".join("-" * width for width in widths), *map(line, body)]
+    headings = zip(*([""] * (height - len(head)) + head for head in heads), strict=True)
+    return [*map(line, headings), "  ".join("-" * width for width in widths), *map(line, body)]
+
+
+def _widths(heads: Sequence[Sequence[str]], body: Sequence[Sequence[str]]) -> list[int]:
+    """The width of each column: of its longest cell or line of its heading."""
+    cells = zip(*body, strict=True) if body else [()] * len(heads)
+    return [max(map(len, (*head, *column)), default=0) for head, column in zip(heads, cells, strict=True)]
 
 
 def titled_table(table: Table) -> list[str]:

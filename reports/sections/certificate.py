@@ -6,7 +6,7 @@ from math import inf, isnan
 from reports.analysis.context import Context
 from reports.analysis.run import Run, unique
 from reports.records import Certificate, Check
-from reports.render.formats import case_name, listed, one_digit, plural, scientific, sentence, whole
+from reports.render.formats import case_name, listed, one_digit, scientific, sentence, whole
 from reports.render.page import Section, table_section
 from reports.render.table import DASH, Cell, Table, TableColumn, numbers, tabulate, words
 
@@ -81,16 +81,15 @@ def certificate_summary(
         words("model", lambda label: cases.get(label, label)),
         *(words(backends.get(name, name), _nearest(certificate, name, cases, backends)) for name in names),
     )
-    caption = _summary_caption(certificate, names, backends)
+    caption = _summary_caption(certificate)
     return tabulate("certificate-summary", "Certificate, summary", caption, columns, shown, source=source)
 
 
-def _summary_caption(certificate: Certificate, names: tuple[str, ...], backends: Mapping[str, str]) -> str:
+def _summary_caption(certificate: Certificate) -> str:
     pairs = {(check.backend, check.case) for check in certificate.checks}
     unequal = [pair for pair in pairs if certificate.failures(*pair)]
-    models = len({case for _, case in pairs})
     verdict = (
-        f"All {plural(models, 'model')} are equal in {listed([backends.get(name, name) for name in names])}"
+        f"All {len(pairs)} pairs of a model and a backend equal the reference implementation"
         if not unequal
         else f"{len(unequal)} of {len(pairs)} pairs of a model and a backend differ from the reference implementation"
     )
@@ -127,9 +126,11 @@ def unequal_backends(run: Run) -> tuple[str, ...]:
         if check.failure is not None:
             failures.setdefault(check.backend, []).append(check)
     return tuple(
-        f"{run.backend_name(backend)} differs from the reference implementation in '{checks[0].case}', "
-        f"{checks[0].dtype}{f', and in {more} more checks' if (more := len(checks) - 1) else ''}: "
-        f"{(checks[0].failure or '').rstrip('.')}."
+        sentence(
+            f"{run.backend_phrase(backend)} differs from the reference implementation in '{checks[0].case}', "
+            f"{checks[0].dtype}{f', and in {more} more checks' if (more := len(checks) - 1) else ''}: "
+            f"{checks[0].failure or ''}"
+        )
         for backend, checks in failures.items()
     )
 

@@ -18,7 +18,7 @@ HOW_TO_READ = (
 )
 
 WORDS = {
-    "backend": "a framework and the way in which it trains (its program), for example Keras with `fit`",
+    "backend": "a framework with a program, for example the eager loop in PyTorch. A time is that of a program",
     "batch": "the windows of one optimizer step",
     "cell": "the kind of a recurrent layer: LSTM, GRU or a plain tanh RNN",
     "certificate": "the comparison of a backend with the reference implementation: outputs, gradients, losses and "
@@ -42,6 +42,8 @@ WORDS = {
     "operations": "multiplications and additions of floating-point numbers (FLOP)",
     "peak memory": "the largest resident memory of the process of a trial, with the framework itself",
     "persistence": "the naive forecast that repeats the last value",
+    "program": "the way in which a training loop is written: an eager loop calls the framework many times for each "
+    "batch, a compiled step is one call for each batch, and a compiled epoch is one call for all batches of an epoch",
     "rank": "the position among all methods on one series, 1 for the best. The mean rank is the mean over the series",
     "reference backend": "the backend that speed ratios are relative to: the first one with a certificate",
     "reference implementation": "the NumPy implementation in float64 that certificates compare with",

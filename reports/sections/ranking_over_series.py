@@ -1,4 +1,4 @@
-"""A run over several series: models ranked by error and frameworks ranked by time, with tests of the differences."""
+"""A run over several series: models ranked by error and backends ranked by time, with tests of the differences."""
 
 from reports.analysis.context import Context
 from reports.analysis.metrics import headline_error
@@ -32,7 +32,7 @@ def ranking_table(run: Run, ranking: Ranking) -> Table:
     rows.append(Row((Cell("mean rank"), *means), "baseline"))
     content = {
         "forecasts": f"The median {headline_error(run).label} over the seeds, in the squared unit of each series",
-        "frameworks": "The steady epoch relative to that of the reference backend, the geometric mean over the models",
+        "backends": "The steady epoch relative to that of the reference backend, the geometric mean over the models",
     }[ranking.noun]
     left_out = f" Left out, because a value is missing: {listed(ranking.left_out)}." if ranking.left_out else ""
     title = f"{ranking.noun.capitalize()} ranked over several series by {ranking.by}"
@@ -52,11 +52,11 @@ def finding(ranking: Ranking) -> str:
         return f"Over {series} no difference between {methods} by {ranking.by} is shown ({test})."
     best = ranking.order[0]
     opening = f"Over {series} the {ranking.noun} differ by {ranking.by} ({test})"
-    beaten = [ranking.methods[place] for place in ranking.order if ranking.apart(best, place)]
+    beaten = [ranking.phrases[place] for place in ranking.order if ranking.apart(best, place)]
     pairs = "pairwise Wilcoxon tests with Holm's correction"
     if not beaten:
-        return f"{opening}, but {pairs} do not show that the best, {ranking.methods[best]}, is better than another."
-    return f"{opening}: {ranking.methods[best]} is better than {_names(beaten)} ({pairs})."
+        return f"{opening}, but {pairs} do not show that the best, {ranking.phrases[best]}, is better than another."
+    return f"{opening}: {ranking.phrases[best]} is better than {_names(beaten)} ({pairs})."
 
 
 def _names(methods: list[str]) -> str:

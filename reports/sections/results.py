@@ -190,4 +190,4 @@ def _ratio_notes(run: Run, group: Group, speedup: Speedup, interval: Interval) -
 def _reason(run: Run, group: Group, reason: str) -> str:
     if reason == NO_CERTIFICATE:  # the same for every backend, so one footnote for all
         return sentence(reason)
-    return f"{run.backend_name(group.backend)}, {case_name(group.case)}, is not comparable: {reason.rstrip('.')}."
+    return sentence(f"{group.backend_phrase}, {case_name(group.case)}, is not comparable: {reason}")

@@ -142,7 +142,7 @@ def _fastest(run: Run, speedups: Speedups) -> tuple[str, ...]:
     for backend in sorted(ratios, key=lambda backend: -len(ratios[backend])):
         low, high = min(ratios[backend]), max(ratios[backend])
         faster = f" ({span(low, high)} times as fast as the reference backend)" if low > 1 else ""
-        parts.append(f"{run.backend_name(backend)} in {len(ratios[backend])}{faster}")
+        parts.append(f"{run.backend_phrase(backend)} for {len(ratios[backend])}{faster}")
     compared = plural(sum(map(len, ratios.values())), "model")
     return (
         f"Fastest by the steady epoch, of {compared} compared: {listed(parts)}{_caveat(run, _compared(speedups))}.",
@@ -202,12 +202,12 @@ def _speed(run: Run, case: Case, speedup: CaseSpeedups) -> list[str]:
         sentences.append(_fastest_of_case(run, model, speedup) + _caveat(run, speedup.compared))
         sentences.append(_whole_training(run, case, speedup))
     elif len(speedup.backends) == 1 and speedup.reference:
-        sentences.append(f"{run.backend_name(speedup.reference)} is the only backend, so there is no speed ratio")
+        sentences.append(f"{run.backend_phrase(speedup.reference)} is the only backend, so there is no speed ratio")
     elif all(backend.comparable for backend in speedup.backends.values()):
         sentences.append("Only one epoch was trained, so there is no steady epoch to compare")
     refused = [backend for backend in speedup.backends.values() if not backend.comparable]
     for reason in unique(backend.reasons[0] for backend in refused):
-        names = listed([run.backend_name(backend.backend) for backend in refused if backend.reasons[0] == reason])
+        names = run.backend_phrases(backend.backend for backend in refused if backend.reasons[0] == reason)
         sentences.append(f"No speed ratio for {names}: {reason}")
     return sentences
 
@@ -216,12 +216,12 @@ def _fastest_of_case(run: Run, model: str, speedup: CaseSpeedups) -> str:
     """Which backend trains `model` fastest by the steady epoch."""
     ratios = [(other.backend, other.epoch) for other in speedup.compared if other.epoch]
     (first, lead), *others = ratios
-    reference = run.backend_name(speedup.reference or "")
+    reference = run.backend_phrase(speedup.reference or "")
     once = " in the only round" if lead.single else ""
     if lead.low > 1:
         ratio = f"{span(lead.low, lead.high)} times as fast as {reference}"
         rest = f"; {listed([_clause(run, *other) for other in others])}" if others else ""
-        return f"On this machine {run.backend_name(first)} trains {model} {ratio}{once}{rest}"
+        return f"On this machine {run.backend_phrase(first)} trains {model} {ratio}{once}{rest}"
     clauses = listed([_clause(run, *ratio) for ratio in ratios])
     if all(interval.high < 1 for _, interval in ratios):
         return f"On this machine {reference} trains {model} fastest{once}: {clauses}"
@@ -229,7 +229,7 @@ def _fastest_of_case(run: Run, model: str, speedup: CaseSpeedups) -> str:
 
 
 def _clause(run: Run, backend: str, ratio: Interval) -> str:
-    name = run.backend_name(backend)
+    name = run.backend_phrase(backend)
     if ratio.low > 1:
         return f"{name} is {span(ratio.low, ratio.high)} times as fast"
     if ratio.high < 1:
@@ -247,7 +247,7 @@ def _whole_training(run: Run, case: Case, speedup: CaseSpeedups) -> str:
     outcomes = [outcome for other, _ in ratios for outcome in (*other.outcomes, *other.reference_outcomes)]
     most = "at most " if any(len(outcome.times.epochs) < case.epochs for outcome in outcomes) else ""
     opening = "But over" if reversed_order else "Over"
-    epochs, reference = f"{most}{plural(case.epochs, 'epoch')}", run.backend_name(speedup.reference or "")
+    epochs, reference = f"{most}{plural(case.epochs, 'epoch')}", run.backend_phrase(speedup.reference or "")
     return f"{opening} a whole training of {epochs}, compilation included, relative to {reference}, {clauses}"
 
 
@@ -291,7 +291,7 @@ def _skill_clauses(run: Run, groups: Sequence[Group]) -> tuple[str, list[str]]:
         if len(better) == len(groups):
             beaten.append(name)
         elif better:
-            names = listed([run.backend_name(group.backend) for group in better])
+            names = run.backend_phrases(group.backend for group in better)
             others.append(f"only {names} {'beats' if len(better) == 1 else 'beat'} {name} with every seed")
         else:
             low, high = (signed(limit([skill for by_seed in skills for skill in by_seed])) for limit in (min, max))
@@ -331,11 +331,11 @@ def limits(run: Run, speedups: Speedups) -> tuple[str, ...]:
     ratios = [other for case in speedups.values() for other in case.compared if other.epoch and not other.epoch.single]
     unclear = [other for other in ratios if other.epoch and other.epoch.low <= 1 <= other.epoch.high]
     if unclear:
-        names = listed(list(unique(run.backend_name(other.backend) for other in unclear)))
+        names = run.backend_phrases(other.backend for other in unclear)
         items.append(f"At least one speed ratio of {names} includes 1: no difference from the reference is shown.")
-    noisy = unique(run.backend_name(group.backend) for group in run.groups if timing_warnings(group))
+    noisy = run.backend_phrases(group.backend for group in run.groups if timing_warnings(group))
     if noisy:
-        items.append(f"The machine was noisy: the times of {listed(noisy)} are unstable. Footnotes give the details.")
+        items.append(f"The machine was noisy: the times of {noisy} are unstable. Footnotes give the details.")
     return tuple(items)
 
 

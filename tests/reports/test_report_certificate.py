@@ -43,9 +43,15 @@ def cell(run, case, backend):
 
 def test_it_has_a_row_a_model_and_a_column_a_backend(records):
     table = glance(Run(*records))
-    assert [column.label for column in table.columns] == ["model", "PyTorch", "Keras", "Keras on JAX", "Flax"]
+    assert [column.label for column in table.columns] == [
+        "model",
+        "PyTorch, eager loop",
+        "Keras, compiled epoch",
+        "Keras on JAX, compiled epoch",
+        "Flax, compiled epoch",
+    ]
     assert [row.cells[0].text for row in table.rows] == ["LSTM", "GRU"]
-    assert table.caption.startswith("All 2 models are equal in PyTorch, Keras, Keras on JAX and Flax.")
+    assert table.caption.startswith("All 8 pairs of a model and a backend equal the reference implementation.")
 
 
 def test_few_models_and_backends_need_none():
@@ -58,7 +64,7 @@ def test_few_models_and_backends_need_none():
 def test_a_cell_has_the_figure_nearest_to_its_bound(records):
     manifest, certificate, trials = records
     near = changed(certificate, "flax", "gru", "float64", outputs=9e-13, gradients=2e-12, losses=0.0, weights=5e-11)
-    shown = cell(Run(manifest, near, trials), "GRU", "Flax")
+    shown = cell(Run(manifest, near, trials), "GRU", "Flax, compiled epoch")
     assert (shown.text, shown.detail, shown.tone) == ("✓ outputs 9.0e-13", "≤ 1e-12", "good")
     assert shown.value == pytest.approx(0.9)
 
@@ -67,9 +73,9 @@ def test_a_failure_in_the_precision_that_is_timed_counts_too(records):
     manifest, certificate, trials = records
     failed = changed(certificate, "keras", "lstm", "float32", weights=float("nan"), failure="weights are not finite")
     run = Run(manifest, failed, trials)
-    shown = cell(run, "LSTM", "Keras")
+    shown = cell(run, "LSTM", "Keras, compiled epoch")
     assert (shown.text, shown.detail, shown.tone) == ("✗ weights not finite", "≤ 1e-3, float32", "bad")
-    assert shown.notes == ("Keras, LSTM, float32: weights are not finite.",)
+    assert shown.notes == ("Keras, compiled epoch, LSTM, float32: weights are not finite.",)
     assert glance(run).caption.startswith(
         "1 of 8 pairs of a model and a backend differ from the reference implementation."
     )
@@ -78,7 +84,7 @@ def test_a_failure_in_the_precision_that_is_timed_counts_too(records):
 def test_what_was_not_checked_is_a_dash(records):
     manifest, certificate, trials = records
     left = Certificate(checks=tuple(c for c in certificate.checks if (c.backend, c.case) != ("flax", "gru")))
-    assert cell(Run(manifest, left, trials), "GRU", "Flax").text == "–"
+    assert cell(Run(manifest, left, trials), "GRU", "Flax, compiled epoch").text == "–"
 
 
 def test_without_a_certificate_there_is_none(records):

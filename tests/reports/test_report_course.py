@@ -37,7 +37,7 @@ def test_trainings_that_patience_ended_apart_have_no_ratio(records):
     early = [stopped(t, 4 if t.plan.backend == "flax" else 5, 2) for t in trials]
     (case,) = manifest.cases
     speedup = speedups_of(Run(manifest, certificate, tuple(early)))[case.label].backends["flax"]
-    assert speedup.reasons == (f"with seed {trials[0].plan.seed} it trained 4 epochs and PyTorch 5",)
+    assert speedup.reasons == (f"with seed {trials[0].plan.seed} it trained 4 epochs and the eager loop in PyTorch 5",)
     assert not speedup.outcomes
 
 

@@ -151,8 +151,8 @@ def test_the_summary_has_the_reason_of_every_failed_trial(run_of, records):
     manifest, certificate, trials = records
     broken = [fail(t, f"{t.plan.mode} broke") if t.plan.backend == "flax" else t for t in trials]
     summary = contents_of(run_of, manifest, certificate, broken)[2]
-    assert "Flax, GRU, matched: 3 trials failed: matched broke." in summary
-    assert "Flax, GRU, native: 3 trials failed: native broke." in summary
+    assert "Flax, compiled epoch, GRU, matched: 3 trials failed: matched broke." in summary
+    assert "Flax, compiled epoch, GRU, native: 3 trials failed: native broke." in summary
 
 
 def test_a_folder_without_a_run_gives_a_record_error(tmp_path):
@@ -169,7 +169,7 @@ def test_a_failed_trial_shows_its_reason_and_log_everywhere(run_of, records):
     manifest, certificate, trials = records
     for text in contents_of(run_of, manifest, certificate, (fail(trials[0], log="line 7: boom"), *trials[1:]))[:2]:
         assert "Failed trials" in text
-        assert "PyTorch, GRU, matched, seed 1" in text
+        assert "PyTorch, eager loop, GRU, matched, seed 1" in text
         assert "The loss was not finite in epoch 3." in text
         assert "line 7: boom" in text
 
@@ -198,7 +198,7 @@ def test_scores_that_are_not_finite_are_dashes(run_of, records):
     manifest, certificate, trials = records
     scores = trials[0].outcome.scores.model_copy(update={"mse": float("inf")})
     _, _, summary = contents_of(run_of, manifest, certificate, (change(trials[0], scores=scores), *trials[1:]))
-    assert "–" in next(line for line in summary.splitlines() if "PyTorch" in line)
+    assert "–" in next(line for line in summary.splitlines() if "PyTorch, eager loop" in line)
 
 
 def test_markdown_escapes_a_title(run_of):

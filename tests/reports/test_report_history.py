@@ -64,10 +64,14 @@ def summary(page):
 
 def test_only_changes_beyond_noise_are_listed(slowed):
     rows = [[cell.text for cell in row.cells] for row in slowed.table("changes").rows]
-    assert [row[:4] for row in rows] == [["3", "GRU", "Flax", "steady epoch"], ["3", "GRU", "Flax", "training"]]
+    assert [row[:4] for row in rows] == [
+        ["3", "GRU", "Flax, compiled epoch", "steady epoch"],
+        ["3", "GRU", "Flax, compiled epoch", "training"],
+    ]
     assert (rows[0][6], rows[0][7]) == ("+100", "2")
     assert summary(slowed) == (
-        "2 of 18 pairs of successive values differ beyond noise, in Flax; about 0.90 of them would differ by "
+        "2 of 18 pairs of successive values differ beyond noise, of the compiled epoch in Flax; about 0.90 "
+        "of them would differ by "
         "chance alone."
     )
 
@@ -140,7 +144,9 @@ def test_settings_are_written_as_in_a_definition(tmp_path):
 
 def test_the_figure_marks_changes(slowed):
     (figure,) = slowed.figures
-    assert figure.alt.endswith("of PyTorch, Keras and Flax over 3 runs; 2 changes beyond noise.")
+    assert figure.alt.endswith(
+        "over 3 runs, of PyTorch, eager loop; Keras, compiled epoch; Flax, compiled epoch. 2 changes beyond noise."
+    )
 
 
 def test_without_a_readable_run_there_is_a_page(tmp_path):

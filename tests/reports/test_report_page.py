@@ -67,7 +67,7 @@ def test_words_sort_as_words_by_keyboard(visit, report):
     seen.page.keyboard.press("Enter")
     names = seen.column("certificate", 2)
     assert names == sorted(names)
-    assert names[0] == "Flax"
+    assert names[0] == "Flax, compiled epoch"
 
 
 def test_the_filter_shows_rows_that_contain_every_word(visit, report):
@@ -167,7 +167,7 @@ def test_failed_and_missing_trials_are_on_the_page(visit, report):
     seen = visit(report)
     assert "35 of 36 trials have finished" in seen.page.locator(".notice").first.inner_text()
     failures = seen.page.locator("#failures").inner_text()
-    assert "PyTorch, LSTM, matched, seed 1" in failures
+    assert "PyTorch, eager loop, LSTM, matched, seed 1" in failures
     assert "The loss was not finite in epoch 3." in failures
     seen.page.locator("summary", has_text="the end of its log").click()
     assert "FloatingPointError" in seen.page.locator("#failures pre").inner_text()

@@ -135,5 +135,5 @@ def test_the_page_over_all_names_the_frameworks_whose_error_it_shows(tmp_path):
     )
     synthetic_run.store(tmp_path / "co2" / "a", record.manifest, record.certificate, trials)
     (row,) = published_page.page(tmp_path).table("benchmarks").rows
-    assert row.cells[1].detail == "Keras"
+    assert row.cells[1].detail == "Keras, compiled epoch"
     assert row.cells[2].text.startswith("0.01")

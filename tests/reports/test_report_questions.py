@@ -52,7 +52,7 @@ def test_seeds_that_one_of_the_two_lacks_are_left_out():
 def test_the_figures_stand_beside_the_answer():
     (row,) = questions.questions_table(asking(mse=apart(0.5, scatter=0))).rows
     assert row.cells[2].text == "1.500 ppm²"
-    assert row.cells[2].detail == "test MSE, GRU, PyTorch, 0.5000 to 2.500"
+    assert row.cells[2].detail == "test MSE, GRU, PyTorch, eager loop, 0.5000 to 2.500"
     assert row.cells[4].text == "\N{MINUS SIGN}0.500"
 
 

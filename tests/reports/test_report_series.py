@@ -103,7 +103,10 @@ def test_the_summary_names_the_methods_that_differ():
         "Over 8 series the forecasts differ by test MSE (Friedman's test, p < 0.001): GRU is better than LSTM and "
         "persistence (pairwise Wilcoxon tests with Holm's correction)."
     ) in words
-    assert any("frameworks differ by the time of a steady epoch" in line and "Flax is better" in line for line in words)
+    assert any(
+        "backends differ by the time of a steady epoch" in line and "the compiled epoch in Flax is better" in line
+        for line in words
+    )
 
 
 def test_without_a_difference_no_method_is_called_better():
@@ -135,15 +138,15 @@ def test_a_series_without_a_score_is_left_out_and_named():
     assert caption.endswith("Left out, because a value is missing: cet.")
 
 
-def test_without_a_certificate_frameworks_are_not_ranked():
+def test_without_a_certificate_backends_are_not_ranked():
     manifest, _, trials = over_series(4)
-    assert ranking((manifest, None, trials), "frameworks") is None
+    assert ranking((manifest, None, trials), "backends") is None
     assert ranking((manifest, None, trials)) is not None
 
 
 def test_native_models_are_ranked_separately():
     ranked = ranking(over_series(3, modes=("native",)))
-    assert "GRU, Flax" in ranked.methods
+    assert "GRU, Flax, compiled epoch" in ranked.methods
     assert len(ranked.methods) == 7
 
 
@@ -152,7 +155,7 @@ def test_models_of_different_horizons_are_ranked_separately():
     cases = [case.model_copy(update={"horizon": 4}) if case.cell == "gru" else case for case in manifest.cases]
     other = manifest.model_copy(update={"cases": cases})
     names = [ranked.name for ranked in rankings(*compared(other, certificate, trials))]
-    assert names == ["forecasts-1", "forecasts-4", "frameworks"]
+    assert names == ["forecasts-1", "forecasts-4", "backends"]
 
 
 def test_without_finished_trials_there_is_no_ranking():
@@ -163,8 +166,11 @@ def test_without_finished_trials_there_is_no_ranking():
 def test_the_diagram_has_the_mean_ranks_and_the_colours_of_the_backends():
     records = over_series(8)
     run = Run(*records)
-    figure = mean_ranks(run, ranking(records, "frameworks"))
-    assert figure.alt == "Mean ranks, best first: Flax 1.00; PyTorch 2.00; Keras 3.00."
+    figure = mean_ranks(run, ranking(records, "backends"))
+    assert (
+        figure.alt
+        == "Mean ranks, best first: Flax, compiled epoch 1.00; PyTorch, eager loop 2.00; Keras, compiled epoch 3.00."
+    )
     assert all(Palette.of(run).colour(backend).lower() in figure.svg.lower() for backend in run.backends)
 
 
@@ -179,5 +185,5 @@ def test_the_page_shows_the_diagrams_and_the_ranks(visit, page, width):
     assert seen.errors == []
     assert seen.overflowing() == []
     assert seen.page.locator("#figure-ranks-forecasts svg").is_visible()
-    assert seen.page.locator("#figure-ranks-frameworks svg").is_visible()
+    assert seen.page.locator("#figure-ranks-backends svg").is_visible()
     assert seen.page.locator("#ranks-forecasts tbody tr").count() == 7

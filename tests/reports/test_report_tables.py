@@ -38,9 +38,9 @@ def test_the_main_table_has_a_row_a_backend_and_a_row_a_baseline(records):
     run = run_of(*records)
     rows = results.main_table(run, speedups_of(run)).rows
     assert [row.cells[1].text for row in rows] == [
-        "PyTorch",
-        "Keras",
-        "Flax",
+        "PyTorch, eager loop",
+        "Keras, compiled epoch",
+        "Flax, compiled epoch",
         "persistence",
         "seasonal naive",
         "training mean",
@@ -51,35 +51,35 @@ def test_the_main_table_has_a_row_a_backend_and_a_row_a_baseline(records):
 def test_a_native_model_has_times_but_no_ratio(records):
     run = run_of(*records)
     table = results.times(run, speedups_of(run))
-    ratio = texts(table, "speed ratio, steady epoch")["Flax", "native"]
+    ratio = texts(table, "speed ratio, steady epoch")["Flax, compiled epoch", "native"]
     assert ratio.text == "another model"
     assert ratio.value is None
-    assert texts(table, "steady epoch")["Flax", "native"].value > 0
+    assert texts(table, "steady epoch")["Flax, compiled epoch", "native"].value > 0
 
 
 def test_an_uncertified_backend_keeps_its_times_and_says_why_there_is_no_ratio(records):
     manifest, checked, trials = records
     checks = tuple(c.model_copy(update={"failure": "gradients differ"}) for c in checked.checks)
     run = run_of(manifest, checked.model_copy(update={"checks": checks}), trials)
-    cell = texts(results.times(run, speedups_of(run)), "speed ratio, steady epoch")["Flax", "matched"]
+    cell = texts(results.times(run, speedups_of(run)), "speed ratio, steady epoch")["Flax, compiled epoch", "matched"]
     assert cell.text == "not comparable"
-    assert cell.notes[0] == "Flax, GRU, is not comparable: in float64 gradients differ."
-    assert texts(results.times(run, speedups_of(run)), "training")["Flax", "matched"].value > 0
+    assert cell.notes[0] == "The compiled epoch in Flax, GRU, is not comparable: in float64 gradients differ."
+    assert texts(results.times(run, speedups_of(run)), "training")["Flax, compiled epoch", "matched"].value > 0
 
 
 def test_every_row_links_to_the_raw_records_behind_it(records):
     run = run_of(*records)
     keys = {(t.plan.backend, t.plan.mode, t.plan.seed): f"trials/{t.plan.key}.json" for t in run.trials}
-    links = texts(results.scores(run), "records")["Keras", "native"].links
+    links = texts(results.scores(run), "records")["Keras, compiled epoch", "native"].links
     assert [link.target for link in links] == [keys["keras", "native", seed] for seed in (1, 2, 3)]
 
 
 def test_three_rounds_are_a_range_and_six_are_an_interval(records):
     run = run_of(*records)
-    cell = texts(results.main_table(run, speedups_of(run)), "speed ratio")["Flax", ""]
+    cell = texts(results.main_table(run, speedups_of(run)), "speed ratio")["Flax, compiled epoch", ""]
     assert cell.notes == ("The limits are the lowest and highest of 3 rounds; a 95 % interval needs 6 rounds.",)
     run = run_of(*synthetic_run.records(cells=("gru",), modes=("matched",), seeds=range(6), epochs=6, weeks=30))
-    cell = texts(results.main_table(run, speedups_of(run)), "speed ratio")["Flax", ""]
+    cell = texts(results.main_table(run, speedups_of(run)), "speed ratio")["Flax, compiled epoch", ""]
     assert cell.notes == ()
     assert "95 % interval" in results.main_table(run, speedups_of(run)).caption
 
@@ -115,9 +115,9 @@ def test_an_unstable_time_is_warned_of_beside_the_number(records):
 
     run = run_of(manifest, checked, [disturbed(t) if t.plan.backend == "flax" else t for t in trials])
     for column in ("steady epoch", "speed ratio, steady epoch"):
-        notes = texts(results.times(run, speedups_of(run)), column)["Flax", "matched"].notes
+        notes = texts(results.times(run, speedups_of(run)), column)["Flax, compiled epoch", "matched"].notes
         assert any("unstable: the epochs of seeds 1, 2 and 3 vary by" in note for note in notes)
-    assert not texts(results.times(run, speedups_of(run)), "steady epoch")["Keras", "matched"].notes
+    assert not texts(results.times(run, speedups_of(run)), "steady epoch")["Keras, compiled epoch", "matched"].notes
 
 
 def test_an_unstable_reference_is_warned_of_beside_every_ratio_and_its_own_times(records):
@@ -129,11 +129,18 @@ def test_an_unstable_reference_is_warned_of_beside_every_ratio_and_its_own_times
         return change(trial, times=trial.outcome.times.model_copy(update={"epochs": epochs}))
 
     run = run_of(manifest, checked, [drifting(t) if t.plan.backend == "pytorch" else t for t in trials])
-    table, warning = results.main_table(run, speedups_of(run)), "PyTorch, GRU, matched: unstable: the seeds vary by"
-    for backend, column in [("Flax", "speed ratio"), ("Keras", "speed ratio"), ("PyTorch", "steady epoch")]:
+    table, warning = (
+        results.main_table(run, speedups_of(run)),
+        "PyTorch, eager loop, GRU, matched: unstable: the seeds vary by",
+    )
+    for backend, column in [
+        ("Flax, compiled epoch", "speed ratio"),
+        ("Keras, compiled epoch", "speed ratio"),
+        ("PyTorch, eager loop", "steady epoch"),
+    ]:
         assert any(note.startswith(warning) for note in texts(table, column)[backend, ""].notes)
-    assert any(note.startswith(warning) for note in texts(table, "training")["PyTorch", ""].notes)
-    assert not texts(table, "steady epoch")["Flax", ""].notes
+    assert any(note.startswith(warning) for note in texts(table, "training")["PyTorch, eager loop", ""].notes)
+    assert not texts(table, "steady epoch")["Flax, compiled epoch", ""].notes
 
 
 def test_failed_and_missing_trials_are_noted_at_the_backend(records):
@@ -142,10 +149,15 @@ def test_failed_and_missing_trials_are_noted_at_the_backend(records):
     broken = [fail(t) if (t.plan.backend, t.plan.seed, t.plan.mode) == ("flax", 1, "matched") else t for t in gone]
     run = run_of(manifest, checked, broken)
     backend = texts(results.main_table(run, speedups_of(run)), "backend")
-    assert (backend["Keras", ""].detail, backend["Keras", ""].notes) == ("2 of 3 seeds", ())
-    assert backend["Flax", ""].detail == "2 of 3 seeds"
-    assert backend["Flax", ""].notes == ("Flax, GRU, matched: 1 trial failed: the loss was not finite in epoch 3.",)
-    assert backend["PyTorch", ""].detail == ""
+    assert (backend["Keras, compiled epoch", ""].detail, backend["Keras, compiled epoch", ""].notes) == (
+        "2 of 3 seeds",
+        (),
+    )
+    assert backend["Flax, compiled epoch", ""].detail == "2 of 3 seeds"
+    assert backend["Flax, compiled epoch", ""].notes == (
+        "Flax, compiled epoch, GRU, matched: 1 trial failed: the loss was not finite in epoch 3.",
+    )
+    assert backend["PyTorch, eager loop", ""].detail == ""
     states = [row.cells[5].text for row in all_trials(run).rows]
     assert (states.count("finished"), states.count("failed"), states.count("missing")) == (15, 1, 2)
 
@@ -155,7 +167,7 @@ def test_a_series_without_a_season_has_no_seasonal_skill(records):
     data = manifest.data["co2"]
     unseasoned = data.model_copy(update={"baselines": tuple(b for b in data.baselines if b.name != "seasonal naive")})
     run = run_of(manifest.model_copy(update={"data": {"co2": unseasoned}}), checked, trials)
-    assert texts(results.scores(run), "skill against seasonal naive")["Flax", "matched"].text == "–"
+    assert texts(results.scores(run), "skill against seasonal naive")["Flax, compiled epoch", "matched"].text == "–"
 
 
 def test_the_certificate_shows_every_check_with_its_bounds(records):
@@ -165,7 +177,10 @@ def test_the_certificate_shows_every_check_with_its_bounds(records):
     table = certificate_of(run)
     assert len(table.rows) == 6
     verdict, *figures = table.rows[0].cells[3:8]
-    assert (verdict.text, verdict.notes) == ("not equal", ("PyTorch, GRU, float64: weights differ by 3.0e-02.",))
+    assert (verdict.text, verdict.notes) == (
+        "not equal",
+        ("PyTorch, eager loop, GRU, float64: weights differ by 3.0e-02.",),
+    )
     assert [cell.tone for cell in figures] == ["", "", "", "bad"]
     assert [cell.detail for cell in figures] == ["≤ 1e-12", "≤ 1e-10", "≤ 1e-10", "≤ 1e-10"]
     assert figures[3].text == "3.0e-2"

@@ -141,7 +141,7 @@ def test_another_machine_or_version_requires_the_bound_only(records, other):
 def test_a_framework_that_is_not_deterministic_is_reported_with_its_differences(records):
     check = repeated(records, only_first(records, scaled("train_losses", 1 + 3e-7)))
     (sentence,) = [words for words in closing(check) if "not deterministic" in words]
-    assert sentence.startswith("PyTorch was not deterministic in 1 trial")
+    assert sentence.startswith("The eager loop in PyTorch was not deterministic in 1 trial")
     assert "3.0e-7" in sentence
 
 

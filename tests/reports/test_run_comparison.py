@@ -183,7 +183,7 @@ def test_it_fits_a_terminal_and_is_markdown():
     assert max(map(len, terminal.render(differences).splitlines())) <= 110
     text = markdown.render(differences)
     assert "## Steady epoch, ms" in text
-    assert "| LSTM | PyTorch | matched |" in text
+    assert "| LSTM | PyTorch, eager loop | matched |" in text
 
 
 def test_compare_reads_two_folders(records, tmp_path):

@@ -131,7 +131,7 @@ def test_rounds_whose_digests_disagree_are_not_case_speedups(records, field, wor
     manifest, certificate, trials = records
     other = altered(trials, places_of(trials, "flax", seed=2), lambda trial: change(trial, **{field: "other"}))
     speedup = case_speedups(manifest, certificate, other)
-    assert speedup.backends["flax"].reasons == (f"{words} of seed 2 were not those of PyTorch",)
+    assert speedup.backends["flax"].reasons == (f"{words} of seed 2 were not those of the eager loop in PyTorch",)
     assert speedup.backends["flax"].epoch is None
     assert speedup.backends["keras"].epoch is not None
 
@@ -152,7 +152,7 @@ def test_windows_that_differ_between_backends_are_not_case_speedups(records):
         )
     )
     (reason,) = case_speedups(manifest, moved, other).backends["flax"].reasons
-    assert reason == "the windows of seed 1 were not those of PyTorch"
+    assert reason == "the windows of seed 1 were not those of the eager loop in PyTorch"
 
 
 def test_rounds_on_two_hosts_are_left_out(records):
@@ -160,14 +160,14 @@ def test_rounds_on_two_hosts_are_left_out(records):
     moved = altered(trials, places_of(trials, "flax", seed=3), lambda trial: change(trial, host="bench-2"))
     speedup = case_speedups(manifest, certificate, moved).backends["flax"]
     assert speedup.seeds == (1, 2)
-    assert speedup.remarks == ("left out, 1 of 3 rounds: it ran on another machine than PyTorch",)
+    assert speedup.remarks == ("left out, 1 of 3 rounds: it ran on another machine than the eager loop in PyTorch",)
 
 
 def test_no_ratio_across_hosts(records):
     manifest, certificate, trials = records
     moved = altered(trials, places_of(trials, "flax"), lambda trial: change(trial, host="bench-2"))
     speedup = case_speedups(manifest, certificate, moved).backends["flax"]
-    assert speedup.reasons == ("it ran on another machine than PyTorch",)
+    assert speedup.reasons == ("it ran on another machine than the eager loop in PyTorch",)
 
 
 def under(trial, **changes):
@@ -190,11 +190,13 @@ def test_no_ratio_on_one_host_under_other_conditions(records, changes, words):
     recorded = list(map(under, trials))
     moved = altered(recorded, places_of(recorded, "flax"), lambda trial: under(trial, **changes))
     speedup = case_speedups(manifest, certificate, moved).backends["flax"]
-    assert speedup.reasons == (f"it did not run under the conditions of PyTorch: {words}",)
+    assert speedup.reasons == (f"it did not run under the conditions of the eager loop in PyTorch: {words}",)
     some = altered(recorded, places_of(recorded, "flax", seed=1), lambda trial: under(trial, **changes))
     speedup = case_speedups(manifest, certificate, some).backends["flax"]
     assert speedup.seeds == (2, 3)
-    assert speedup.remarks == (f"left out, 1 of 3 rounds: it did not run under the conditions of PyTorch: {words}",)
+    assert speedup.remarks == (
+        f"left out, 1 of 3 rounds: it did not run under the conditions of the eager loop in PyTorch: {words}",
+    )
 
 
 @pytest.mark.parametrize("changes", [{"cores": (2, 3)}, {"commit": None}, {"memory_bytes": 2**30}])
@@ -218,14 +220,14 @@ def test_a_failed_seed_leaves_the_others(records):
 
 
 def test_every_ratio_of_times_comes_from_the_speedups(monkeypatch):
-    """The fastest backend, the map of settings, and the ranking of frameworks have no ratio of their own."""
+    """The fastest backend, the map of settings, and the ranking of backends have no ratio of their own."""
     run = Run(*over_series(3))
     monkeypatch.setattr(speedup, "steady_epoch", lambda epochs: 1.0)
     speedups = speedups_of(run)
     assert {case.fastest.lead.estimate for case in speedups.values()} == {1.0}
     assert not any(case.fastest.clear for case in speedups.values())
-    frameworks = next(ranking for ranking in rankings(run, speedups) if ranking.name == "frameworks")
-    assert (frameworks.scores == 1.0).all()
+    backends = next(ranking for ranking in rankings(run, speedups) if ranking.name == "backends")
+    assert (backends.scores == 1.0).all()
     swept_run = Run(*swept())
     (grid,) = setting_maps(swept_run, speedups_of(swept_run))
     assert {fastest.lead.estimate for fastest in grid.fastest.values()} == {1.0}

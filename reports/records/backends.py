@@ -1,0 +1,44 @@
+"""Names of backends: a framework, and the program by which the framework trains a model."""
+
+from reports.records.base import Record
+
+
+class BackendFacts(Record):
+    """A backend: a framework, and the program by which the framework trains a model.
+
+    `display_name` ends with the program; in records of earlier versions it does not.
+    """
+
+    display_name: str
+    framework: str
+    program: str
+
+    @property
+    def name(self) -> str:
+        """The name in tables and legends: "Flax, compiled epoch"."""
+        return f"{self._framework}, {self.program}"
+
+    @property
+    def phrase(self) -> str:
+        """The name in a sentence: "the compiled epoch in Flax". A time is that of a program, not of a framework."""
+        return f"the {self.program} in {self._framework}"
+
+    @property
+    def _framework(self) -> str:
+        return self.display_name.removesuffix(f", {self.program}")
+
+
+def backends_of_version_0_1() -> dict[str, BackendFacts]:
+    """Return the backends of version 0.1, whose manifests do not describe them."""
+    facts = {
+        "pytorch": ("PyTorch", "eager loop"),
+        "keras": ("Keras", "compiled epoch"),
+        "flax": ("Flax", "compiled epoch"),
+        "keras-jax": ("Keras on JAX", "compiled epoch"),
+        "keras-torch": ("Keras on torch", "eager loop"),
+        "reference": ("NumPy", "eager loop"),
+    }
+    return {
+        name: BackendFacts(display_name=framework, framework=framework, program=program)
+        for name, (framework, program) in facts.items()
+    }
