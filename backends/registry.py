@@ -1,7 +1,9 @@
 """All that is known of a backend by its name. Importing this module imports no framework."""
 
 import os
-from collections.abc import Mapping
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib import import_module, util
 from typing import Any
@@ -20,6 +22,8 @@ class Entry:
     packages: the required packages, which have the same name on PyPI and when imported.
     native: whether the framework has layers and defaults of its own.
     environment: variables to set before the module is imported.
+    unneeded: packages that the framework imports where it sees them, and that no backend of it needs. They are hidden
+        from its import, which otherwise takes up to twice as long because other frameworks are installed beside it.
     base: the backend with the same layers, if this one differs from it in its program alone.
     step_losses: whether `train` returns the loss of each step, or only their mean.
     """
@@ -31,6 +35,7 @@ class Entry:
     packages: tuple[str, ...] = ()
     native: bool = True
     environment: Mapping[str, str] = field(default_factory=dict)
+    unneeded: tuple[str, ...] = ()
     base: str = ""
     step_losses: bool = True
 
@@ -49,6 +54,7 @@ REGISTRY: dict[str, Entry] = {
         device="keras.device",
         packages=("keras", "tensorflow"),
         environment={"KERAS_BACKEND": "tensorflow"},
+        unneeded=("jax", "matplotlib", "sklearn"),
     ),
     "flax": Entry(
         "Flax",
@@ -64,6 +70,7 @@ REGISTRY: dict[str, Entry] = {
         device="flax.device",
         packages=("keras", "jax"),
         environment={"KERAS_BACKEND": "jax"},
+        unneeded=("matplotlib", "sklearn"),
     ),
     "keras-torch": Entry(
         "Keras (PyTorch)",
@@ -72,6 +79,7 @@ REGISTRY: dict[str, Entry] = {
         device="pytorch.device",
         packages=("keras", "torch"),
         environment={"KERAS_BACKEND": "torch"},
+        unneeded=("jax", "matplotlib", "sklearn"),
     ),
     "reference": Entry("NumPy", "eager loop", module="reference.training", device="reference.device", native=False),
     "pytorch-compile": Entry(
@@ -97,6 +105,7 @@ REGISTRY: dict[str, Entry] = {
         device="keras.device",
         packages=("keras", "tensorflow"),
         environment={"KERAS_BACKEND": "tensorflow"},
+        unneeded=("jax", "matplotlib", "sklearn"),
         base="keras",
         step_losses=False,
     ),
@@ -107,6 +116,7 @@ REGISTRY: dict[str, Entry] = {
         device="flax.device",
         packages=("keras", "jax"),
         environment={"KERAS_BACKEND": "jax"},
+        unneeded=("matplotlib", "sklearn"),
         base="keras-jax",
         step_losses=False,
     ),
@@ -117,6 +127,7 @@ REGISTRY: dict[str, Entry] = {
         device="pytorch.device",
         packages=("keras", "torch"),
         environment={"KERAS_BACKEND": "torch"},
+        unneeded=("jax", "matplotlib", "sklearn"),
         base="keras-torch",
         step_losses=False,
     ),
@@ -155,9 +166,22 @@ def load(name: str, *, dtype: Dtype, threads: int, tf32: bool = False) -> Backen
         install = f"pip install -c constraints.txt {' '.join(lacking)}"
         raise BackendError(f"backend '{name}' needs {' and '.join(lacking)}, not installed here: {install}")
     os.environ.update(REGISTRY[name].environment)
-    device(name).configure(dtype=dtype, threads=threads, tf32=tf32)
-    backend: Backend = _module(REGISTRY[name].module).create(name, dtype=dtype)
+    with _hidden(REGISTRY[name].unneeded):
+        device(name).configure(dtype=dtype, threads=threads, tf32=tf32)
+        backend: Backend = _module(REGISTRY[name].module).create(name, dtype=dtype)
     return backend
+
+
+@contextmanager
+def _hidden(packages: tuple[str, ...]) -> Iterator[None]:
+    """Let imports of these packages fail, as if they were not installed, unless they have been imported before."""
+    hidden = [package for package in packages if package not in sys.modules]
+    sys.modules.update(dict.fromkeys(hidden))  # type: ignore[arg-type]  # None makes `import` raise ImportError
+    try:
+        yield
+    finally:
+        for package in hidden:
+            del sys.modules[package]
 
 
 def device(name: str) -> Any:  # noqa: ANN401

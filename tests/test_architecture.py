@@ -154,7 +154,7 @@ FOLDERS = ("reference", "pytorch", "flax", "keras")
 EXTRAS = {
     "reference/cells.py": {"recurrent_back": None},  # derivatives are written out
     "reference/training.py": {"loss": None},
-    "flax/network.py": {"make_layer": "rngs"},  # Flax has no global random generator
+    "flax/network.py": {"make_layer": "rngs", "make_network": None},  # no global random generator; slow initialisation
     "flax/cells.py": {"make_recurrent": "rngs"},
     "keras/network.py": {"assign": None},  # values of weights and moments in Keras's order of gates
     "keras/cells.py": {"recurrent": "training"},  # Keras's recurrent layers have dropout of their own

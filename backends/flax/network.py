@@ -63,6 +63,25 @@ class Network(nnx.Module):
         return x
 
 
+def make_network(model: ModelSpec, features: int, window: int, dtype: Dtype, seed: int, *, native: bool) -> Network:
+    """The network. In matched mode its parameters are zero until `load_weights`, since drawing them takes a second."""
+
+    def network() -> Network:
+        return Network(model, features, window, dtype, seed, native=native)
+
+    if native:
+        return network()
+    graph, abstract = nnx.split(nnx.eval_shape(network))
+    return nnx.merge(graph, jax.tree.map(_blank, abstract))
+
+
+def _blank(like: jax.ShapeDtypeStruct) -> jax.Array:
+    """Zeros of this shape, or the key 0 of a random stream."""
+    if jnp.issubdtype(like.dtype, jax.dtypes.prng_key):
+        return jax.random.key(0)
+    return jnp.asarray(np.zeros(like.shape, like.dtype))  # from NumPy, because JAX compiles `zeros` for each shape
+
+
 def make_layer(spec: Layer, shape: Shape, dtype: Dtype, rngs: nnx.Rngs, *, native: bool) -> nnx.Module:
     """Flax's own layer for inputs of this shape, or the parameters of a layer that it lacks."""
     match spec:

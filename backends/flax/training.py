@@ -11,7 +11,7 @@ import optax
 from flax import nnx
 
 from backends.contract import Array, Backend, Checkpoint, Dtype, Objective, Steps, Weights, norms_by_lag
-from backends.flax.network import Network, canonical, load_weights, parameters
+from backends.flax.network import Network, canonical, load_weights, make_network, parameters
 from backends.flax.optimizer import Optimizer, adam, checkpoint, restore
 from backends.recurrent import Recurrent
 
@@ -29,7 +29,7 @@ NONE: Named = {}
 
 def create(name: str, *, dtype: Dtype) -> Backend:
     """The backend."""
-    return Backend(name, Network, load_weights, adam, FlaxModel)
+    return Backend(name, make_network, load_weights, adam, FlaxModel)
 
 
 class FlaxModel:
