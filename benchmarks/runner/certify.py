@@ -2,7 +2,7 @@
 
 import math
 import tempfile
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from queue import SimpleQueue
@@ -10,49 +10,87 @@ from queue import SimpleQueue
 from backends.contract import Dtype
 from benchmarks.definition.loading import Benchmark
 from benchmarks.errors import UserError
-from benchmarks.runner import processes
+from benchmarks.runner import certificate_cache, processes
 from benchmarks.runner.cores import Conditions
 from benchmarks.worker import certification
 from benchmarks.worker.jobs import CheckJob, Job
 from reports.records import Certificate, Check
 
+Key = tuple[str, Dtype, str]  # backend, dtype and label of a case
+
 AT_ONCE = 4  # checks at most that run at the same time, which limits memory; nothing is timed here
 
 
-def certify(benchmark: Benchmark, backends: Iterable[str], report: Callable[[CheckJob], None]) -> Certificate:
+def certify(
+    benchmark: Benchmark, backends: Iterable[str], report: Callable[[CheckJob], None], results: Path | None = None
+) -> Certificate:
     """Check every backend and case, in float64 and in the dtype that is timed.
 
     Each check runs with one thread on a core of its own, whatever the number of threads of a trial. That number affects
     only the order of additions, and the threads of several checks on the same cores would mostly wait for each other.
 
     report: called after each job, from another thread.
+    results: the results folder, from which checks of equal inputs are taken; None: check everything.
     """
     free: SimpleQueue[Conditions] = SimpleQueue()
     for conditions in places():
         free.put(conditions)
+    jobs = [job for backend in backends for job in _jobs(benchmark, backend)]
+    stored = _stored_checks(jobs, results) if results else {}
+    lacking = [_without(job, stored) for job in jobs]
     with tempfile.TemporaryDirectory(prefix="like-for-like-reference-") as folder:
-        paths = _store_references(benchmark, Path(folder))
-        jobs = [job for backend in backends for job in _jobs(benchmark, backend, paths)]
+        paths = _store_references(lacking, Path(folder))
 
-        def run(job: CheckJob) -> tuple[Check, ...]:
-            conditions = free.get()
-            try:
-                ended = processes.run_job(
-                    Job(check=job.model_copy(update={"cores": conditions.cores})), conditions.variables
-                )
-            finally:
-                free.put(conditions)
-            if ended.killed:  # which says nothing about the backend and must not be recorded
-                raise UserError(f"the check of {job.backend} in {job.dtype} was killed; resume the run to repeat it")
+        def run(job: CheckJob) -> dict[Key, Check]:
+            checks: tuple[Check, ...] = ()
+            if job.cases:
+                conditions = free.get()
+                references = {label: paths[label, job.dtype] for label in job.cases}
+                try:
+                    update = {"cores": conditions.cores, "references": references}
+                    ended = processes.run_job(Job(check=job.model_copy(update=update)), conditions.variables)
+                finally:
+                    free.put(conditions)
+                if ended.killed:  # which says nothing about the backend and must not be recorded
+                    raise UserError(
+                        f"the check of {job.backend} in {job.dtype} was killed; resume the run to repeat it"
+                    )
+                checks = ended.answer.checks or _failed(job, ended.answer.failure or "the worker gave no answer")
+                if results:
+                    _store_checks(job, checks, results)
             report(job)
-            return ended.answer.checks or _failed(job, ended.answer.failure or "the worker gave no answer")
+            return {(job.backend, job.dtype, check.case): check for check in checks}
 
         pool = ThreadPoolExecutor(len(places()))
         try:
-            return Certificate(checks=tuple(check for checks in pool.map(run, jobs) for check in checks))
+            made = {key: check for checks in pool.map(run, lacking) for key, check in checks.items()}
         finally:  # an interrupt reaches this thread alone
             pool.shutdown(wait=False, cancel_futures=True)
             processes.end_all()
+    every = stored | made
+    return Certificate(checks=tuple(every[job.backend, job.dtype, label] for job in jobs for label in job.cases))
+
+
+def _stored_checks(jobs: Iterable[CheckJob], results: Path) -> dict[Key, Check]:
+    checks = {}
+    for job in jobs:
+        for label, case in job.cases.items():
+            digest = certificate_cache.digest(job.backend, case, job.dtype, job.seed)
+            if check := certificate_cache.read(results, digest, label):
+                checks[job.backend, job.dtype, label] = check
+    return checks
+
+
+def _store_checks(job: CheckJob, checks: Iterable[Check], results: Path) -> None:
+    for check in checks:
+        digest = certificate_cache.digest(job.backend, job.cases[check.case], job.dtype, job.seed)
+        certificate_cache.write(results, digest, check)
+
+
+def _without(job: CheckJob, checks: Mapping[Key, Check]) -> CheckJob:
+    """Return the job without the cases that have a check already."""
+    cases = {label: case for label, case in job.cases.items() if (job.backend, job.dtype, label) not in checks}
+    return job.model_copy(update={"cases": cases})
 
 
 def places() -> tuple[Conditions, ...]:
@@ -81,28 +119,27 @@ def groups(benchmark: Benchmark, backend: str) -> dict[tuple[Dtype, bool], list[
     return labels
 
 
-def _store_references(benchmark: Benchmark, folder: Path) -> dict[tuple[str, Dtype], Path]:
-    """Compute the reference trajectories of all matched cases; return their files by case and dtype."""
-    paths: dict[tuple[str, Dtype], Path] = {}
-    needed = {label for backend in benchmark.header.backends for label in benchmark.matched(backend)}
-    for number, (label, case) in enumerate(benchmark.cases.items()):
-        if label not in needed:
-            continue
-        for dtype in dtypes(benchmark, label):
-            paths[label, dtype] = folder / f"{number}-{dtype}.npz"
-            certification.store_reference(case, dtype, benchmark.header.seeds[0], paths[label, dtype])
+def _store_references(jobs: Iterable[CheckJob], folder: Path) -> dict[tuple[str, Dtype], str]:
+    """Compute the reference trajectories of all cases of these jobs; return their files by case and dtype."""
+    paths: dict[tuple[str, Dtype], str] = {}
+    for job in jobs:
+        for label, case in job.cases.items():
+            if (label, job.dtype) not in paths:
+                path = folder / f"{len(paths)}.npz"
+                certification.store_reference(case, job.dtype, job.seed, path)
+                paths[label, job.dtype] = str(path)
     return paths
 
 
-def _jobs(benchmark: Benchmark, backend: str, paths: dict[tuple[str, Dtype], Path]) -> Iterable[CheckJob]:
+def _jobs(benchmark: Benchmark, backend: str) -> Iterable[CheckJob]:
     for (dtype, tf32), labels in groups(benchmark, backend).items():
         yield CheckJob(
             backend=backend,
             dtype=dtype,
             seed=benchmark.header.seeds[0],
             cases={label: benchmark.cases[label] for label in labels},
-            references={label: str(paths[label, dtype]) for label in labels},
-            cores=(),  # set when the job starts
+            references={},  # set when the job starts, as its cores are
+            cores=(),
             threads=1,
             tf32=tf32,
         )

@@ -108,7 +108,9 @@ def execute(benchmark: Benchmark, folder: Path, executor: Executor, progress: Pr
         plan, certificate, _ = read_run(folder)
         if certificate is None and plan.reproduces is None:
             with reserved(Conditions.of().cores, alone=False):
-                certificate = certify.certify(benchmark, benchmark.header.backends, progress.checked)
+                certificate = certify.certify(
+                    benchmark, benchmark.header.backends, progress.checked, folder.parent.parent
+                )
             write_json(folder / "certificate.json", certificate)
         run(benchmark, folder, plan, missing(folder), executor, progress)
 
@@ -126,7 +128,8 @@ def run(
 
     at_once: see Executor.run.
     """
-    tasks = [_task(benchmark, plan, trial, executor, timed=at_once == 1) for trial in trials]
+    gemm, timed = _measuring_gemm(benchmark, plan, executor), at_once == 1
+    tasks = [_task(benchmark, plan, trial, executor, gemm=trial.key in gemm, timed=timed) for trial in trials]
     for finished in executor.run(tasks, progress.starting, at_once):
         if finished.trained is not None:
             write_bytes(weights_path(folder, finished.plan), finished.trained)
@@ -142,12 +145,28 @@ def require(names: Iterable[str]) -> None:
             raise UserError(f"backend '{name}' needs {' and '.join(lacking)}, not installed here; try: {install}")
 
 
-def _task(benchmark: Benchmark, plan: Manifest, trial: Plan, executor: Executor, *, timed: bool) -> Task:
+def _task(benchmark: Benchmark, plan: Manifest, trial: Plan, executor: Executor, *, gemm: bool, timed: bool) -> Task:
     case = benchmark.cases[trial.case]
-    job = TrialJob(plan=trial, case=case, cores=(), gradient_flow=benchmark.header.gradient_flow, timed=timed)
+    job = TrialJob(
+        plan=trial, case=case, cores=(), gradient_flow=benchmark.header.gradient_flow, gemm=gemm, timed=timed
+    )
     return Task(
         job=job, threads=case.training.threads or executor.threads(), limits=plan.limits or benchmark.header.limits()
     )
+
+
+def _measuring_gemm(benchmark: Benchmark, plan: Manifest, executor: Executor) -> set[str]:
+    """Return the keys of the trials that time a matrix product: the first of each backend, dtype and threads.
+
+    On a cluster these are all trials, because its hosts may differ.
+    """
+    if executor.name != "local":
+        return {trial.key for trial in plan.trials}
+    first: dict[tuple[str, str, int | None], str] = {}
+    for trial in plan.trials:
+        training = benchmark.cases[trial.case].training
+        first.setdefault((trial.backend, training.dtype, training.threads), trial.key)
+    return set(first.values())
 
 
 @contextmanager

@@ -8,6 +8,7 @@ the dtype that is timed.
 """
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -197,5 +198,6 @@ def _check_case(backend: Backend, job: CheckJob, label: str, case: CaseSettings)
         parameter_count=count,
         kernel=model.kernel(),
         failure=failure,
+        made=datetime.now(UTC).isoformat(timespec="seconds"),
         **figures,
     )

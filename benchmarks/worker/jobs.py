@@ -14,6 +14,7 @@ class TrialJob(Record):
     case: CaseSettings
     cores: tuple[int, ...]  # one thread runs on each
     gradient_flow: bool = False  # measure gradient norms before and after training
+    gemm: bool = True  # time a large matrix product after the training
     timed: bool = True  # False beside other trials: then the check that the clocks account for all time is left out
 
 
@@ -60,7 +61,7 @@ class Probed(Record):
     steps: tuple[float, ...]  # mean seconds of a steady step, one value for each repeat
     validation: float  # the forecast of the validation part; 0 without one
     extra: float  # spent on the repeats and on that forecast
-    whole: float  # everything above, and inference and the matrix product of a trial
+    whole: float  # everything above, and the inference of a trial
 
 
 class Job(Record):

@@ -59,7 +59,8 @@ def run(job: TrialJob) -> tuple[Outcome, bytes]:
         raise TrialError("a prediction on the test part is not finite")
     # Memory is read before the large matrix product adds to it.
     memory = peak_memory_bytes(), backends.device(job.plan.backend).peak_memory()
-    times, peak, after = _times(built, training, windows), gemm_peak(job), model.checkpoint()
+    times, after = _times(built, training, windows), model.checkpoint()
+    peak = gemm_peak(job) if job.gemm else None
     gradient_norms_after, gradient_norms_before = _gradient_norms(job, training, model), None
     if job.gradient_flow:
         model.restore(before)  # at the end, because an earlier evaluation would warm up the code that is timed
@@ -106,7 +107,6 @@ def probe(job: ProbeJob) -> Probed:
         validation, _ = timed(lambda: model.predict(windows.validation.x))
     model.predict(windows.train.x[rows_to_check(steps.order)])
     _inference_times(model, windows)
-    gemm_peak(job)
     return Probed(
         prepare=preparing,
         import_framework=built.import_framework,

@@ -253,6 +253,7 @@ class Check(Record):
     parameter_count: int
     kernel: str
     failure: str | None  # one sentence; None: all differences are within their bounds
+    made: str | None = None  # UTC, ISO format; before the run's start: by an earlier run from the same inputs
 
     @property
     def passed(self) -> bool:

@@ -1,6 +1,8 @@
 """The certificate: which backends compute and learn the same as the reference implementation, and how exactly."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import datetime
 from math import inf, isnan
 
 from reports.analysis.context import Context
@@ -27,10 +29,26 @@ def section(context: Context) -> Section:
         else "Native models differ from the reference implementation, so they have no certificate and no speed ratio."
     )
     checks = checks_table(certificate, cases, run.backend_names, source, reason)
+    if earlier := _made_earlier(run):
+        checks = replace(checks, caption=f"{checks.caption} {earlier}")
     summary = certificate_summary(certificate, cases, run.backend_names, source)
     if not summary.rows:
         return table_section(checks)
     return table_section(summary, table_section(checks, folded=True))
+
+
+def _made_earlier(run: Run) -> str:
+    """A sentence on the checks that were taken from earlier runs, or an empty string."""
+    checks = run.certificate.checks if run.certificate else ()
+    started = datetime.fromisoformat(run.manifest.started)
+    earlier = [check for check in checks if check.made and datetime.fromisoformat(check.made) < started]
+    if not earlier:
+        return ""
+    days = sorted({check.made[:10] for check in earlier if check.made})
+    return (
+        f"{len(earlier)} of the {len(checks)} checks were certified on {listed(days)} by earlier runs with the same "
+        "inputs: code, package versions, processor, settings and windows."
+    )
 
 
 def checks_table(

@@ -1,0 +1,112 @@
+"""Checks of earlier runs are taken over from the results folder, and never when anything has changed."""
+
+import threading
+
+import pytest
+
+from benchmarks.definition import loading
+from benchmarks.runner import certificate_cache, certify, processes
+from tests.benchmarks.command_line import REFERENCE
+
+
+@pytest.fixture
+def benchmark(written):
+    return loading.read(str(written(REFERENCE)))
+
+
+@pytest.fixture
+def certified(benchmark, tmp_path, monkeypatch):
+    """Certifies with the cache in `tmp_path`; returns the certificate and the number of processes it took."""
+    run_job, jobs = processes.run_job, []
+    monkeypatch.setattr(certify.processes, "run_job", lambda *job: jobs.append(job) or run_job(*job))
+
+    def call():
+        jobs.clear()
+        certificate = certify.certify(benchmark, ["reference"], lambda job: None, tmp_path)
+        return certificate, len(jobs)
+
+    return call
+
+
+def files(tmp_path):
+    return sorted((tmp_path / certificate_cache.FOLDER).iterdir())
+
+
+def test_equal_inputs_are_checked_once(certified):
+    first, jobs = certified()
+    assert jobs == 2  # float64 and float32
+    assert certified() == (first, 0)
+
+
+@pytest.mark.parametrize("damage", [lambda text: text[:100], lambda text: text.replace("equal", "e"), lambda text: ""])
+def test_a_damaged_file_is_replaced(certified, tmp_path, damage):
+    """Truncated, edited (the checksum no longer matches) or empty: the check is made again."""
+    certified()
+    path = files(tmp_path)[0]
+    intact = path.read_text()
+    path.write_text(damage(intact.replace('"reference"', '"equal"')))
+    _, jobs = certified()
+    assert jobs == 1
+    assert certificate_cache.read(tmp_path, path.stem, "x") is not None
+
+
+def test_a_file_of_another_version_is_not_used(certified, tmp_path):
+    certified()
+    path = files(tmp_path)[0]
+    path.write_text(path.read_text().replace('"schema_version": ', '"schema_version": 9'))
+    assert certified()[1] == 1
+
+
+@pytest.mark.parametrize("part", ["code", "package", "seed", "settings", "dtype", "backend"])
+def test_the_key_depends_on_every_input(benchmark, monkeypatch, part):
+    """A check is worth nothing for other code, other versions, another model or another backend."""
+    (case,) = benchmark.cases.values()
+    inputs = {"backend": "reference", "case": case, "dtype": "float32", "seed": 1}
+    certificate_cache._software.cache_clear()
+    before = certificate_cache.digest(**inputs)
+    if part == "code":
+        monkeypatch.setattr(certificate_cache, "_file_digest", lambda path: "changed")
+    if part == "package":
+        describe = certificate_cache.environment.describe
+        monkeypatch.setattr(
+            certificate_cache.environment,
+            "describe",
+            lambda *of: describe(*of).model_copy(update={"packages": {"numpy": "0.1"}}),
+        )
+    settings = case.model_copy(update={"training": case.training.model_copy(update={"learning_rate": 0.5})})
+    inputs |= {
+        "seed": {"seed": 2},
+        "settings": {"case": settings},
+        "dtype": {"dtype": "float64"},
+        "backend": {"backend": "flax"},
+    }.get(part, {})
+    certificate_cache._software.cache_clear()
+    assert certificate_cache.digest(**inputs) != before
+    certificate_cache._software.cache_clear()
+
+
+def test_a_failed_check_is_not_stored(certified, tmp_path, monkeypatch):
+    """It may have failed for lack of memory; the next run tries again."""
+    certificate, _ = certified()
+    failed = certificate.checks[0].model_copy(update={"failure": "outputs differ"})
+    certificate_cache.write(tmp_path, "failed", failed)
+    assert certificate_cache.read(tmp_path, "failed", "x") is None
+
+
+def test_two_runs_may_write_at_once(certified, tmp_path):
+    """Files are replaced as a whole, so that a reader never sees half of one."""
+    check = certified()[0].checks[0]
+    failures = []
+
+    def write():
+        for _ in range(30):
+            certificate_cache.write(tmp_path, "same", check)
+            if certificate_cache.read(tmp_path, "same", check.case) != check:
+                failures.append("half written")
+
+    threads = [threading.Thread(target=write) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not failures
