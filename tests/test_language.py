@@ -26,6 +26,15 @@ PHRASES = {
     r"\boracle\b|\bOracle\b": "reference implementation",
     r"\btrace in what\b|\bas if nothing had happened\b": "say what stays equal",
 }
+# A time is that of a program: "the eager loop in PyTorch takes twice as long", never "PyTorch is slower".
+FRAMEWORK = r"(?:PyTorch|TensorFlow|Keras|Flax|JAX|NumPy)(?: on \w+)?(?: \(\w+\))?"
+SPEED = r"faster|slower|fastest|slowest|fast|slow|times as"
+SPEED_OF_A_FRAMEWORK = (
+    rf"(?<! in ){FRAMEWORK} (?:is|are|was|were|takes?|took|trains?|needs?|runs?) (?:[^.;:]|\.\d)*?\b(?:{SPEED})\b",
+    rf"\b(?:as fast as|as long as|faster than|slower than|relative to|the times? of|fastest:) {FRAMEWORK}",
+    r"\b(?:fastest|slowest) frameworks?\b",
+    r"(?<!in which )\bframeworks? (?:is|are) (?:the )?(?:faster|slower|fastest|slowest|fast|slow)\b",
+)
 VARIABLES = {"found", "one", "own", "told", "asked", "who", "whose", "mine", "theirs"}
 
 
@@ -43,6 +52,46 @@ def test_texts_use_plain_words(path):
     for number, line in enumerate((ROOT / path).read_text().splitlines(), 1):
         for pattern, instead in PHRASES.items():
             assert not re.search(pattern, line), f"{path}:{number}: {line.strip()} (write: {instead})"
+
+
+def speed_of_a_framework(text):
+    """The statements of a text that call a framework itself fast or slow."""
+    plain = " ".join(re.sub(r"<[^>]+>", " ", text).split())
+    return [match.group() for pattern in SPEED_OF_A_FRAMEWORK for match in re.finditer(pattern, plain, re.IGNORECASE)]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "PyTorch is slower.",
+        "Flax trains this GRU 2.9 times as fast",
+        "Keras (JAX) takes 1.9 times as long",
+        "twice as fast as PyTorch",
+        "which framework is the fastest",
+        "the fastest framework",
+    ],
+)
+def test_the_speed_of_a_framework_is_recognised(text):
+    assert speed_of_a_framework(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "the compiled epoch in Flax trains this GRU 2.9 times as fast as the eager loop in PyTorch",
+        "relative to the eager loop in PyTorch, the compiled epoch in Keras (JAX) takes 1.9 times as long",
+    ],
+)
+def test_the_speed_of_a_program_is_not(text):
+    assert not speed_of_a_framework(text)
+
+
+@pytest.mark.parametrize("path", files("*.md", "*.toml", "reports/*.py", "benchmarks/*.py", "*.j2"))
+def test_speed_is_that_of_a_program(path):
+    """In READMEs, definitions and sentences in the code; tests/reports checks the pages."""
+    if not (ROOT / path).exists():
+        pytest.skip("deleted")
+    assert not speed_of_a_framework((ROOT / path).read_text())
 
 
 @pytest.mark.parametrize("path", files("*.py"))

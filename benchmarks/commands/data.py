@@ -8,6 +8,7 @@ import numpy as np
 
 import datasets
 from benchmarks.commands import Subparsers, options
+from benchmarks.commands.output import table
 from datasets import DataError, Series, Split, split
 from datasets.series import longest_gap
 from datasets.spec import counted
@@ -34,14 +35,16 @@ def add(subparsers: Subparsers) -> None:
 
 
 def list_series(arguments: argparse.Namespace) -> int:
-    """Print a line for each series: name, size, whether it is in the cache, title, unit, step and licence."""
+    """Print a table with a row for each series."""
+    rows = []
     for entry in map(datasets.describe, datasets.names()):
-        state = entry.origin.kind
-        if state == "downloaded":
-            state = "cached" if entry.origin.is_cached() else "not cached"
-        by = f"{entry.unit} by {entry.step}" if entry.unit else f"by {entry.step}"
-        size = f"{entry.rows:,} × {len(entry.columns)}"
-        print(f"{entry.name:<19} {size:>11}  {state:<11} {entry.title}; {by}; {entry.licence}")
+        data = "in a package" if entry.origin.kind == "packaged" else entry.origin.kind
+        if data == "downloaded":
+            data = "in the cache" if entry.origin.is_cached() else "to download"
+        size = f"{entry.rows:,}", str(len(entry.columns))
+        rows.append((entry.name, *size, entry.step, entry.unit, data, entry.title))
+    heads = ("series", "rows", "columns", "step", "unit", "data", "title")
+    print(table(heads, rows, numbers=("rows", "columns")))
     return 0
 
 

@@ -33,6 +33,9 @@ def find_run(name: str, results: Path, *, newest: bool = False) -> Path:
         again = command_line("resume", short(started[-1]))
         raise UserError(f"no run of '{name}' in {results} has finished; finish the newest one with: {again}")
     known = sorted({path.parent.parent.name for path in results.glob("*/*/manifest.json")})
+    benchmark, slash, _ = name.partition("/")
+    if slash and benchmark in known:
+        known = [f"{benchmark}/{path.parent.name}" for path in (results / benchmark).glob("2*/manifest.json")]
     if known and Path(name).is_dir():
         raise UserError(f"{name} is not the folder of a run: it has no manifest.json; {name_hint(known, name)}")
     if known and name not in loading.names():

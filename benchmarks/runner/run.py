@@ -216,5 +216,5 @@ def _new_folder(parent: Path, started: datetime) -> Path:
                 path = parent / f"{stamp}-{number}"
     except OSError as error:
         raise UserError(
-            f"{parent} cannot hold the results: {error.strerror}; name another place with --results"
+            f"{parent} cannot be created for the results ({error.strerror}); name another place with --results"
         ) from None

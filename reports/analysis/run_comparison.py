@@ -275,6 +275,8 @@ def _incomparable_times(first: Run, second: Run, before: Group, after: Group) ->
     if before.mode == "native":  # the certificate is about matched models; here a model is compared with itself
         return ""
     for name, run, group in (("first", first, before), ("second", second, after)):
+        if run.manifest.reproduces is not None and run.certificate is None:
+            return f"no proof of equality in the {name}: it repeats the trials of another run, without a certificate"
         if problems := certificate_problems(run.certificate, group):
             return f"no proof of equality in the {name}: {problems[0].rstrip('.')}"
     return ""

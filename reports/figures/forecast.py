@@ -15,6 +15,7 @@ from reports.figures.style import (
     brief,
     label_axes,
     legend,
+    medians,
     nested,
     only_first,
     panels,
@@ -117,7 +118,8 @@ def error_by_horizon(run: Run) -> Figure | None:
         label_axes(canvas, "steps ahead")
         legend(canvas, grid[0])
         svg = to_svg(canvas)
-    caption = f"The median over the seeds; the band is the range.{only_first(len(pairs), 'panels')}"
+    shown = medians((group for case, _ in drawn for group in run.finished(case)), "; the band is the range")
+    caption = f"{shown}{only_first(len(pairs), 'panels')}"
     alt = "Lines of the RMSE against the number of steps ahead, one per backend."
     return Figure("horizon", "Error by horizon", caption, alt, svg)
 

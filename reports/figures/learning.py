@@ -12,7 +12,19 @@ from reports.analysis.metrics import median_over_seeds
 from reports.analysis.run import Group, Run, unique
 from reports.analysis.search_results import SearchRanking
 from reports.analysis.speedup import Speedups
-from reports.figures.style import PANELS, Palette, brief, label_axes, legend, nested, only_first, panels, styled, to_svg
+from reports.figures.style import (
+    PANELS,
+    Palette,
+    brief,
+    label_axes,
+    legend,
+    medians,
+    nested,
+    only_first,
+    panels,
+    styled,
+    to_svg,
+)
 from reports.records import Case, Mode, Outcome
 from reports.render.formats import case_name, four_digits, names_apart, plural, significant
 from reports.render.page import INK, Figure
@@ -48,7 +60,8 @@ def loss_curves(run: Run, mode: Mode) -> Figure | None:
         "matched": "Matched models learn alike, so their lines overlap.",
         "native": "Native models have different initial weights, so their lines may differ.",
     }[mode]
-    caption = f"The median over the seeds; the band is the range. {remark}{only_first(len(cases))}"
+    shown = medians((group for case in drawn for group in run.finished(case, mode)), "; the band is the range")
+    caption = f"{shown} {remark}{only_first(len(cases))}"
     numbers = "; ".join(_last_loss(run, group) for case in drawn for group in run.finished(case, mode))
     alt = f"Curves of the {' and '.join(kinds)} loss by epoch. Training loss in the last epoch: {numbers}."
     return Figure(f"losses-{mode}", f"Loss curves, {mode} mode", caption, alt, svg)

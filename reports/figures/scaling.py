@@ -9,7 +9,18 @@ from reports.analysis.fastest_by_setting import AXES, constant_settings
 from reports.analysis.metrics import median_over_seeds
 from reports.analysis.run import Run
 from reports.analysis.speedup import Speedups
-from reports.figures.style import PANELS, Palette, brief, label_axes, legend, only_first, panels, styled, to_svg
+from reports.figures.style import (
+    PANELS,
+    Palette,
+    brief,
+    label_axes,
+    legend,
+    medians,
+    only_first,
+    panels,
+    styled,
+    to_svg,
+)
 from reports.records import Case
 from reports.render.formats import significant
 from reports.render.page import Figure
@@ -39,7 +50,8 @@ def _along(run: Run, speedups: Speedups, axis: str) -> Figure | None:
         label_axes(canvas, axis, "milliseconds per steady epoch")
         legend(canvas, grid[0])
         svg = to_svg(canvas)
-    caption = f"Medians over the seeds, comparable backends only. Both axes are logarithmic.{only_first(len(swept))}"
+    shown = medians(group for cases in drawn for case in cases for group in run.select(case, "matched"))
+    caption = f"{shown} Comparable backends only. Both axes are logarithmic.{only_first(len(swept))}"
     names = run.backend_phrases(run.backends)
     alt = f"Lines of the time of a steady epoch against {axis}, one per backend: {names}."
     return Figure(f"scaling-{axis}", f"Time against {axis}", caption, alt, svg)

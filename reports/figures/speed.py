@@ -10,7 +10,7 @@ from reports.analysis.intervals import Interval
 from reports.analysis.metrics import median_over_seeds
 from reports.analysis.run import Group, Run
 from reports.analysis.speedup import CaseSpeedups, Speedup, Speedups
-from reports.figures.style import WIDTH, Palette, bar_labels, bars, label_axes, styled, to_svg
+from reports.figures.style import WIDTH, Palette, bar_labels, bars, label_axes, medians, styled, to_svg
 from reports.render.formats import case_name, duration, significant, span
 from reports.render.page import FAINT, INK, Figure
 
@@ -40,7 +40,9 @@ def speed_ratios(run: Run, speedups: Speedups) -> Figure | None:
         svg = to_svg(canvas)
     certain = all(speedup.epoch and speedup.epoch.is_confidence_interval for speedup in compared)
     bar = "95 % interval" if certain else "range"
-    caption = f"Speed relative to {references}: a dot for each round, a stroke at the median, and a bar over the {bar}."
+    single = all(speedup.epoch and speedup.epoch.single for speedup in compared)
+    marks = "the only round" if single else f"a dot for each round, a stroke at the median, and a bar over the {bar}"
+    caption = f"Speed relative to {references}: {marks}."
     numbers = "; ".join(_ratio_words(run, case, speedup) for case, speedup in lines)
     alt = f"Speed ratio of a steady epoch relative to {references}: {numbers}."
     return Figure("ratios", "Speed ratios", caption, alt, svg)
@@ -105,7 +107,7 @@ def training_time(run: Run) -> Figure | None:
         axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
         svg = to_svg(canvas)
     caption = (
-        "Medians over the seeds. The hatched part is the first step, in which some frameworks trace and compile. "
+        f"{medians(groups)} The hatched part is the first step, in which some frameworks trace and compile. "
         "Compilation happens once per training."
     )
     numbers = "; ".join(

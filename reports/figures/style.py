@@ -16,7 +16,7 @@ from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure as Canvas
 from matplotlib.ticker import MaxNLocator
 
-from reports.analysis.run import Run
+from reports.analysis.run import Group, Run, seed_counts
 from reports.records import Case
 from reports.render.formats import names_apart
 from reports.render.page import FAINT, INK, PAPER
@@ -132,7 +132,7 @@ def label_axes(canvas: Canvas, x: str, y: str = "") -> None:
 def legend(canvas: Canvas, axes: Axes) -> None:
     """One legend above all panels, with the labels of one panel."""
     handles, labels = axes.get_legend_handles_labels()
-    canvas.legend(handles, labels, loc="outside upper left", ncols=6, handlelength=2.6, columnspacing=1.6)
+    canvas.legend(handles, labels, loc="outside upper left", ncols=3, handlelength=2.2, columnspacing=1.2)
 
 
 def bars(name: str, labels: Sequence[str], end: float) -> tuple[Canvas, Axes]:
@@ -153,7 +153,7 @@ def bar_labels(palette: Palette, pairs: Iterable[tuple[Case, str]]) -> list[str]
     """Labels of bars, one per case and backend; only the case's part of a label is shortened."""
     pairs = list(pairs)
     names = names_apart(case for case, _ in pairs)
-    return [f"{brief(names[case.label], 40)}  {palette.name(backend)}" for case, backend in pairs]
+    return [f"{brief(names[case.label], 40)}: {palette.name(backend)}" for case, backend in pairs]
 
 
 def brief(text: str, most: int = 60) -> str:
@@ -163,6 +163,12 @@ def brief(text: str, most: int = 60) -> str:
     if not ends or ends[-1] <= most:
         return line
     return line[: sum(end < most for end in ends)].rstrip() + "\N{HORIZONTAL ELLIPSIS}"
+
+
+def medians(groups: Iterable[Group], band: str = "") -> str:
+    """A sentence for the caption: which seeds the lines or bars show, with the words on their band if they have one."""
+    _, most = seed_counts(groups)
+    return f"The median over the seeds{band}." if most > 1 else "A single seed."
 
 
 def only_first(number: int, noun: str = "cases") -> str:

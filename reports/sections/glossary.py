@@ -37,8 +37,9 @@ WORDS = {
     "matched": "the mode in which all frameworks have the same function, initial weights, batches and optimizer",
     "MSE, RMSE, MAE": "mean squared error, its square root, and mean absolute error",
     "naive forecast": "a forecast without a neural network, which every model must beat to be useful",
-    "native": "the mode in which each framework uses its own layers, initial weights and defaults. The models "
-    "differ, so there are no speed ratios",
+    "native": "the mode in which each framework uses its own layers with its number of biases, its initial weights and "
+    "dropout, and its defaults of Adam's betas and epsilon. Batches, learning rates, loss and program are those of "
+    "matched mode. The models differ, so there are no speed ratios",
     "operations": "multiplications and additions of floating-point numbers (FLOP)",
     "peak memory": "the largest resident memory of the process of a trial, with the framework itself",
     "persistence": "the naive forecast that repeats the last value",

@@ -15,8 +15,9 @@ from reports.render.table import DASH, Cell, Table, TableColumn, Tone, tabulate,
 Verdict = Literal["yes", "no", "undecided", "not run"]
 TONES: dict[Verdict, Tone] = {"yes": "good", "no": "bad", "undecided": "muted", "not run": "muted"}
 CAPTION = (
-    "Errors on the test part, the median over the seeds with the range. The difference is the mean over pairs of the "
-    "same seed with its 95 % t interval. The answer is yes or no if the interval excludes zero, otherwise undecided."
+    "Errors on the test part, the median over the seeds, with the range if there are several. The difference is the "
+    "mean over pairs of the same seed with its 95 % t interval. The answer is yes or no if the interval excludes zero, "
+    "otherwise undecided."
 )
 
 

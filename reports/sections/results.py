@@ -106,7 +106,6 @@ def times(run: Run, speedups: Speedups) -> Table:
         metric_column(run, groups, "test_seconds"),
         metric_column(run, groups, "peak_memory_bytes"),
         words("kernel", of_groups(_kernel)),
-        records_column(),
     )
     caption = (
         f"Wall time, {interval_words(seed_counts(groups))}. The training time runs from the first step, in which "

@@ -52,9 +52,11 @@ def _few(context: Context) -> Iterable[Block]:
 
 
 def _many(context: Context) -> Iterable[Block]:
-    """At most five sentences and a table with a row for each model."""
+    """At most five sentences and a table with a row for each model. Ratios of a single round are only in the table."""
     run, speedups = context.run, context.speedups
     speed, forecasts = _fastest(run, speedups), (_beating(run),)
+    if any(map(_single_round, speedups.values())):
+        speed = ()
     first = (*forecasts, *speed) if unreliable_because(run, _compared(speedups)) else (*speed, *forecasts)
     published = published_values.summary_sentences(run)[:1]
     for text in islice(chain(published, first, _ranked(context), _vanishing(run)), MOST_SENTENCES):
@@ -87,6 +89,7 @@ def _fastest_cell(run: Run, case: CaseSpeedups) -> Cell:
     if case.fastest is None:
         return DASH
     detail = "" if case.fastest.clear else "not by a clear margin"
+    detail = "in the only round" if case.fastest.lead.single else detail
     detail = "not reliable" if unreliable_because(run, case.compared) else detail
     return Cell(run.backend_name(case.fastest.backend), detail=detail)
 
@@ -181,15 +184,24 @@ def _vanishing(run: Run) -> tuple[str, ...]:
 
 
 def case_sentences(run: Run, case: Case, speedups: Speedups) -> tuple[str, str]:
-    """The main statement on a model, about speed and forecast, and the rest. Unreliable times come second."""
+    """The main statement on a model, about speed and forecast, and the rest.
+
+    Unreliable times come second. A single round shows no difference in speed, so its ratios are not a main statement.
+    """
     speedup = speedups[case.label]
     groups = run.finished(case)
     if not groups:
         ended = any(trial.plan.case == case.label for trial in run.trials)
         return ("All trials failed so far." if ended else "No trial has finished yet."), ""
     (speed, *slower), (forecast, *others) = _speed(run, case, speedup), _forecasts(run, groups, speedup)
+    if _single_round(speedup):
+        return sentence(forecast), " ".join(map(sentence, (speed, *slower, *others)))
     first = (forecast, speed) if unreliable_because(run, speedup.compared) else (speed, forecast)
     return " ".join(map(sentence, first)), " ".join(map(sentence, (*slower, *others)))
+
+
+def _single_round(speedup: CaseSpeedups) -> bool:
+    return any(other.epoch.single for other in speedup.compared if other.epoch)
 
 
 def _speed(run: Run, case: Case, speedup: CaseSpeedups) -> list[str]:
@@ -217,15 +229,15 @@ def _fastest_of_case(run: Run, model: str, speedup: CaseSpeedups) -> str:
     ratios = [(other.backend, other.epoch) for other in speedup.compared if other.epoch]
     (first, lead), *others = ratios
     reference = run.backend_phrase(speedup.reference or "")
-    once = " in the only round" if lead.single else ""
+    where = "In the only round" if lead.single else "On this machine"
     if lead.low > 1:
         ratio = f"{span(lead.low, lead.high)} times as fast as {reference}"
         rest = f"; {listed([_clause(run, *other) for other in others])}" if others else ""
-        return f"On this machine {run.backend_phrase(first)} trains {model} {ratio}{once}{rest}"
+        return f"{where} {run.backend_phrase(first)} trains {model} {ratio}{rest}"
     clauses = listed([_clause(run, *ratio) for ratio in ratios])
     if all(interval.high < 1 for _, interval in ratios):
-        return f"On this machine {reference} trains {model} fastest{once}: {clauses}"
-    return f"On this machine no backend trains {model} clearly faster than {reference}{once}: {clauses}"
+        return f"{where} {reference} trains {model} fastest: {clauses}"
+    return f"{where} no backend trains {model} clearly faster than {reference}: {clauses}"
 
 
 def _clause(run: Run, backend: str, ratio: Interval) -> str:
@@ -279,6 +291,7 @@ def _skill_clauses(run: Run, groups: Sequence[Group]) -> tuple[str, list[str]]:
     beaten: list[str] = []
     lost: dict[str, str] = {}
     others: list[str] = []
+    seeds = " with every seed" if max(len(group.outcomes) for group in groups) > 1 else ""
     for metric, naive in SKILLS.items():
         name = "the seasonal naive forecast" if naive == "seasonal naive" else naive
         skills = [list(values(group, metric).values()) for group in groups]
@@ -292,13 +305,16 @@ def _skill_clauses(run: Run, groups: Sequence[Group]) -> tuple[str, list[str]]:
             beaten.append(name)
         elif better:
             names = run.backend_phrases(group.backend for group in better)
-            others.append(f"only {names} {'beats' if len(better) == 1 else 'beat'} {name} with every seed")
+            others.append(f"only {names} {'beats' if len(better) == 1 else 'beat'} {name}{seeds}")
         else:
             low, high = (signed(limit([skill for by_seed in skills for skill in by_seed])) for limit in (min, max))
             lost[name] = f"skill {low}" if low == high else f"skill {low} to {high}"
     if lost:
+        those = f"{' or '.join(lost)}{seeds} ({listed(list(lost.values()))})"
         others.append(
-            f"no forecast beats {' or '.join(lost)} with every seed ({listed(list(lost.values()))}), so none is good"
+            f"the forecast does not beat {those}, so it is not good"
+            if len(groups) == 1
+            else f"no forecast beats {those}, so none is good"
         )
     verb = "beats" if len(groups) == 1 else "beat"
     return (f"{verb} {listed(beaten)}" if beaten else ""), others

@@ -166,6 +166,16 @@ def test_the_advice_for_a_mistake_works_when_typed(line, message, instead, typed
 
 RUNS = {
     "a misspelt run": ("report co3", "there is no run 'co3' in results; did you mean 'co2'", None),
+    "a start time that is misspelt": (
+        "report co2/2026-01-01T00-00",
+        "there is no run 'co2/2026-01-01T00-00' in results; did you mean 'co2/2026-01-01T00-00-00Z'",
+        "report co2/2026-01-01T00-00-00Z",
+    ),
+    "an unknown start time": (
+        "report co2/2020",
+        "known: co2/2026-01-01T00-00-00Z, co2/2026-01-02T00-00-00Z",
+        "report co2/2026-01-02T00-00-00Z",
+    ),
     "a folder without a run": (
         "report empty",
         "empty is not the folder of a run: it has no manifest.json",
@@ -235,7 +245,7 @@ def test_a_mistake_ends_the_process_with_status_2(tmp_path):
 def test_a_results_folder_that_cannot_be_made(written, typed):
     status, error = typed("run", str(written()), "--results", "sales.csv")
     assert status == 2
-    assert "cannot hold the results" in error
+    assert "cannot be created for the results" in error
 
 
 def test_every_command_has_help_with_an_example_that_works(typed, stop_once_accepted, capsys):

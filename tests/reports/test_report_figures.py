@@ -48,7 +48,7 @@ def test_long_text_is_shortened(text, most, short):
 
 def test_a_long_case_name_does_not_shorten_the_backend_name(records):
     case = records[0].cases[0].model_copy(update={"label": "a model with a name that has no end at all"})
-    assert bar_labels(PALETTE, [(case, "keras-torch")])[0].endswith("…  Keras (PyTorch), eager loop")
+    assert bar_labels(PALETTE, [(case, "keras-torch")])[0].endswith("…: Keras (PyTorch), eager loop")
 
 
 def test_bar_labels_of_a_grid_name_the_differences(records):
@@ -56,11 +56,11 @@ def test_bar_labels_of_a_grid_name_the_differences(records):
     labels = [f"gru, length 10, units 16, batch {batch}" for batch in (32, 256)]
     cases = [records[0].cases[0].model_copy(update={"label": label}) for label in labels]
     assert bar_labels(PALETTE, ((case, "flax") for case in cases)) == [
-        "batch 32  Flax, compiled epoch",
-        "batch 256  Flax, compiled epoch",
+        "batch 32: Flax, compiled epoch",
+        "batch 256: Flax, compiled epoch",
     ]
     assert bar_labels(PALETTE, ((case, "flax") for case in cases[:1])) == [
-        "GRU, length 10, units 16, batch 32  Flax, compiled epoch"
+        "GRU, length 10, units 16, batch 32: Flax, compiled epoch"
     ]
 
 

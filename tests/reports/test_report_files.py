@@ -11,6 +11,7 @@ from synthetic_run import change, fail
 import reports
 from reports.records import store
 from reports.records.store import RecordError
+from tests.test_language import speed_of_a_framework
 
 GOLDEN = Path(__file__).parent / "golden"
 
@@ -32,6 +33,20 @@ def test_the_golden_run_gives_exactly_the_expected_report(tmp_path):
         (GOLDEN / "summary.txt").write_text(report.summary, "utf-8")
     assert report.markdown.read_text("utf-8") == (GOLDEN / "report.md").read_text("utf-8")
     assert report.summary == (GOLDEN / "summary.txt").read_text("utf-8")
+
+
+def test_no_page_calls_a_framework_fast_or_slow(tmp_path):
+    """A time is that of a program: on the page of a run, of all runs, of their history, and of published values."""
+    folder, later = (tmp_path / "co2" / f"2026-03-0{day}T09-30-00Z" for day in (1, 2))
+    for copy in (folder, later):
+        report = reports.write(shutil.copytree(GOLDEN / "run", copy))
+    reports.write_overviews(folder)
+    reports.write_published(tmp_path)
+    texts = {path.name: path.read_text("utf-8") for path in (*tmp_path.rglob("*.html"), *tmp_path.rglob("*.md"))}
+    texts |= {"summary": report.summary, "comparison": reports.compare(folder, later).markdown}
+    assert {"report.html", "report.md", "index.html", "history.html", "published.html"} < texts.keys()
+    assert {name: wrong for name, text in texts.items() if (wrong := speed_of_a_framework(text))} == {}
+    assert "the compiled epoch in Flax" in texts["report.md"]
 
 
 def test_the_default_benchmarks_page_stays_small(drawn, run_of):

@@ -78,6 +78,15 @@ def test_the_filter_shows_rows_that_contain_every_word(visit, report):
     assert all("GRU" in text and "native" in text for text in shown.all_inner_texts())
 
 
+def test_no_table_scrolls_sideways_on_a_laptop(visit, report):
+    seen = visit(report, viewport={"width": 1280, "height": 800})
+    seen.value("document.querySelectorAll('details').forEach((folded) => folded.open = true)")
+    tables = "[...document.querySelectorAll('.table .scroll')]"
+    assert seen.value(f"{tables}.length") > 5
+    wide = f"{tables}.filter((part) => part.scrollWidth > part.clientWidth + 1)"
+    assert seen.value(f"{wide}.map((part) => part.getAttribute('aria-labelledby'))") == []
+
+
 @pytest.mark.parametrize("width", [360, 768, 1280])
 def test_nothing_overflows(visit, report, width):
     seen = visit(report, viewport={"width": width, "height": 800})

@@ -99,9 +99,12 @@ def test_a_range_that_includes_one_is_no_difference(records):
     )
 
 
-def test_one_seed_gives_no_range():
+def test_one_seed_gives_no_range_and_no_ratio_in_the_main_statement():
     shown = synthetic_run.records(cells=("gru",), seeds=(1,), weeks=60)
-    assert "in the only round" in case(*shown)[0]
+    lead, more = case(*shown)
+    assert lead.startswith("All three forecasts agree")
+    assert "times as" not in lead
+    assert more.startswith("In the only round the compiled epoch in Flax trains this GRU ")
     assert limits(summary(*shown))[0] == (
         "A 95 % interval of a median needs 6 seeds. This run has 1 seed: no range is shown."
     )
@@ -210,7 +213,7 @@ def test_a_single_epoch_has_no_steady_epoch():
     assert lead.startswith("Only one epoch was trained, so there is no steady epoch to compare.")
 
 
-MANY = {"units": (16, 32, 64), "modes": ("matched",), "seeds": (1,), "epochs": 6, "weeks": 60}
+MANY = {"units": (16, 32, 64), "modes": ("matched",), "seeds": (1, 2), "epochs": 6, "weeks": 60}
 
 
 def test_many_models_have_few_sentences_and_a_table():
@@ -239,6 +242,13 @@ def test_many_models_have_few_sentences_and_a_table():
         "epoch in Flax for 3"
     )
     assert leads(summary(manifest, None, trials)) == leads(shown)[1:]
+
+
+def test_ratios_of_a_single_round_are_in_the_table_only():
+    shown = summary(*synthetic_run.records(**{**MANY, "seeds": (1,)}))
+    assert leads(shown) == ["18 of 18 forecasts beat persistence with every seed."]
+    table = next(block for block in shown.blocks if block.kind == "table")
+    assert {row.cells[1].detail for row in table.rows} == {"in the only round"}
 
 
 def test_unreliable_ratios_come_second_and_are_marked_in_the_table():
