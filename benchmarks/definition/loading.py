@@ -11,6 +11,7 @@ import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from random import Random
 from typing import Any
 
 from pydantic import BaseModel
@@ -44,6 +45,8 @@ from benchmarks.errors import UserError, name_hint
 from reports.records import Contender, Mode, Plan
 
 FOLDER = Path(__file__).parents[1]  # the TOML files of this checkout
+HASH_SEEDS = 2**32  # PYTHONHASHSEED is less than this
+PADDING = 4096  # bytes, a page of memory
 RESERVED = {"latest", "index"}  # names with another meaning in the folder of results
 SETTINGS: dict[str, type[BaseModel]] = {
     "data": datasets.DataSpec,
@@ -73,13 +76,16 @@ class Benchmark:
         return search_space(self.definition, tuple(self.cases))
 
     def trials(self) -> tuple[Plan, ...]:
-        """All trials in the order of execution: round by round, each round beginning with the next backend."""
+        """All trials in the order of execution: round by round, the backends of a round in random order.
+
+        Order, hash seed and size of the environment affect times without being of interest (Mytkowicz et al. 2009).
+        They are drawn from the definition, so that every layout of the same definition is the same.
+        """
         plans: list[Plan] = []
-        for number, (mode, seed, case) in enumerate(self._rounds()):
-            names = self.matrices[case].backends
-            first = number % len(names)
-            for backend in names[first:] + names[:first]:
-                plans.append(self._plan(case, backend, mode, seed, place=len(plans)))
+        for mode, seed, case in self._rounds():
+            names = list(self.matrices[case].backends)
+            Random(f"{mode} {seed} {case}").shuffle(names)
+            plans += (self._plan(case, backend, mode, seed, len(plans) + n) for n, backend in enumerate(names))
         return tuple(plans)
 
     def _rounds(self) -> Iterator[tuple[Mode, int, str]]:
@@ -102,7 +108,17 @@ class Benchmark:
     def _plan(self, case: str, backend: str, mode: Mode, seed: int, place: int) -> Plan:
         content = [self.cases[case].model_dump(mode="json"), backend, mode, seed]
         key = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
-        return Plan(key=key, case=case, backend=backend, mode=mode, seed=seed, place=place)
+        random = Random(key)
+        return Plan(
+            key=key,
+            case=case,
+            backend=backend,
+            mode=mode,
+            seed=seed,
+            place=place,
+            hash_seed=random.randrange(HASH_SEEDS),
+            padding=random.randrange(PADDING),
+        )
 
 
 def names() -> tuple[str, ...]:

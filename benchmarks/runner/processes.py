@@ -40,7 +40,8 @@ def run_trial(task: Task, conditions: Conditions) -> Trial:
     """Run a trial on the cores of `conditions`, which the caller holds. Any error becomes the trial's failure."""
     job = task.job.model_copy(update={"cores": conditions.cores})
     machine = environment.describe(conditions.cores, conditions.variables)
-    ended = run_job(Job(trial=job), conditions.variables, task.limits)
+    layout = {"PYTHONHASHSEED": str(task.plan.hash_seed), "LIKE_FOR_LIKE_PADDING": "x" * task.plan.padding}
+    ended = run_job(Job(trial=job), conditions.variables | layout, task.limits)
     answer = ended.answer
     failure = answer.failure or (None if answer.outcome else "the worker gave no answer")
     return Trial(

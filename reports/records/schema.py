@@ -169,6 +169,8 @@ class Plan(Record):
     mode: Mode
     seed: int
     place: int  # position in the order of execution, from 0
+    hash_seed: int = 0  # PYTHONHASHSEED of the worker
+    padding: int = 0  # bytes of an environment variable that nothing reads; they move the process's stack
 
 
 class Limits(Record):

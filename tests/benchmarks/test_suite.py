@@ -54,17 +54,18 @@ def written_as(folder, name):
     return folder / name
 
 
-def test_every_round_has_every_backend_once_and_begins_with_the_next(written):
-    """No backend always runs first, so that a drift of the machine affects all backends equally."""
+def test_every_round_has_every_backend_once_in_random_order(written):
+    """No backend always runs first or after the same other, so that a drift of the machine affects all equally."""
     plans = loading.read(written(GOOD)).trials()
+    assert loading.read(written(GOOD)).trials() == plans
     assert len(plans) == 2 * 2 * 2 * 3
     assert [plan.place for plan in plans] == list(range(len(plans)))
     rounds = [plans[start : start + 3] for start in range(0, len(plans), 3)]
     for plans_of_round in rounds:
         assert {plan.backend for plan in plans_of_round} == {"pytorch", "keras", "flax"}
         assert len({(plan.case, plan.mode, plan.seed) for plan in plans_of_round}) == 1
-    firsts = [plans_of_round[0].backend for plans_of_round in rounds]
-    assert firsts[:3] == ["pytorch", "keras", "flax"]
+    assert len({plans_of_round[0].backend for plans_of_round in rounds}) == 3
+    assert len({plan.hash_seed for plan in plans}) == len({plan.padding for plan in plans}) == len(plans)
 
 
 def test_keys_depend_on_everything_that_defines_a_trial(written):
