@@ -85,7 +85,8 @@ def conclude(arguments: argparse.Namespace, folder: Path) -> int:
         return _conclude_reproduction(arguments, folder, report.html)
     point_latest(folder)
     failed = sum(trial.outcome is None for trial in trials)
-    unequal = sorted({check.backend for check in certificate.checks if check.failure}) if certificate else []
+    names = {name: facts.display_name for name, facts in manifest.backends.items()}
+    unequal = sorted({names[check.backend] for check in certificate.checks if check.failure}) if certificate else []
     problems = [f"{failed} of {counted(manifest.expected_trials, 'trial')} failed"] if failed else []
     problems += [f"{', '.join(unequal)} did not equal the reference implementation"] if unequal else []
     problems += ["the run has no certificate"] if certificate is None else []

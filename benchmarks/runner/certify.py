@@ -1,6 +1,5 @@
 """Compares every backend with the reference implementation, each in a process of its own, before anything is timed."""
 
-import math
 import tempfile
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
@@ -14,7 +13,7 @@ from benchmarks.runner import processes
 from benchmarks.runner.cores import Conditions
 from benchmarks.worker import certification
 from benchmarks.worker.jobs import CheckJob, Job
-from reports.records import Certificate, Check
+from reports.records import Certificate, Check, Limits
 
 AT_ONCE = 4  # checks at most that run at the same time, which limits memory; nothing is timed here
 
@@ -37,15 +36,15 @@ def certify(benchmark: Benchmark, backends: Iterable[str], report: Callable[[Che
         def run(job: CheckJob) -> tuple[Check, ...]:
             conditions = free.get()
             try:
-                ended = processes.run_job(
-                    Job(check=job.model_copy(update={"cores": conditions.cores})), conditions.variables
-                )
+                pinned = Job(check=job.model_copy(update={"cores": conditions.cores}))
+                ended = processes.run_job(pinned, conditions.variables, _limits(benchmark, job))
             finally:
                 free.put(conditions)
             if ended.killed:  # which says nothing about the backend and must not be recorded
                 raise UserError(f"the check of {job.backend} in {job.dtype} was killed; resume the run to repeat it")
             report(job)
-            return ended.answer.checks or _failed(job, ended.answer.failure or "the worker gave no answer")
+            reason = ended.answer.failure or "the worker gave no answer"
+            return ended.answer.checks or tuple(certification.unmade(job, label, reason) for label in job.cases)
 
         pool = ThreadPoolExecutor(len(places()))
         try:
@@ -53,6 +52,12 @@ def certify(benchmark: Benchmark, backends: Iterable[str], report: Callable[[Che
         finally:  # an interrupt reaches this thread alone
             pool.shutdown(wait=False, cancel_futures=True)
             processes.end_all()
+
+
+def _limits(benchmark: Benchmark, job: CheckJob) -> Limits:
+    """Return the limits of a job: for each of its cases the time of a trial."""
+    limits = benchmark.header.limits()
+    return limits.model_copy(update={"seconds": limits.seconds * len(job.cases)})
 
 
 def places() -> tuple[Conditions, ...]:
@@ -102,29 +107,8 @@ def _jobs(benchmark: Benchmark, backend: str, paths: dict[tuple[str, Dtype], Pat
             seed=benchmark.header.seeds[0],
             cases={label: benchmark.cases[label] for label in labels},
             references={label: str(paths[label, dtype]) for label in labels},
+            program=benchmark.programs.get(backend),
             cores=(),  # set when the job starts
             threads=1,
             tf32=tf32,
         )
-
-
-def _failed(job: CheckJob, reason: str) -> tuple[Check, ...]:
-    return tuple(
-        Check(
-            backend=job.backend,
-            case=label,
-            dtype=job.dtype,
-            steps=certification.STEPS,
-            outputs=math.inf,
-            gradients=math.inf,
-            losses=math.inf,
-            weights=math.inf,
-            bounds=certification.BOUNDS[job.dtype],
-            windows_digest="",
-            order_digest="",
-            parameter_count=0,
-            kernel="",
-            failure=f"the check could not be made: {reason}",
-        )
-        for label in job.cases
-    )

@@ -144,7 +144,8 @@ def require(names: Iterable[str]) -> None:
 
 def _task(benchmark: Benchmark, plan: Manifest, trial: Plan, executor: Executor, *, timed: bool) -> Task:
     case = benchmark.cases[trial.case]
-    job = TrialJob(plan=trial, case=case, cores=(), gradient_flow=benchmark.header.gradient_flow, timed=timed)
+    program, gradient_flow = benchmark.programs.get(trial.backend), benchmark.header.gradient_flow
+    job = TrialJob(plan=trial, case=case, cores=(), gradient_flow=gradient_flow, program=program, timed=timed)
     return Task(
         job=job, threads=case.training.threads or executor.threads(), limits=plan.limits or benchmark.header.limits()
     )
