@@ -206,10 +206,15 @@ def entry(name: str, text: str | None = None) -> Entry:
 def entries(programs: Mapping[str, str]) -> dict[str, Entry]:
     """All backends of the registry, then these programs, texts by name; files with one name show their folders."""
     described = {name: entry(name, text) for name, text in programs.items()}
-    length = 1
-    while len(shown := {name: "/".join(Path(name).parts[-length:]) for name in programs}) > len(set(shown.values())):
-        length += 1
+    shown = {name: _shortest(name, programs) for name in programs}
     return REGISTRY | {name: replace(facts, program=f"program {shown[name]}") for name, facts in described.items()}
+
+
+def _shortest(path: str, others: Iterable[str]) -> str:
+    """The end of a path that no other path has."""
+    parts = Path(path).parts
+    ends = (str(Path(*parts[-length:])) for length in range(1, len(parts) + 1))
+    return next(end for end in ends if sum(other.endswith(f"/{end}") for other in others) <= 1)
 
 
 def missing(name: str, text: str | None = None) -> tuple[str, ...]:

@@ -121,11 +121,11 @@ def unsupported(model: ModelSpec, features: int, window: int) -> str | None:
 
 
 def create(name: str, text: str, *, dtype: Dtype, threads: int) -> Backend:
-    """Execute the text of the file `name`. Raises BackendError, with the line, if that fails.
+    """Execute the text of the file `name`, for which `device.configure` has prepared this process.
 
-    JAX computes in float64 where `dtype` is float64; other frameworks take their threads from the environment.
+    Raises BackendError, with the line, if that fails.
     """
-    os.environ["JAX_ENABLE_X64"] = str(dtype == "float64")
+    os.environ["JAX_ENABLE_X64"] = str(dtype == "float64")  # where a package that the file imports uses JAX
     warnings.filterwarnings("ignore", "The given NumPy array is not writable")  # of torch.from_numpy, for each input
     program = Program(name, text)
     if program.description.is_backend:
