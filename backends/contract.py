@@ -134,10 +134,10 @@ class Model(Protocol):
         A program that knows the mean over the steps alone returns it, (1,), and its registry entry says so.
         """
 
-    def gradients(self, rows: Array, masks: Weights | None = None) -> dict[str, Array]:
+    def gradients(self, rows: Array, masks: Weights | None = None) -> dict[str, Array] | None:
         """Gradient of the objective over the training rows `rows` (batch,), by parameter. Changes nothing.
 
-        masks: dropout masks by name, (batch, ...) each.
+        masks: dropout masks by name, (batch, ...) each. None: the program does not give gradients.
         """
 
     def gradient_norms(self, rows: Array) -> dict[str, Array]:

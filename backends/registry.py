@@ -2,12 +2,15 @@
 
 import os
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from difflib import get_close_matches
 from importlib import import_module, util
+from pathlib import Path
 from typing import Any
 
+from backends import user_program
 from backends.contract import Backend, BackendError, Dtype
 
 
@@ -26,6 +29,8 @@ class Entry:
         from its import, which otherwise takes up to twice as long because other frameworks are installed beside it.
     base: the backend with the same layers, if this one differs from it in its program alone.
     step_losses: whether `train` returns the loss of each step, or only their mean.
+    two_functions: whether it is a user's program that only trains and predicts: it gives no gradients and no moments,
+        gets no dropout masks, and is called once an epoch, so its first step is not timed apart from the first epoch.
     """
 
     framework: str
@@ -38,6 +43,7 @@ class Entry:
     unneeded: tuple[str, ...] = ()
     base: str = ""
     step_losses: bool = True
+    two_functions: bool = False
 
     @property
     def display_name(self) -> str:
@@ -150,25 +156,102 @@ REGISTRY: dict[str, Entry] = {
 }
 
 
-def missing(name: str) -> tuple[str, ...]:
+# By the module that a user's program imports: the framework and the device module. The first that is imported counts.
+FRAMEWORKS: Mapping[str, tuple[str, str]] = {
+    "flax": ("Flax", "flax.device"),
+    "backends.flax": ("Flax", "flax.device"),
+    "jax": ("JAX", "flax.device"),
+    "torch": ("PyTorch", "pytorch.device"),
+    "backends.pytorch": ("PyTorch", "pytorch.device"),
+    "tensorflow": ("TensorFlow", "keras.device"),
+    "keras": ("Keras", "keras.device"),
+    "backends.keras": ("Keras", "keras.device"),
+    "": ("NumPy", "reference.device"),
+}
+
+
+def is_file(name: str) -> bool:
+    """Whether a backend's name is the path of a user's program."""
+    return name.endswith(".py")
+
+
+def resolved(name: str, folder: str | Path = ".") -> str:
+    """The name of a backend as runs record it: that of a user's program is its absolute path.
+
+    folder: where a relative path starts.
+    """
+    return str((Path(folder) / Path(name).expanduser()).resolve()) if is_file(name) else name
+
+
+def texts(names: Iterable[str]) -> dict[str, str]:
+    """The text of each user's program among these backends, by name."""
+    return {name: user_program.read(name) for name in names if is_file(name)}
+
+
+def entry(name: str, text: str | None = None) -> Entry:
+    """What is known of a backend. A user's program is described without executing it.
+
+    text: that of a user's program; None: read the file. Raises BackendError for an unknown name or a faulty file.
+    """
+    if not is_file(name):
+        if name in REGISTRY:
+            return REGISTRY[name]
+        close = get_close_matches(name.lower(), REGISTRY, n=1, cutoff=0.5)
+        hint = f"did you mean '{close[0]}'? " if close else ""
+        known = ", ".join(sorted(REGISTRY))
+        raise BackendError(f"there is no backend '{name}'; {hint}known: {known}, or the path of a file, ./mine.py")
+    facts = user_program.describe(name, user_program.read(name) if text is None else text)
+    imported = [key for key in FRAMEWORKS if any(f"{module}.".startswith(f"{key}.") for module in facts.imports)]
+    framework, device = FRAMEWORKS[next(iter(imported), "")]
+    return Entry(
+        framework,
+        f"program {Path(name).name}",
+        module="user_program",
+        device=device,
+        packages=tuple(key for key in imported if "." not in key),
+        native=facts.is_backend,
+        two_functions=not facts.is_backend,
+    )
+
+
+def entries(programs: Mapping[str, str]) -> dict[str, Entry]:
+    """All backends of the registry, then these programs, texts by name; files with one name show their folders."""
+    described = {name: entry(name, text) for name, text in programs.items()}
+    shown = {name: _shortest(name, programs) for name in programs}
+    return REGISTRY | {name: replace(facts, program=f"program {shown[name]}") for name, facts in described.items()}
+
+
+def _shortest(path: str, others: Iterable[str]) -> str:
+    """The end of a path that no other path has."""
+    parts = Path(path).parts
+    ends = (str(Path(*parts[-length:])) for length in range(1, len(parts) + 1))
+    return next(end for end in ends if sum(other.endswith(f"/{end}") for other in others) <= 1)
+
+
+def missing(name: str, text: str | None = None) -> tuple[str, ...]:
     """The packages that a backend needs and that are not installed. Imports nothing."""
-    return tuple(package for package in REGISTRY[name].packages if util.find_spec(package) is None)
+    return tuple(package for package in entry(name, text).packages if util.find_spec(package) is None)
 
 
-def load(name: str, *, dtype: Dtype, threads: int, tf32: bool = False) -> Backend:
+def load(name: str, *, dtype: Dtype, threads: int, tf32: bool = False, text: str | None = None) -> Backend:
     """Import a framework and configure it for one dtype and a number of threads. Call once a process.
 
     tf32: whether GPUs may round the factors of float32 products to TensorFloat-32, which has 10 bits of mantissa.
+    text: that of a user's program, which is executed; None: read the file.
 
-    Raises BackendError, with the command that installs them, if packages are missing.
+    Raises BackendError, with the command that installs them, if packages are missing, and if a user's program fails.
     """
-    if lacking := missing(name):
+    facts = entry(name, text)
+    if lacking := missing(name, text):
         install = f"pip install -c constraints.txt {' '.join(lacking)}"
         raise BackendError(f"backend '{name}' needs {' and '.join(lacking)}, not installed here: {install}")
-    os.environ.update(REGISTRY[name].environment)
-    with _hidden(REGISTRY[name].unneeded):
-        device(name).configure(dtype=dtype, threads=threads, tf32=tf32)
-        backend: Backend = _module(REGISTRY[name].module).create(name, dtype=dtype)
+    os.environ.update(facts.environment)
+    with _hidden(facts.unneeded):
+        _module(facts.device).configure(dtype=dtype, threads=threads, tf32=tf32)
+        if is_file(name):
+            text = user_program.read(name) if text is None else text
+            return user_program.create(name, text, dtype=dtype, threads=threads)
+        backend: Backend = _module(facts.module).create(name, dtype=dtype)
     return backend
 
 
@@ -184,9 +267,12 @@ def _hidden(packages: tuple[str, ...]) -> Iterator[None]:
             del sys.modules[package]
 
 
-def device(name: str) -> Any:  # noqa: ANN401
-    """The module with `configure`, `gemm(size, dtype)` and `peak_memory()` of a backend."""
-    return _module(REGISTRY[name].device)
+def device(name: str, text: str | None = None) -> Any:  # noqa: ANN401
+    """The module with `configure`, `gemm(size, dtype)` and `peak_memory()` of a backend.
+
+    text: that of a user's program; None: read the file.
+    """
+    return _module(entry(name, text).device)
 
 
 def _module(name: str) -> Any:  # noqa: ANN401

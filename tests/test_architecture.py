@@ -19,7 +19,7 @@ FRAMEWORKS_OF = {
     "backends/flax": {"jax", "flax", "optax"},
     "backends/keras": {"keras", "tensorflow", "jax", "torch"},  # its three engines
     "benchmarks/runner/executors": {"ray"},
-    "benchmarks/microbenchmarks/harness_overhead.py": FRAMEWORKS,  # times bare loops in every framework
+    "benchmarks/microbenchmarks/bare_loops.py": FRAMEWORKS,  # training loops written by hand in every framework
 }
 MAY_IMPORT = {
     "datasets": {"datasets"},
@@ -62,7 +62,7 @@ INSIDE_BENCHMARKS = {  # what each part of benchmarks may import besides itself
     "worker": ("definition",),
     "runner": ("definition", "worker"),
     "microbenchmarks": ("definition", "worker", "runner"),
-    "commands": ("definition", "worker", "runner"),
+    "commands": ("definition", "worker", "runner", "microbenchmarks"),
 }
 
 

@@ -17,7 +17,7 @@ import pytest
 from benchmarks.__main__ import main, parse
 from benchmarks.commands import run as run_command
 from benchmarks.definition import loading
-from tests.benchmarks.command_line import REFERENCE, benchmarks
+from tests.benchmarks.command_line import REFERENCE, benchmarks, in_process
 
 ROOT = Path(__file__).resolve().parents[1]
 FOLDERS = ("", "backends", "benchmarks", "datasets", "reports")
@@ -61,8 +61,17 @@ LINES = {
 }
 
 
+def program(folder):
+    """Write the program of backends/README.md to a folder, under the name that the READMEs use; return its text."""
+    text = next(block for block in blocks(ROOT / "backends" / "README.md", "python") if "def train(" in block)
+    (folder / "gru.py").write_text(text)
+    return text
+
+
 @pytest.mark.parametrize("words", LINES.values(), ids=LINES)
 def test_a_command_of_a_readme_is_accepted(words, monkeypatch, tmp_path):
+    program(tmp_path)
+    monkeypatch.chdir(tmp_path)
     if words[0] == "make":
         check_make(words)
     elif words[:3] == PROGRAM:
@@ -131,6 +140,15 @@ def test_a_definition_of_a_readme_is_valid(text):
     """Tables that a block leaves out are those of a small benchmark."""
     tables = tomllib.loads(REFERENCE) | tomllib.loads(text)
     assert loading.restore(ROOT / "README.md", tables).cases
+
+
+def test_the_program_of_the_readme_is_equal_to_the_reference_implementation(tmp_path):
+    """In float64 on a small benchmark. It is short enough to be read at once."""
+    assert len(program(tmp_path).splitlines()) < 40
+    (tmp_path / "small.toml").write_text(REFERENCE.replace("batch = 16", 'batch = 16\ndtype = "float64"'))
+    done = in_process("certify", "small.toml", "--backends", "./gru.py", cwd=tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert re.search(r"gru +JAX, program gru.py +float64 +equal ", done.stdout)
 
 
 @pytest.mark.slow

@@ -1,8 +1,9 @@
 """`certify NAME`: compare every backend with the reference implementation, without timing anything."""
 
 import argparse
+from functools import partial
 
-from backends import REGISTRY
+import backends
 from benchmarks.commands import Subparsers, options
 from benchmarks.definition import loading
 from benchmarks.runner import certify, run
@@ -21,15 +22,17 @@ def add(subparsers: Subparsers) -> None:
 def execute(arguments: argparse.Namespace) -> int:
     import reports
 
-    every_backend = {"backends": [name for name, entry in REGISTRY.items() if entry.native and not entry.base]}
-    changes, only = every_backend | options.changes(arguments), options.only(arguments)
-    benchmark = loading.read(arguments.name, quick=arguments.quick, changes=changes, only=only)
+    read = partial(loading.read, arguments.name, quick=arguments.quick, only=options.only(arguments))
+    benchmark = read(changes=options.changes(arguments))
+    if arguments.backends is None:  # one backend for each framework and engine, and the programs of the definition
+        every = [name for name, entry in backends.REGISTRY.items() if entry.native and not entry.base]
+        benchmark = read(changes={"backends": [*every, *benchmark.programs]} | options.changes(arguments))
     run.require(benchmark.header.backends)
     certificate = certify.certify(benchmark, benchmark.header.backends, _show)
-    names = {name: entry.display_name for name, entry in REGISTRY.items()}
+    names = {name: entry.display_name for name, entry in backends.entries(benchmark.programs).items()}
     print(f"\n{reports.certificate_text(certificate, names)}")
     return 0 if all(check.passed for check in certificate.checks) else 1
 
 
 def _show(job: CheckJob) -> None:
-    print(f"checked {REGISTRY[job.backend].display_name}, {job.dtype}", flush=True)
+    print(f"checked {backends.entry(job.backend, job.program).display_name}, {job.dtype}", flush=True)

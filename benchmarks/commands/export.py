@@ -59,7 +59,9 @@ def _write_weights(folder: Path, to: Path) -> tuple[Path, ...]:
         if trial.outcome is None:
             continue
         plan = trial.plan
-        name = f"{plan.case}-{plan.backend}-{plan.mode}-seed{plan.seed}.npz".replace(" ", "-").replace(",", "")
+        name = f"{plan.case}-{Path(plan.backend).name}-{plan.mode}-seed{plan.seed}.npz".replace(" ", "-").replace(
+            ",", ""
+        )
         path = to / "weights" / name.replace("/", "-")
         if path in written:  # two models whose names differ only in characters that are replaced above
             path = path.with_name(f"{path.stem}-{plan.key}.npz")

@@ -8,13 +8,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from backends import REGISTRY
+import backends
+from backends.contract import BackendError
 from benchmarks.commands import Subparsers
 from benchmarks.commands.output import command_line, short
-from benchmarks.errors import UserError, name_hint
+from benchmarks.errors import UserError
 from benchmarks.runner.environment import ROOT
 
 RESULTS = ROOT / "results"
+PROGRAM = "the path of a file, as in ./mine.py, is a program of your own"
 PROGRESS = "print progress and result as JSON, one object a line"
 
 
@@ -80,7 +82,7 @@ def add_definition(what: argparse._ArgumentGroup, *, optional: bool = False) -> 
     name = "a benchmark (the command `list` prints them), or the path of a TOML file"
     what.add_argument("name", metavar="NAME", nargs="?" if optional else None, help=name)
     what.add_argument("--quick", action="store_true", help="run a small form, to see whether everything works")
-    what.add_argument("--backends", metavar="A,B", help="use these backends instead of those in the definition")
+    what.add_argument("--backends", metavar="A,B", help=f"use these backends instead; {PROGRAM}")
     what.add_argument("--seeds", metavar="1,2", help="use these seeds, in matched and in native mode")
     what.add_argument("--window", metavar="T", help="rows of input; several lengths with commas: 12,24")
     what.add_argument("--horizon", metavar="H", help="rows to forecast; several with commas")
@@ -152,12 +154,21 @@ def _assignment(text: str) -> tuple[str, Any]:
 
 
 def backend_names(text: str) -> list[str]:
-    """The backends that `--backends` names. Raises UserError for a name that is not in the registry."""
-    names = words(text, "--backends")
-    for name in names:
-        if name not in REGISTRY:
-            raise UserError(f"--backends: there is no backend '{name}'; {name_hint(REGISTRY, name)}")
-    return names
+    """The backends that `--backends` names, see `backend_name`."""
+    return [backend_name(word, "--backends") for word in words(text, "--backends")]
+
+
+def backend_name(word: str, option: str) -> str:
+    """A backend as runs record it: the path of a user's program is relative to the working directory.
+
+    Raises UserError, which names the option, for an unknown name or a faulty program.
+    """
+    name = backends.resolved(word)
+    try:
+        backends.entry(name)
+    except BackendError as problem:
+        raise UserError(f"{option}: {problem}") from None
+    return name
 
 
 def numbers(text: str, option: str) -> list[int]:

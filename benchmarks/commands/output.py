@@ -10,7 +10,6 @@ from typing import Self
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from backends import REGISTRY
 from benchmarks.runner import environment, run
 from benchmarks.worker.jobs import CheckJob
 from datasets.spec import counted
@@ -83,18 +82,23 @@ class Display:
         self._checked += 1
         self._bar.advance(self._task)
         cases = " and ".join(job.cases) if len(job.cases) <= 2 else counted(len(job.cases), "model")
-        count = f"check {self._checked}/{self._checks}  {REGISTRY[job.backend].display_name}, {job.dtype}"
+        name = self._manifest.backends[job.backend].display_name
+        count = f"check {self._checked}/{self._checks}  {name}, {job.dtype}"
         self._console.print(f"{count}: {cases} compared with the reference implementation")
 
     def _trial_starts(self, plan: Plan) -> None:
         if self._finished == 0:
             self._bar.update(self._task, total=self._trials, completed=0)
-        self._bar.update(self._task, description=_label(plan))
+        self._bar.update(self._task, description=self._label(plan))
 
     def _trial_ends(self, trial: Trial) -> None:
         self._finished += 1
         self._bar.advance(self._task)
-        self._console.print(f"trial {self._finished}/{self._trials}  {_label(trial.plan)}: {self._result(trial)}")
+        self._console.print(f"trial {self._finished}/{self._trials}  {self._label(trial.plan)}: {self._result(trial)}")
+
+    def _label(self, plan: Plan) -> str:
+        name = self._manifest.backends[plan.backend].display_name
+        return f"{name} {plan.case}, {plan.mode}, seed {plan.seed}"
 
     def _result(self, trial: Trial) -> str:
         outcome = trial.outcome
@@ -148,7 +152,3 @@ def skills(data: Data, scores: Scores) -> dict[str, float | str | None]:
 
     values = {name: skill(data, scores, naive) for name, naive in SKILLS.items()}
     return {name: value if value is None or isfinite(value) else str(value) for name, value in values.items()}
-
-
-def _label(plan: Plan) -> str:
-    return f"{REGISTRY[plan.backend].display_name}, {plan.case}, {plan.mode}, seed {plan.seed}"

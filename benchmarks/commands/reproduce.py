@@ -2,6 +2,7 @@
 
 import argparse
 
+import backends
 from benchmarks.commands import Subparsers, options, session
 from benchmarks.errors import UserError
 from benchmarks.runner import reproduce, run
@@ -29,10 +30,11 @@ def add(subparsers: Subparsers) -> None:
 def execute(arguments: argparse.Namespace) -> int:
     if arguments.sample is not None and arguments.sample < 1:
         raise UserError(f"--sample {arguments.sample}: write a number of trials from 1 on, as in --sample 4")
+    names = None if arguments.backends is None else options.words(arguments.backends, "--backends")
     selection = reproduce.Selection(
         arguments.sample,
         None if arguments.seeds is None else tuple(options.numbers(arguments.seeds, "--seeds")),
-        None if arguments.backends is None else tuple(options.words(arguments.backends, "--backends")),
+        None if names is None else tuple(map(backends.resolved, names)),
     )
     stored = session.find_run(arguments.run, arguments.results)
     invocation = session.invocation(arguments)

@@ -4,7 +4,7 @@ import argparse
 import sys
 from collections.abc import Iterator
 
-from backends import REGISTRY
+import backends
 from benchmarks.commands import Subparsers, options, session
 from benchmarks.commands.output import emit, table
 from benchmarks.definition import loading
@@ -73,7 +73,8 @@ def dry_run(benchmark: Benchmark, invocation: Invocation, *, as_json: bool) -> i
 
 
 def _listed(manifest: Manifest) -> str:
-    rows = [[str(t.place + 1), t.case, REGISTRY[t.backend].display_name, t.mode, str(t.seed)] for t in manifest.trials]
+    names = {name: facts.display_name for name, facts in manifest.backends.items()}
+    rows = [[str(t.place + 1), t.case, names[t.backend], t.mode, str(t.seed)] for t in manifest.trials]
     return table(("place", "case", "backend", "mode", "seed"), rows, numbers=("place", "seed"))
 
 
@@ -89,11 +90,11 @@ def _counted_by_case(manifest: Manifest) -> str:
 
 
 def _print_probe(plan: Plan) -> None:
-    print(f"probing {REGISTRY[plan.backend].display_name}, {plan.case}", file=sys.stderr, flush=True)
+    print(f"probing {backends.entry(plan.backend).display_name}, {plan.case}", file=sys.stderr, flush=True)
 
 
 def _described(result: Estimate) -> Iterator[str]:
-    rows = [[REGISTRY[backend].display_name, "trials", duration(span)] for backend, span in result.trials.items()]
+    rows = [[backends.entry(backend).display_name, "trials", duration(span)] for backend, span in result.trials.items()]
     if result.certificate:
         rows.append(["all", "certificate", duration(result.certificate)])
     if result.complete:

@@ -9,6 +9,7 @@ from benchmarks.commands.output import Display, JsonLines, command_line, emit, s
 from benchmarks.definition import loading
 from benchmarks.definition.loading import Benchmark
 from benchmarks.errors import UserError, name_hint
+from benchmarks.microbenchmarks import harness_overhead
 from benchmarks.runner import certify, executors, run
 from benchmarks.runner.run import Invocation, point_latest
 from datasets.spec import counted
@@ -67,6 +68,10 @@ def execute(
                 from benchmarks.runner import search
 
                 search.execute(benchmark, folder, session.executor, display.progress)
+        rounds = benchmark.header.harness_overhead
+        if rounds is not None and manifest.reproduces is None and session.executor.name == "local":
+            with run.locked(folder):
+                harness_overhead.add(folder, benchmark.header.backends, rounds)
     except KeyboardInterrupt:
         kept = f"{manifest.expected_trials - run.left(folder)} of {counted(manifest.expected_trials, 'trial')} are kept"
         print(f"interrupted: {kept}; continue with: {command_line('resume', short(folder))}", file=sys.stderr)
@@ -85,7 +90,8 @@ def conclude(arguments: argparse.Namespace, folder: Path) -> int:
         return _conclude_reproduction(arguments, folder, report.html)
     point_latest(folder)
     failed = sum(trial.outcome is None for trial in trials)
-    unequal = sorted({check.backend for check in certificate.checks if check.failure}) if certificate else []
+    names = {name: facts.display_name for name, facts in manifest.backends.items()}
+    unequal = sorted({names[check.backend] for check in certificate.checks if check.failure}) if certificate else []
     problems = [f"{failed} of {counted(manifest.expected_trials, 'trial')} failed"] if failed else []
     problems += [f"{', '.join(unequal)} did not equal the reference implementation"] if unequal else []
     problems += ["the run has no certificate"] if certificate is None else []

@@ -4,7 +4,7 @@ import argparse
 from dataclasses import asdict
 from pathlib import Path
 
-from backends import REGISTRY
+import backends
 from benchmarks.commands import Subparsers, options
 from benchmarks.commands.output import emit, table
 from benchmarks.commands.session import find_run
@@ -33,16 +33,19 @@ def add(subparsers: Subparsers) -> None:
 
 
 def execute(arguments: argparse.Namespace) -> int:
-    if arguments.to not in REGISTRY:
-        raise UserError(f"--to: there is no backend '{arguments.to}'; {name_hint(REGISTRY, arguments.to)}")
+    to = options.backend_name(arguments.to, "--to")
     if arguments.epochs < 1:
         raise UserError(f"--epochs {arguments.epochs}: write a number of epochs, 1 or more, as in --epochs 2")
     folder = find_run(arguments.run, arguments.results)
     benchmark, _ = resume.restore(folder)
-    trials = _chosen(folder, arguments.origin, arguments.to)
-    run.require({arguments.to, *(trial.plan.backend for trial in trials)})
+    trials = _chosen(folder, arguments.origin and backends.resolved(arguments.origin), to)
+    names = {to, *(trial.plan.backend for trial in trials)}
+    run.require(names)
+    for name in names:
+        if backends.entry(name).two_functions:
+            raise UserError(f"{name} keeps Adam's moments to itself, so a training cannot move to it or from it")
     with reserved(Conditions.of().cores, alone=False):
-        results = [transfer(folder, benchmark, trial, arguments.to, arguments.epochs) for trial in trials]
+        results = [transfer(folder, benchmark, trial, to, arguments.epochs) for trial in trials]
     if arguments.json:
         for result in results:
             emit("transferred", **asdict(result) | {"trial": result.trial.plan.model_dump()}, good=result.good)
@@ -71,8 +74,9 @@ def _chosen(folder: Path, origin: str | None, to: str) -> list[Trial]:
 
 
 def _described(results: list[TransferResult], epochs: int) -> str:
-    plan, facts = results[0].trial.plan, backend_facts()
-    origin, target = (facts[name].phrase for name in (plan.backend, results[0].to))
+    names = results[0].trial.plan.backend, results[0].to
+    facts = backend_facts(backends.texts(names))
+    origin, target = (facts[name].phrase for name in names)
     steps = counted(epochs, "more epoch")
     figures = ("forecasts", f"losses of {steps}", "forecasts after them", "bound")
     rows = [

@@ -9,7 +9,7 @@ import json
 import re
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -18,6 +18,7 @@ from pydantic import BaseModel
 
 import backends
 import datasets
+from backends.contract import BackendError
 from benchmarks.definition.axes import (
     MATRIX,
     PROVEN,
@@ -70,6 +71,7 @@ class Benchmark:
     quick: bool = False
     narrowed: bool = False  # changed or narrowed by the command line
     search: SearchSettings | None = None  # None: every case is trained
+    programs: Mapping[str, str] = field(default_factory=dict)  # texts of the users' programs, by name of the backend
 
     def search_space(self) -> SearchSpace:
         """The configurations of the search."""
@@ -83,9 +85,10 @@ class Benchmark:
         """
         plans: list[Plan] = []
         for mode, seed, case in self._rounds():
-            names = list(self.matrices[case].backends)
+            names = list(self._able(mode, self.matrices[case].backends))
             Random(f"{mode} {seed} {case}").shuffle(names)
-            plans += (self._plan(case, backend, mode, seed, len(plans) + n) for n, backend in enumerate(names))
+            for backend in names:
+                plans.append(self._plan(case, backend, mode, seed, place=len(plans)))
         return tuple(plans)
 
     def _rounds(self) -> Iterator[tuple[Mode, int, str]]:
@@ -96,6 +99,11 @@ class Benchmark:
                 for case, matrix in self.matrices.items():
                     if mode in matrix.modes and seed in matrix.seeds_of(mode):
                         yield mode, seed, case
+
+    def _able(self, mode: Mode, names: tuple[str, ...]) -> tuple[str, ...]:
+        """The backends that have the mode: the reference implementation and users' programs have no native mode."""
+        entries = {name: backends.entry(name, self.programs.get(name)) for name in names}
+        return tuple(name for name in names if mode == "matched" or entries[name].native)
 
     def matched(self, backend: str) -> tuple[str, ...]:
         """The cases that need a certificate of this backend: matched mode, and not `proven = false`."""
@@ -214,7 +222,21 @@ def _apply_changes(
         data = table_set["data"]
         if isinstance(data.get("csv"), str):  # relative to the folder of the TOML file
             data["csv"] = str((path.parent / Path(data["csv"]).expanduser()).resolve())
+    _resolve_programs(path.parent, tables)
     narrow(tables, only)
+
+
+def _resolve_programs(folder: Path, table: Table) -> None:
+    """Make the paths of users' programs absolute, in place, wherever a table names backends."""
+    for setting, value in table.items():
+        if setting == "backend" and isinstance(value, str):
+            table[setting] = backends.resolved(value, folder)
+        elif setting == "backends" and isinstance(value, list):
+            table[setting] = [backends.resolved(name, folder) if isinstance(name, str) else name for name in value]
+        else:
+            for inner in value if isinstance(value, list) else [value]:
+                if isinstance(inner, dict):
+                    _resolve_programs(folder, inner)
 
 
 def _require_quick(path: Path, quick_table: Table) -> None:
@@ -264,6 +286,13 @@ def _validated(path: Path, tables: Table, text: str) -> Benchmark:
     top = {name: value for name, value in tables.items() if name not in (*TABLES, VARIANT, SEARCH)}
     header = validated(Header, top, f"{path}:", others=(*TABLES, VARIANT, SEARCH))
     _require_matrix(f"{path}:", header)
+    programs = backends.texts(header.backends)
+    for name, program in programs.items():
+        if header.gradient_flow and backends.entry(name, program).two_functions:
+            raise UserError(
+                f"{path}: gradient_flow needs gradients, which {name} does not return; write gradient_flow = false, on "
+                "the command line --set gradient_flow=false"
+            )
     search = search_settings(path, tables, header)
     cases: dict[str, CaseSettings] = {}
     matrices: dict[str, TrialMatrix] = {}
@@ -272,7 +301,8 @@ def _validated(path: Path, tables: Table, text: str) -> Benchmark:
         for label, point in points(path, case_tables(table_set), table_set.get("name")).items():
             settings = {table: validated(SETTINGS[table], point[table], f"{path}: [{table}]") for table in TABLES}
             cases[label], matrices[label] = CaseSettings.model_validate(settings), matrix
-    return Benchmark(results_name(path), header, cases, matrices, tables, path.resolve(), text, search=search)
+    name, source = results_name(path), path.resolve()
+    return Benchmark(name, header, cases, matrices, tables, source, text, search=search, programs=programs)
 
 
 def _variant_matrix(path: Path, header: Header, variant: Table) -> TrialMatrix:
@@ -292,11 +322,11 @@ def _variant_matrix(path: Path, header: Header, variant: Table) -> TrialMatrix:
 
 def _require_matrix(where: str, matrix: TrialMatrix) -> None:
     for backend in matrix.backends:
-        if backend not in backends.REGISTRY:
-            raise UserError(
-                f"{where} backends: there is no backend '{backend}'; {name_hint(backends.REGISTRY, backend)}"
-            )
-        if "native" in matrix.modes and not backends.REGISTRY[backend].native:
+        try:
+            entry = backends.entry(backend)
+        except BackendError as problem:
+            raise UserError(f"{where} backends: {problem}") from None
+        if matrix.modes == ("native",) and not entry.native:
             raise UserError(
                 f"{where} backend '{backend}' has no native mode; write modes = [\"matched\"], on the command line "
                 "--set 'modes=[\"matched\"]', or remove the backend"

@@ -46,6 +46,7 @@ class Header(TrialMatrix):
     title: Annotated[str, Field(min_length=1)]
     description: str = ""
     gradient_flow: Flag = False  # measure gradient norms by lag, before and after training
+    harness_overhead: Count | None = None  # rounds in which hand-written loops are timed after the trials; None: none
     published: tuple[Published, ...] = ()  # published values, to be compared with those of the run
     questions: Annotated[tuple[Question, ...], Field(alias="question")] = ()  # answered in the report
     time_limit: Amount = 3600  # seconds per trial

@@ -1,8 +1,10 @@
 """Times calls in turns, in a fresh process for each backend, and prints tables of ratios within a turn."""
 
+import gc
 import json
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from statistics import median
 from typing import Any
@@ -13,11 +15,13 @@ import backends
 from backends.contract import Adam, Array, Backend, Objective, Steps
 from backends.model import ModelSpec
 from backends.seeded import draw_masks, initial_weights
+from benchmarks.errors import UserError
 from benchmarks.runner.cores import Conditions
 from benchmarks.runner.environment import ROOT, worker_environment
 from benchmarks.worker.timing import pin, timed
 
 TURNS = 12
+WARM_UP, EPOCHS = 3, 12  # epochs in a process that is timed alone
 UNITS, WINDOW, BATCH, STEPS = 50, 20, 32, 47  # of the model, and of an epoch without an incomplete batch
 
 Call = Callable[[], object]
@@ -71,6 +75,20 @@ def epoch(backend: Backend, model: ModelSpec, epochs: int = 1) -> Call:
     return lambda: [built.train(steps) for _ in range(epochs)]
 
 
+def print_epochs(call: Call) -> None:
+    """Print, as JSON, the wall and CPU seconds of epochs that follow those in which the program compiles."""
+    for _ in range(WARM_UP):
+        call()
+    seconds = []
+    gc.collect()
+    gc.disable()  # as in a trial
+    for _ in range(EPOCHS):
+        cpu = time.process_time()
+        wall, _ = timed(call)
+        seconds.append((wall, time.process_time() - cpu))
+    print(json.dumps(seconds))
+
+
 def trained_backends() -> list[str]:
     """One backend for each framework and engine, without the reference implementation."""
     return [name for name, entry in backends.REGISTRY.items() if entry.native and not entry.base]
@@ -78,12 +96,19 @@ def trained_backends() -> list[str]:
 
 def in_process(module: str, *arguments: str) -> Any:
     """The result of `measure(backend, *arguments)` of a module here, in a process with a worker's environment."""
-    command = [sys.executable, "-m", f"benchmarks.microbenchmarks.{module}", "--measure", *arguments]
-    environment = worker_environment(Conditions.of().variables)
-    done = subprocess.run(
-        command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
-    )
-    done.check_returncode()
+    return printed(module, worker_environment(Conditions.of().variables), "--measure", *arguments)
+
+
+def printed(module: str, environment: Mapping[str, str], *arguments: str) -> Any:
+    """The JSON value in the last line that a module here prints, in a process of its own.
+
+    Raises UserError with the last line of its standard error if the process fails.
+    """
+    command = [sys.executable, "-m", f"benchmarks.microbenchmarks.{module}", *arguments]
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    if done.returncode:
+        last = (done.stderr.strip().splitlines() or ["nothing"])[-1]
+        raise UserError(f"{module} {' '.join(arguments)} ended with status {done.returncode}; its last output: {last}")
     return json.loads(done.stdout.splitlines()[-1])
 
 

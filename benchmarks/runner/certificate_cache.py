@@ -10,9 +10,8 @@ from functools import cache
 from pathlib import Path
 
 import datasets
-from backends.contract import Dtype
-from benchmarks.definition.settings import CaseSettings
 from benchmarks.runner import environment
+from benchmarks.worker.jobs import CheckJob
 from reports.records import Certificate, Check
 from reports.records.store import RecordError, read_json, write_json
 
@@ -20,11 +19,12 @@ FOLDER = ".certificates"  # in the results folder; deleting it makes the next ru
 CODE = ("backends", "benchmarks", "datasets")
 
 
-def digest(backend: str, case: CaseSettings, dtype: Dtype, seed: int) -> str:
-    """Return the SHA-256 of all that determines a check's result."""
-    windows = datasets.prepare(case.data, case.window, dtype)
-    inputs = [_software(), backend, case.model_dump_json(), windows.digest, dtype, seed]
-    return hashlib.sha256(json.dumps(inputs).encode()).hexdigest()
+def digest(job: CheckJob, label: str) -> str:
+    """Return the SHA-256 of all that determines the check of the job's case `label`."""
+    case = job.cases[label]
+    windows = datasets.prepare(case.data, case.window, job.dtype)
+    inputs = [_software(), job.backend, job.program, job.tf32, case.model_dump_json(), windows.digest, job.dtype]
+    return hashlib.sha256(json.dumps([*inputs, job.seed]).encode()).hexdigest()
 
 
 def read(results: Path, key: str, label: str) -> Check | None:

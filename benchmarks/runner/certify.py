@@ -1,6 +1,5 @@
 """Compares every backend with the reference implementation, each in a process of its own, before anything is timed."""
 
-import math
 import tempfile
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -14,7 +13,7 @@ from benchmarks.runner import certificate_cache, processes
 from benchmarks.runner.cores import Conditions
 from benchmarks.worker import certification
 from benchmarks.worker.jobs import CheckJob, Job
-from reports.records import Certificate, Check
+from reports.records import Certificate, Check, Limits
 
 Key = tuple[str, Dtype, str]  # backend, dtype and label of a case
 
@@ -48,14 +47,16 @@ def certify(
                 references = {label: paths[label, job.dtype] for label in job.cases}
                 try:
                     update = {"cores": conditions.cores, "references": references}
-                    ended = processes.run_job(Job(check=job.model_copy(update=update)), conditions.variables)
+                    pinned = Job(check=job.model_copy(update=update))
+                    ended = processes.run_job(pinned, conditions.variables, _limits(benchmark, job))
                 finally:
                     free.put(conditions)
                 if ended.killed:  # which says nothing about the backend and must not be recorded
                     raise UserError(
                         f"the check of {job.backend} in {job.dtype} was killed; resume the run to repeat it"
                     )
-                checks = ended.answer.checks or _failed(job, ended.answer.failure or "the worker gave no answer")
+                reason = ended.answer.failure or "the worker gave no answer"
+                checks = ended.answer.checks or tuple(certification.unmade(job, label, reason) for label in job.cases)
                 if results:
                     _store_checks(job, checks, results)
             report(job)
@@ -74,8 +75,8 @@ def certify(
 def _stored_checks(jobs: Iterable[CheckJob], results: Path) -> dict[Key, Check]:
     checks = {}
     for job in jobs:
-        for label, case in job.cases.items():
-            digest = certificate_cache.digest(job.backend, case, job.dtype, job.seed)
+        for label in job.cases:
+            digest = certificate_cache.digest(job, label)
             if check := certificate_cache.read(results, digest, label):
                 checks[job.backend, job.dtype, label] = check
     return checks
@@ -83,7 +84,7 @@ def _stored_checks(jobs: Iterable[CheckJob], results: Path) -> dict[Key, Check]:
 
 def _store_checks(job: CheckJob, checks: Iterable[Check], results: Path) -> None:
     for check in checks:
-        digest = certificate_cache.digest(job.backend, job.cases[check.case], job.dtype, job.seed)
+        digest = certificate_cache.digest(job, check.case)
         certificate_cache.write(results, digest, check)
 
 
@@ -91,6 +92,12 @@ def _without(job: CheckJob, checks: Mapping[Key, Check]) -> CheckJob:
     """Return the job without the cases that have a check already."""
     cases = {label: case for label, case in job.cases.items() if (job.backend, job.dtype, label) not in checks}
     return job.model_copy(update={"cases": cases})
+
+
+def _limits(benchmark: Benchmark, job: CheckJob) -> Limits:
+    """Return the limits of a job: for each of its cases the time of a trial."""
+    limits = benchmark.header.limits()
+    return limits.model_copy(update={"seconds": limits.seconds * len(job.cases)})
 
 
 def places() -> tuple[Conditions, ...]:
@@ -139,29 +146,8 @@ def _jobs(benchmark: Benchmark, backend: str) -> Iterable[CheckJob]:
             seed=benchmark.header.seeds[0],
             cases={label: benchmark.cases[label] for label in labels},
             references={},  # set when the job starts, as its cores are
+            program=benchmark.programs.get(backend),
             cores=(),
             threads=1,
             tf32=tf32,
         )
-
-
-def _failed(job: CheckJob, reason: str) -> tuple[Check, ...]:
-    return tuple(
-        Check(
-            backend=job.backend,
-            case=label,
-            dtype=job.dtype,
-            steps=certification.STEPS,
-            outputs=math.inf,
-            gradients=math.inf,
-            losses=math.inf,
-            weights=math.inf,
-            bounds=certification.BOUNDS[job.dtype],
-            windows_digest="",
-            order_digest="",
-            parameter_count=0,
-            kernel="",
-            failure=f"the check could not be made: {reason}",
-        )
-        for label in job.cases
-    )

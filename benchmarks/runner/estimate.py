@@ -138,7 +138,8 @@ def _plan(benchmark: Benchmark, backend: str, case: Case) -> Plan:
 def _probe(benchmark: Benchmark, plan: Manifest, trial: Plan, case: Case) -> Probe | str:
     """Run a probe on the cores of the trial, which are held meanwhile; return the reason if it failed."""
     conditions = Conditions.of(case.threads)
-    job = ProbeJob(plan=trial, case=benchmark.cases[case.label], cores=conditions.cores)
+    program = benchmark.programs.get(trial.backend)
+    job = ProbeJob(plan=trial, case=benchmark.cases[case.label], cores=conditions.cores, program=program)
     with reserved(conditions.cores, alone=True):
         start = time.perf_counter()
         environment.describe(conditions.cores, conditions.variables)  # as before every trial

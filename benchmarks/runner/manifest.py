@@ -1,13 +1,15 @@
 """Builds the manifest, which a run writes before its first trial: definition, data, machine and planned trials."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import metadata
 from math import prod
 
 import numpy as np
 
+import backends
 import datasets
-from backends import REGISTRY
+from backends import user_program
 from backends.layers import ModelError
 from backends.model import ModelSpec
 from backends.recurrent import Recurrent
@@ -39,6 +41,7 @@ def prepare(benchmark: Benchmark) -> dict[str, Prepared]:
             cut[repr(settings)] = Prepared(f"data-{len(cut) + 1}", datasets.prepare(*settings))
         prepared = by_case[label] = cut[repr(settings)]
         _require_fit(benchmark.name, label, case, prepared.windows)
+        _require_programs(benchmark, label, prepared.windows)
         if benchmark.search is not None and not len(prepared.windows.validation):
             raise UserError(f"{benchmark.name}: a search needs a validation part; give data.validation a share")
     return by_case
@@ -74,6 +77,16 @@ def _require_fit(name: str, label: str, case: CaseSettings, windows: datasets.Wi
             raise UserError(f"{name}: training.l2_on: '{label}' has no parameter '{parameter}'; {known}")
 
 
+def _require_programs(benchmark: Benchmark, label: str, windows: datasets.Windows) -> None:
+    """Raise UserError where a user's program cannot train a case."""
+    _, window, features = windows.train.x.shape
+    model = benchmark.cases[label].architecture(windows.train.y.shape[1])
+    reason = user_program.unsupported(model, features, window)
+    for name in benchmark.matrices[label].backends:
+        if reason and backends.entry(name, benchmark.programs.get(name)).two_functions:
+            raise UserError(f"{name} cannot train '{label}': {reason}; set dropout to 0, or leave the model out")
+
+
 def describe(benchmark: Benchmark, prepared: dict[str, Prepared], session: Session, threads: int) -> Manifest:
     """Return the manifest. threads: the number for trials whose definition does not give one."""
     facts: dict[str, Data] = {}
@@ -99,16 +112,21 @@ def describe(benchmark: Benchmark, prepared: dict[str, Prepared], session: Sessi
         quick=benchmark.quick,
         narrowed=benchmark.narrowed,
         sessions=(session,),
-        backends=backend_facts(),
+        backends=backend_facts(benchmark.programs),
         search=None if benchmark.search is None else _search(benchmark.search, len(benchmark.cases)),
     )
 
 
-def backend_facts() -> dict[str, BackendFacts]:
-    """Return what reports need to know of each backend of the registry."""
+def backend_facts(programs: Mapping[str, str]) -> dict[str, BackendFacts]:
+    """Return what reports need to know of each backend of the registry, and of users' programs, texts by name."""
     return {
-        name: BackendFacts(display_name=entry.display_name, framework=entry.framework, program=entry.program)
-        for name, entry in REGISTRY.items()
+        name: BackendFacts(
+            display_name=entry.display_name,
+            framework=entry.framework,
+            program=entry.program,
+            source_text=programs.get(name),
+        )
+        for name, entry in backends.entries(programs).items()
     }
 
 

@@ -119,13 +119,10 @@ def _wait(process: subprocess.Popen[bytes], limits: Limits | None) -> str | None
             return None
         except subprocess.TimeoutExpired:
             if time.monotonic() - start > limits.seconds:
-                return f"the trial did not finish within time_limit = {limits.seconds:g} seconds and was ended"
+                return f"it did not finish within {limits.seconds:g} seconds (time_limit) and was ended"
             if (memory := _memory(process.pid)) > limits.memory_bytes:
                 limit = limits.memory_bytes / GIB
-                return (
-                    f"the trial took {memory / GIB:.2f} GiB of memory, more than memory_limit = {limit:.2f}, "
-                    "and was ended"
-                )
+                return f"it took {memory / GIB:.2f} GiB of memory, more than memory_limit = {limit:.2f}, and was ended"
 
 
 def _memory(pid: int) -> int:

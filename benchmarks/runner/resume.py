@@ -18,9 +18,19 @@ from reports.records.store import read_run, write_json
 
 
 def restore(folder: Path) -> tuple[Benchmark, Manifest]:
-    """Return the benchmark that the run's manifest defines, and the manifest."""
+    """Return the benchmark that the run's manifest defines, and the manifest.
+
+    Raises UserError if a user's program differs from the one that the run recorded, or is missing. The recorded text is
+    not executed in its place, because a folder of results must not run code that its reader does not have.
+    """
     plan, _, _ = read_run(folder)
     benchmark = loading.restore(folder / "manifest.json", plan.definition)
+    for name, text in benchmark.programs.items():
+        if plan.backends[name].source_text != text:
+            raise UserError(
+                f"{name} was changed after {folder} was started; undo the change (the manifest has the old text), or "
+                "start a new run"
+            )
     return replace(benchmark, name=plan.benchmark), plan
 
 

@@ -148,7 +148,13 @@ def require(names: Iterable[str]) -> None:
 def _task(benchmark: Benchmark, plan: Manifest, trial: Plan, executor: Executor, *, gemm: bool, timed: bool) -> Task:
     case = benchmark.cases[trial.case]
     job = TrialJob(
-        plan=trial, case=case, cores=(), gradient_flow=benchmark.header.gradient_flow, gemm=gemm, timed=timed
+        plan=trial,
+        case=case,
+        cores=(),
+        gradient_flow=benchmark.header.gradient_flow,
+        program=benchmark.programs.get(trial.backend),
+        gemm=gemm,
+        timed=timed,
     )
     return Task(
         job=job, threads=case.training.threads or executor.threads(), limits=plan.limits or benchmark.header.limits()

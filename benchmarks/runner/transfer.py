@@ -80,6 +80,7 @@ def _continued(benchmark: Benchmark, trial: Trial, checkpoint: Path, backend: st
         plan=plan,
         case=case,
         cores=conditions.cores,
+        program=benchmark.programs.get(backend),
         checkpoint=str(checkpoint),
         first_epoch=trial.outcome.best_epoch or len(trial.outcome.train_losses),
         epochs=epochs,

@@ -1,10 +1,10 @@
 """The certificate: a backend computes the same function as the reference implementation and learns in the same way.
 
 On the benchmark's own windows and batches, from random weights, four results are compared: the outputs, the gradient
-of every parameter, the loss of each optimizer step, and all weights after some of the steps. A program that reports no
-loss of each step, as Keras's `fit`, is compared without it. The reference implementation (NumPy, float64) runs once for
-each case and its results are stored. Each backend is then compared with them in a process of its own, in float64 and in
-the dtype that is timed.
+of every parameter, the loss of each optimizer step, and all weights after some of the steps. What a program does not
+report is left out: the loss of each step in Keras's `fit`, gradients in a user's program in one file. The reference
+implementation (NumPy, float64) runs once for each case and its results are stored. Each backend is then compared with
+them in a process of its own, in float64 and in the dtype that is timed.
 """
 
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ import numpy as np
 
 import backends
 import datasets
-from backends.contract import Backend, Dtype, Model, Steps
+from backends.contract import Backend, BackendError, Dtype, Model, Steps
 from backends.reference import training
 from benchmarks.definition.settings import CaseSettings
 from benchmarks.worker.checkpoints import digest_arrays
@@ -42,12 +42,12 @@ class Trajectory:
     """The results that are compared. Gradients are those of the first batch."""
 
     outputs: Array
-    gradients: dict[str, Array]
+    gradients: dict[str, Array] | None  # None: the program does not give them
     losses: Array | None  # of each step; None: the program does not report them
     weights: dict[str, Array]  # by number of steps and parameter: "10 0.kernel"
 
     def save(self, path: Path) -> None:
-        named = {f"gradients/{name}": value for name, value in self.gradients.items()}
+        named = {f"gradients/{name}": value for name, value in (self.gradients or {}).items()}
         named |= {f"weights/{name}": value for name, value in self.weights.items()}
         np.savez(path, outputs=self.outputs, losses=self.losses, **named)  # type: ignore[arg-type]
 
@@ -132,9 +132,12 @@ def compare(trajectory: Trajectory, reference: Trajectory) -> dict[str, float | 
     if trajectory.losses is not None and reference.losses is not None:
         pairs = zip(trajectory.losses, reference.losses, strict=True)
         losses = max(difference(np.array([loss]), np.array([expected])) for loss, expected in pairs)
+    gradients = None
+    if trajectory.gradients is not None and reference.gradients is not None:
+        gradients = _largest(trajectory.gradients, reference.gradients)
     return {
         "outputs": difference(trajectory.outputs, reference.outputs),
-        "gradients": _largest(trajectory.gradients, reference.gradients),
+        "gradients": gradients,
         "losses": losses,
         "weights": _largest(trajectory.weights, reference.weights),
     }
@@ -170,9 +173,35 @@ def verdict(figures: dict[str, float | None], bounds: dict[str, float], extra_pa
 
 
 def check(job: CheckJob) -> tuple[Check, ...]:
-    """Compare a backend with the stored reference trajectories."""
-    backend = backends.load(job.backend, dtype=job.dtype, threads=job.threads, tf32=job.tf32)
-    return tuple(_check_case(backend, job, label, case) for label, case in job.cases.items())
+    """Compare a backend with the stored reference trajectories. A case that the backend refuses is a failed check."""
+    backend = backends.load(job.backend, dtype=job.dtype, threads=job.threads, tf32=job.tf32, text=job.program)
+    checks = []
+    for label, case in job.cases.items():
+        try:
+            checks.append(_check_case(backend, job, label, case))
+        except BackendError as reason:
+            checks.append(unmade(job, label, str(reason)))
+    return tuple(checks)
+
+
+def unmade(job: CheckJob, label: str, reason: str) -> Check:
+    """Return the failed check of a case that could not be compared."""
+    return Check(
+        backend=job.backend,
+        case=label,
+        dtype=job.dtype,
+        steps=STEPS,
+        outputs=np.inf,
+        gradients=np.inf,
+        losses=np.inf,
+        weights=np.inf,
+        bounds=BOUNDS[job.dtype],
+        windows_digest="",
+        order_digest="",
+        parameter_count=0,
+        kernel="",
+        failure=f"the check could not be made: {reason}",
+    )
 
 
 def _check_case(backend: Backend, job: CheckJob, label: str, case: CaseSettings) -> Check:

@@ -109,13 +109,20 @@ class Training:
     """Trains epoch by epoch and records times and losses. Raises TrialError for a loss that is not finite.
 
     patience: training ends after this many epochs without a lower validation loss, and the weights of the best epoch
-    are restored.
+    are restored. whole_epochs: the first call takes the first epoch, not its first step, which is then not timed apart.
     """
 
     def __init__(
-        self, model: Model, validation: datasets.Part, objective: Objective, patience: int | None = None
+        self,
+        model: Model,
+        validation: datasets.Part,
+        objective: Objective,
+        patience: int | None = None,
+        *,
+        whole_epochs: bool = False,
     ) -> None:
         self.model, self.validation, self.objective, self.patience = model, validation, objective, patience
+        self._first = None if whole_epochs else 1  # steps of the first call; None: all of the epoch
         self.first_step = self.first_loss = self.loop = 0.0
         self.harness = 0.0  # seconds spent on drawing steps and keeping the best weights, which no framework causes
         self.epochs: list[float] = []
@@ -132,14 +139,14 @@ class Training:
         return [float(np.mean(losses, dtype=np.float64)) for losses in self.step_losses]
 
     def run(self, training_plan: TrainingPlan, epochs: int, monitor: LoadMonitor) -> None:
-        """Train. The first step is timed separately, because it traces and compiles."""
+        """Train. The first call is timed separately, because it traces and compiles."""
         start = time.perf_counter()
         for epoch in range(epochs):
             steps, losses = self._harness_work(partial(self._draw, training_plan, epoch)), np.empty(0)
             if epoch == 0:
-                self.first_step, losses = timed(partial(self.model.train, steps[:1]))
+                self.first_step, losses = timed(partial(self.model.train, steps[: self._first]))
                 self.first_loss = float(losses[0])
-                steps = steps[1:]
+                steps = steps[len(losses) :]
             seconds, rest = self._timed_steps(steps)
             self._record(epoch, seconds, np.concatenate([losses, rest]))
             monitor.read_frequencies()
@@ -164,7 +171,7 @@ class Training:
         return steps
 
     def _timed_steps(self, steps: Steps) -> tuple[float, Array]:
-        if not len(steps):  # full batch: the first step was the whole first epoch
+        if not len(steps):  # the first call was the whole first epoch, as with a full batch
             return 0.0, np.empty(0)
         seconds, losses = timed(partial(self.model.train, steps))
         return seconds, np.broadcast_to(losses, len(steps))  # a mean counts for each of its steps

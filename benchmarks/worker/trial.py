@@ -58,7 +58,7 @@ def run(job: TrialJob) -> tuple[Outcome, bytes]:
     if not np.isfinite(predictions).all():
         raise TrialError("a prediction on the test part is not finite")
     # Memory is read before the large matrix product adds to it.
-    memory = peak_memory_bytes(), backends.device(job.plan.backend).peak_memory()
+    memory = peak_memory_bytes(), backends.device(job.plan.backend, job.program).peak_memory()
     times, after = _times(built, training, windows), model.checkpoint()
     peak = gemm_peak(job) if job.gemm else None
     gradient_norms_after, gradient_norms_before = _gradient_norms(job, training, model), None
@@ -172,7 +172,9 @@ def build(job: TrialJob, inputs: TrialInputs) -> Built:
     """Import the framework and build the model, each timed."""
     settings, train = job.case.training, inputs.windows.train
     import_seconds, backend = timed(
-        lambda: backends.load(job.plan.backend, dtype=settings.dtype, threads=len(job.cores), tf32=settings.tf32)
+        lambda: backends.load(
+            job.plan.backend, dtype=settings.dtype, threads=len(job.cores), tf32=settings.tf32, text=job.program
+        )
     )
     build_seconds, model = timed(
         lambda: backend.build(
@@ -204,7 +206,10 @@ def _gradient_norms(job: TrialJob, training: Training, model: Model) -> dict[str
 
 def _train(job: TrialJob, model: Model, inputs: TrialInputs) -> tuple[Training, LoadMonitor]:
     settings = job.case.training
-    training = Training(model, inputs.windows.validation, settings.objective(), settings.patience)
+    whole_epochs = backends.entry(job.plan.backend, job.program).two_functions
+    training = Training(
+        model, inputs.windows.validation, settings.objective(), settings.patience, whole_epochs=whole_epochs
+    )
     gc.collect()
     gc.disable()  # a garbage collection within an epoch would be counted as the framework's time
     monitor = LoadMonitor(job.cores)
@@ -240,7 +245,7 @@ def _inference_times(model: Model, windows: datasets.Windows) -> tuple[tuple[flo
 
 def gemm_peak(job: TrialJob) -> GemmPeak:
     """Time a large matrix product in the trial's framework: the peak rate that this machine reaches."""
-    device = backends.device(job.plan.backend)
+    device = backends.device(job.plan.backend, job.program)
     size = PRODUCT_SIZE["cpu" if device.peak_memory() is None else "gpu"]
     multiply = device.gemm(size, job.case.training.dtype)
     return GemmPeak(size=size, seconds=repeated(multiply, budget=0.5, most=5))

@@ -7,8 +7,20 @@ from math import isfinite
 from pathlib import Path
 from typing import TypeVar
 
-from reports.records import Case, Certificate, Data, Environment, Manifest, Mode, Outcome, Plan, SearchResult, Trial
-from reports.records.store import RecordError, read_run, read_search
+from reports.records import (
+    Case,
+    Certificate,
+    Data,
+    Environment,
+    HarnessOverhead,
+    Manifest,
+    Mode,
+    Outcome,
+    Plan,
+    SearchResult,
+    Trial,
+)
+from reports.records.store import RecordError, read_overhead, read_run, read_search
 from reports.render.formats import listed
 
 T = TypeVar("T")
@@ -85,6 +97,7 @@ class Run:
     certificate: Certificate | None
     trials: tuple[Trial, ...]
     search_result: SearchResult | None = None  # of a finished search
+    overhead: HarnessOverhead | None = None  # None: not measured
 
     @classmethod
     def read(cls, folder: Path) -> "Run":
@@ -94,7 +107,7 @@ class Run:
         search_result = read_search(folder)
         if search_result is not None:
             check_search_scores(folder, search_result, trials)
-        return cls(manifest, certificate, trials, search_result)
+        return cls(manifest, certificate, trials, search_result, read_overhead(folder))
 
     @cached_property
     def groups(self) -> tuple[Group, ...]:

@@ -79,6 +79,7 @@ SECTIONS: tuple[Callable[[Context], Section | None], ...] = (
     setup.section,
     trials.section,
     resources.section,
+    resources.overhead_section,
     glossary.section,
 )
 

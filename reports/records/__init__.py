@@ -5,6 +5,7 @@
 
 from reports.records.backends import BackendFacts
 from reports.records.base import SCHEMA, Mode, Number, Record
+from reports.records.overhead import EpochSeconds, HarnessOverhead, Overhead
 from reports.records.questions import Contender, Published, Quantity, Question
 from reports.records.schema import (
     Baseline,
@@ -39,12 +40,15 @@ __all__ = [
     "Contender",
     "Data",
     "Environment",
+    "EpochSeconds",
     "GemmPeak",
+    "HarnessOverhead",
     "Limits",
     "Manifest",
     "Mode",
     "Number",
     "Outcome",
+    "Overhead",
     "Plan",
     "Published",
     "PublishedBest",

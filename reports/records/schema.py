@@ -224,7 +224,7 @@ class Manifest(Record):
     sessions: tuple[Session, ...] = ()  # the start, then one per resumption
     reproduces: str | None = None  # folder of the run that this run repeats
     search: Search | None = None  # None: all planned trials are run
-    # Every known backend, in the order of the registry.
+    # Every known backend, in the order of the registry; then the users' programs of this run.
     backends: dict[str, BackendFacts] = Field(default_factory=backends_of_version_0_1)
 
     @property

@@ -15,6 +15,7 @@ from typing import TypeVar
 from pydantic import BaseModel, ValidationError
 
 from reports.records.base import SCHEMA
+from reports.records.overhead import HarnessOverhead
 from reports.records.schema import Certificate, Manifest, Plan, SearchResult, Trial
 from reports.records.upgrade import upgrade
 
@@ -26,7 +27,7 @@ class RecordError(ValueError):
     """A stored file cannot be used; the message is one sentence for the user."""
 
 
-Stored = TypeVar("Stored", Manifest, Certificate, Trial, SearchResult)
+Stored = TypeVar("Stored", Manifest, Certificate, Trial, SearchResult, HarnessOverhead)
 
 
 def write_json(path: Path, record: BaseModel) -> None:
@@ -108,7 +109,7 @@ def read_json(path: Path, kind: type[Stored]) -> Stored:
 
 
 def _words(kind: type[BaseModel]) -> str:
-    return "search result" if kind is SearchResult else kind.__name__.lower()
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", kind.__name__).lower()  # "search result"
 
 
 def _sha256(text: str) -> str:
@@ -132,6 +133,17 @@ def read_run(folder: Path) -> tuple[Manifest, Certificate | None, tuple[Trial, .
     certificate = read_json(path, Certificate) if path.exists() else None
     paths = (trial_path(folder, plan) for plan in manifest.trials)
     return manifest, certificate, tuple(read_json(path, Trial) for path in paths if path.exists())
+
+
+def overhead_path(folder: Path) -> Path:
+    """Return the path of the measured harness overhead in a run's folder."""
+    return folder / "harness_overhead.json"
+
+
+def read_overhead(folder: Path) -> HarnessOverhead | None:
+    """Read the harness overhead that was measured after a run's trials; None if it was not measured."""
+    path = overhead_path(folder)
+    return read_json(path, HarnessOverhead) if path.exists() else None
 
 
 def read_search(folder: Path) -> SearchResult | None:

@@ -7,10 +7,10 @@ from reports.analysis.context import Context
 from reports.analysis.intervals import Interval, median_interval
 from reports.analysis.metrics import METRICS, values
 from reports.analysis.run import Group, Observation, Run
-from reports.records import Case, Outcome
-from reports.render.formats import case_name, per_cent, plural, significant, whole
+from reports.records import Case, EpochSeconds, HarnessOverhead, Outcome, Overhead
+from reports.render.formats import case_name, four_digits, per_cent, plural, sentence, significant, time_unit, whole
 from reports.render.page import Section, table_section
-from reports.render.table import Table, TableColumn, numbers, tabulate, words
+from reports.render.table import Cell, Table, TableColumn, numbers, tabulate, words
 from reports.sections.columns import measured, scale
 
 # Columns of the two tables, by the name of the metric. A column that no trial has a value for is left out.
@@ -37,6 +37,7 @@ RESOURCES = (
     "lowest_megahertz",
     "highest_megahertz",
 )
+OVERHEAD = "harness_overhead.json"
 Place = tuple[str, bool, str, int | None]  # host, whether on a GPU, precision, threads
 
 
@@ -57,6 +58,41 @@ def section(context: Context) -> Section:
     if not context.search and (table := efficiency_table(context.run)).rows:
         tables.insert(0, table)
     return Section("resources", "Resources", tuple(table_section(table, folded=True) for table in tables))
+
+
+def overhead_section(context: Context) -> Section | None:
+    """The harness overhead, in a run that measured it."""
+    overhead = context.recorded.overhead
+    return None if overhead is None else table_section(overhead_table(context.recorded, overhead))
+
+
+def overhead_table(run: Run, overhead: HarnessOverhead) -> Table:
+    times = (epoch.wall for row in overhead.overheads for epoch in (*row.contract, *row.bare))
+    factor, unit = time_unit(times)
+
+    def epochs(row: Overhead, seconds: tuple[EpochSeconds, ...]) -> Cell:
+        notes = (sentence(f"{run.backend_name(row.backend)}, {row.cell}: {row.failure}"),) if row.failure else ()
+        return measured(median_interval([epoch.wall for epoch in seconds]), significant, factor=factor, notes=notes)
+
+    columns: tuple[TableColumn[Overhead], ...] = (
+        words("backend", lambda row: run.backend_name(row.backend)),
+        words("cell", lambda row: row.cell.upper()),
+        words("hand-written loop", lambda row: row.loop),
+        TableColumn("epoch of the backend", lambda row: epochs(row, row.contract), unit),
+        TableColumn("epoch of the loop", lambda row: epochs(row, row.bare), unit),
+        TableColumn("ratio", lambda row: measured(median_interval(row.ratios("wall")), four_digits)),
+        TableColumn("ratio of CPU times", lambda row: measured(median_interval(row.ratios("cpu")), four_digits)),
+    )
+    caption = (
+        "The time of an epoch of each backend, as a trial runs it, relative to a loop of the same program written by "
+        "hand: 1.02 means that the suite adds 2 %. Each number is from a process of its own, and the processes take "
+        f"turns. The model is one recurrent layer of {overhead.units} units and a dense layer, with windows of "
+        f"{overhead.window} steps, {overhead.steps} batches of {overhead.batch} and "
+        f"{plural(overhead.threads, 'thread')}. The loops get the user's environment, without the suite's variables, "
+        "dtypes and deterministic modes; only cores, and with them threads, and Keras's engine are set. CPU times are "
+        "less disturbed by other programs."
+    )
+    return tabulate("overhead", "Harness overhead", caption, columns, overhead.overheads, source=OVERHEAD)
 
 
 def time_by_part(run: Run) -> Table:

@@ -57,31 +57,36 @@ def test_a_file_of_another_version_is_not_used(certified, tmp_path):
     assert certified()[1] == 1
 
 
-@pytest.mark.parametrize("part", ["code", "package", "seed", "settings", "dtype", "backend"])
+CHANGES = {
+    "code": {},
+    "package": {},
+    "seed": {"seed": 2},
+    "dtype": {"dtype": "float64"},
+    "backend": {"backend": "flax"},
+    "program": {"program": "def train(): ..."},
+    "tf32": {"tf32": True},
+}
+
+
+@pytest.mark.parametrize("part", [*CHANGES, "settings"])
 def test_the_key_depends_on_every_input(benchmark, monkeypatch, part):
     """A check is worth nothing for other code, other versions, another model or another backend."""
-    (case,) = benchmark.cases.values()
-    inputs = {"backend": "reference", "case": case, "dtype": "float32", "seed": 1}
+    ((label, case),) = benchmark.cases.items()
+    job = next(iter(certify._jobs(benchmark, "reference"))).model_copy(update={"dtype": "float32"})
     certificate_cache._software.cache_clear()
-    before = certificate_cache.digest(**inputs)
+    before = certificate_cache.digest(job, label)
     if part == "code":
         monkeypatch.setattr(certificate_cache, "_file_digest", lambda path: "changed")
     if part == "package":
         describe = certificate_cache.environment.describe
+        older = {"packages": {"numpy": "0.1"}}
         monkeypatch.setattr(
-            certificate_cache.environment,
-            "describe",
-            lambda *of: describe(*of).model_copy(update={"packages": {"numpy": "0.1"}}),
+            certificate_cache.environment, "describe", lambda *of: describe(*of).model_copy(update=older)
         )
-    settings = case.model_copy(update={"training": case.training.model_copy(update={"learning_rate": 0.5})})
-    inputs |= {
-        "seed": {"seed": 2},
-        "settings": {"case": settings},
-        "dtype": {"dtype": "float64"},
-        "backend": {"backend": "flax"},
-    }.get(part, {})
+    faster = case.model_copy(update={"training": case.training.model_copy(update={"learning_rate": 0.5})})
     certificate_cache._software.cache_clear()
-    assert certificate_cache.digest(**inputs) != before
+    changed = job.model_copy(update=CHANGES.get(part, {"cases": {label: faster}}))
+    assert certificate_cache.digest(changed, label) != before
     certificate_cache._software.cache_clear()
 
 

@@ -55,7 +55,7 @@ MISTAKES = {
         "run co2 --set training.epochs=3",
     ),
     "a backend without native mode": (
-        "run co2 --backends reference",
+        'run co2 --backends reference --set modes=["native"]',
         """--set 'modes=["matched"]'""",
         """run co2 --backends reference --set 'modes=["matched"]'""",
     ),

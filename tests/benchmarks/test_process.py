@@ -49,7 +49,7 @@ def test_a_worker_beyond_the_time_limit_is_ended(worker):
     """The trial failed for a stated reason, so that a resumed run does not repeat it."""
     worker("time.sleep(600)")
     ended = processes.run_job(Job(), {}, Limits(seconds=0.5, memory_bytes=2**40))
-    assert ended.answer.failure == "the trial did not finish within time_limit = 0.5 seconds and was ended"
+    assert ended.answer.failure == "it did not finish within 0.5 seconds (time_limit) and was ended"
     assert not ended.killed
     assert not processes.LIVE
 
@@ -69,6 +69,6 @@ def test_a_truncated_answer_is_no_answer(worker):
 def test_a_killed_check_is_not_recorded(monkeypatch, written):
     """A check that was killed, for example for lack of memory, says nothing about equality."""
     ended = processes.Ended(Answer(failure="its process was killed by SIGKILL"), "", 1.0, killed=True)
-    monkeypatch.setattr(certify.processes, "run_job", lambda job, variables: ended)
+    monkeypatch.setattr(certify.processes, "run_job", lambda job, variables, limits: ended)
     with pytest.raises(UserError, match=r"the check of reference in float64 was killed; resume the run to repeat it"):
         certify.certify(loading.read(str(written(REFERENCE))), ["reference"], lambda job: None)

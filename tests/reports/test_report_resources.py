@@ -1,10 +1,14 @@
 """Where trials' time went, what they took, how near they came to the machine's pace: from new records and old."""
 
+from dataclasses import replace
+
 import pytest
 import synthetic_run
 from synthetic_run import change
 
+from reports.analysis.context import Context
 from reports.analysis.run import Run
+from reports.records import EpochSeconds, HarnessOverhead, Overhead
 from reports.sections import resources
 
 
@@ -123,3 +127,19 @@ def test_an_older_run_has_the_pace_without_a_measure(records):
     table = resources.efficiency_table(run_of(manifest, certificate, map(older, trials)))
     assert column(table, "achieved, at least, GFLOP/s")[0].value > 0
     assert column(table, "GEMM peak, GFLOP/s")[0].text == "–"
+
+
+def test_the_harness_overhead_is_a_table_where_it_was_measured(records):
+    """Ratios within a round; a backend whose process failed has the reason in place of times."""
+    seconds = [[EpochSeconds(wall=wall, cpu=0.1) for wall in walls] for walls in ((0.102, 0.206), (0.1, 0.2))]
+    good = Overhead(backend="pytorch", cell="lstm", loop="A loop.", contract=tuple(seconds[0]), bare=tuple(seconds[1]))
+    failed = Overhead(backend="flax", cell="gru", loop="A loop.", failure="it ended with status 1")
+    sizes = {"units": 50, "window": 20, "batch": 32, "steps": 47, "threads": 2}
+    run = replace(run_of(*records), overhead=HarnessOverhead(**sizes, overheads=(good, failed)))
+    table = resources.overhead_table(run, run.overhead)
+    ratio, nothing = column(table, "ratio")
+    assert (ratio.value, ratio.detail, nothing.text) == (pytest.approx(1.025), "1.020\N{EN DASH}1.030", "–")
+    assert column(table, "ratio of CPU times")[0].value == pytest.approx(1)
+    assert "it ended with status 1" in column(table, "epoch of the backend, ms")[1].notes[0]
+    assert resources.overhead_section(Context.of(run)) is not None
+    assert resources.overhead_section(Context.of(run_of(*records))) is None
