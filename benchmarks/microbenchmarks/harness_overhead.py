@@ -28,8 +28,8 @@ ROUNDS = 6  # processes of each loop; the fewest with a 95 % interval of their m
 
 
 def measurable(names: Iterable[str]) -> list[str]:
-    """The backends that have a hand-written loop of the same program."""
-    return [name for name in names if REGISTRY[name].module in LOOPS]
+    """The backends that have a hand-written loop of the same program; a user's program has none."""
+    return [name for name in names if name in REGISTRY and REGISTRY[name].module in LOOPS]
 
 
 def measure(
@@ -114,6 +114,9 @@ def _row(measured: Overhead) -> Iterator[str]:
 
 
 def main(names: list[str]) -> None:
+    known = measurable(REGISTRY)
+    if unknown := set(names) - {*known}:
+        sys.exit(f"error: {', '.join(sorted(unknown))} has no hand-written loop; name one of {', '.join(known)}")
     header = ["backend", "cell", "contract, ms/epoch", "loop, ms/epoch", "ratio (range)", "ratio of CPU times (range)"]
     harness.print_header(header)
     measure(names or REGISTRY, ROUNDS, lambda measured: harness.print_row(_row(measured)))

@@ -22,7 +22,12 @@ def without_reservation(monkeypatch):
 def test_every_program_has_a_hand_written_loop():
     """So that a program is compared with itself. The reference implementation is its own loop."""
     assert {entry.module for entry in REGISTRY.values() if entry.native} == set(LOOPS)
-    assert harness_overhead.measurable(["reference", "flax"]) == ["flax"]
+    assert harness_overhead.measurable(["reference", "flax", "own_program.py"]) == ["flax"]
+
+
+def test_a_backend_without_a_loop_is_refused_in_a_sentence():
+    with pytest.raises(SystemExit, match="error: flux has no hand-written loop; name one of pytorch, keras, flax, "):
+        harness_overhead.main(["flux"])
 
 
 def test_the_processes_take_turns_and_the_loop_gets_the_users_environment(monkeypatch, tmp_path):
