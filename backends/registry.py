@@ -1,11 +1,13 @@
 """All that is known of a backend by its name. Importing this module imports no framework."""
 
+import ast
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from importlib import import_module, util
 from pathlib import Path
+from textwrap import dedent
 from typing import Any
 
 from backends import user_program
@@ -27,6 +29,7 @@ class Entry:
     step_losses: whether `train` returns the loss of each step, or only their mean.
     two_functions: whether it is a user's program that only trains and predicts: it gives no gradients and no moments,
         gets no dropout masks, and is called once an epoch, so its first step is not timed apart from the first epoch.
+    code: the functions or classes in `backends` that show the program to a reader, in ten to twenty lines.
     """
 
     framework: str
@@ -39,6 +42,7 @@ class Entry:
     base: str = ""
     step_losses: bool = True
     two_functions: bool = False
+    code: tuple[str, ...] = ()
 
     @property
     def display_name(self) -> str:
@@ -47,7 +51,14 @@ class Entry:
 
 
 REGISTRY: dict[str, Entry] = {
-    "pytorch": Entry("PyTorch", "eager loop", module="pytorch.training", device="pytorch.device", packages=("torch",)),
+    "pytorch": Entry(
+        "PyTorch",
+        "eager loop",
+        module="pytorch.training",
+        device="pytorch.device",
+        packages=("torch",),
+        code=("pytorch.training.PyTorchModel.train",),
+    ),
     "keras": Entry(
         "Keras (TensorFlow)",
         "compiled epoch",
@@ -55,6 +66,7 @@ REGISTRY: dict[str, Entry] = {
         device="keras.device",
         packages=("keras", "tensorflow"),
         environment={"KERAS_BACKEND": "tensorflow"},
+        code=("keras.engines.TensorFlow._loss_and_gradients", "keras.engines.TensorFlow._steps"),
     ),
     "flax": Entry(
         "Flax",
@@ -62,6 +74,7 @@ REGISTRY: dict[str, Entry] = {
         module="flax.training",
         device="flax.device",
         packages=("jax", "flax", "optax"),
+        code=("flax.training.FlaxModel._step", "flax.training.FlaxModel._epoch"),
     ),
     "keras-jax": Entry(
         "Keras (JAX)",
@@ -70,6 +83,7 @@ REGISTRY: dict[str, Entry] = {
         device="flax.device",
         packages=("keras", "jax"),
         environment={"KERAS_BACKEND": "jax"},
+        code=("keras.engines.Jax._steps",),
     ),
     "keras-torch": Entry(
         "Keras (PyTorch)",
@@ -78,8 +92,16 @@ REGISTRY: dict[str, Entry] = {
         device="pytorch.device",
         packages=("keras", "torch"),
         environment={"KERAS_BACKEND": "torch"},
+        code=("keras.engines.Torch._loss_and_gradients", "keras.engines.Torch.train"),
     ),
-    "reference": Entry("NumPy", "eager loop", module="reference.training", device="reference.device", native=False),
+    "reference": Entry(
+        "NumPy",
+        "eager loop",
+        module="reference.training",
+        device="reference.device",
+        native=False,
+        code=("reference.training.ReferenceModel.train",),
+    ),
     "pytorch-compile": Entry(
         "PyTorch",
         "compiled step",
@@ -87,6 +109,7 @@ REGISTRY: dict[str, Entry] = {
         device="pytorch.device",
         packages=("torch",),
         base="pytorch",
+        code=("pytorch.compiled.CompiledModel",),
     ),
     "pytorch-dataloader": Entry(
         "PyTorch",
@@ -95,6 +118,7 @@ REGISTRY: dict[str, Entry] = {
         device="pytorch.device",
         packages=("torch",),
         base="pytorch",
+        code=("pytorch.dataloader.DataLoaderModel.train",),
     ),
     "keras-fit": Entry(
         "Keras (TensorFlow)",
@@ -105,6 +129,7 @@ REGISTRY: dict[str, Entry] = {
         environment={"KERAS_BACKEND": "tensorflow"},
         base="keras",
         step_losses=False,
+        code=("keras.fit.FitModel",),
     ),
     "keras-jax-fit": Entry(
         "Keras (JAX)",
@@ -115,6 +140,7 @@ REGISTRY: dict[str, Entry] = {
         environment={"KERAS_BACKEND": "jax"},
         base="keras-jax",
         step_losses=False,
+        code=("keras.fit.FitModel",),
     ),
     "keras-torch-fit": Entry(
         "Keras (PyTorch)",
@@ -125,6 +151,7 @@ REGISTRY: dict[str, Entry] = {
         environment={"KERAS_BACKEND": "torch"},
         base="keras-torch",
         step_losses=False,
+        code=("keras.fit.FitModel",),
     ),
     "flax-step": Entry(
         "Flax",
@@ -133,6 +160,7 @@ REGISTRY: dict[str, Entry] = {
         device="flax.device",
         packages=("jax", "flax", "optax"),
         base="flax",
+        code=("flax.step.StepModel",),
     ),
     "flax-unroll": Entry(
         "Flax",
@@ -141,6 +169,7 @@ REGISTRY: dict[str, Entry] = {
         device="flax.device",
         packages=("jax", "flax", "optax"),
         base="flax",
+        code=("flax.unroll.UnrolledModel",),
     ),
 }
 
@@ -215,6 +244,25 @@ def _shortest(path: str, others: Iterable[str]) -> str:
     parts = Path(path).parts
     ends = (str(Path(*parts[-length:])) for length in range(1, len(parts) + 1))
     return next(end for end in ends if sum(other.endswith(f"/{end}") for other in others) <= 1)
+
+
+def excerpt(name: str) -> str:
+    """The source text of a program: that of `Entry.code`, without indentation. Imports nothing."""
+    return "\n\n".join(map(_source, REGISTRY[name].code))
+
+
+def _source(dotted: str) -> str:
+    """The text of a function or class, decorators included, by its place in the package: "flax.step.StepModel"."""
+    path, names = Path(__file__).parent, dotted.split(".")
+    while path.suffix != ".py":
+        path = path / names.pop(0)
+        path = path if path.is_dir() else path.with_suffix(".py")
+    text = path.read_text(encoding="utf-8")
+    node: Any = ast.parse(text)
+    for name in names:
+        node = next(inner for inner in ast.iter_child_nodes(node) if getattr(inner, "name", None) == name)
+    first = min([node.lineno, *(decorator.lineno for decorator in node.decorator_list)])
+    return dedent("\n".join(text.splitlines()[first - 1 : node.end_lineno]))
 
 
 def missing(name: str, text: str | None = None) -> tuple[str, ...]:

@@ -144,11 +144,11 @@ def require(names: Iterable[str]) -> None:
 
 def _task(benchmark: Benchmark, plan: Manifest, trial: Plan, executor: Executor, *, timed: bool) -> Task:
     case = benchmark.cases[trial.case]
-    program, gradient_flow = benchmark.programs.get(trial.backend), benchmark.header.gradient_flow
-    job = TrialJob(plan=trial, case=case, cores=(), gradient_flow=gradient_flow, program=program, timed=timed)
-    return Task(
-        job=job, threads=case.training.threads or executor.threads(), limits=plan.limits or benchmark.header.limits()
-    )
+    header = benchmark.header
+    measured = {"gradient_flow": header.gradient_flow, "step_parts": header.step_parts}
+    program = benchmark.programs.get(trial.backend)
+    job = TrialJob(plan=trial, case=case, cores=(), program=program, timed=timed, **measured)
+    return Task(job=job, threads=case.training.threads or executor.threads(), limits=plan.limits or header.limits())
 
 
 @contextmanager
