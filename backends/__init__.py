@@ -5,6 +5,6 @@ name; each framework has a folder with the same files; user_program.py adapts a 
 README.md shows how to add a backend.
 """
 
-from backends.registry import REGISTRY, Entry, device, entries, entry, load, missing, resolved, texts
+from backends.registry import REGISTRY, Entry, device, entries, entry, excerpt, load, missing, resolved, texts
 
-__all__ = ["REGISTRY", "Entry", "device", "entries", "entry", "load", "missing", "resolved", "texts"]
+__all__ = ["REGISTRY", "Entry", "device", "entries", "entry", "excerpt", "load", "missing", "resolved", "texts"]

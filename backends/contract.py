@@ -100,6 +100,23 @@ class Checkpoint:
     steps: int
 
 
+@dataclass(frozen=True)
+class StepParts:
+    """Calls that do a part of an optimizer step each and return when the device has finished.
+
+    They are compiled where the program compiles a step, and eager where it is eager. Calls of `forward` and `gradients`
+    change nothing; `optimizer` may change weights and moments.
+
+    forward: the objective of the batch, which it returns.
+    gradients: forward and backward pass; returns the objective.
+    optimizer: Adam's update from gradients that are already there.
+    """
+
+    forward: Callable[[], float]
+    gradients: Callable[[], float]
+    optimizer: Callable[[], None]
+
+
 def of_layer(position: int, named: Mapping[str, Named]) -> dict[str, Named]:
     """The entries of the layer at `position`, with the position removed from their names."""
     prefix = f"{position}."
@@ -138,6 +155,16 @@ class Model(Protocol):
         """Gradient of the objective over the training rows `rows` (batch,), by parameter. Changes nothing.
 
         masks: dropout masks by name, (batch, ...) each. None: the program does not give gradients.
+        """
+
+    def step_parts(self, step: Steps) -> StepParts | None:
+        """The parts of a training step, each as a call that can be timed apart from the others.
+
+        step: a single step. The selection of its rows is a part of `forward` and `gradients` where the program's
+            function for a step selects them, and otherwise a part of the loop over the steps. A program that cannot be
+            divided, such as `fit`, gives the parts of a step with the same layers and the same optimizer.
+
+        None: the program does not give its parts.
         """
 
     def gradient_norms(self, rows: Array) -> dict[str, Array]:

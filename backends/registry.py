@@ -1,5 +1,6 @@
 """All that is known of a backend by its name. Importing this module imports no framework."""
 
+import ast
 import os
 import sys
 from collections.abc import Iterable, Iterator, Mapping
@@ -8,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from importlib import import_module, util
 from pathlib import Path
+from textwrap import dedent
 from typing import Any
 
 from backends import user_program
@@ -31,6 +33,7 @@ class Entry:
     step_losses: whether `train` returns the loss of each step, or only their mean.
     two_functions: whether it is a user's program that only trains and predicts: it gives no gradients and no moments,
         gets no dropout masks, and is called once an epoch, so its first step is not timed apart from the first epoch.
+    code: the functions or classes in `backends` that show the program to a reader, in ten to twenty lines.
     """
 
     framework: str
@@ -44,6 +47,7 @@ class Entry:
     base: str = ""
     step_losses: bool = True
     two_functions: bool = False
+    code: tuple[str, ...] = ()
 
     @property
     def display_name(self) -> str:
@@ -52,7 +56,14 @@ class Entry:
 
 
 REGISTRY: dict[str, Entry] = {
-    "pytorch": Entry("PyTorch", "eager loop", module="pytorch.training", device="pytorch.device", packages=("torch",)),
+    "pytorch": Entry(
+        "PyTorch",
+        "eager loop",
+        module="pytorch.training",
+        device="pytorch.device",
+        packages=("torch",),
+        code=("pytorch.training.PyTorchModel.train",),
+    ),
     "keras": Entry(
         "Keras (TensorFlow)",
         "compiled epoch",
@@ -61,6 +72,7 @@ REGISTRY: dict[str, Entry] = {
         packages=("keras", "tensorflow"),
         environment={"KERAS_BACKEND": "tensorflow"},
         unneeded=("jax", "matplotlib", "sklearn"),
+        code=("keras.engines.TensorFlow._loss_and_gradients", "keras.engines.TensorFlow._steps"),
     ),
     "flax": Entry(
         "Flax",
@@ -68,6 +80,7 @@ REGISTRY: dict[str, Entry] = {
         module="flax.training",
         device="flax.device",
         packages=("jax", "flax", "optax"),
+        code=("flax.training.FlaxModel._step", "flax.training.FlaxModel._epoch"),
     ),
     "keras-jax": Entry(
         "Keras (JAX)",
@@ -77,6 +90,7 @@ REGISTRY: dict[str, Entry] = {
         packages=("keras", "jax"),
         environment={"KERAS_BACKEND": "jax"},
         unneeded=("matplotlib", "sklearn"),
+        code=("keras.engines.Jax._steps",),
     ),
     "keras-torch": Entry(
         "Keras (PyTorch)",
@@ -86,8 +100,16 @@ REGISTRY: dict[str, Entry] = {
         packages=("keras", "torch"),
         environment={"KERAS_BACKEND": "torch"},
         unneeded=("jax", "matplotlib", "sklearn"),
+        code=("keras.engines.Torch._loss_and_gradients", "keras.engines.Torch.train"),
     ),
-    "reference": Entry("NumPy", "eager loop", module="reference.training", device="reference.device", native=False),
+    "reference": Entry(
+        "NumPy",
+        "eager loop",
+        module="reference.training",
+        device="reference.device",
+        native=False,
+        code=("reference.training.ReferenceModel.train",),
+    ),
     "pytorch-compile": Entry(
         "PyTorch",
         "compiled step",
@@ -95,6 +117,7 @@ REGISTRY: dict[str, Entry] = {
         device="pytorch.device",
         packages=("torch",),
         base="pytorch",
+        code=("pytorch.compiled.CompiledModel",),
     ),
     "pytorch-dataloader": Entry(
         "PyTorch",
@@ -103,6 +126,7 @@ REGISTRY: dict[str, Entry] = {
         device="pytorch.device",
         packages=("torch",),
         base="pytorch",
+        code=("pytorch.dataloader.DataLoaderModel.train",),
     ),
     "keras-fit": Entry(
         "Keras (TensorFlow)",
@@ -114,6 +138,7 @@ REGISTRY: dict[str, Entry] = {
         unneeded=("jax", "matplotlib", "sklearn"),
         base="keras",
         step_losses=False,
+        code=("keras.fit.FitModel",),
     ),
     "keras-jax-fit": Entry(
         "Keras (JAX)",
@@ -125,6 +150,7 @@ REGISTRY: dict[str, Entry] = {
         unneeded=("matplotlib", "sklearn"),
         base="keras-jax",
         step_losses=False,
+        code=("keras.fit.FitModel",),
     ),
     "keras-torch-fit": Entry(
         "Keras (PyTorch)",
@@ -136,6 +162,7 @@ REGISTRY: dict[str, Entry] = {
         unneeded=("jax", "matplotlib", "sklearn"),
         base="keras-torch",
         step_losses=False,
+        code=("keras.fit.FitModel",),
     ),
     "flax-step": Entry(
         "Flax",
@@ -144,6 +171,7 @@ REGISTRY: dict[str, Entry] = {
         device="flax.device",
         packages=("jax", "flax", "optax"),
         base="flax",
+        code=("flax.step.StepModel",),
     ),
     "flax-unroll": Entry(
         "Flax",
@@ -152,6 +180,7 @@ REGISTRY: dict[str, Entry] = {
         device="flax.device",
         packages=("jax", "flax", "optax"),
         base="flax",
+        code=("flax.unroll.UnrolledModel",),
     ),
 }
 
@@ -226,6 +255,25 @@ def _shortest(path: str, others: Iterable[str]) -> str:
     parts = Path(path).parts
     ends = (str(Path(*parts[-length:])) for length in range(1, len(parts) + 1))
     return next(end for end in ends if sum(other.endswith(f"/{end}") for other in others) <= 1)
+
+
+def excerpt(name: str) -> str:
+    """The source text of a program: that of `Entry.code`, without indentation. Imports nothing."""
+    return "\n\n".join(map(_source, REGISTRY[name].code))
+
+
+def _source(dotted: str) -> str:
+    """The text of a function or class, decorators included, by its place in the package: "flax.step.StepModel"."""
+    path, names = Path(__file__).parent, dotted.split(".")
+    while path.suffix != ".py":
+        path = path / names.pop(0)
+        path = path if path.is_dir() else path.with_suffix(".py")
+    text = path.read_text(encoding="utf-8")
+    node: Any = ast.parse(text)
+    for name in names:
+        node = next(inner for inner in ast.iter_child_nodes(node) if getattr(inner, "name", None) == name)
+    first = min([node.lineno, *(decorator.lineno for decorator in node.decorator_list)])
+    return dedent("\n".join(text.splitlines()[first - 1 : node.end_lineno]))
 
 
 def missing(name: str, text: str | None = None) -> tuple[str, ...]:

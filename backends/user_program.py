@@ -297,6 +297,9 @@ class ProgramModel:
     def gradients(self, rows: Array, masks: Weights | None = None) -> None:
         """None: a program gives no gradients."""
 
+    def step_parts(self, step: Steps) -> None:
+        """None: a program does not give the parts of a step."""
+
     def gradient_norms(self, rows: Array) -> dict[str, Array]:
         raise self._refuse("train", "returns no gradients, so gradient_flow is impossible; remove that setting")
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from backends.contract import Array, Backend, Dtype, Steps
 from backends.flax import training
-from backends.flax.training import Data, FlaxModel, Named, State
+from backends.flax.training import Data, FlaxModel, Named, State, Stepped
 
 
 def create(name: str, *, dtype: Dtype) -> Backend:
@@ -21,7 +21,7 @@ class StepModel(FlaxModel):
     """Calls one jitted function for each step and reads the losses at the end."""
 
     @partial(jax.jit, static_argnums=0, donate_argnums=1)
-    def _jitted(self, state: State, data: Data, rows: Array, rate: Array, masks: Named) -> tuple[State, jax.Array]:
+    def _jitted(self, state: State, data: Data, rows: Array, rate: Array, masks: Named) -> Stepped:
         return self._step(state, data, rows, rate, masks)
 
     def train(self, steps: Steps) -> Array:

@@ -10,7 +10,7 @@ import numpy as np
 import optax
 from flax import nnx
 
-from backends.contract import Array, Backend, Checkpoint, Dtype, Objective, Steps, Weights, norms_by_lag
+from backends.contract import Array, Backend, Checkpoint, Dtype, Objective, StepParts, Steps, Weights, norms_by_lag
 from backends.flax.network import Network, canonical, load_weights, make_network, parameters
 from backends.flax.optimizer import Optimizer, adam, checkpoint, restore
 from backends.recurrent import Recurrent
@@ -18,6 +18,7 @@ from backends.recurrent import Recurrent
 Named = Mapping[str, jax.Array]
 Data = tuple[jax.Array, jax.Array]  # x, y
 State = tuple[Named, nnx.State, optax.OptState]  # parameters, random streams, moments
+Stepped = tuple[State, jax.Array]  # a state, and the objective before it
 
 LOSSES: Mapping[str, Callable[..., jax.Array]] = {
     "mse": optax.squared_error,
@@ -74,24 +75,27 @@ class FlaxModel:
             loss = loss + self.objective.l2 * jnp.sum(values[name] ** 2)
         return loss, nnx.split(network, nnx.Param, ...)[2]
 
-    def _step(
-        self, state: State, data: Data, rows: jax.Array, rate: jax.Array, masks: Named
-    ) -> tuple[State, jax.Array]:
-        """The state after an optimizer step, and the objective before it."""
+    def _update(
+        self, gradients: Named, moments: optax.OptState, values: Named, rate: jax.Array
+    ) -> tuple[Named, optax.OptState]:
+        """The parameters and the moments after Adam's update."""
+        directions, moments = self.optimizer.transformation.update(gradients, moments, values)
+        updates = jax.tree.map(lambda direction: -rate * direction, directions)
+        return optax.apply_updates(values, updates), moments
+
+    def _step(self, state: State, data: Data, rows: jax.Array, rate: jax.Array, masks: Named) -> Stepped:
+        """An optimizer step."""
         values, random, moments = state
         differentiated = jax.value_and_grad(self._loss, has_aux=True)
         (loss, random), gradients = differentiated(values, NONE, random, data, rows, masks, True)
-        directions, moments = self.optimizer.transformation.update(gradients, moments, values)
-        updates = jax.tree.map(lambda direction: -rate * direction, directions)
-        return (optax.apply_updates(values, updates), random, moments), loss
+        values, moments = self._update(gradients, moments, values, rate)
+        return (values, random, moments), loss
 
     @partial(jax.jit, static_argnums=0, donate_argnums=1)
-    def _epoch(
-        self, state: State, data: Data, order: jax.Array, rates: jax.Array, masks: Named, steps: int
-    ) -> tuple[State, jax.Array]:
+    def _epoch(self, state: State, data: Data, order: Array, rates: Array, masks: Named, steps: int) -> Stepped:
         """The first `steps` rows of `order`. The count is an argument, so that one program serves any count."""
 
-        def step(index: int, carry: tuple[State, jax.Array]) -> tuple[State, jax.Array]:
+        def step(index: int, carry: Stepped) -> Stepped:
             state, losses = carry
             step_masks = {name: mask[index] for name, mask in masks.items()}
             state, loss = self._step(state, data, order[index], rates[index], step_masks)
@@ -121,6 +125,23 @@ class FlaxModel:
     def gradients(self, rows: Array, masks: Weights | None = None) -> dict[str, Array]:
         data = (self._random, self._data, rows, self._arrays(masks or NONE))
         return canonical(self.network, self._gradients(0, self._values(), NONE, *data))
+
+    def step_parts(self, step: Steps) -> StepParts:
+        values, random, moments = self._state()
+        inputs = (NONE, random, self._data, step.order[0], self._arrays({n: m[0] for n, m in step.masks.items()}))
+        evaluate = jax.jit(partial(self._loss, training=True))
+        differentiate = jax.jit(jax.value_and_grad(partial(self._loss, training=True), has_aux=True))
+        update, rate = jax.jit(self._update), step.rates[0].astype(self._dtype)
+        _, gradients = differentiate(values, *inputs)
+
+        def optimizer() -> None:
+            jax.block_until_ready(update(gradients, moments, values, rate))
+
+        return StepParts(
+            lambda: float(evaluate(values, *inputs)[0]),
+            lambda: float(jax.block_until_ready(differentiate(values, *inputs))[0][0]),
+            optimizer,
+        )
 
     def gradient_norms(self, rows: Array) -> dict[str, Array]:
         network = self.network

@@ -12,7 +12,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from backends.contract import Array, Steps
+from backends.contract import Array, StepParts, Steps
 
 if keras.backend.backend() == "tensorflow":
     import tensorflow as tf
@@ -50,6 +50,9 @@ class Engine(Protocol):
 
     def gradients(self, rows: Array, masks: Arrays) -> list[Tensor]:
         """The objective's derivatives, in the order of the network's trained variables."""
+
+    def step_parts(self, step: Steps) -> StepParts:
+        """See backends.contract.Model."""
 
     def state_gradients(self, rows: Array, perturbations: Arrays) -> dict[str, Array]:
         """The objective's derivatives by the state perturbations."""
@@ -94,6 +97,8 @@ class TensorFlow:
         return loss, tape.gradient(loss, self._variables)
 
     def _steps(self, order: Tensor, rates: Tensor, masks: Named, steps: Tensor) -> Tensor:
+        """An epoch, which `tf.function(jit_compile=True)` compiles."""
+
         def body(step: Tensor, losses: Tensor) -> tuple[Tensor, Tensor]:
             step_masks = {name: mask[step] for name, mask in masks.items()}
             loss, gradients = self._loss_and_gradients(order[step], step_masks, training=True)
@@ -116,6 +121,28 @@ class TensorFlow:
 
     def gradients(self, rows: Array, masks: Arrays) -> list[Tensor]:
         return self._loss_and_gradients(rows, self._tensors(masks), training=False)[1]
+
+    def step_parts(self, step: Steps) -> StepParts:
+        masks = self._tensors({name: mask[0] for name, mask in step.masks.items()})
+        rows, rate = tf.constant(step.order[0]), tf.constant(step.rates[0], self._x.dtype)
+        settings = {"jit_compile": self._network.compiles, "autograph": False}
+
+        def evaluate() -> Tensor:
+            return self._loss(tf.gather(self._x, rows), tf.gather(self._y, rows), masks, NONE, training=True)
+
+        def update(gradients: list[Tensor]) -> None:
+            self._optimizer.rate = rate
+            self._optimizer.apply(gradients, self._network.trained)
+
+        forward, apply = tf.function(evaluate, **settings), tf.function(update, **settings)
+        differentiate = tf.function(lambda: self._loss_and_gradients(rows, masks, training=True), **settings)
+        _, gradients = differentiate()
+
+        def optimizer() -> None:
+            apply(gradients)
+            np.asarray(self._variables[-1])  # reading a weight waits for the device
+
+        return StepParts(lambda: float(forward()), lambda: float(differentiate()[0]), optimizer)
 
     def state_gradients(self, rows: Array, perturbations: Arrays) -> dict[str, Array]:
         tensors = self._tensors(perturbations)
@@ -187,6 +214,7 @@ class Jax:
     def _steps(
         self, state: Tensor, x: Tensor, y: Tensor, order: Tensor, rates: Tensor, masks: Named, steps: Tensor
     ) -> Tensor:
+        """An epoch, which `jax.jit` compiles."""
         differentiated = jax.value_and_grad(self._loss, has_aux=True)
 
         def step(index: Tensor, carry: Tensor) -> Tensor:
@@ -216,6 +244,31 @@ class Jax:
 
     def gradients(self, rows: Array, masks: Arrays) -> list[Tensor]:
         return list(self._by_values(*self._inputs(rows, masks, NONE)))
+
+    def step_parts(self, step: Steps) -> StepParts:
+        values, drawing, moments = ([variable.value for variable in group] for group in self._groups())
+        masks = {name: mask[0].astype(self._x.dtype) for name, mask in step.masks.items()}
+
+        def evaluate(values: list[Tensor], x: Tensor, y: Tensor, rows: Array, masks: Named) -> Tensor:
+            return self._loss(values, drawing, x[rows], y[rows], masks, NONE, training=True)[0]
+
+        def update(moments: list[Tensor], gradients: list[Tensor], values: list[Tensor], rate: Tensor) -> Tensor:
+            self._optimizer.rate = rate
+            return self._optimizer.stateless_apply(moments, gradients, values)
+
+        forward, differentiate, apply = map(jax.jit, (evaluate, jax.value_and_grad(evaluate), update))
+        inputs = (values, self._x, self._y, step.order[0], masks)
+        _, gradients = differentiate(*inputs)
+        changed = (moments, gradients, values, step.rates[0].astype(self._y.dtype))
+
+        def optimizer() -> None:
+            jax.block_until_ready(apply(*changed))
+
+        return StepParts(
+            lambda: float(forward(*inputs)),
+            lambda: float(jax.block_until_ready(differentiate(*inputs))[0]),
+            optimizer,
+        )
 
     def state_gradients(self, rows: Array, perturbations: Arrays) -> dict[str, Array]:
         gradients = self._by_perturbations(*self._inputs(rows, NONE, perturbations))
@@ -270,6 +323,26 @@ class Torch:
 
     def gradients(self, rows: Array, masks: Arrays) -> list[Tensor]:
         return self._loss_and_gradients(rows, self._tensors(masks), training=False)[1]
+
+    def step_parts(self, step: Steps) -> StepParts:
+        masks = self._tensors({name: mask[0] for name, mask in step.masks.items()})
+        rows, rate = torch.tensor(step.order[0], device=self._x.device), float(step.rates[0])
+
+        def forward() -> float:
+            return float(self._loss(self._x[rows], self._y[rows], masks, NONE, training=True))
+
+        _, gradients = self._loss_and_gradients(rows, masks, training=True)
+
+        def optimizer() -> None:
+            self._optimizer.rate = rate
+            with torch.no_grad():
+                self._optimizer.apply(gradients, self._network.trained)
+            self._variables[0].view(-1)[0].item()  # reading a weight waits for the device
+
+        def differentiate() -> float:
+            return float(self._loss_and_gradients(rows, masks, training=True)[0])
+
+        return StepParts(forward, differentiate, optimizer)
 
     def state_gradients(self, rows: Array, perturbations: Arrays) -> dict[str, Array]:
         tensors = {name: tensor.requires_grad_() for name, tensor in self._tensors(perturbations).items()}

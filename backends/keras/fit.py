@@ -9,7 +9,7 @@ from backends.contract import Array, Backend, BackendError, Dtype, Objective, St
 from backends.keras import training
 from backends.keras.cells import FUSED
 from backends.keras.engines import Optimizer, Variable
-from backends.keras.network import Network
+from backends.keras.network import Network, parameters
 from backends.keras.training import KerasModel
 from backends.recurrent import Recurrent
 
@@ -24,13 +24,7 @@ class FitModel(KerasModel):
 
     def __init__(self, network: Network, objective: Objective, optimizer: Optimizer, x: Array, y: Array) -> None:
         super().__init__(network, objective, optimizer, x, y)
-        self._x, self._y = x, y
-        _require_own_layers(network)
-        for name in objective.l2_on if objective.l2 else ():
-            self._trained[name].regularizer = keras.regularizers.L2(objective.l2)
-        self._rate = keras.Variable(0.0, dtype=x.dtype.name, trainable=False, name="rate")
-        optimizer._track_variable(self._rate)
-        optimizer.rate = self._rate
+        self._x, self._y, self._rate = x, y, _prepare(network, objective, optimizer, x.dtype.name)
         self._sequential = keras.Sequential([keras.Input(x.shape[1:], dtype=x.dtype.name), *network.layers])
         self._sequential.compile(optimizer=optimizer, loss=objective.loss)
 
@@ -57,10 +51,19 @@ class SetRate(keras.callbacks.Callback):
         self._variable.assign(self._rates[batch])
 
 
-def _require_own_layers(network: Network) -> None:
-    """Raise BackendError for a layer that `fit` cannot train: written cells, and dropout with given masks."""
+def _prepare(network: Network, objective: Objective, optimizer: Optimizer, dtype: str) -> Variable:
+    """Set what `fit` reads from layers and optimizer, the penalty and the learning rate; return the rate's variable.
+
+    Raises BackendError for a layer that `fit` cannot train: written cells, and dropout with given masks.
+    """
     for spec in network.model.layers:
         if isinstance(spec, Recurrent) and spec.cell not in FUSED:
             raise BackendError(f"fit trains Keras's own layers, and Keras has none for {spec}; use the backend 'keras'")
     if not network.native and network.model.masks(network.features, network.window):
         raise BackendError("fit cannot be given dropout masks; use the backend 'keras', or native mode")
+    for name in objective.l2_on if objective.l2 else ():
+        parameters(network)[name].regularizer = keras.regularizers.L2(objective.l2)
+    rate = keras.Variable(0.0, dtype=dtype, trainable=False, name="rate")
+    optimizer._track_variable(rate)
+    optimizer.rate = rate
+    return rate

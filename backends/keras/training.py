@@ -8,7 +8,18 @@ import keras
 import numpy as np
 from keras import losses, ops
 
-from backends.contract import Array, Backend, BackendError, Checkpoint, Dtype, Objective, Steps, Weights, norms_by_lag
+from backends.contract import (
+    Array,
+    Backend,
+    BackendError,
+    Checkpoint,
+    Dtype,
+    Objective,
+    StepParts,
+    Steps,
+    Weights,
+    norms_by_lag,
+)
 from backends.keras.engines import ENGINE, NONE, Named, Optimizer, Tensor
 from backends.keras.network import Network, canonical, load_weights, parameters
 from backends.keras.optimizer import adam, checkpoint, restore
@@ -58,6 +69,9 @@ class KerasModel:
         with self._generators_kept():
             gradients = self._engine.gradients(rows, masks or NONE)
         return canonical(self.network, dict(zip(self._trained, gradients, strict=True)))
+
+    def step_parts(self, step: Steps) -> StepParts:
+        return self._engine.step_parts(step)
 
     def gradient_norms(self, rows: Array) -> dict[str, Array]:
         network = self.network

@@ -31,7 +31,7 @@ def create(name: str, *, dtype: Dtype) -> Backend:
 
 
 class CompiledModel(PyTorchModel):
-    """The objective of a training step under `torch.compile`."""
+    """`torch.compile` of the objective of a training step; the loop over the steps is that of `PyTorchModel`."""
 
     def __init__(self, network: Network, objective: Objective, optimizer: torch.optim.Adam, x: Array, y: Array) -> None:
         super().__init__(network, objective, optimizer, x, y)

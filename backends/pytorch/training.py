@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from backends.contract import Array, Backend, Checkpoint, Dtype, Objective, Steps, Weights, norms_by_lag
+from backends.contract import Array, Backend, Checkpoint, Dtype, Objective, StepParts, Steps, Weights, norms_by_lag
 from backends.pytorch.network import Network, canonical, load_weights, parameters
 from backends.pytorch.optimizer import adam, checkpoint, restore
 from backends.recurrent import Recurrent
@@ -68,6 +68,28 @@ class PyTorchModel:
             loss = self._loss(self._x[rows], self._y[rows], tensors, NONE, training=True)
         gradients = torch.autograd.grad(loss, list(self._trained.values()))
         return canonical(self.network, dict(zip(self._trained, gradients, strict=True)))
+
+    def step_parts(self, step: Steps) -> StepParts:
+        masks = {name: self._tensor(mask[0]) for name, mask in step.masks.items()}
+        rows = torch.tensor(step.order[0], device=self._like.device)
+        x, y = self._x[rows], self._y[rows]
+
+        def forward() -> float:
+            return self.step_loss(x, y, masks, NONE, training=True).item()
+
+        def gradients() -> float:
+            self.optimizer.zero_grad()
+            loss = self.step_loss(x, y, masks, NONE, training=True)
+            loss.backward()
+            return loss.item()
+
+        def optimizer() -> None:
+            self.optimizer.step()
+            self._like.view(-1)[0].item()  # reading a weight waits for the device
+
+        gradients()
+        self.optimizer.param_groups[0]["lr"] = float(step.rates[0])
+        return StepParts(forward, gradients, optimizer)
 
     def gradient_norms(self, rows: Array) -> dict[str, Array]:
         network = self.network

@@ -9,6 +9,7 @@ from backends.contract import (
     Checkpoint,
     Dtype,
     Objective,
+    StepParts,
     Steps,
     Weights,
     norms_by_lag,
@@ -39,9 +40,12 @@ class ReferenceModel:
         gradients, d_states = self.network.back(caches, d_outputs)
         weights, l2 = parameters(self.network), self.objective.l2
         for name in self.objective.l2_on:
-            value += l2 * float(np.sum(weights[name] ** 2))
             gradients[name] = gradients[name] + 2 * l2 * weights[name]
-        return value, gradients, d_states
+        return value + self._penalty(), gradients, d_states
+
+    def _penalty(self) -> float:
+        weights = parameters(self.network)
+        return sum(self.objective.l2 * float(np.sum(weights[name] ** 2)) for name in self.objective.l2_on)
 
     def train(self, steps: Steps) -> Array:
         losses = np.empty(len(steps))
@@ -55,6 +59,21 @@ class ReferenceModel:
     def gradients(self, rows: Array, masks: Weights | None = None) -> dict[str, Array]:
         with threadpool_limits(THREADS):
             return self.differentiate(rows, masks or NONE)[1]
+
+    def step_parts(self, step: Steps) -> StepParts:
+        threadpool_limits(THREADS)  # until the process ends: setting the limit takes as long as a small step
+        rows, masks = step.order[0], {name: mask[0] for name, mask in step.masks.items()}
+        _, gradients, _ = self.differentiate(rows, masks)
+
+        def forward() -> float:
+            outputs, _ = self.network(self.x[rows], masks, NONE, training=True)
+            return loss(self.objective.loss, outputs - self.y[rows])[0] + self._penalty()
+
+        return StepParts(
+            forward,
+            lambda: self.differentiate(rows, masks)[0],
+            lambda: self.optimizer.step(gradients, step.rates[0]),
+        )
 
     def gradient_norms(self, rows: Array) -> dict[str, Array]:
         with threadpool_limits(THREADS):

@@ -124,7 +124,7 @@ def backend_facts(programs: Mapping[str, str]) -> dict[str, BackendFacts]:
             display_name=entry.display_name,
             framework=entry.framework,
             program=entry.program,
-            source_text=programs.get(name),
+            source_text=programs[name] if name in programs else backends.excerpt(name),
         )
         for name, entry in backends.entries(programs).items()
     }

@@ -147,18 +147,11 @@ def require(names: Iterable[str]) -> None:
 
 def _task(benchmark: Benchmark, plan: Manifest, trial: Plan, executor: Executor, *, gemm: bool, timed: bool) -> Task:
     case = benchmark.cases[trial.case]
-    job = TrialJob(
-        plan=trial,
-        case=case,
-        cores=(),
-        gradient_flow=benchmark.header.gradient_flow,
-        program=benchmark.programs.get(trial.backend),
-        gemm=gemm,
-        timed=timed,
-    )
-    return Task(
-        job=job, threads=case.training.threads or executor.threads(), limits=plan.limits or benchmark.header.limits()
-    )
+    header = benchmark.header
+    measured = {"gradient_flow": header.gradient_flow, "step_parts": header.step_parts, "gemm": gemm}
+    program = benchmark.programs.get(trial.backend)
+    job = TrialJob(plan=trial, case=case, cores=(), program=program, timed=timed, **measured)
+    return Task(job=job, threads=case.training.threads or executor.threads(), limits=plan.limits or header.limits())
 
 
 def _measuring_gemm(benchmark: Benchmark, plan: Manifest, executor: Executor) -> set[str]:

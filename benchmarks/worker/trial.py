@@ -18,11 +18,13 @@ from benchmarks.worker.checkpoints import digest_arrays, digest_texts, digest_we
 from benchmarks.worker.jobs import Probed, ProbeJob, TransferJob, Transferred, TrialJob
 from benchmarks.worker.timing import LoadMonitor, cpu_seconds, peak_memory_bytes, repeated, timed
 from benchmarks.worker.training import Schedule, Training, TrainingPlan, TrialError, check_learning, rows_to_check
-from reports.records import GemmPeak, Outcome, Times
+from reports.records import GemmPeak, Outcome, StepTimes, Times
 
 PRODUCT_SIZE = {"cpu": 2048, "gpu": 8192}  # rows of the square matrices whose product is timed
 PROBE_REPEATS = 7  # how often a probe times its steps
 PROBE_BUDGET = 0.2  # seconds of one repeat, about
+PART_BUDGET = 1.0  # seconds of all repeats of a part of a step, about
+PART_REPEATS = 100  # of a part of a step, at most
 
 Array = np.ndarray
 
@@ -62,6 +64,7 @@ def run(job: TrialJob) -> tuple[Outcome, bytes]:
     times, after = _times(built, training, windows), model.checkpoint()
     peak = gemm_peak(job) if job.gemm else None
     gradient_norms_after, gradient_norms_before = _gradient_norms(job, training, model), None
+    step_times = _step_times(model, inputs.training_plan) if job.step_parts else None
     if job.gradient_flow:
         model.restore(before)  # at the end, because an earlier evaluation would warm up the code that is timed
         gradient_norms_before = _gradient_norms(job, training, model)
@@ -89,6 +92,7 @@ def run(job: TrialJob) -> tuple[Outcome, bytes]:
         steal=monitor.steal(),
         frequency=monitor.frequency(),
         gemm_peak=peak,
+        step_parts=step_times,
     )
     return outcome, checkpoints.to_bytes(after)
 
@@ -202,6 +206,16 @@ def _gradient_norms(job: TrialJob, training: Training, model: Model) -> dict[str
     if not job.gradient_flow:
         return None
     return {name: tuple(norms.tolist()) for name, norms in model.gradient_norms(training.orders[0][0]).items()}
+
+
+def _step_times(model: Model, plan: TrainingPlan) -> StepTimes | None:
+    """Time the parts of a training step; None if the program does not give them. Changes the model."""
+    parts = model.step_parts(plan.epoch(0)[:1])
+    if parts is None:
+        return None
+    calls = (parts.forward, parts.gradients, parts.optimizer)
+    forward, gradients, optimizer = (repeated(call, budget=PART_BUDGET, most=PART_REPEATS) for call in calls)
+    return StepTimes(forward=forward, gradients=gradients, optimizer=optimizer)
 
 
 def _train(job: TrialJob, model: Model, inputs: TrialInputs) -> tuple[Training, LoadMonitor]:

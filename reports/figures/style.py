@@ -28,6 +28,7 @@ DASHES: tuple[Any, ...] = ("solid", (0, (6, 2)), (0, (1.5, 1.5)), (0, (4, 1, 1, 
 WIDTH = 7.6  # inches; the page scales a figure to its column
 PANELS = 4  # a figure draws at most so many cases, so that each stays readable
 LABEL_SIZE = 9.5  # points
+LEGEND_WIDTH, LEGEND_GAP = 105, 8  # characters of this size
 Sharing = bool | Literal["row", "col"]
 
 SETTINGS: dict[Any, Any] = {
@@ -130,9 +131,16 @@ def label_axes(canvas: Canvas, x: str, y: str = "") -> None:
 
 
 def legend(canvas: Canvas, axes: Axes) -> None:
-    """One legend above all panels, with the labels of one panel."""
+    """One legend above all panels, with the labels of one panel, in as many columns as fit the width."""
     handles, labels = axes.get_legend_handles_labels()
-    canvas.legend(handles, labels, loc="outside upper left", ncols=3, handlelength=2.2, columnspacing=1.2)
+
+    def width(columns: int) -> int:
+        """In characters, with `LEGEND_GAP` for the sample line and the space between two columns."""
+        rows = -(-len(labels) // columns)  # matplotlib fills column by column
+        return sum(LEGEND_GAP + max(map(len, labels[start : start + rows])) for start in range(0, len(labels), rows))
+
+    columns = next((number for number in range(6, 1, -1) if width(number) <= LEGEND_WIDTH), 1)
+    canvas.legend(handles, labels, loc="outside upper left", ncols=columns, handlelength=2.2, columnspacing=1.2)
 
 
 def bars(name: str, labels: Sequence[str], end: float) -> tuple[Canvas, Axes]:

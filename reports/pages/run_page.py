@@ -20,6 +20,7 @@ from reports.sections import (
     forecast_agreement,
     glossary,
     native_vs_matched,
+    programs,
     published_values,
     questions,
     ranking_over_series,
@@ -65,6 +66,7 @@ def _command(context: Context) -> Section:
 SECTIONS: tuple[Callable[[Context], Section | None], ...] = (
     summary.section,
     results.section,
+    programs.section,
     questions.section,
     published_values.section,
     _command,

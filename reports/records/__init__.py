@@ -25,6 +25,7 @@ from reports.records.schema import (
     Search,
     SearchResult,
     Session,
+    StepTimes,
     Times,
     Trial,
 )
@@ -59,6 +60,7 @@ __all__ = [
     "Search",
     "SearchResult",
     "Session",
+    "StepTimes",
     "Times",
     "Trial",
 ]

@@ -12,7 +12,7 @@ class BackendFacts(Record):
     display_name: str
     framework: str
     program: str
-    source_text: str | None = None  # of a user's program in a file, whose path names it; None: of the checkout
+    source_text: str | None = None  # that shows the program, or of a user's whole file; None: not recorded
 
     @property
     def name(self) -> str:

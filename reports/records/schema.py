@@ -308,6 +308,14 @@ class GemmPeak(Record):
         return 2 * self.size**3 / min(self.seconds)
 
 
+class StepTimes(Record):
+    """Raw times of the parts of a training step in wall-clock seconds, measured after the training, after warm-up."""
+
+    forward: tuple[float, ...]
+    gradients: tuple[float, ...]  # forward and backward pass
+    optimizer: tuple[float, ...]  # the update from gradients that are already there
+
+
 class Outcome(Record):
     """Results of a trial that finished."""
 
@@ -334,6 +342,7 @@ class Outcome(Record):
     frequency: tuple[float, float] | None = None  # lowest and highest clock of the cores in MHz; None: unknown
     device_memory_bytes: int | None = None  # largest allocation on the GPU; None: no GPU
     gemm_peak: GemmPeak | None = None  # None: not measured
+    step_parts: StepTimes | None = None  # None: not measured, or the program does not give its parts
 
     @property
     def kept_loss(self) -> float:

@@ -20,9 +20,11 @@ HOW_TO_READ = (
 WORDS = {
     "backend": "a framework with a program, for example the eager loop in PyTorch. A time is that of a program",
     "batch": "the windows of one optimizer step",
+    "break-even": "the number of epochs after which a program that starts more slowly has the shorter total time",
     "cell": "the kind of a recurrent layer: LSTM, GRU or a plain tanh RNN",
     "certificate": "the comparison of a backend with the reference implementation: outputs, gradients, losses and "
     "trained weights must agree within stated bounds",
+    "compilation": "the time of the first step less that of a steady step",
     "epoch": "one pass over all training windows",
     "equivalent": "shown by two one-sided tests (TOST) to differ by less than a stated margin. This is more than a "
     "difference that is not significant",

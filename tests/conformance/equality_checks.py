@@ -113,6 +113,22 @@ def test_trains_in_pieces_with_equal_weights(backend, resumed_problem, dtype):
         assert difference(model.weights()[name], value) <= BOUNDS[dtype]["weights"], name
 
 
+def test_the_parts_of_a_step_compute_what_training_computes(backend, simple, dtype):
+    """Their times are shown as parts of a step's time. Forward and backward pass change no weights."""
+    step, expected, model = simple.steps(1), simple.build(REFERENCE, dtype), simple.build(backend, dtype)
+    loss, before = expected.train(step)[0], model.weights()
+    parts = model.step_parts(step)
+    for call in (parts.forward, parts.gradients, parts.forward):
+        assert abs(call() - loss) / loss <= BOUNDS[dtype]["losses"]
+    for name, value in before.items():
+        np.testing.assert_array_equal(model.weights()[name], value, err_msg=name)
+    parts.optimizer()
+    after = model.weights()
+    updated = any(not np.array_equal(after[name], value) for name, value in before.items())
+    for name, value in (expected.weights() if updated else before).items():
+        assert difference(after[name], value) <= BOUNDS[dtype]["weights"], name
+
+
 def test_trains_exactly_the_canonical_parameters(backend, problem, dtype):
     """The framework's own count equals that of the canonical shapes: no second bias, no fixed kernel."""
     expected = sum(np.prod(shape) for shape in problem.model.shapes(problem.features, problem.window).values())

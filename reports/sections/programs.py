@@ -1,0 +1,205 @@
+"""Several programs of one framework: how to write a training, what each program costs, and its source text."""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from itertools import groupby
+from math import ceil
+
+from reports.analysis.context import Context
+from reports.analysis.programs import CasePrograms, Program, StepComposition, advice, programs_of
+from reports.analysis.run import Run, unique
+from reports.analysis.timing_quality import MAX_VARIATION, timing_quality, timing_warnings
+from reports.figures.programs import total_times
+from reports.render.formats import case_name, duration, listed, per_cent, sentence, time_unit, whole
+from reports.render.page import Block, Bullets, Code, Paragraph, Section, table_section
+from reports.render.table import DASH, Cell, Table, TableColumn, numbers, tabulate, words
+from reports.sections.columns import measured
+
+HORIZONS: tuple[int | None, ...] = (1, 10, 100, None)  # numbers of epochs to choose a program for; None: very many
+Choice = tuple[CasePrograms, str]  # a model and a framework
+INTRODUCTION = (
+    "A program is how a training is written, apart from what it computes. The programs of a framework share its layers "
+    "and learn the same, so a difference between their times comes from the way they are written."
+)
+
+
+def section(context: Context) -> Section | None:
+    """None unless the run has two programs or more of one framework, with times that can be compared."""
+    run = context.run
+    cases = programs_of(run, context.speedups)
+    if not cases:
+        return None
+    drawn = total_times(run, cases)
+    missing = missing_programs(run)
+    blocks: list[Block] = [Paragraph(INTRODUCTION), *([Bullets(missing)] if missing else [])]
+    blocks += [how_to_write(run, cases), *([drawn] if drawn else [])]
+    blocks += [program_table(run, case, number) for number, case in enumerate(cases, 1)]
+    composition = composition_table(cases)
+    blocks += [table_section(composition)] if composition.rows else []
+    blocks += [source] if (source := source_texts(run, cases)) else []
+    return Section("programs", "Programs", tuple(blocks))
+
+
+def missing_programs(run: Run) -> tuple[str, ...]:
+    """A sentence for each reason why a program has no finished trial of a model."""
+    groups = (group for group in run.groups if group.mode == "matched" and not group.outcomes)
+    failures = (
+        (group.backend_phrase, trial.failure or "no reason was recorded") for group in groups for trial in group.trials
+    )
+    return unique(sentence(f"{phrase} did not finish, so it is missing below: {reason}") for phrase, reason in failures)
+
+
+def how_to_write(run: Run, cases: Sequence[CasePrograms]) -> Section:
+    """The best program by the number of epochs: a sentence for each framework with a choice, and a table."""
+    several = {
+        name for case in cases for name, number in Counter(p.framework for p in case.programs).items() if number > 1
+    }
+    choices = [(case, framework) for case in cases for framework in case.frameworks if framework in several]
+    columns: tuple[TableColumn[Choice], ...] = (
+        words("model", lambda choice: case_name(choice[0].case)),
+        words("framework", lambda choice: choice[1]),
+        *(words(_horizon(epochs), _best_cell(run, epochs)) for epochs in HORIZONS),
+    )
+    caption = (
+        "The program with the shortest total time for so many epochs, with this time; for very many epochs, the "
+        "program with the shortest steady epoch. The total time is that of importing the framework, building the "
+        f"model, compiling and training. Programs that take at most {per_cent(MAX_VARIATION)} longer than the best are "
+        "named too, because times vary by as much."
+    )
+    table = tabulate("best-programs", "", caption, columns, choices, stacked=True)
+    frameworks = dict.fromkeys(framework for _, framework in choices)
+    sentences = (Paragraph(_advice(run, cases, framework), "lead") for framework in frameworks)
+    return Section("how-to-write", "How should I write it?", (*sentences, table))
+
+
+def _horizon(epochs: int | None) -> str:
+    return "very many epochs" if epochs is None else "1 epoch" if epochs == 1 else f"{epochs} epochs"
+
+
+def _name(run: Run, program: Program) -> str:
+    """The program without its framework: "eager loop"."""
+    facts = run.manifest.backends.get(program.backend)
+    return facts.program if facts else program.backend
+
+
+def _best_cell(run: Run, epochs: int | None) -> Callable[[Choice], Cell]:
+    def cell(choice: Choice) -> Cell:
+        case, framework = choice
+        best = case.best_in(framework, epochs)
+        seconds = best[0].seconds(epochs)
+        return Cell(" or ".join(_name(run, program) for program in best), seconds, duration(seconds))
+
+    return cell
+
+
+def _advice(run: Run, cases: Sequence[CasePrograms], framework: str) -> str:
+    """Which program to write for how many epochs, and whether the times are reliable."""
+    members = [case for case in cases if framework in case.frameworks]
+    programs = [program for case in members for program in case.frameworks[framework]]
+    names = {program.backend: _name(run, program) for program in programs}
+    if len(names) == 1:
+        return f"{framework}: only the {names[programs[0].backend]} can be compared."
+    advised = [(advice(members, framework, epochs), _horizon(epochs)) for epochs in HORIZONS]
+    parts = []
+    for backend, group in groupby(advised, lambda pair: pair[0].backend):
+        horizons = [horizon for _, horizon in group]
+        several = listed([*(horizon.split(" epoch")[0] for horizon in horizons[:-1]), horizons[-1]])
+        number = "any number of epochs" if len(horizons) == len(HORIZONS) else several
+        parts.append(f"the {names[backend]} for {number}")
+    sentences = [f"In {framework}, write {listed(parts)}."]
+    if any(choice.models < len(members) for choice, _ in advised):
+        sentences.append("Other programs are better for some of the models; see the table.")
+    noisy = {names[program.backend]: "" for program in programs if timing_quality(program.group.outcomes).warnings}
+    if noisy:
+        sentences.append(f"This is not reliable: the times of its {listed(list(noisy))} are unstable or disturbed.")
+    return " ".join(sentences)
+
+
+def program_table(run: Run, case: CasePrograms, number: int) -> Table:
+    """A row for each program of a model: its start, its first step, its steady epoch, and how these compare."""
+    factor, unit = time_unit(program.epoch.estimate for program in case.programs)
+    columns: tuple[TableColumn[Program], ...] = (
+        words("program", lambda program: _program_cell(run, program)),
+        numbers("start", lambda program: program.start, "s"),
+        TableColumn("first step", lambda program: measured(program.first_step), "s"),
+        numbers("compilation", lambda program: program.compilation, "s"),
+        TableColumn(
+            "steady epoch",
+            lambda program: measured(program.epoch, factor=factor, notes=timing_warnings(program.group)),
+            unit,
+        ),
+        TableColumn("epoch / framework's fastest", lambda program: _relative(case, program, program.framework)),
+        TableColumn("epoch / fastest of all", lambda program: _relative(case, program, "")),
+        TableColumn("break-even", lambda program: _break_even(case, program), "epochs"),
+    )
+    caption = (
+        "Start is importing the framework and building the model. Compilation is the first step less a steady step. "
+        "The ratios are those of the steady epoch to that of the framework's fastest program and of the fastest of "
+        "all. Break-even is the number of epochs after which the total time, start included, is below that of the "
+        "framework's program that finishes its first step earliest."
+    )
+    return tabulate(f"programs-{number}", f"Programs: {case_name(case.case)}", caption, columns, case.programs)
+
+
+def _program_cell(run: Run, program: Program) -> Cell:
+    """The name, with the reason where the program is not compared."""
+    reasons = program.speedup.reasons
+    notes = (sentence(f"{program.group.backend_phrase} is not compared: {reasons[0]}"),) if reasons else ()
+    return Cell(run.backend_name(program.backend), notes=notes)
+
+
+def _relative(case: CasePrograms, program: Program, framework: str) -> Cell:
+    """How many times as long an epoch takes as in the fastest program of a framework, or of all."""
+    if not program.comparable:
+        return DASH
+    fastest = case.fastest_in(framework) if framework else case.fastest
+    if fastest is None or fastest == program:
+        return Cell("1", 1.0, "fastest")
+    return measured(program.times_as_long(fastest))
+
+
+def _break_even(case: CasePrograms, program: Program) -> Cell:
+    if not program.comparable:
+        return DASH
+    earliest = case.earliest_in(program.framework)
+    if earliest == program:
+        return Cell("starts first", tone="muted")
+    epochs = program.break_even(earliest)
+    return Cell("never", tone="muted") if epochs is None else Cell(whole(ceil(epochs)), epochs)
+
+
+def composition_table(cases: Iterable[CasePrograms]) -> Table:
+    """A row for each program whose parts of a step were timed."""
+    composed = [(program, program.composition) for case in cases for program in case.programs if program.composition]
+    rows = [(program, parts) for program, parts in composed if parts]
+    factor, unit = time_unit(parts.step for _, parts in rows)
+    columns: tuple[TableColumn[tuple[Program, StepComposition]], ...] = (
+        words("model", lambda row: case_name(row[0].group.case)),
+        words("program", lambda row: row[0].group.backend_name),
+        numbers("steady step", lambda row: row[1].step, unit, factor=factor),
+        numbers("forward", lambda row: row[1].forward, unit, factor=factor),
+        numbers("backward", lambda row: row[1].backward, unit, factor=factor),
+        numbers("optimizer", lambda row: row[1].optimizer, unit, factor=factor),
+        numbers("loop", lambda row: row[1].loop, unit, factor=factor),
+    )
+    caption = (
+        "Each part was timed alone after the training, compiled where the program compiles; medians. Backward is the "
+        "time of both passes less that of the forward pass. Loop is the rest of a steady step: taking batches, setting "
+        "the learning rate, calls from Python. It is below 0 where a compiled program is faster than its parts one by "
+        "one, each of which is called from Python. A program that cannot be divided, such as a fit loop, is "
+        "represented by the parts of a step with the same layers and the same optimizer."
+    )
+    return tabulate("composition", "What a training step consists of", caption, columns, rows)
+
+
+def source_texts(run: Run, cases: Iterable[CasePrograms]) -> Section | None:
+    """The recorded source text of each program, folded."""
+    backends = dict.fromkeys(program.backend for case in cases for program in case.programs)
+    recorded = {name: facts.source_text for name, facts in run.manifest.backends.items() if facts.source_text}
+    programs = tuple(
+        Section("", run.backend_name(backend), (Code(recorded[backend], "python"),), folded=True)
+        for backend in backends
+        if backend in recorded
+    )
+    explanation = Paragraph("The lines of the files that ran. The folder backends of the checkout has the rest.")
+    return Section("program-texts", "How each program is written", (explanation, *programs)) if programs else None
