@@ -11,7 +11,7 @@ ARGS ?=
 EXTRAS ?= dev
 
 .DEFAULT_GOAL := help
-.PHONY: help install bench bench-quick bench-all bench-all-quick published certify certify-architectures report \
+.PHONY: help install bench null-test bench-quick bench-all bench-all-quick published certify certify-architectures report \
 	reproduce data speed cell-speed windowing test test-slow check format lock clean \
 	$(addprefix bench-,$(BENCHMARKS))
 
@@ -31,6 +31,8 @@ bench-all-quick: $(INSTALLED) ## run the small form of every benchmark
 
 $(addprefix bench-,$(BENCHMARKS)): bench-%: $(INSTALLED)
 	@$(RUN) run $* $(ARGS)
+
+null-test: bench-null-test ## compare each program with itself: the smallest difference that this machine can show
 
 data: $(INSTALLED) ## list the series, and which of them are in the cache
 	@$(RUN) data $(ARGS)

@@ -30,6 +30,7 @@ class Entry:
     unneeded: packages that the framework imports where it sees them, and that no backend of it needs. They are hidden
         from its import, which otherwise takes up to twice as long because other frameworks are installed beside it.
     base: the backend with the same layers, if this one differs from it in its program alone.
+    repeats: the backend whose program this is again, as a second contestant of a null test; "" for all others.
     step_losses: whether `train` returns the loss of each step, or only their mean.
     two_functions: whether it is a user's program that only trains and predicts: it gives no gradients and no moments,
         gets no dropout masks, and is called once an epoch, so its first step is not timed apart from the first epoch.
@@ -45,6 +46,7 @@ class Entry:
     environment: Mapping[str, str] = field(default_factory=dict)
     unneeded: tuple[str, ...] = ()
     base: str = ""
+    repeats: str = ""
     step_losses: bool = True
     two_functions: bool = False
     code: tuple[str, ...] = ()
@@ -199,6 +201,9 @@ FRAMEWORKS: Mapping[str, tuple[str, str]] = {
 }
 
 
+AGAIN = "#2"  # after a backend's name: the same program as a second contestant, for a null test
+
+
 def is_file(name: str) -> bool:
     """Whether a backend's name is the path of a user's program."""
     return name.endswith(".py")
@@ -222,6 +227,8 @@ def entry(name: str, text: str | None = None) -> Entry:
 
     text: that of a user's program; None: read the file. Raises BackendError for an unknown name or a faulty file.
     """
+    if name.endswith(AGAIN) and (repeats := name.removesuffix(AGAIN)) in REGISTRY:
+        return replace(REGISTRY[repeats], program=f"second {REGISTRY[repeats].program}", repeats=repeats)
     if not is_file(name):
         if name in REGISTRY:
             return REGISTRY[name]
@@ -243,11 +250,16 @@ def entry(name: str, text: str | None = None) -> Entry:
     )
 
 
-def entries(programs: Mapping[str, str]) -> dict[str, Entry]:
-    """All backends of the registry, then these programs, texts by name; files with one name show their folders."""
+def entries(programs: Mapping[str, str], names: Iterable[str] = ()) -> dict[str, Entry]:
+    """All backends of the registry, the second contestants among `names`, then these programs, texts by name.
+
+    Files with the same name show their folders.
+    """
     described = {name: entry(name, text) for name, text in programs.items()}
     shown = {name: _shortest(name, programs) for name in programs}
-    return REGISTRY | {name: replace(facts, program=f"program {shown[name]}") for name, facts in described.items()}
+    second = {name: entry(name) for name in names if name.endswith(AGAIN)}
+    files = {name: replace(facts, program=f"program {shown[name]}") for name, facts in described.items()}
+    return REGISTRY | second | files
 
 
 def _shortest(path: str, others: Iterable[str]) -> str:
@@ -259,7 +271,7 @@ def _shortest(path: str, others: Iterable[str]) -> str:
 
 def excerpt(name: str) -> str:
     """The source text of a program: that of `Entry.code`, without indentation. Imports nothing."""
-    return "\n\n".join(map(_source, REGISTRY[name].code))
+    return "\n\n".join(map(_source, entry(name).code))
 
 
 def _source(dotted: str) -> str:

@@ -75,7 +75,7 @@ def _chosen(folder: Path, origin: str | None, to: str) -> list[Trial]:
 
 def _described(results: list[TransferResult], epochs: int) -> str:
     names = results[0].trial.plan.backend, results[0].to
-    facts = backend_facts(backends.texts(names))
+    facts = backend_facts(backends.texts(names), names)
     origin, target = (facts[name].phrase for name in names)
     steps = counted(epochs, "more epoch")
     figures = ("forecasts", f"losses of {steps}", "forecasts after them", "bound")

@@ -1,6 +1,6 @@
 """Builds the manifest, which a run writes before its first trial: definition, data, machine and planned trials."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from importlib import metadata
 from math import prod
@@ -112,21 +112,25 @@ def describe(benchmark: Benchmark, prepared: dict[str, Prepared], session: Sessi
         quick=benchmark.quick,
         narrowed=benchmark.narrowed,
         sessions=(session,),
-        backends=backend_facts(benchmark.programs),
+        backends=backend_facts(benchmark.programs, benchmark.header.backends),
         search=None if benchmark.search is None else _search(benchmark.search, len(benchmark.cases)),
     )
 
 
-def backend_facts(programs: Mapping[str, str]) -> dict[str, BackendFacts]:
-    """Return what reports need to know of each backend of the registry, and of users' programs, texts by name."""
+def backend_facts(programs: Mapping[str, str], names: Iterable[str]) -> dict[str, BackendFacts]:
+    """Return what reports need to know of each backend of the registry, of second contestants, and of users' programs.
+
+    programs: the texts of users' programs by name. names: the backends of the run.
+    """
     return {
         name: BackendFacts(
             display_name=entry.display_name,
             framework=entry.framework,
             program=entry.program,
+            repeats=entry.repeats,
             source_text=programs[name] if name in programs else backends.excerpt(name),
         )
-        for name, entry in backends.entries(programs).items()
+        for name, entry in backends.entries(programs, names).items()
     }
 
 

@@ -71,9 +71,14 @@ def begin(
     Everything is validated first, so that a UserError or DataError leaves no files behind. trials: run these instead
     of all; reproduces: the run whose trials are repeated.
     """
+    from reports.analysis.run_store import newest_null_test  # imports SciPy, so only on use
+
     plan = lay_out(benchmark, invocation)
     plan = plan.model_copy(
-        update={"trials": trials or plan.trials}
+        update={
+            "trials": trials or plan.trials,
+            "null_test": newest_null_test(results, plan.environment),
+        }
         # a reproduction repeats the configurations that a search has chosen, and does not search
         | ({"reproduces": str(reproduces), "search": None} if reproduces else {})
     )

@@ -4,8 +4,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from reports.analysis.run import Run
-from reports.records import Environment
+from reports.analysis.speedup import null_pairs, speedups_of
+from reports.records import Environment, NullTest
 from reports.records.store import RecordError
+
+NULL_TEST = "null-test"  # the name of the benchmark, and of the folder of its runs
 
 
 @dataclass(frozen=True)
@@ -50,3 +53,21 @@ def read_runs(results: Path, benchmark: str = "*") -> StoredRuns:
 def versions(environment: Environment) -> str:
     """Return the recorded packages with their versions."""
     return ", ".join(f"{name} {version}" for name, version in environment.packages.items())
+
+
+def newest_null_test(results: Path, machine: Environment) -> NullTest | None:
+    """Return the newest whole null test under `results` on this processor and as many cores; None if there is none."""
+    for stored in read_runs(results, NULL_TEST).runs:
+        manifest = stored.run.manifest
+        before = manifest.environment
+        if manifest.quick or manifest.narrowed:
+            continue
+        if (before.processor, len(before.cores)) != (machine.processor, len(machine.cores)):
+            continue
+        smallest: dict[str, float] = {}
+        for pair in null_pairs(stored.run, speedups_of(stored.run)):
+            if pair.smallest is not None:
+                smallest[pair.backend] = max(smallest.get(pair.backend, 0.0), pair.smallest)
+        if smallest:
+            return NullTest(started=manifest.started, smallest=smallest)
+    return None

@@ -242,3 +242,42 @@ def _different_machine(group: Group, reference: Group, seed: int) -> str:
     before, now = (side.observations[seed].trial.environment for side in (reference, group))
     differences = before.differences_in_time(now) if before and now else ()
     return f"it did not run under the conditions of {name}: {listed(differences)}" if differences else ""
+
+
+@dataclass(frozen=True)
+class NullPair:
+    """A program and the same program as a second contestant, on one case.
+
+    ratio: how many times as fast the second is in a steady epoch; None: they cannot be compared.
+    """
+
+    case: Case
+    backend: str
+    ratio: Interval | None
+
+    @property
+    def equal(self) -> bool:
+        """Whether the ratio's interval contains 1, as it should."""
+        return self.ratio is not None and self.ratio.low <= 1 <= self.ratio.high
+
+    @property
+    def smallest(self) -> float | None:
+        """The smallest relative difference that lies outside the interval: 0.06 for 0.96 to 1.06."""
+        return None if self.ratio is None else max(self.ratio.high, 1 / self.ratio.low) - 1
+
+
+def null_pairs(run: Run, speedups: Speedups) -> tuple[NullPair, ...]:
+    """Return the pairs of a run, case by case; empty if no backend takes part twice."""
+    return tuple(
+        NullPair(case, facts.repeats, _ratio(speedups, case.label, name, facts.repeats))
+        for case in run.manifest.cases
+        for name in run.backends
+        if (facts := run.manifest.backends.get(name)) and facts.repeats in run.backends
+    )
+
+
+def _ratio(speedups: Speedups, case: str, second: str, first: str) -> Interval | None:
+    sides = speedups[case].backends
+    if second not in sides or first not in sides or not (sides[second].comparable and sides[first].comparable):
+        return None
+    return sides[second].epoch_over(sides[first])

@@ -66,6 +66,7 @@ def _command(context: Context) -> Section:
 SECTIONS: tuple[Callable[[Context], Section | None], ...] = (
     summary.section,
     results.section,
+    resources.null_test_section,
     programs.section,
     questions.section,
     published_values.section,

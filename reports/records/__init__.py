@@ -3,7 +3,7 @@
 `benchmarks` writes records and `reports` reads them; nothing else passes between the two packages.
 """
 
-from reports.records.backends import BackendFacts
+from reports.records.backends import BackendFacts, NullTest
 from reports.records.base import SCHEMA, Mode, Number, Record
 from reports.records.overhead import EpochSeconds, HarnessOverhead, Overhead
 from reports.records.questions import Contender, Published, Quantity, Question
@@ -47,6 +47,7 @@ __all__ = [
     "Limits",
     "Manifest",
     "Mode",
+    "NullTest",
     "Number",
     "Outcome",
     "Overhead",

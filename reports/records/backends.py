@@ -1,6 +1,6 @@
 """Names of backends: a framework, and the program by which the framework trains a model."""
 
-from reports.records.base import Record
+from reports.records.base import Number, Record
 
 
 class BackendFacts(Record):
@@ -12,6 +12,7 @@ class BackendFacts(Record):
     display_name: str
     framework: str
     program: str
+    repeats: str = ""  # the backend whose program this is again, as a second contestant; "": none
     source_text: str | None = None  # that shows the program, or of a user's whole file; None: not recorded
 
     @property
@@ -27,6 +28,13 @@ class BackendFacts(Record):
     @property
     def _framework(self) -> str:
         return self.display_name.removesuffix(f", {self.program}")
+
+
+class NullTest(Record):
+    """The smallest differences that a machine could show when each program was compared with itself."""
+
+    started: str  # of the null test, ISO 8601, UTC
+    smallest: dict[str, Number]  # by backend: 0.06 means that a difference below 6 % cannot be shown
 
 
 def backends_of_version_0_1() -> dict[str, BackendFacts]:

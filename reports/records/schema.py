@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from pydantic import Field
 
-from reports.records.backends import BackendFacts, backends_of_version_0_1
+from reports.records.backends import BackendFacts, NullTest, backends_of_version_0_1
 from reports.records.base import SCHEMA, Mode, Number, Record
 from reports.records.questions import Published, Question
 
@@ -224,6 +224,7 @@ class Manifest(Record):
     sessions: tuple[Session, ...] = ()  # the start, then one per resumption
     reproduces: str | None = None  # folder of the run that this run repeats
     search: Search | None = None  # None: all planned trials are run
+    null_test: NullTest | None = None  # the newest of this machine before the run; None: there was none
     # Every known backend, in the order of the registry; then the users' programs of this run.
     backends: dict[str, BackendFacts] = Field(default_factory=backends_of_version_0_1)
 

@@ -4,9 +4,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from reports.analysis.context import Context
-from reports.analysis.intervals import Interval, median_interval
+from reports.analysis.intervals import MIN_FOR_INTERVAL, Interval, median_interval
 from reports.analysis.metrics import METRICS, values
 from reports.analysis.run import Group, Observation, Run
+from reports.analysis.speedup import NullPair, null_pairs
 from reports.records import Case, EpochSeconds, HarnessOverhead, Outcome, Overhead
 from reports.render.formats import case_name, four_digits, per_cent, plural, sentence, significant, time_unit, whole
 from reports.render.page import Section, table_section
@@ -58,6 +59,34 @@ def section(context: Context) -> Section:
     if not context.search and (table := efficiency_table(context.run)).rows:
         tables.insert(0, table)
     return Section("resources", "Resources", tuple(table_section(table, folded=True) for table in tables))
+
+
+def null_test_section(context: Context) -> Section | None:
+    """The programs that take part twice, in a run that has any."""
+    table = null_test_table(context.run, null_pairs(context.run, context.speedups))
+    return table_section(table) if table.rows else None
+
+
+def null_test_table(run: Run, pairs: Iterable[NullPair]) -> Table:
+    def verdict(pair: NullPair) -> Cell:
+        if pair.ratio is None:
+            return Cell("not comparable", tone="muted")
+        return Cell("yes", tone="good") if pair.equal else Cell("no", tone="bad")
+
+    columns: tuple[TableColumn[NullPair], ...] = (
+        words("model", lambda pair: case_name(pair.case)),
+        words("program", lambda pair: run.backend_name(pair.backend)),
+        TableColumn("ratio to itself", lambda pair: measured(pair.ratio, four_digits)),
+        words("interval contains 1", verdict),
+        numbers("smallest visible difference", lambda pair: pair.smallest, form=per_cent),
+    )
+    caption = (
+        "Each program took part twice, as if it were two programs. The ratio of their steady epochs should be 1 within "
+        f"its interval. A 95 % interval, which needs {MIN_FOR_INTERVAL} seeds, misses 1 in one of twenty pairs by "
+        "chance; more misses mean that the procedure or the machine adds a difference. With as many seeds, a "
+        "difference between two programs that is smaller than the last column cannot be seen on this machine."
+    )
+    return tabulate("null-test", "Null test", caption, columns, pairs)
 
 
 def overhead_section(context: Context) -> Section | None:

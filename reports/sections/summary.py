@@ -14,7 +14,18 @@ from reports.analysis.speedup import CaseSpeedups, Speedup, Speedups
 from reports.analysis.timing_quality import timing_warnings, unreliable_because
 from reports.figures.gradient_norms import vanished
 from reports.records import Case
-from reports.render.formats import case_name, count, four_digits, listed, plural, sentence, signed, span, within
+from reports.render.formats import (
+    case_name,
+    count,
+    four_digits,
+    listed,
+    per_cent,
+    plural,
+    sentence,
+    signed,
+    span,
+    within,
+)
 from reports.render.page import Block, Bullets, Paragraph, Section
 from reports.render.table import DASH, Cell, Table, TableColumn, numbers, tabulate, words
 from reports.sections import published_values, search
@@ -349,10 +360,28 @@ def limits(run: Run, speedups: Speedups) -> tuple[str, ...]:
     if unclear:
         names = run.backend_phrases(other.backend for other in unclear)
         items.append(f"At least one speed ratio of {names} includes 1: no difference from the reference is shown.")
+    if any(case.compared for case in speedups.values()):
+        items.append(_resolution(run))
     noisy = run.backend_phrases(group.backend for group in run.groups if timing_warnings(group))
     if noisy:
         items.append(f"The machine was noisy: the times of {noisy} are unstable. Footnotes give the details.")
     return tuple(items)
+
+
+def _resolution(run: Run) -> str:
+    """The smallest difference that the machine can show, from the null test before the run."""
+    test = run.manifest.null_test
+    known = {name: value for name, value in (test.smallest if test else {}).items() if name in run.backends}
+    if test is None or not known:
+        return (
+            "No null test of this machine was run before: `make null-test` compares each program with itself, which "
+            "shows the smallest difference that can be seen here."
+        )
+    parts = [f"{per_cent(value)} of {run.backend_phrase(name)}" for name, value in known.items()]
+    return (
+        f"The null test of {test.started[:10]} compared each program with itself: differences below {listed(parts)} "
+        "cannot be seen on this machine."
+    )
 
 
 def _pooled(run: Run) -> list[str]:

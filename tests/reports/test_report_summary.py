@@ -6,6 +6,7 @@ from synthetic_run import change, fail
 
 from reports.analysis.context import Context
 from reports.analysis.run import Run
+from reports.records import NullTest
 from reports.render.formats import per_cent
 from reports.render.page import Bullets, Paragraph, Section
 from reports.sections.setup import notices, progress
@@ -111,7 +112,16 @@ def test_one_seed_gives_no_range_and_no_ratio_in_the_main_statement():
 
 
 def test_six_seeds_have_no_such_limit():
-    assert limits(summary(*synthetic_run.records(cells=("gru",), modes=("matched",), seeds=range(6), weeks=60))) == []
+    """What remains is the smallest difference of a null test, or the command that measures it."""
+    manifest, *records = synthetic_run.records(cells=("gru",), modes=("matched",), seeds=range(6), weeks=60)
+    (limit,) = limits(summary(manifest, *records))
+    assert "`make null-test` compares each program with itself" in limit
+    test = NullTest(started="2026-02-01T09:30:00Z", smallest={"flax": 0.064, "keras-jax": 0.5})
+    (limit,) = limits(summary(manifest.model_copy(update={"null_test": test}), *records))
+    assert limit == (
+        "The null test of 2026-02-01 compared each program with itself: differences below 6 % of the compiled epoch in "
+        "Flax cannot be seen on this machine."
+    )
 
 
 def test_one_backend_has_no_speed_ratio():
