@@ -133,7 +133,8 @@ def program_table(run: Run, case: CasePrograms, number: int) -> Table:
         TableColumn("break-even", lambda program: _break_even(case, program), "epochs"),
     )
     caption = (
-        "Start is importing the framework and building the model. Compilation is the first step less a steady step. "
+        "Start is importing the framework and building the model. Compilation is the first step less a steady step; of "
+        "a program that is called once an epoch, both are whole epochs. "
         "The ratios are those of the steady epoch to that of the framework's fastest program and of the fastest of "
         "all. Break-even is the number of epochs after which the total time, start included, is below that of the "
         "framework's program that finishes its first step earliest."
@@ -187,7 +188,8 @@ def composition_table(cases: Iterable[CasePrograms]) -> Table:
         "time of both passes less that of the forward pass. Loop is the rest of a steady step: taking batches, setting "
         "the learning rate, calls from Python. It is below 0 where a compiled program is faster than its parts one by "
         "one, each of which is called from Python. A program that cannot be divided, such as a fit loop, is "
-        "represented by the parts of a step with the same layers and the same optimizer."
+        "represented by the parts of a step with the same layers and the same optimizer. A user's program does not "
+        "give its parts, so it has no row."
     )
     return tabulate("composition", "What a training step consists of", caption, columns, rows)
 
@@ -201,5 +203,8 @@ def source_texts(run: Run, cases: Iterable[CasePrograms]) -> Section | None:
         for backend in backends
         if backend in recorded
     )
-    explanation = Paragraph("The lines of the files that ran. The folder backends of the checkout has the rest.")
+    explanation = Paragraph(
+        "The lines of the files that ran; of a user's program, the whole file. The folder backends of the checkout has "
+        "the rest."
+    )
     return Section("program-texts", "How each program is written", (explanation, *programs)) if programs else None

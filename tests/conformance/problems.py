@@ -59,8 +59,8 @@ class Problem:
         return backend.build(self.model, self.objective, self.optimizer, weights, x, y, dtype=dtype, seed=seed)
 
 
-def standard(cell, layers=1):
-    return Problem(forecaster(cell, units=5, layers=layers, horizon=2))
+def standard(cell):
+    return Problem(forecaster(cell, units=5, layers=1, horizon=2))
 
 
 def stack(*layers, **training):
@@ -68,7 +68,13 @@ def stack(*layers, **training):
 
 
 def masked(cell):
-    """Two layers, with all outputs and with the last one: every mask in every direction."""
+    """One layer with all outputs: every mask of a cell in every direction."""
+    layer = Recurrent(cell, 5, sequences=True, bidirectional=True, dropout=0.3, recurrent_dropout=0.4)
+    return stack(layer, Dropout(0.2), Flatten(), Dense(2))
+
+
+def masked_twice(cell):
+    """Two layers, with all outputs and with the last one: every mask in every direction and layer."""
     below = Recurrent(cell, 5, sequences=True, bidirectional=True, dropout=0.3, recurrent_dropout=0.4)
     return stack(below, Dropout(0.2), Recurrent(cell, 4, bidirectional=True, recurrent_dropout=0.25), Dense(2))
 
@@ -77,30 +83,34 @@ PROBLEMS = {
     "lstm": standard("lstm"),
     "gru": standard("gru"),
     "rnn": standard("rnn"),
-    "two lstm layers": standard("lstm", 2),
     "gru on lstm": stack(Recurrent("lstm", 6, sequences=True), Recurrent("gru", 4), Dense(2)),
-    "two dense layers": stack(Recurrent("gru", 5), Dense(4), Dense(2)),
     **{cell: standard(cell) for cell in CELLS[3:]},
-    **{f"{cell}, both directions": stack(Recurrent(cell, 5, bidirectional=True), Dense(2)) for cell in CELLS[:3]},
-    **{f"{cell}, masked": masked(cell) for cell in CELLS},
+    **{f"{cell}, both directions": stack(Recurrent(cell, 5, bidirectional=True), Dense(2)) for cell in CELLS[:2]},
+    "gru, both directions, dense head": stack(
+        Recurrent("gru", 6, bidirectional=True), Dense(5, "relu"), Dropout(0.3), Dense(2)
+    ),
+    **{f"{cell}, masked": masked_twice(cell) for cell in ("lstm", "gru")},
+    **{f"{cell}, masked": masked(cell) for cell in CELLS if cell not in ("lstm", "gru")},
     "input dropout alone": stack(Recurrent("lstm", 5, dropout=0.4), Dense(2)),
     "rmlp of one output": Problem(ModelSpec((Recurrent("rmlp", 1),)), horizon=1),
     "rmlp, memory of its own": stack(Recurrent("rmlp", 2, memory=6, hidden=(9,))),
     "dense, no history": Problem(ModelSpec((Flatten(), Dense(32, "relu"), Dense(8, "relu"), Dense(2))), window=1),
-    "dense, history": stack(Flatten(), Dense(9, "relu"), Dropout(0.5), Dense(8, "tanh"), Dense(2)),
-    "dense head with relu": stack(Recurrent("gru", 6, bidirectional=True), Dense(5, "relu"), Dropout(0.3), Dense(2)),
+    "dense, history, mean absolute error": stack(
+        Flatten(), Dense(9, "relu"), Dropout(0.5), Dense(8, "tanh"), Dense(2), objective=Objective("mae")
+    ),
     "convolution": stack(Conv1D(6, 3, "relu"), Flatten(), Dense(8, "relu"), Dense(4, "relu"), Dense(2)),
     "convolutions of any width": stack(Conv1D(6, 4, "tanh"), Conv1D(5, 7), Conv1D(4, 2), Flatten(), Dense(2)),
     "all outputs": stack(Recurrent("lstm", 5, sequences=True), Dense(4, "relu", each_step=True), Flatten(), Dense(2)),
     "encoder and decoder": stack(
         Recurrent("gru", 5), Repeat(2), Recurrent("lstm", 4, sequences=True), Dense(1, each_step=True), Flatten()
     ),
-    "mean absolute error": stack(Recurrent("gru", 5), Dense(2), objective=Objective("mae")),
-    "huber loss, clipped": stack(
-        Recurrent("lstm", 5), Dense(2), objective=Objective("huber"), optimizer=Adam(clip_norm=0.05)
+    "huber loss, penalty, clipped": stack(
+        Recurrent("lstm", 5),
+        Dense(2),
+        objective=Objective("huber", l2=0.02, l2_on=("0.kernel", "1.kernel")),
+        optimizer=Adam(clip_norm=0.05),
     ),
     "weight decay": stack(Recurrent("gru", 5), Dense(2), optimizer=Adam(weight_decay=0.03, clip_norm=0.3)),
-    "penalty": stack(Recurrent("lstm", 5), Dense(2), objective=Objective(l2=0.02, l2_on=("0.kernel", "1.kernel"))),
     "lstm, briefly masked": stack(
         Recurrent("lstm", 5, bidirectional=True, dropout=0.3, recurrent_dropout=0.4), Dropout(0.2), Dense(2)
     ),
