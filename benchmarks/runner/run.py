@@ -133,8 +133,8 @@ def run(
 
     at_once: see Executor.run.
     """
-    gemm, timed = _measuring_gemm(benchmark, plan, executor), at_once == 1
-    tasks = [_task(benchmark, plan, trial, executor, gemm=trial.key in gemm, timed=timed) for trial in trials]
+    gemm = _measuring_gemm(benchmark, plan, executor)
+    tasks = [_task(benchmark, plan, trial, executor, gemm=trial.key in gemm) for trial in trials]
     for finished in executor.run(tasks, progress.starting, at_once):
         if finished.trained is not None:
             write_bytes(weights_path(folder, finished.plan), finished.trained)
@@ -150,12 +150,12 @@ def require(names: Iterable[str]) -> None:
             raise UserError(f"backend '{name}' needs {' and '.join(lacking)}, not installed here; try: {install}")
 
 
-def _task(benchmark: Benchmark, plan: Manifest, trial: Plan, executor: Executor, *, gemm: bool, timed: bool) -> Task:
+def _task(benchmark: Benchmark, plan: Manifest, trial: Plan, executor: Executor, *, gemm: bool) -> Task:
     case = benchmark.cases[trial.case]
     header = benchmark.header
     measured = {"gradient_flow": header.gradient_flow, "step_parts": header.step_parts, "gemm": gemm}
     program = benchmark.programs.get(trial.backend)
-    job = TrialJob(plan=trial, case=case, cores=(), program=program, timed=timed, **measured)
+    job = TrialJob(plan=trial, case=case, cores=(), program=program, **measured)
     return Task(job=job, threads=case.training.threads or executor.threads(), limits=plan.limits or header.limits())
 
 

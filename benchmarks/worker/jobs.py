@@ -17,7 +17,6 @@ class TrialJob(Record):
     gemm: bool = True  # time a large matrix product after the training
     step_parts: bool = False  # time the parts of a step after training
     program: str | None = None  # the text of a user's program, which the plan names as backend
-    timed: bool = True  # False beside other trials: then the check that the clocks account for all time is left out
 
 
 class CheckJob(Record):

@@ -54,7 +54,7 @@ def run(job: TrialJob) -> tuple[Outcome, bytes]:
     windows, model = inputs.windows, built.model
     before = model.checkpoint()
     training, monitor = _train(job, model, inputs)
-    check_learning(training, windows.train, timed=job.timed)
+    check_learning(training, windows.train)
     scaled = datasets.forecast(model.predict, windows, windows.test.x)
     predictions, truth = windows.to_unit(windows.test, scaled), windows.truth(windows.test)
     if not np.isfinite(predictions).all():

@@ -18,6 +18,7 @@ from reports.render.formats import case_name, listed, per_cent
 
 MAX_VARIATION = 0.10  # coefficient of variation above which times are called unstable
 MAX_DEVIATION = 0.50  # relative distance from the median above which one epoch makes a trial unstable
+MAX_UNACCOUNTED = 0.02  # share of a training that no clock measured above which times are called incomplete
 MAX_BACKGROUND_LOAD = 0.10  # share of the cores used by other processes above which times are called disturbed
 
 
@@ -29,12 +30,14 @@ class TimingQuality:
     seeds: the coefficient of variation of the steady epoch over seeds; None if it is below `MAX_VARIATION`.
     seeds_required: the number of seeds for a precise median; None if it is above `MAX_N`.
     background_load: the largest share of a trial's cores used by other processes; 0 if unknown or below the limit.
+    unaccounted: the largest share of a training's time that no clock measured; 0 if below the limit.
     """
 
     epochs: dict[int, tuple[float, float]]
     seeds: float | None
     seeds_required: int | None
     background_load: float
+    unaccounted: float = 0.0
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -58,6 +61,10 @@ class TimingQuality:
             warnings.append(
                 f"disturbed: other programs used up to {per_cent(self.background_load)} of the cores during training"
             )
+        if self.unaccounted:
+            warnings.append(
+                f"incomplete: the clocks around the steps left out up to {per_cent(self.unaccounted)} of the training"
+            )
         return tuple(warnings)
 
 
@@ -78,6 +85,7 @@ def timing_quality(outcomes: dict[int, Outcome]) -> TimingQuality:
         coefficient_of_variation(medians) if unstable else None,
         needed if needed is not None and needed <= MAX_N else None,
         load if load > MAX_BACKGROUND_LOAD else 0.0,
+        unaccounted if (unaccounted := largest_unaccounted(outcomes.values())) > MAX_UNACCOUNTED else 0.0,
     )
 
 
@@ -93,14 +101,22 @@ def largest_background_load(outcomes: Iterable[Outcome]) -> float:
     return max((outcome.background_load or 0.0 for outcome in outcomes), default=0.0)
 
 
+def largest_unaccounted(outcomes: Iterable[Outcome]) -> float:
+    """Return the largest share of a training's time that no clock measured."""
+    return max((outcome.times.unaccounted for outcome in outcomes), default=0.0)
+
+
 def unreliable_because(run: Run, speedups: Iterable[Speedup]) -> str:
     """Return why speedups are not reliable, as clauses; empty if they are."""
     compared = tuple(speedups)
-    load = largest_background_load(o for speedup in compared for o in (*speedup.outcomes, *speedup.reference_outcomes))
+    outcomes = [o for speedup in compared for o in (*speedup.outcomes, *speedup.reference_outcomes)]
+    load, unaccounted = largest_background_load(outcomes), largest_unaccounted(outcomes)
     unstable = unique(backend for speedup in compared for backend in _unstable_backends(speedup))
     clauses = [f"other programs used up to {per_cent(load)} of the cores"] if load > MAX_BACKGROUND_LOAD else []
     if unstable:
         clauses.append(f"the times of {run.backend_phrases(unstable)} are unstable")
+    if unaccounted > MAX_UNACCOUNTED:
+        clauses.append(f"the clocks left out up to {per_cent(unaccounted)} of a training")
     return listed(clauses)
 
 

@@ -15,7 +15,6 @@ from reports.records.schema import (
     Configuration,
     Data,
     Environment,
-    GemmPeak,
     Limits,
     Manifest,
     Outcome,
@@ -25,10 +24,9 @@ from reports.records.schema import (
     Search,
     SearchResult,
     Session,
-    StepTimes,
-    Times,
     Trial,
 )
+from reports.records.times import GemmPeak, StepTimes, Times
 
 __all__ = [
     "SCHEMA",

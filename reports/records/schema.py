@@ -10,6 +10,7 @@ from pydantic import Field
 from reports.records.backends import BackendFacts, NullTest, backends_of_version_0_1
 from reports.records.base import SCHEMA, Mode, Number, Record
 from reports.records.questions import Published, Question
+from reports.records.times import GemmPeak, StepTimes, Times
 
 ENVIRONMENT_FIELDS = {
     "machine": "the machine",
@@ -275,46 +276,6 @@ class Certificate(Record):
         if not checks:
             return ("it was not checked against the reference implementation",)
         return tuple(f"{check.dtype}: {check.failure}" for check in checks if check.failure)
-
-
-class Times(Record):
-    """Raw times in wall-clock seconds unless stated otherwise. `epochs` does not include the first step."""
-
-    import_framework: float
-    build: float
-    first_step: float  # tracing, compilation and one optimizer step
-    epochs: tuple[float, ...]  # the first epoch lacks the first step
-    predict_one: tuple[float, ...]  # repeated forecasts of one window
-    predict_test: tuple[float, ...]  # repeated forecasts of the whole test part
-    cpu: float  # CPU time of the worker, user and system, all threads
-    validation: tuple[float, ...] = ()  # forecasts of the validation part, one per epoch
-    harness: float = 0.0  # drawing the next steps and keeping the best weights
-    loop: float | None = None  # the loop over epochs, from before the first step until the device had finished
-
-    @property
-    def training(self) -> float:
-        """Seconds from the first step to the last."""
-        return self.first_step + sum(self.epochs)
-
-
-class GemmPeak(Record):
-    """Timed product of two large matrices in the trial's framework, dtype and threads: the machine's practical peak."""
-
-    size: int  # rows and columns of both matrices
-    seconds: tuple[float, ...]  # raw, after warm-up
-
-    @property
-    def flops_per_second(self) -> float:
-        """Floating-point operations per second of the fastest repetition."""
-        return 2 * self.size**3 / min(self.seconds)
-
-
-class StepTimes(Record):
-    """Raw times of the parts of a training step in wall-clock seconds, measured after the training, after warm-up."""
-
-    forward: tuple[float, ...]
-    gradients: tuple[float, ...]  # forward and backward pass
-    optimizer: tuple[float, ...]  # the update from gradients that are already there
 
 
 class Outcome(Record):

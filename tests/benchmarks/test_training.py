@@ -74,12 +74,10 @@ def test_the_wall_time_of_the_loop_covers_its_parts():
     assert 0 < parts <= loop.loop
 
 
-def test_work_outside_the_clocks_is_refused():
-    """A backend that returns before its device has finished has fast epochs and a slow end."""
-    loop, train = trained(hidden=0.2)
-    with pytest.raises(TrialError, match="of the time is unaccounted for, more than 2%"):
-        check_learning(loop, train)
-    check_learning(loop, train, timed=False)  # beside other trials, which may use the cores between two clocks
+def test_work_outside_the_clocks_is_in_the_time_of_the_loop():
+    """A report compares the two, so that a backend that returns before its device has finished is noticed."""
+    loop, _ = trained(hidden=0.2)
+    assert loop.loop - (loop.first_step + sum(loop.epochs)) >= 0.2
 
 
 def test_a_model_that_does_not_learn_is_refused():

@@ -20,6 +20,7 @@ from reports.analysis.intervals import (
     tost_required_n,
 )
 from reports.analysis.timing_quality import timing_quality
+from reports.records import Times as TrialTimes
 
 
 def test_the_median_of_few_values_has_their_range_and_claims_no_more():
@@ -63,6 +64,7 @@ def test_the_steady_epoch_leaves_the_first_out():
 @dataclass
 class Times:
     epochs: list[float]
+    unaccounted: float = 0.0
 
 
 @dataclass
@@ -104,6 +106,22 @@ def test_load_by_other_programs_is_reported():
     assert disturbed.warnings
     assert disturbed.warnings == ("disturbed: other programs used up to 42 % of the cores during training",)
     assert not quality({1: [0.1] * 4}, load=0.05).warnings
+
+
+def test_time_that_no_clock_measured_is_reported():
+    """A backend that returns before its device has finished has fast epochs and a slow end."""
+    late = timing_quality({1: Ended(Times([0.1] * 4, unaccounted=0.3)), 2: Ended(Times([0.1] * 4, unaccounted=0.01))})
+    assert late.warnings == ("incomplete: the clocks around the steps left out up to 30 % of the training",)
+    assert not timing_quality({1: Ended(Times([0.1] * 4, unaccounted=0.01))}).warnings
+
+
+def test_the_share_that_no_clock_measured():
+    """Without a record of the loop there is none, and a single scheduler slice does not count."""
+    times = {"import_framework": 1.0, "build": 1.0, "predict_one": (), "predict_test": (), "cpu": 1.0}
+    recorded = TrialTimes(first_step=0.5, epochs=(1.0, 1.5), validation=(0.25,), harness=0.25, loop=5.0, **times)
+    assert recorded.unaccounted == pytest.approx(0.3)
+    assert recorded.model_copy(update={"loop": None}).unaccounted == 0
+    assert recorded.model_copy(update={"loop": 3.51}).unaccounted == 0
 
 
 def test_runs_needed_never_falls_below_what_an_interval_takes():
