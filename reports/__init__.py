@@ -56,23 +56,24 @@ class RunComparisonReport:
 
 
 def write(folder: Path) -> Report:
-    """Write `report.html`, `report.md` and `figures/` into the folder of a run, from its records.
+    """Write `report.html`, `report.md`, `trials.html` and `figures/` into the folder of a run, from its records.
 
     Everything is rendered before anything is written, and each file is replaced as a whole, so an error leaves an
     older report intact. Raises `RecordError` if the records cannot be read.
     """
     from reports.analysis.run import Run
-    from reports.pages import run_page
+    from reports.pages import run_page, trials_page
     from reports.render import html, markdown, terminal
 
     run = Run.read(folder)
     page = run_page.page(run, run_page.links_of(run, folder))
-    content, text = html.render(page), markdown.render(page)
+    content, text, trials = html.render(page), markdown.render(page), html.render(trials_page.page(run))
     summary = terminal.render(page, only=("result", "summary"))
     drawings = {folder / "figures" / f"{figure.name}.svg": figure.standalone for figure in page.figures}
     for path, drawing in drawings.items():
         write_text(path, drawing)
     report = Report(folder / "report.html", folder / "report.md", summary)
+    write_text(folder / trials_page.NAME, trials)
     write_text(report.markdown, text)
     write_text(report.html, content)
     for outdated in set((folder / "figures").glob("*.svg")) - drawings.keys():

@@ -14,7 +14,7 @@ from benchmarks.runner.run import Invocation, locked, require
 from benchmarks.runner.search import learns
 from reports.records import Environment, Manifest
 from reports.records.definitions import setting_differences
-from reports.records.store import read_run, write_json
+from reports.records.store import read_json, write_json
 
 
 def restore(folder: Path) -> tuple[Benchmark, Manifest]:
@@ -23,7 +23,7 @@ def restore(folder: Path) -> tuple[Benchmark, Manifest]:
     Raises UserError if a user's program differs from the one that the run recorded, or is missing. The recorded text is
     not executed in its place, because a folder of results must not run code that its reader does not have.
     """
-    plan, _, _ = read_run(folder)
+    plan = read_json(folder / "manifest.json", Manifest)
     benchmark = loading.restore(folder / "manifest.json", plan.definition)
     for name, text in benchmark.programs.items():
         if plan.backends[name].source_text != text:

@@ -94,30 +94,29 @@ def lay_out(benchmark: Benchmark, invocation: Invocation) -> Manifest:
     return manifest.describe(benchmark, manifest.prepare(benchmark), session, invocation.executor.threads())
 
 
-def missing(folder: Path) -> tuple[Plan, ...]:
+def missing(plan: Manifest, trials: Iterable[Trial]) -> tuple[Plan, ...]:
     """Return the trials of a run without a result. A killed trial has none: its end says nothing about its model."""
-    plan, _, trials = read_run(folder)
     done = {trial.plan.key for trial in trials if not trial.killed}
     return tuple(trial for trial in plan.trials if trial.key not in done)
 
 
 def left(folder: Path) -> int:
     """Return the number of trials still to be run; a search runs only some of its manifest's trials."""
-    plan, _, _ = read_run(folder)
-    return plan.expected_trials - (len(plan.trials) - len(missing(folder)))
+    plan, _, trials = read_run(folder)
+    return plan.expected_trials - (len(plan.trials) - len(missing(plan, trials)))
 
 
 def execute(benchmark: Benchmark, folder: Path, executor: Executor, progress: Progress) -> None:
     """Certify, then run every missing trial. A KeyboardInterrupt is raised again once all workers have ended."""
     with locked(folder):
-        plan, certificate, _ = read_run(folder)
+        plan, certificate, trials = read_run(folder)
         if certificate is None and plan.reproduces is None:
             with reserved(Conditions.of().cores, alone=False):
                 certificate = certify.certify(
                     benchmark, benchmark.header.backends, progress.checked, folder.parent.parent
                 )
             write_json(folder / "certificate.json", certificate)
-        run(benchmark, folder, plan, missing(folder), executor, progress)
+        run(benchmark, folder, plan, missing(plan, trials), executor, progress)
 
 
 def run(

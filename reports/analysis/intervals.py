@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from math import ceil, exp, isfinite, log
 from typing import Literal
 
@@ -14,7 +15,6 @@ CONFIDENCE = 0.95
 MIN_FOR_INTERVAL = 6
 TARGET_PRECISION = 0.05  # half width of the interval, relative to its middle, that `required_n` aims at
 MAX_N = 100  # no larger sample size is recommended
-RESAMPLES = 4_999
 
 Statistic = Literal["median", "mean", "geometric mean"]
 State = Literal["same", "up", "down", "within", "few"]
@@ -24,8 +24,8 @@ State = Literal["same", "up", "down", "within", "few"]
 class Interval:
     """An estimate from `count` values with limits around it, in the unit of the values.
 
-    The limits of a median are a 95 % bootstrap interval if there are `MIN_FOR_INTERVAL` values, else the range of the
-    values. The limits of a mean or a geometric mean are a 95 % t interval.
+    The limits of a median are a 95 % interval from the order statistics if there are `MIN_FOR_INTERVAL` values, else
+    the range of the values. The limits of a mean or a geometric mean are a 95 % t interval.
     """
 
     estimate: float
@@ -49,21 +49,33 @@ class Interval:
 
 
 def median_interval(values: Sequence[float]) -> Interval | None:
-    """Return the median with its limits; None without values, or if one of them is not finite."""
+    """Return the median with its limits; None without values, or if one of them is not finite.
+
+    The limits interpolate between the two pairs of order statistics whose exact confidences enclose 95 %
+    (Hettmansperger and Sheather 1986). They make no assumption about the distribution.
+    """
     if not values or not all(map(isfinite, values)):
         return None
-    low, high = min(values), max(values)
-    if len(values) >= MIN_FOR_INTERVAL and low < high:
-        limits = stats.bootstrap(
-            (np.array(values),),
-            np.median,
-            confidence_level=CONFIDENCE,
-            n_resamples=RESAMPLES,
-            method="percentile",
-            rng=np.random.default_rng(0),  # the same records give the same report
-        ).confidence_interval
-        low, high = float(limits.low), float(limits.high)
-    return Interval(float(np.median(values)), low, high, len(values))
+    ordered, count = sorted(values), len(values)
+    low, high = ordered[0], ordered[-1]
+    if count >= MIN_FOR_INTERVAL:
+        depth, share = _depth(count)
+        low = (1 - share) * ordered[depth - 1] + share * ordered[depth]
+        high = (1 - share) * ordered[-depth] + share * ordered[-depth - 1]
+    return Interval(float(np.median(ordered)), low, high, count)
+
+
+@cache
+def _depth(count: int) -> tuple[int, float]:
+    """Return the place k of the lower order statistic, from 1, and the share of the next one in the lower limit.
+
+    The interval from the k-th lowest to the k-th highest of `count` values contains the median with the probability
+    1 - 2 P(B < k), where B is binomial with `count` trials and probability 1/2.
+    """
+    depth = max(k for k in range(1, count // 2 + 1) if 1 - 2 * stats.binom.cdf(k - 1, count, 0.5) >= CONFIDENCE)
+    outer, inner = (1 - 2 * float(stats.binom.cdf(k - 1, count, 0.5)) for k in (depth, depth + 1))
+    gap = (outer - CONFIDENCE) / (outer - inner)
+    return depth, (count - depth) * gap / (depth + (count - 2 * depth) * gap)
 
 
 def mean_interval(values: Sequence[float]) -> Interval | None:

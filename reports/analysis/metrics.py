@@ -6,6 +6,7 @@ in questions; with `compared=True` it appears in comparisons of runs and in the 
 
 from collections.abc import Callable, Set
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from math import inf
 from statistics import median
 from typing import Literal
@@ -192,7 +193,11 @@ METRICS: dict[str, Metric] = {metric.name: metric for metric in _ALL}
 
 def values(group: Group, metric: Metric | str) -> dict[int, float]:
     """Return the metric of a group's finished trials by seed; trials whose records lack it are left out."""
-    metric = METRICS[metric] if isinstance(metric, str) else metric
+    return dict(_values(group, METRICS[metric] if isinstance(metric, str) else metric))
+
+
+@lru_cache(maxsize=1024)  # several tables and figures show the same metric
+def _values(group: Group, metric: Metric) -> dict[int, float]:
     numbers = {seed: metric.value(observation) for seed, observation in group.observations.items()}
     return {seed: float(number) for seed, number in numbers.items() if number is not None}
 

@@ -57,9 +57,12 @@ class PlannedTrial:
         return Observation(self.case, self.data, self.trial, self.trial.outcome)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Group:
-    """The trials of one backend in one mode on one case, which differ in the seed only."""
+    """The trials of one backend in one mode on one case, which differ in the seed only.
+
+    Two groups are equal only if they are the same object, so that numbers of a group can be cached.
+    """
 
     case: Case
     data: Data
@@ -325,7 +328,7 @@ def _forecast_problem(outcome: Outcome, data: Data) -> str:
     predictions, truth = outcome.predictions, data.test_truth
     if len(predictions) != len(truth):
         return f"it has predictions for {len(predictions)} of {len(truth)} test windows"
-    if {len(row) for row in predictions} != {len(truth[0])}:
+    if len(predictions[0]) != len(truth[0]):
         return f"its predictions do not have {len(truth[0])} values a window"
     return ""
 

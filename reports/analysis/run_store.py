@@ -24,7 +24,12 @@ class StoredRun:
 
     @property
     def started(self) -> str:
-        return self.run.manifest.started[:16].replace("T", " ")
+        return minute(self.run.manifest.started)
+
+
+def minute(started: str) -> str:
+    """Return a start time without its seconds: "2026-03-01 09:30"."""
+    return started[:16].replace("T", " ")
 
 
 @dataclass(frozen=True)
@@ -35,13 +40,16 @@ class StoredRuns:
     errors: dict[str, str]
 
 
+def run_folders(results: Path, benchmark: str = "*") -> list[Path]:
+    """Return the folders of all runs under `results`, or of one benchmark, without the links `latest`."""
+    manifests = sorted(results.glob(f"{benchmark}/*/manifest.json"))
+    return [manifest.parent for manifest in manifests if not manifest.parent.is_symlink()]
+
+
 def read_runs(results: Path, benchmark: str = "*") -> StoredRuns:
     """Read all runs under `results`, or those of one benchmark."""
     runs, errors = [], {}
-    for manifest in sorted(results.glob(f"{benchmark}/*/manifest.json")):
-        folder = manifest.parent
-        if folder.is_symlink():  # `latest`
-            continue
+    for folder in run_folders(results, benchmark):
         try:
             runs.append(StoredRun(folder, Run.read(folder)))
         except RecordError as error:

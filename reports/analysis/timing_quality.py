@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from reports.analysis.intervals import (
     MAX_N,
@@ -89,6 +90,7 @@ def timing_quality(outcomes: dict[int, Outcome]) -> TimingQuality:
     )
 
 
+@lru_cache(maxsize=256)  # each time and ratio of a group has them as footnotes
 def timing_warnings(group: Group) -> tuple[str, ...]:
     """Return a sentence with all warnings about a group's times; empty if they are reliable."""
     warnings = timing_quality(group.outcomes).warnings

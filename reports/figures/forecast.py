@@ -1,5 +1,6 @@
 """Figures of forecasts: forecast and truth with their difference, and the error by horizon."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
 import numpy as np
@@ -82,7 +83,7 @@ def _persistence_band(axes: Axes, data: Data) -> None:
         axes.axhspan(-rmse, rmse, color=FAINT, alpha=0.22, linewidth=0)
 
 
-def _first_step(values: tuple[tuple[float, ...], ...]) -> np.ndarray:
+def _first_step(values: Sequence[tuple[float, ...]]) -> np.ndarray:
     """(N, horizon × targets) to (at most `STRETCH`,): the first target one step ahead, the last windows."""
     return np.array([row[0] for row in values[-STRETCH:]])
 

@@ -22,6 +22,7 @@ from reports.figures.style import (
     nested,
     only_first,
     panels,
+    spread,
     styled,
     to_svg,
 )
@@ -29,6 +30,7 @@ from reports.records import Case, Mode, Outcome
 from reports.render.formats import case_name, four_digits, names_apart, plural, significant
 from reports.render.page import INK, Figure
 
+LINES = 10  # of one backend in a panel
 COLOUR = "#0072B2"  # of a search's configurations
 CURVES: dict[str, Callable[[Outcome], tuple[float, ...]]] = {
     "training": lambda outcome: outcome.train_losses,
@@ -98,7 +100,7 @@ def loss_by_time(run: Run, speedups: Speedups) -> Figure | None:
         canvas, grid = panels(len(drawn), min(2, len(drawn)), 2.3, sharey=True)
         for axes, label in zip(grid, drawn, strict=True):
             for group in (group for group in groups if group.case.label == label):
-                for place, outcome in enumerate(group.outcomes.values()):
+                for place, outcome in enumerate(spread(list(group.outcomes.values()), LINES)):
                     style = palette.line(group.backend) | ({"label": None} if place else {})
                     losses = outcome.validation_losses or outcome.train_losses
                     marker = "o" if len(losses) == 1 else ""
@@ -110,9 +112,11 @@ def loss_by_time(run: Run, speedups: Speedups) -> Figure | None:
         legend(canvas, grid[0])
         svg = to_svg(canvas)
     kind = "Validation" if any(_curves(group, "validation") for group in groups) else "Training"
+    most = max(len(group.outcomes) for group in groups)
+    few = f" ({LINES} of {most} seeds are drawn)" if most > LINES else ""
     caption = (
-        f"{kind} loss after each epoch, a line per seed. A line starts at the end of the first epoch, which is late "
-        "if compilation takes long."
+        f"{kind} loss after each epoch, a line per seed{few}. A line starts at the end of the first epoch, which is "
+        "late if compilation takes long."
         f"{only_first(len(labels))}"
     )
     backends = run.backend_phrases(group.backend for group in groups)

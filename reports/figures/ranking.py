@@ -1,7 +1,6 @@
 """The critical-difference diagram: mean ranks over several series, joined where the difference is not significant."""
 
 import numpy as np
-import pandas as pd
 from matplotlib.figure import Figure as Canvas
 from matplotlib.ticker import MaxNLocator
 
@@ -19,7 +18,8 @@ def mean_ranks(run: Run, ranking: Ranking) -> Figure | None:
     """The diagram of Demšar (2006); None if the series are too few for Friedman's test to find a difference."""
     if not ranking.enough:
         return None
-    from scikit_posthocs import critical_difference_diagram  # takes half a second, so only on use
+    import pandas as pd  # both take half a second and 64 MiB, so only on use
+    from scikit_posthocs import critical_difference_diagram
 
     keys = list(range(len(ranking.methods)))  # shortened names may be equal
     palette = Palette.of(run)
@@ -29,7 +29,7 @@ def mean_ranks(run: Run, ranking: Ranking) -> Figure | None:
         axes = canvas.subplots()
         drawn = critical_difference_diagram(
             pd.Series(ranking.mean_ranks, index=keys),
-            _p_values(ranking),
+            pd.DataFrame(_p_values(ranking)),
             ax=axes,
             label_fmt_left="{label}",
             label_fmt_right="{label}",
@@ -59,7 +59,7 @@ def mean_ranks(run: Run, ranking: Ranking) -> Figure | None:
     return Figure(f"ranks-{ranking.name}", title, caption, f"Mean ranks, best first: {numbers}.", svg)
 
 
-def _p_values(ranking: Ranking) -> pd.DataFrame:
+def _p_values(ranking: Ranking) -> np.ndarray:
     """(methods, methods): 1 where two methods are not shown to differ, else 0; the diagram needs no more."""
     keys = range(len(ranking.methods))
-    return pd.DataFrame([[0.0 if ranking.apart(first, second) else 1.0 for second in keys] for first in keys])
+    return np.array([[0.0 if ranking.apart(first, second) else 1.0 for second in keys] for first in keys])

@@ -10,13 +10,14 @@ from reports.analysis.intervals import Interval
 from reports.analysis.metrics import median_over_seeds
 from reports.analysis.run import Group, Run
 from reports.analysis.speedup import CaseSpeedups, Speedup, Speedups
-from reports.figures.style import WIDTH, Palette, bar_labels, bars, label_axes, medians, styled, to_svg
+from reports.figures.style import WIDTH, Palette, bar_labels, bars, label_axes, medians, spread, styled, to_svg
 from reports.render.formats import case_name, duration, significant, span
 from reports.render.page import FAINT, INK, Figure
 
 PALE = "#ffffff"  # the hatching, on a backend's colour
 TICKS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 1, 1.5, 2, 3, 5, 7, 10, 20, 50, 100)
 MOST_TICKS = 6  # per panel, so that their labels do not overlap
+DOTS = 40  # per ratio; of more rounds, so many evenly spaced ones in the order of the ratio
 SHARE = 0.78  # of a panel's width for the marks; the numbers at the right take the rest
 
 
@@ -41,8 +42,10 @@ def speed_ratios(run: Run, speedups: Speedups) -> Figure | None:
     certain = all(speedup.epoch and speedup.epoch.is_confidence_interval for speedup in compared)
     bar = "95 % interval" if certain else "range"
     single = all(speedup.epoch and speedup.epoch.single for speedup in compared)
-    marks = "the only round" if single else f"a dot for each round, a stroke at the median, and a bar over the {bar}"
-    caption = f"Speed relative to {references}: {marks}."
+    most = max(len(speedup.seeds) for speedup in compared)
+    few = f" ({DOTS} of {most} rounds are drawn)" if most > DOTS else ""
+    dots = f"a dot for each round{few}, a stroke at the median, and a bar over the {bar}"
+    caption = f"Speed relative to {references}: {'the only round' if single else dots}."
     numbers = "; ".join(_ratio_words(run, case, speedup) for case, speedup in lines)
     alt = f"Speed ratio of a steady epoch relative to {references}: {numbers}."
     return Figure("ratios", "Speed ratios", caption, alt, svg)
@@ -60,7 +63,8 @@ def _forest(
             continue
         colour = palette.colour(speedup.backend)
         axes.plot([ratio.low, ratio.high], [place, place], color=colour, linewidth=8, alpha=0.55, solid_capstyle="butt")
-        axes.plot(rounds, [place] * len(rounds), "o", color=colour, markersize=3.5, markeredgewidth=0)
+        dots = spread(sorted(rounds), DOTS)
+        axes.plot(dots, [place] * len(dots), "o", color=colour, markersize=3.5, markeredgewidth=0)
         axes.plot(ratio.estimate, place, "|", color=INK, markersize=13, markeredgewidth=1.4)
         axes.text(
             0.99, place, significant(ratio.estimate), transform=axes.get_yaxis_transform(), ha="right", va="center"

@@ -7,10 +7,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from io import StringIO
 from itertools import accumulate
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 from unicodedata import east_asian_width
 
 import matplotlib
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure as Canvas
@@ -30,6 +31,7 @@ PANELS = 4  # a figure draws at most so many cases, so that each stays readable
 LABEL_SIZE = 9.5  # points
 LEGEND_WIDTH, LEGEND_GAP = 105, 8  # characters of this size
 Sharing = bool | Literal["row", "col"]
+Point = TypeVar("Point")
 
 SETTINGS: dict[Any, Any] = {
     "svg.fonttype": "none",
@@ -182,6 +184,13 @@ def medians(groups: Iterable[Group], band: str = "") -> str:
 def only_first(number: int, noun: str = "cases") -> str:
     """A sentence for the caption if some cases or panels are left out, else nothing."""
     return f" Of {number} {noun}, the first {PANELS} are drawn." if number > PANELS else ""
+
+
+def spread(values: Sequence[Point], most: int) -> list[Point]:
+    """At most `most` of the values, evenly spaced, with the first and the last, so that a figure stays small."""
+    if len(values) <= most:
+        return list(values)
+    return [values[place] for place in np.linspace(0, len(values) - 1, most).round().astype(int)]
 
 
 def nested(place: int, lines: int, step: float = 1.7) -> dict[str, Any]:

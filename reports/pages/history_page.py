@@ -112,10 +112,10 @@ def _runs(runs: Sequence[StoredRun], folder: Path) -> Table:
         "Runs",
         f"{numbering}The start of a run is a link to its report.",
         (
-            words("started, UTC", lambda item: link_cell(item[1], folder)),
+            words("started, UTC", lambda item: link_cell(item[1].folder, item[1].run.manifest.started, folder)),
             words("number", lambda item: f"run {item[0]}"),
             words("changes since the previous run", lambda item: differences[item[0] - 1]),
-            words("state", lambda item: state_cell(item[1])),
+            words("state", lambda item: state_cell(item[1].run)),
             words("machine", lambda item: Cell(environment_line(item[1].run), detail=listed(item[1].run.hosts()))),
             words("versions", lambda item: versions(item[1].run.manifest.environment)),
         ),

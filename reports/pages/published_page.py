@@ -91,7 +91,7 @@ def _overview(results: Path, runs: list[StoredRun]) -> Table:
 
 def _overview_row(results: Path, stored: StoredRun) -> Row:
     run = selected_only(stored.run)  # the test errors of a search's other configurations must not be used
-    link = run_link(stored, results)
+    link = run_link(stored.folder, stored.run.manifest.started, results)
     name = Cell(
         "",
         links=(Link(run.manifest.title, link.target, link.meaning),),
@@ -146,6 +146,6 @@ def _reproduced(run: Run) -> Cell:
 
 def _table(results: Path, stored: StoredRun) -> Table:
     """The published values of one benchmark, with a link to the report of the run."""
-    link = run_link(stored, results)
+    link = run_link(stored.folder, stored.run.manifest.started, results)
     title = f"{stored.run.manifest.title}: published values"
     return published_table(f"published-{stored.benchmark}", title, stored.run, "From the records of", link.target)

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pydantic import Field
 
 from reports.records.backends import BackendFacts, NullTest, backends_of_version_0_1
-from reports.records.base import SCHEMA, Mode, Number, Record
+from reports.records.base import SCHEMA, Mode, Number, Record, Rows
 from reports.records.questions import Published, Question
 from reports.records.times import GemmPeak, StepTimes, Times
 
@@ -286,7 +286,7 @@ class Outcome(Record):
     first_loss: Number  # of the first batch before any update, scaled units
     train_losses: tuple[Number, ...]  # per epoch, the mean over its steps, scaled units
     validation_losses: tuple[Number, ...]  # after each epoch, scaled units; empty without a validation part
-    predictions: tuple[tuple[Number, ...], ...]  # (stored windows, horizon * targets), unit of the series
+    predictions: Rows  # (stored windows, horizon * targets), unit of the series
     parameter_count: int
     kernel: str
     peak_memory_bytes: int  # resident memory of the worker process

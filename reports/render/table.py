@@ -28,7 +28,7 @@ class Column:
         return f"{self.label}, {self.unit}" if self.unit else self.label
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Link:
     """A link. `meaning` describes the target to a reader who hears the link out of its table."""
 
@@ -37,7 +37,7 @@ class Link:
     meaning: str = ""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Cell:
     """One cell: its text, the value to sort by, and a detail in small print."""
 
@@ -53,7 +53,7 @@ BLANK = Cell("")
 DASH = Cell(NONE, tone="muted")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Row:
     cells: tuple[Cell, ...]
     kind: str = "model"  # or "baseline"

@@ -23,6 +23,8 @@ from reports.render.formats import (
 from reports.render.table import BLANK, DASH, NONE, Cell, Format, Link, TableColumn, Tone, number, words
 
 MIB = 2.0**-20
+LINKS = 10  # records that a row links to per group; the page of all trials links to every record
+TRIALS_PAGE = "trials.html"
 
 
 @dataclass(frozen=True)
@@ -153,9 +155,12 @@ def failure_notes(run: Run, group: Group) -> tuple[str, ...]:
 
 
 def records_cell(*groups: Group) -> Cell:
-    """A link to the record of each trial; a dash without trials."""
-    links = tuple(_record_link(group, trial) for group in groups for trial in group.trials)
-    return Cell("", links=links) if links else DASH
+    """Links to the records of the first trials of each group and to the page of all trials; a dash without trials."""
+    links = [_record_link(group, trial) for group in groups for trial in group.trials[:LINKS]]
+    trials = sum(len(group.trials) for group in groups)
+    if len(links) < trials:
+        links.append(Link(f"all {trials:,}", TRIALS_PAGE))
+    return Cell("", links=tuple(links)) if links else DASH
 
 
 def _record_link(group: Group, trial: Trial) -> Link:

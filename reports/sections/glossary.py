@@ -13,7 +13,7 @@ HOW_TO_READ = (
     "one after the other, so that slow changes of the machine affect both. Each trial runs in a new process.",
     "Skill is 1 − error / error of a naive forecast, with the mean squared error. A skill of 0.25 means an error that "
     "is 25 % lower than that of the naive forecast. A forecast is called good only if its skill is above 0.",
-    "Each number is the median over the seeds. Beside it is a 95 % bootstrap interval if there are at least six seeds, "
+    "Each number is the median over the seeds. Beside it is a 95 % interval if there are at least six seeds, "
     "otherwise the range: fewer than six values cannot give a 95 % interval of a median.",
 )
 

@@ -1,18 +1,18 @@
-"""What each trial used: its time by part, the machine's resources, and the achieved share of the machine's peak."""
+"""What trials used: their time by part, the machine's resources, and the achieved share of the machine's peak."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 from reports.analysis.context import Context
 from reports.analysis.intervals import MIN_FOR_INTERVAL, Interval, median_interval
-from reports.analysis.metrics import METRICS, values
-from reports.analysis.run import Group, Observation, Run
+from reports.analysis.metrics import METRICS, Metric, median_over_seeds, values
+from reports.analysis.run import Group, Observation, Run, seed_counts
 from reports.analysis.speedup import NullPair, null_pairs
 from reports.records import Case, EpochSeconds, HarnessOverhead, Outcome, Overhead
 from reports.render.formats import case_name, four_digits, per_cent, plural, sentence, significant, time_unit, whole
 from reports.render.page import Section, table_section
-from reports.render.table import Cell, Table, TableColumn, numbers, tabulate, words
-from reports.sections.columns import measured, scale
+from reports.render.table import Cell, Format, Table, TableColumn, numbers, tabulate, words
+from reports.sections.columns import interval_words, measured, scale
 
 # Columns of the two tables, by the name of the metric. A column that no trial has a value for is left out.
 TIME_BY_PART = (
@@ -53,9 +53,11 @@ class Efficiency:
 
 
 def section(context: Context) -> Section:
-    """The tables of resources, folded; no efficiency for a search, whose trials may run at the same time."""
-    run = context.recorded
-    tables = [time_by_part(run), resource_use(run)]
+    """The tables of resources, folded, with a row for each group; the page of all trials has each trial.
+
+    A search has no efficiency, because its trials may run at the same time.
+    """
+    tables = [time_by_part(context.recorded), resource_use(context.recorded)]
     if not context.search and (table := efficiency_table(context.run)).rows:
         tables.insert(0, table)
     return Section("resources", "Resources", tuple(table_section(table, folded=True) for table in tables))
@@ -124,24 +126,28 @@ def overhead_table(run: Run, overhead: HarnessOverhead) -> Table:
     return tabulate("overhead", "Harness overhead", caption, columns, overhead.overheads, source=OVERHEAD)
 
 
-def time_by_part(run: Run) -> Table:
+def time_by_part(run: Run, *, each_trial: bool = False) -> Table:
     caption = (
-        f"Wall time.{_training_share(run)} Epochs do not include the first step. Validation is the forecast of the "
-        "validation part after each epoch; the harness draws batches and keeps the best weights; inference is all "
-        "timed forecasts. The rest is the start of Python, the windows, the warm-up, the scores and a large matrix "
-        "product. If there is no column for the harness, its time is in the rest too."
+        f"Wall time, {_scope(run, each_trial)}.{_training_share(run)} Epochs do not include the first step. Validation "
+        "is the forecast of the validation part after each epoch; the harness draws batches and keeps the best "
+        "weights; inference is all timed forecasts. The rest is the start of Python, the windows, the warm-up, the "
+        "scores and a large matrix product. If there is no column for the harness, its time is in the rest too."
     )
-    return _trials(run, "time-by-part", "Time of each trial by part", caption, TIME_BY_PART)
+    return _table(run, "time-by-part", "Time by part", caption, TIME_BY_PART, each_trial)
 
 
-def resource_use(run: Run) -> Table:
+def resource_use(run: Run, *, each_trial: bool = False) -> Table:
     caption = (
-        "Forecasts of one window are repeated many times, then the whole test part is forecast. CPU time is that of "
-        "the whole process over all threads. Background load is the share of the trial's cores that other programs "
-        "used during the training. Steal is the part of the background load that a virtual machine's host took for "
-        "other guests. A number that was not recorded is a dash."
+        f"{_scope(run, each_trial).capitalize()}. Forecasts of one window are repeated many times, then the whole test "
+        "part is forecast. CPU time is that of the whole process over all threads. Background load is the share of the "
+        "trial's cores that other programs used during the training. Steal is the part of the background load that a "
+        "virtual machine's host took for other guests. A number that was not recorded is a dash."
     )
-    return _trials(run, "resource-use", "Resources used by each trial", caption, RESOURCES)
+    return _table(run, "resource-use", "Resources used", caption, RESOURCES, each_trial)
+
+
+def _scope(run: Run, each_trial: bool) -> str:
+    return "a row for each finished trial" if each_trial else interval_words(seed_counts(run.groups))
 
 
 def _training_share(run: Run) -> str:
@@ -153,24 +159,45 @@ def _training_share(run: Run) -> str:
     return f" Training took {per_cent(training / seconds)} of the time of {plural(len(known), 'trial')}."
 
 
-def _trials(run: Run, name: str, title: str, caption: str, metrics: Iterable[str]) -> Table:
-    """A row for each finished trial in the order of execution, a column for each metric."""
-    observations = [planned.observation for planned in run.planned if planned.observation]
-    columns: list[TableColumn[Observation]] = [
-        words("model", lambda row: case_name(row.case)),
-        words("backend", lambda row: run.backend_name(row.trial.plan.backend)),
-        words("mode", lambda row: row.trial.plan.mode),
-        numbers("seed", lambda row: row.trial.plan.seed, form=lambda seed: f"{seed:.0f}"),
-        *(_trial_column(run, metric) for metric in metrics),
+def _table(run: Run, name: str, title: str, caption: str, metrics: Iterable[str], each_trial: bool) -> Table:
+    """A column for each metric, and a row for each finished trial in the order of execution or for each group."""
+    if each_trial:
+        observations = [planned.observation for planned in run.planned if planned.observation]
+        trial_columns: list[TableColumn[Observation]] = [
+            words("model", lambda row: case_name(row.case)),
+            words("backend", lambda row: run.backend_name(row.trial.plan.backend)),
+            words("mode", lambda row: row.trial.plan.mode),
+            numbers("seed", lambda row: row.trial.plan.seed, form=lambda seed: f"{seed:.0f}"),
+            *(_trial_column(run, metric) for metric in metrics),
+        ]
+        return tabulate(name, title, caption, trial_columns, observations)
+    columns: list[TableColumn[Group]] = [
+        words("model", lambda group: case_name(group.case)),
+        words("backend", lambda group: group.backend_name),
+        words("mode", lambda group: group.mode),
+        *(_group_column(run, metric) for metric in metrics),
     ]
-    return tabulate(name, title, caption, columns, observations)
+    return tabulate(name, title, caption, columns, [group for group in run.groups if group.outcomes])
 
 
 def _trial_column(run: Run, name: str) -> TableColumn[Observation]:
-    metric = METRICS[name]
-    # Times of different parts are compared across a row, so they share the unit: milliseconds for one window.
-    factor, unit, form = scale(metric, run, [1e-3] if name.startswith("one_window") else [])
+    metric, factor, unit, form = _scaled(run, name)
     return numbers(metric.label, metric.value, unit, form, factor=factor, optional=True)
+
+
+def _group_column(run: Run, name: str) -> TableColumn[Group]:
+    metric, factor, unit, form = _scaled(run, name)
+
+    def cell(group: Group) -> Cell:
+        return measured(median_over_seeds(group, metric), form, factor=factor)
+
+    return TableColumn(metric.label, cell, unit, optional=True)
+
+
+def _scaled(run: Run, name: str) -> tuple[Metric, float, str, Format]:
+    """Times of different parts are compared across a row, so they share the unit: milliseconds for one window."""
+    metric = METRICS[name]
+    return metric, *scale(metric, run, [1e-3] if name.startswith("one_window") else [])
 
 
 def efficiency_table(run: Run) -> Table:

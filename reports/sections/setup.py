@@ -5,7 +5,7 @@ import json
 from reports.analysis.context import Context
 from reports.analysis.run import Run
 from reports.records import Case, Data, Session
-from reports.render.formats import case_name, listed, plain, plural, sentence, whole
+from reports.render.formats import case_name, listed, numbered, plain, plural, sentence, whole
 from reports.render.page import Code, Section, table_section
 from reports.render.table import NONE, Cell, Table, TableColumn, numbers, tabulate, words
 from reports.sections import search
@@ -65,7 +65,7 @@ def models(run: Run) -> Table:
         numbers("threads", lambda case: case.threads, form=whole, optional=True),
         numbers("parameters", lambda case: case.shape_parameters, form=whole),
     )
-    seeds = f"{plural(len(run.seeds), 'seed').split()[1]} {listed([str(seed) for seed in run.seeds])}"
+    seeds = f"{plural(len(run.seeds), 'seed').split()[1]} {listed(numbered(run.seeds))}"
     caption = (
         f"Layers are listed from input to output with their units. All models are trained with Adam, with {seeds}. "
         "Parameters are those of the matched model."

@@ -1,17 +1,19 @@
-"""All trials in the order of execution, and the trials that failed."""
+"""The trials that failed, and the table of all trials in the order of execution, which has its own page."""
 
 from reports.analysis.context import Context
 from reports.analysis.intervals import steady_epoch
-from reports.analysis.run import PlannedTrial, Run, score_unit
+from reports.analysis.run import Group, PlannedTrial, Run, score_unit
 from reports.records import Trial
-from reports.render.formats import case_name, four_digits, sentence, squared, whole
-from reports.render.page import Code, Paragraph, Section, table_section
+from reports.render.formats import case_name, four_digits, listed, numbered, sentence, squared, whole
+from reports.render.page import Code, Paragraph, Section
 from reports.render.table import DASH, Cell, Link, Table, TableColumn, numbers, tabulate, words
+from reports.sections.columns import TRIALS_PAGE
 
 
-def section(context: Context) -> Section | None:
-    """All trials, folded; a search has its table of configurations instead."""
-    return None if context.search else table_section(all_trials(context.run), folded=True)
+def section(context: Context) -> Section:
+    """A link to the page with a row for each trial."""
+    text = "Each trial with its numbers, its time by part, the resources that it used, and its record:"
+    return Section("trials", "All trials", (Paragraph(text, links=(Link("all trials", TRIALS_PAGE),)),))
 
 
 def all_trials(run: Run) -> Table:
@@ -55,17 +57,22 @@ def _record(row: PlannedTrial) -> Cell:
 
 
 def failed_section(context: Context) -> Section | None:
-    """The reason and the end of the log of each failed trial."""
-    failed = tuple(_failure(context.recorded, trial) for trial in context.recorded.failed)
-    return Section("failures", "Failed trials", failed) if failed else None
+    """Each reason for which trials of a group failed, with the seeds and the end of one log."""
+    failed: dict[tuple[Group, str], list[Trial]] = {}
+    for group in context.recorded.groups:
+        for trial in group.trials:
+            if trial.outcome is None:
+                failed.setdefault((group, trial.failure or "no reason was recorded"), []).append(trial)
+    parts = tuple(_failure(group, reason, trials) for (group, reason), trials in failed.items())
+    return Section("failures", "Failed trials", parts) if parts else None
 
 
-def _failure(run: Run, trial: Trial) -> Section:
-    plan, log = trial.plan, trial.log.strip("\n")
-    names = {case.label: case_name(case) for case in run.manifest.cases}
-    title = f"{run.backend_name(plan.backend)}, {names[plan.case]}, {plan.mode}, seed {plan.seed}"
-    reason = Paragraph(
-        sentence(trial.failure or "no reason was recorded"), links=(Link("record", f"trials/{plan.key}.json"),)
-    )
-    blocks = (reason, Section("", "The end of its log", (Code(log),), folded=True)) if log else (reason,)
+def _failure(group: Group, reason: str, trials: list[Trial]) -> Section:
+    """The trials of a group that failed for the same reason."""
+    first, log = trials[0].plan, trials[0].log.strip("\n")
+    seeds = f"{'seed' if len(trials) == 1 else 'seeds'} {listed(numbered([t.plan.seed for t in trials]))}"
+    title = f"{group.backend_name}, {case_name(group.case)}, {group.mode}, {seeds}"
+    paragraph = Paragraph(sentence(reason), links=(Link("record", f"trials/{first.key}.json"),))
+    log_name = "its log" if len(trials) == 1 else f"the log of seed {first.seed}"
+    blocks = (paragraph, Section("", f"The end of {log_name}", (Code(log),), folded=True)) if log else (paragraph,)
     return Section("", title, blocks)

@@ -8,7 +8,7 @@ from synthetic_run import change, fail
 
 import reports
 from reports.analysis.run import Run
-from reports.pages import index_page
+from reports.pages import index_entries, index_page
 from reports.records.store import write_json
 
 NASTY = '<script>document.title="owned"</script><img src="https://example.org/x.png" onerror="alert(1)">'
@@ -69,7 +69,7 @@ def test_a_repeated_run_names_the_original(tmp_path):
 def test_a_run_of_many_models_counts_them():
     run = Run(*synthetic_run.records(units=(16, 32), modes=("matched",), epochs=4, weeks=30))
     assert (
-        index_page.headline(run)
+        index_entries.headline(run)
         == "fastest: the compiled epoch in Flax for 4 of 4 models; 12 of 12 forecasts beat persistence"
     )
 
@@ -80,7 +80,7 @@ def test_unreliable_timings_come_second():
     assert re.fullmatch(
         r"3 of 3 forecasts beat persistence; the compiled epoch in Flax is [\d.]+ times as fast as the eager "
         r"loop in PyTorch \(timings unreliable\)",
-        index_page.headline(run),
+        index_entries.headline(run),
     )
 
 

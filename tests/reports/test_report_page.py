@@ -184,11 +184,23 @@ def test_failed_and_missing_trials_are_on_the_page(visit, report):
 
 def test_folded_sections_open_with_the_keyboard(visit, report):
     seen = visit(report)
-    assert not seen.page.locator("#trials table").is_visible()
-    seen.page.locator("summary", has_text="All trials").focus()
+    assert not seen.page.locator("#time-by-part table").is_visible()
+    seen.page.locator("summary", has_text="Time by part").focus()
     seen.page.keyboard.press("Enter")
+    assert seen.page.locator("#time-by-part tbody tr").count() == 12
+    assert seen.page.locator("#time-by-part table").is_visible()
+
+
+def test_the_page_of_all_trials_has_a_row_and_a_record_for_each(visit, report):
+    seen = visit(report)
+    seen.page.locator("#trials a").click()
+    seen.page.wait_for_url("**/trials.html")
     assert seen.page.locator("#trials tbody tr").count() == 36
-    assert seen.page.locator("#trials table").is_visible()
+    assert seen.page.locator("#time-by-part tbody tr").count() == seen.page.locator("#resource-use tbody tr").count()
+    links = seen.value("[...document.querySelectorAll('#trials a')].map((link) => link.getAttribute('href'))")
+    assert len(links) == 35
+    assert all((report.parent / link).is_file() for link in links)
+    assert seen.errors == []
 
 
 def test_markup_in_the_records_appears_as_text(visit, tmp_path):

@@ -34,7 +34,7 @@ def column(table, heading):
 
 
 def test_the_parts_of_a_trial_add_up_to_its_process(records):
-    table = resources.time_by_part(run_of(*records))
+    table = resources.time_by_part(run_of(*records), each_trial=True)
     parts = [column(table, f"{part}, s") for part in ("import", "build", "first step", "epochs", "validation")]
     parts += [column(table, f"{part}, s") for part in ("inference", "rest")]
     for trial, whole, *row in zip(records[2], column(table, "whole process, s"), *parts, strict=True):
@@ -48,8 +48,10 @@ def test_the_parts_of_a_trial_add_up_to_its_process(records):
 def test_the_harness_has_a_column_of_its_own_where_it_was_timed(records):
     manifest, certificate, trials = records
     times = trials[0].outcome.times.model_copy(update={"harness": 0.5})
-    before = resources.time_by_part(run_of(*records))
-    after = resources.time_by_part(run_of(manifest, certificate, [change(trials[0], times=times), *trials[1:]]))
+    before = resources.time_by_part(run_of(*records), each_trial=True)
+    after = resources.time_by_part(
+        run_of(manifest, certificate, [change(trials[0], times=times), *trials[1:]]), each_trial=True
+    )
     assert column(after, "harness, s")[0].value == 0.5
     assert column(before, "rest, s")[0].value - column(after, "rest, s")[0].value == pytest.approx(0.5)
     assert "harness" not in [column.label for column in before.columns]
