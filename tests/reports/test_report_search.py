@@ -6,7 +6,7 @@ import synthetic_run
 import reports
 from reports.analysis.run import Run
 from reports.analysis.search_results import search_ranking, selected_only
-from reports.pages import index_page
+from reports.pages import index_entries
 from reports.pages.run_page import page
 from reports.records import Configuration, PublishedBest, Search, SearchResult
 from reports.records.store import RecordError, write_json
@@ -111,7 +111,7 @@ def test_pages_and_overviews_are_written(folder):
     written = reports.write(path)
     html = written.html.read_text()
     assert "Lowest validation loss during the search" in html
-    assert index_page.headline(Run.read(path)) == "selected: GRU, units 16, validation loss 0.2010"
+    assert index_entries.headline(Run.read(path)) == "selected: GRU, units 16, validation loss 0.2010"
 
 
 def test_several_seeds_tell_how_much_a_rank_is_luck(folder):

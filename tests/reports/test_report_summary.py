@@ -47,7 +47,8 @@ def paced(trials, **factors):
     def slowed(trial):
         times, factor = trial.outcome.times, factors.get(trial.plan.backend, 1)
         epochs = tuple(value * factor for value in times.epochs)
-        return change(trial, times=times.model_copy(update={"epochs": epochs}))
+        loop = None if times.loop is None else times.loop + sum(epochs) - sum(times.epochs)
+        return change(trial, times=times.model_copy(update={"epochs": epochs, "loop": loop}))
 
     return tuple(map(slowed, trials))
 
