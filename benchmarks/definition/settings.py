@@ -7,7 +7,6 @@ import json
 from collections.abc import Iterable
 from typing import Annotated, Any, Literal, Self, TypeVar, get_args
 
-import psutil
 from pydantic import BaseModel, Field, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 
@@ -53,9 +52,9 @@ class Header(TrialMatrix):
     time_limit: Amount = 3600  # seconds per trial
     memory_limit: Amount | None = None  # GiB per trial; None: 90 % of the memory of the machine
 
-    def limits(self) -> Limits:
-        """The time and memory after which a trial is ended."""
-        available = 0.9 * psutil.virtual_memory().total if self.memory_limit is None else self.memory_limit * 2**30
+    def limits(self, memory_bytes: int) -> Limits:
+        """The time and memory after which a trial is ended, on a machine with so much memory."""
+        available = 0.9 * memory_bytes if self.memory_limit is None else self.memory_limit * 2**30
         return Limits(seconds=self.time_limit, memory_bytes=int(available))
 
 

@@ -11,6 +11,7 @@ from benchmarks.definition.loading import Benchmark
 from benchmarks.errors import UserError
 from benchmarks.runner import certificate_cache, processes
 from benchmarks.runner.cores import Conditions
+from benchmarks.runner.machine import memory_bytes
 from benchmarks.worker import certification
 from benchmarks.worker.jobs import CheckJob, Job
 from reports.records import Certificate, Check, Limits
@@ -96,7 +97,7 @@ def _without(job: CheckJob, checks: Mapping[Key, Check]) -> CheckJob:
 
 def _limits(benchmark: Benchmark, job: CheckJob) -> Limits:
     """Return the limits of a job: for each of its cases the time of a trial."""
-    limits = benchmark.header.limits()
+    limits = benchmark.header.limits(memory_bytes())
     return limits.model_copy(update={"seconds": limits.seconds * len(job.cases)})
 
 

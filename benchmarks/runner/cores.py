@@ -11,7 +11,8 @@ from functools import cache
 from pathlib import Path
 
 from benchmarks.errors import UserError
-from benchmarks.runner.environment import available_cores, worker_variables
+from benchmarks.runner.environment import worker_variables
+from benchmarks.runner.machine import available_cores
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,8 @@ import sys
 from importlib import metadata
 from pathlib import Path
 
-import psutil
-
 from backends import REGISTRY
+from benchmarks.runner.machine import memory_bytes, shared_cores
 from reports.records import Environment
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -27,13 +26,6 @@ TERRAFORM = ("TF_CLI_", "TF_VAR_", "TF_DATA_DIR")  # variables of another progra
 def _is_public(name: str) -> bool:
     """Whether the user's value of a variable reaches the workers and the records."""
     return name.startswith(PUBLIC) and name not in (*PRIVATE, *SKLEARN) and not name.startswith(TERRAFORM)
-
-
-def available_cores() -> tuple[int, ...]:
-    """Return the cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return tuple(sorted(os.sched_getaffinity(0)))
-    return tuple(range(os.cpu_count() or 1))
 
 
 def worker_variables(threads: int) -> dict[str, str]:
@@ -66,7 +58,8 @@ def describe(cores: tuple[int, ...], variables: dict[str, str]) -> Environment:
         machine=platform.node(),
         processor=_processor(),
         cores=cores,
-        memory_bytes=psutil.virtual_memory().total,
+        memory_bytes=memory_bytes(),
+        shared_cores=shared_cores(cores),
         gpu=_output("nvidia-smi", "--query-gpu=name,driver_version", "--format=csv,noheader"),
         system=platform.platform(),
         python=platform.python_version(),

@@ -16,6 +16,7 @@ from backends.recurrent import Recurrent
 from benchmarks.definition.loading import Benchmark
 from benchmarks.definition.settings import CaseSettings, SearchSettings
 from benchmarks.errors import UserError, name_hint
+from benchmarks.runner.machine import memory_bytes
 from benchmarks.worker import scores
 from reports.records import BackendFacts, Baseline, Case, Data, Manifest, PublishedBest, Search, Session
 
@@ -106,7 +107,7 @@ def describe(benchmark: Benchmark, prepared: dict[str, Prepared], session: Sessi
         trials=benchmark.trials(),
         source=str(benchmark.source),
         source_text=benchmark.source_text,
-        limits=benchmark.header.limits(),
+        limits=benchmark.header.limits(memory_bytes()),
         published=benchmark.header.published,
         questions=benchmark.header.questions,
         quick=benchmark.quick,

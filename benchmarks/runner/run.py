@@ -18,6 +18,7 @@ from benchmarks.errors import UserError
 from benchmarks.runner import certify, environment, manifest
 from benchmarks.runner.cores import Conditions, reserved
 from benchmarks.runner.executors import Executor
+from benchmarks.runner.machine import memory_bytes
 from benchmarks.runner.processes import Task
 from benchmarks.worker.jobs import CheckJob, TrialJob
 from reports.records import Manifest, Plan, Session, Trial
@@ -155,7 +156,11 @@ def _task(benchmark: Benchmark, plan: Manifest, trial: Plan, executor: Executor,
     measured = {"gradient_flow": header.gradient_flow, "step_parts": header.step_parts, "gemm": gemm}
     program = benchmark.programs.get(trial.backend)
     job = TrialJob(plan=trial, case=case, cores=(), program=program, **measured)
-    return Task(job=job, threads=case.training.threads or executor.threads(), limits=plan.limits or header.limits())
+    return Task(
+        job=job,
+        threads=case.training.threads or executor.threads(),
+        limits=plan.limits or header.limits(memory_bytes()),
+    )
 
 
 def _measuring_gemm(benchmark: Benchmark, plan: Manifest, executor: Executor) -> set[str]:

@@ -41,6 +41,7 @@ class Environment(Record):
     packages: dict[str, str]
     variables: dict[str, str]  # environment variables of every worker, such as thread settings
     commit: str | None
+    shared_cores: tuple[tuple[int, ...], ...] = ()  # those of `cores` that are threads of one physical core
 
     def differences(self, now: "Environment") -> tuple[str, ...]:
         """Return one clause per difference: "torch was 2.12.0 and is 2.13.0"."""

@@ -86,6 +86,7 @@ def environment(run: Run) -> Table:
     lines = {
         "processor": f"{facts.processor} ({facts.machine})",
         "cores used": f"{len(facts.cores)} ({', '.join(map(str, facts.cores))})",
+        "threads of one physical core": listed([listed(list(map(str, group))) for group in facts.shared_cores]) or NONE,
         "memory": f"{facts.memory_bytes / 2**30:.1f} GiB",
         "GPU": facts.gpu or "none",
         "system": facts.system,

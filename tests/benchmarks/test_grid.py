@@ -6,7 +6,7 @@ import pytest
 
 from benchmarks.definition import loading
 from benchmarks.errors import UserError
-from benchmarks.runner.environment import available_cores
+from benchmarks.runner.machine import available_cores
 from reports.records.store import read_run
 from tests.benchmarks.command_line import REFERENCE, benchmarks
 

@@ -10,8 +10,8 @@ import pytest
 
 from benchmarks.runner import cores as conditions
 from benchmarks.runner.cores import Conditions, reserved
-from benchmarks.runner.environment import available_cores
 from benchmarks.runner.executors import local
+from benchmarks.runner.machine import available_cores
 
 pytestmark = pytest.mark.skipif(len(available_cores()) < 2, reason="two trials at the same time need two cores")
 

@@ -8,7 +8,7 @@ from contextlib import ExitStack
 
 from benchmarks.runner import processes
 from benchmarks.runner.cores import Conditions, reserved, take_free
-from benchmarks.runner.environment import available_cores
+from benchmarks.runner.machine import available_cores
 from benchmarks.runner.processes import Task, run_trial
 from reports.records import Plan, Trial
 
