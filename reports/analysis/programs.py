@@ -40,7 +40,8 @@ class StepComposition:
 class Program:
     """A program that trained a model, with the seconds of its parts: medians over the seeds.
 
-    start: importing the framework and building the model, before the first step.
+    start: importing the framework and building a model, before the first step; over all programs and models of the
+        framework, which import the same packages, so that the noise of single imports decides nothing.
     first_step: tracing, compilation and one optimizer step; of a program that is called once an epoch, the first epoch.
     compilation: of the first step, less a steady step. step, epoch: a steady step and a steady epoch.
     speedup: to the reference backend of the run.
@@ -67,11 +68,6 @@ class Program:
     def total(self, epochs: float) -> float:
         """Seconds from the import of the framework until the end of so many epochs."""
         return self.start + self.compilation + epochs * self.epoch.estimate
-
-    @property
-    def until_first_step(self) -> float:
-        """Seconds from the import of the framework until the end of the first step."""
-        return self.start + self.compilation + self.step
 
     def seconds(self, epochs: int | None) -> float:
         """What programs are ranked by: the total of so many epochs, or for None a steady epoch."""
@@ -116,8 +112,8 @@ class CasePrograms:
         return min(self.frameworks[framework], key=lambda program: program.epoch.estimate)
 
     def earliest_in(self, framework: str) -> Program:
-        """The framework's program with the shortest time until the end of its first step, start included."""
-        return min(self.frameworks[framework], key=lambda program: program.until_first_step)
+        """The framework's program that finishes its first step earliest."""
+        return min(self.frameworks[framework], key=lambda program: program.compilation + program.step)
 
     def best_in(self, framework: str, epochs: int | None) -> tuple[Program, ...]:
         """The framework's programs with the shortest `Program.seconds`, the shortest first.
@@ -135,7 +131,11 @@ def programs_of(run: Run, speedups: Speedups) -> tuple[CasePrograms, ...]:
 
     Empty unless a framework trained a model with two programs or more, and empty if times are not comparable.
     """
-    cases = tuple(_programs(run, speedups[case.label]) for case in run.manifest.cases)
+    starts: dict[str, list[float]] = {}
+    for group in run.groups:
+        times = [outcome.times for outcome in group.outcomes.values()]
+        starts.setdefault(_framework(run, group), []).extend(part.import_framework + part.build for part in times)
+    cases = tuple(_programs(run, speedups[case.label], starts) for case in run.manifest.cases)
     if timing_problems(run) or not any(_several(case.programs) for case in cases):
         return ()
     return tuple(case for case in cases if case.programs)
@@ -167,31 +167,35 @@ def _several(programs: Iterable[Program]) -> bool:
     return len(set(frameworks)) < len(frameworks)
 
 
-def _programs(run: Run, speedups: CaseSpeedups) -> CasePrograms:
+def _framework(run: Run, group: Group) -> str:
+    facts = run.manifest.backends.get(group.backend)
+    return facts.framework if facts else group.backend
+
+
+def _programs(run: Run, speedups: CaseSpeedups, starts: dict[str, list[float]]) -> CasePrograms:
     groups = run.select(speedups.case, "matched")
-    timed = (_program(run, group, speedups.backends[group.backend]) for group in groups)
+    timed = (_program(group, _framework(run, group), speedups.backends[group.backend], starts) for group in groups)
     programs = [program for program in timed if program]
     frameworks = unique(program.framework for program in programs)
     programs.sort(key=lambda program: frameworks.index(program.framework))
     return CasePrograms(speedups.case, tuple(programs))
 
 
-def _program(run: Run, group: Group, speedup: Speedup) -> Program | None:
+def _program(group: Group, framework: str, speedup: Speedup, starts: dict[str, list[float]]) -> Program | None:
     """None without a trial that has a steady epoch."""
     outcomes = [outcome for outcome in group.outcomes.values() if steady_epoch(outcome.times.epochs)]
     epoch = median_interval([steady_epoch(outcome.times.epochs) or 0.0 for outcome in outcomes])
     first_step = median_interval([outcome.times.first_step for outcome in outcomes])
     if epoch is None or first_step is None:
         return None
-    facts = run.manifest.backends.get(group.backend)
     steps = group.data.train_windows // group.case.batch
     apart = any(outcome.times.epochs[0] for outcome in outcomes)  # else the first call took the whole first epoch
     step = epoch.estimate / steps
     return Program(
         group=group,
-        framework=facts.framework if facts else group.backend,
+        framework=framework,
         speedup=speedup,
-        start=median(outcome.times.import_framework + outcome.times.build for outcome in outcomes),
+        start=median(starts[framework]),
         first_step=first_step,
         compilation=first_step.estimate - (step if apart else epoch.estimate),
         step=step,

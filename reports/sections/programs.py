@@ -68,7 +68,7 @@ def how_to_write(run: Run, cases: Sequence[CasePrograms]) -> Section:
     )
     table = tabulate("best-programs", "", caption, columns, choices, stacked=True)
     frameworks = dict.fromkeys(framework for _, framework in choices)
-    sentences = (Paragraph(_advice(run, cases, framework), "lead") for framework in frameworks)
+    sentences = (_advice(run, cases, framework) for framework in frameworks)
     return Section("how-to-write", "How should I write it?", (*sentences, table))
 
 
@@ -92,13 +92,13 @@ def _best_cell(run: Run, epochs: int | None) -> Callable[[Choice], Cell]:
     return cell
 
 
-def _advice(run: Run, cases: Sequence[CasePrograms], framework: str) -> str:
-    """Which program to write for how many epochs, and whether the times are reliable."""
+def _advice(run: Run, cases: Sequence[CasePrograms], framework: str) -> Paragraph:
+    """Which program to write for how many epochs: a main statement only if the times are reliable."""
     members = [case for case in cases if framework in case.frameworks]
     programs = [program for case in members for program in case.frameworks[framework]]
     names = {program.backend: _name(run, program) for program in programs}
     if len(names) == 1:
-        return f"{framework}: only the {names[programs[0].backend]} can be compared."
+        return Paragraph(f"In {framework}, only the {names[programs[0].backend]} can be compared.")
     advised = [(advice(members, framework, epochs), _horizon(epochs)) for epochs in HORIZONS]
     parts = []
     for backend, group in groupby(advised, lambda pair: pair[0].backend):
@@ -106,13 +106,14 @@ def _advice(run: Run, cases: Sequence[CasePrograms], framework: str) -> str:
         several = listed([*(horizon.split(" epoch")[0] for horizon in horizons[:-1]), horizons[-1]])
         number = "any number of epochs" if len(horizons) == len(HORIZONS) else several
         parts.append(f"the {names[backend]} for {number}")
-    sentences = [f"In {framework}, write {listed(parts)}."]
+    advised_text = f"write {listed(parts)}."
     if any(choice.models < len(members) for choice, _ in advised):
-        sentences.append("Other programs are better for some of the models; see the table.")
+        advised_text += " Other programs are better for some of the models; see the table."
     noisy = {names[program.backend]: "" for program in programs if timing_quality(program.group.outcomes).warnings}
-    if noisy:
-        sentences.append(f"This is not reliable: the times of its {listed(list(noisy))} are unstable or disturbed.")
-    return " ".join(sentences)
+    if not noisy:
+        return Paragraph(f"In {framework}, {advised_text}", "lead")
+    reason = f"the times of its {listed(list(noisy))} are unstable or disturbed"
+    return Paragraph(f"In {framework}, this run has no reliable answer: {reason}. By these times, {advised_text}")
 
 
 def program_table(run: Run, case: CasePrograms, number: int) -> Table:
@@ -133,11 +134,12 @@ def program_table(run: Run, case: CasePrograms, number: int) -> Table:
         TableColumn("break-even", lambda program: _break_even(case, program), "epochs"),
     )
     caption = (
-        "Start is importing the framework and building the model. Compilation is the first step less a steady step; of "
-        "a program that is called once an epoch, both are whole epochs. "
+        "Start is importing the framework and building a model, the median over all trials of the framework. "
+        "Compilation is the first step less a steady step; of a program that is called once an epoch, both are whole "
+        "epochs. "
         "The ratios are those of the steady epoch to that of the framework's fastest program and of the fastest of "
-        "all. Break-even is the number of epochs after which the total time, start included, is below that of the "
-        "framework's program that finishes its first step earliest."
+        "all. Break-even is the number of epochs after which the total time is below that of the framework's program "
+        "that finishes its first step earliest: the compilation has paid for itself."
     )
     return tabulate(f"programs-{number}", f"Programs: {case_name(case.case)}", caption, columns, case.programs)
 

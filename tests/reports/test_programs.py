@@ -1,7 +1,6 @@
 """Programs of one framework: totals, compilation, break-even, the best program, and the section that shows them."""
 
 import os
-import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -107,14 +106,17 @@ def test_break_even_is_where_the_lines_of_total_time_cross(seed):
 def test_parts_of_the_total_are_those_of_the_records(seed):
     """Of one trial: import, build, first step, and all further steps at the pace of the steady epoch."""
     run = run_of_programs(seed, seeds=(1,))
+    starts = {}
+    for trial in run.trials:
+        times = trial.outcome.times
+        starts.setdefault(PROGRAMS[trial.plan.backend][0], []).append(times.import_framework + times.build)
     for case in cases_of(run):
         for program in case.programs:
             (outcome,) = program.group.outcomes.values()
             times, steps = outcome.times, program.group.data.train_windows // case.case.batch
             step = np.median(times.epochs[1:]) / steps
-            assert program.start == times.import_framework + times.build
+            assert program.start == np.median(starts[program.framework])
             assert program.compilation == pytest.approx(times.first_step - step)
-            assert program.until_first_step == pytest.approx(program.start + times.first_step)
             rest = (3 * steps - 1) * step
             assert program.total(3) == pytest.approx(program.start + times.first_step + rest)
 
@@ -232,9 +234,10 @@ def test_the_advice_names_the_program_and_says_where_times_are_not_reliable():
     assert "**In Flax, write " in text
     assert "**In Keras" not in text  # a single program leaves no choice
     noisy = Run(manifest, certificate, tuple(with_times(t, 1.0 + (t.plan.seed == 2)) for t in trials))
-    names = "eager loop, compiled step and DataLoader loop"
-    unreliable = f"This is not reliable: the times of its {names} are unstable or disturbed."
-    assert re.search(rf"\*\*In PyTorch, write .*\. {unreliable}", markdown.render(page(noisy)))
+    reason = "the times of its eager loop, compiled step and DataLoader loop are unstable or disturbed"
+    assert f"\nIn PyTorch, this run has no reliable answer: {reason}. By these times, write " in markdown.render(
+        page(noisy)
+    )
 
 
 def test_the_page_shows_the_recorded_source_text(run_of):
