@@ -121,9 +121,7 @@ def program_table(run: Run, case: CasePrograms, number: int) -> Table:
     factor, unit = time_unit(program.epoch.estimate for program in case.programs)
     columns: tuple[TableColumn[Program], ...] = (
         words("program", lambda program: _program_cell(run, program)),
-        numbers("start", lambda program: program.start, "s"),
         TableColumn("first step", lambda program: measured(program.first_step), "s"),
-        numbers("compilation", lambda program: program.compilation, "s"),
         TableColumn(
             "steady epoch",
             lambda program: measured(program.epoch, factor=factor, notes=timing_warnings(program.group)),
@@ -131,7 +129,9 @@ def program_table(run: Run, case: CasePrograms, number: int) -> Table:
         ),
         TableColumn("epoch / framework's fastest", lambda program: _relative(case, program, program.framework)),
         TableColumn("epoch / fastest of all", lambda program: _relative(case, program, "")),
+        numbers("compilation", lambda program: program.compilation, "s"),
         TableColumn("break-even", lambda program: _break_even(case, program), "epochs"),
+        numbers("start", lambda program: program.start, "s"),
     )
     caption = (
         "Start is importing the framework and building a model, the median over all trials of the framework. "
