@@ -69,7 +69,7 @@ def execute(
 
                 search.execute(benchmark, folder, session.executor, display.progress)
         rounds = benchmark.header.harness_overhead
-        if rounds is not None and manifest.reproduces is None and session.executor.name == "local":
+        if rounds and manifest.reproduces is None and session.executor.name == "local":
             with run.locked(folder):
                 harness_overhead.add(folder, benchmark.header.backends, rounds)
     except KeyboardInterrupt:

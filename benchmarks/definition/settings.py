@@ -45,7 +45,7 @@ class Header(TrialMatrix):
     title: Annotated[str, Field(min_length=1)]
     description: str = ""
     gradient_flow: Flag = False  # measure gradient norms by lag, before and after training
-    harness_overhead: Count | None = None  # rounds in which hand-written loops are timed after the trials; None: none
+    harness_overhead: Annotated[int, Field(ge=0)] = 0  # rounds in which hand-written loops are timed after the trials
     step_parts: Flag = False  # time forward pass, backward pass and optimizer of a step apart, after training
     published: tuple[Published, ...] = ()  # published values, to be compared with those of the run
     questions: Annotated[tuple[Question, ...], Field(alias="question")] = ()  # answered in the report
