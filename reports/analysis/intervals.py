@@ -2,8 +2,9 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
-from math import ceil, exp, isfinite, log
+from functools import cache, lru_cache
+from math import ceil, comb, exp, isfinite, log, sqrt
+from statistics import fmean, median
 from typing import Literal
 
 import numpy as np
@@ -14,6 +15,7 @@ CONFIDENCE = 0.95
 # n = 6 on, so fewer values have no 95 % interval of the median.
 MIN_FOR_INTERVAL = 6
 TARGET_PRECISION = 0.05  # half width of the interval, relative to its middle, that `required_n` aims at
+NORMAL_QUANTILE = 1.959964  # of a two-sided test at 5 %
 MAX_N = 100  # no larger sample size is recommended
 
 Statistic = Literal["median", "mean", "geometric mean"]
@@ -165,9 +167,79 @@ def repeats_effect(before: Sequence[float], after: Sequence[float]) -> Effect | 
     return Effect(interval, 1.0, MIN_FOR_INTERVAL) if interval else None
 
 
+@dataclass(frozen=True)
+class SteadyState:
+    """The epochs of a process after its warm-up.
+
+    start: place of the first steady epoch, from 1. seconds: of each epoch from there on. reached: whether these epochs
+    have no trend; if not, `seconds` are those of the last half.
+    """
+
+    start: int
+    seconds: tuple[float, ...]
+    reached: bool
+
+    @property
+    def median(self) -> float:
+        return median(self.seconds)
+
+    @property
+    def mean(self) -> float:
+        return fmean(self.seconds)
+
+
+def steady_state(epochs: Sequence[float]) -> SteadyState | None:
+    """Return the steady state of a process with these epochs, in seconds; None for a single epoch.
+
+    The first epoch is left out, because it lacks the first step. Then epochs are left out from the front while a test
+    at 5 % shows that they differ from the later ones: a change point with all k epochs before it slower than all after
+    it (the extreme case of the rank-sum test), or a trend (Mann 1945). At most half of the epochs are left out.
+    """
+    return _steady_state(tuple(epochs))
+
+
+@lru_cache(maxsize=65_536)  # the times of a trial are part of many tables and figures
+def _steady_state(epochs: tuple[float, ...]) -> SteadyState | None:
+    later = epochs[1:]
+    if not later:
+        return None
+    start, half = 0, len(later) // 2
+    while start <= half:
+        rest = later[start:]
+        if leading := _slower_in_front(rest):
+            start += leading
+        elif has_trend(rest):
+            start += 1
+        else:
+            return SteadyState(start + 2, rest, reached=True)
+    return SteadyState(half + 2, later[half:], reached=False)
+
+
+def _slower_in_front(values: Sequence[float]) -> int:
+    """Return the largest k, up to half, for which the first k values exceed all others beyond chance; 0 for none.
+
+    If all orders are equally probable, the k largest values are in front with the probability 1 / (n over k).
+    """
+    lowest, highest = np.minimum.accumulate(values), np.maximum.accumulate(values[::-1])[::-1]
+    places = range(len(values) // 2, 0, -1)
+    return next((k for k in places if lowest[k - 1] > highest[k] and comb(len(values), k) * (1 - CONFIDENCE) >= 1), 0)
+
+
+def has_trend(values: Sequence[float]) -> bool:
+    """Return whether values rise or fall with their place, by the two-sided test of Mann and Kendall at 5 %.
+
+    Fewer than five values cannot show a trend at this level.
+    """
+    array, count = np.asarray(values), len(values)
+    pairs = float(np.sum(np.triu(np.sign(array[None, :] - array[:, None]))))  # rising pairs minus falling pairs
+    deviation = sqrt(count * (count - 1) * (2 * count + 5) / 18)  # if all orders are equally probable
+    return abs(pairs) - 1 > NORMAL_QUANTILE * deviation
+
+
 def steady_epoch(epochs: Sequence[float]) -> float | None:
-    """Return the seconds of a steady epoch: the median without the first epoch, which lacks a step and warms caches."""
-    return float(np.median(epochs[1:])) if len(epochs) > 1 else None
+    """Return the seconds of a steady epoch: the median of the steady state; None for a single epoch."""
+    state = steady_state(epochs)
+    return state.median if state else None
 
 
 def coefficient_of_variation(values: Sequence[float]) -> float:
@@ -177,8 +249,8 @@ def coefficient_of_variation(values: Sequence[float]) -> float:
 
 def largest_deviation(values: Sequence[float]) -> float:
     """Return the largest distance of a value from the median, relative to the median."""
-    median = float(np.median(values))
-    return max(abs(value / median - 1) for value in values)
+    middle = float(np.median(values))
+    return max(abs(value / middle - 1) for value in values)
 
 
 def required_n(values: Sequence[float]) -> int:

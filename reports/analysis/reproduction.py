@@ -11,7 +11,7 @@ from functools import cached_property
 
 import numpy as np
 
-from reports.analysis.intervals import Effect, ratio_effect, repeats_effect, steady_epoch
+from reports.analysis.intervals import Effect, ratio_effect, repeats_effect, steady_epoch, steady_state
 from reports.analysis.run import Run, unique
 from reports.analysis.speedup import DIGESTS
 from reports.records import Case, Data, Outcome, Plan, Trial
@@ -185,8 +185,8 @@ def _time_ratios(repeated: Run, pairs: Sequence[tuple[Trial, Trial | None]]) -> 
 
 def _time_effect(pairs: Sequence[tuple[Outcome, Outcome]]) -> Effect | None:
     if len(pairs) == 1:
-        then, now = pairs[0]
-        return repeats_effect(then.times.epochs[1:], now.times.epochs[1:])
+        then, now = (steady_state(outcome.times.epochs) for outcome in pairs[0])
+        return repeats_effect(then.seconds, now.seconds) if then and now else None
     epochs = [(steady_epoch(then.times.epochs), steady_epoch(now.times.epochs)) for then, now in pairs]
     known = [(before, after) for before, after in epochs if before and after]
     return ratio_effect([before for before, _ in known], [after for _, after in known])

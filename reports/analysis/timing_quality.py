@@ -1,6 +1,6 @@
 """Quality of timings: variation between epochs and between seeds, and load by other processes."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -11,11 +11,12 @@ from reports.analysis.intervals import (
     largest_deviation,
     required_n,
     steady_epoch,
+    steady_state,
 )
 from reports.analysis.run import Group, Run, unique
 from reports.analysis.speedup import Speedup
 from reports.records import Outcome
-from reports.render.formats import case_name, listed, per_cent
+from reports.render.formats import case_name, listed, numbered, per_cent
 
 MAX_VARIATION = 0.10  # coefficient of variation above which times are called unstable
 MAX_DEVIATION = 0.50  # relative distance from the median above which one epoch makes a trial unstable
@@ -32,6 +33,7 @@ class TimingQuality:
     seeds_required: the number of seeds for a precise median; None if it is above `MAX_N`.
     background_load: the largest share of a trial's cores used by other processes; 0 if unknown or below the limit.
     unaccounted: the largest share of a training's time that no clock measured; 0 if below the limit.
+    unsteady: the seeds whose epochs reached no steady state.
     """
 
     epochs: dict[int, tuple[float, float]]
@@ -39,17 +41,19 @@ class TimingQuality:
     seeds_required: int | None
     background_load: float
     unaccounted: float = 0.0
+    unsteady: tuple[int, ...] = ()
 
     @property
     def warnings(self) -> tuple[str, ...]:
         """One clause per problem."""
         warnings = []
+        if self.unsteady:
+            warnings.append(f"unstable: the epochs of {_seeds(self.unsteady)} reached no steady state")
         if self.epochs:
             variations, deviations = zip(*self.epochs.values(), strict=True)
-            seeds = ("seed " if len(self.epochs) == 1 else "seeds ") + listed(list(map(str, self.epochs)))
             warnings.append(
-                f"unstable: the epochs of {seeds} vary by {per_cent(max(variations))} (standard deviation relative to "
-                f"the median), one of them is {per_cent(max(deviations))} off the median"
+                f"unstable: the epochs of {_seeds(self.epochs)} vary by {per_cent(max(variations))} (standard "
+                f"deviation relative to the median), one of them is {per_cent(max(deviations))} off the median"
             )
         if self.seeds is not None:
             remedy = (
@@ -69,10 +73,17 @@ class TimingQuality:
         return tuple(warnings)
 
 
+def _seeds(seeds: Collection[int]) -> str:
+    return f"{'seed' if len(seeds) == 1 else 'seeds'} {listed(numbered(seeds))}"
+
+
 def timing_quality(outcomes: dict[int, Outcome]) -> TimingQuality:
     """Return the quality of the times of trials that differ in the seed only."""
-    steady = {seed: outcome.times.epochs[1:] for seed, outcome in outcomes.items() if len(outcome.times.epochs) > 2}
-    variations = {seed: (coefficient_of_variation(times), largest_deviation(times)) for seed, times in steady.items()}
+    states = {seed: state for seed, outcome in outcomes.items() if (state := steady_state(outcome.times.epochs))}
+    variations = {
+        seed: (coefficient_of_variation(state.seconds), largest_deviation(state.seconds))
+        for seed, state in states.items()
+    }
     medians = _steady_epochs(outcomes.values())
     unstable = coefficient_of_variation(medians) > MAX_VARIATION
     needed = required_n(medians) if unstable else None
@@ -87,6 +98,7 @@ def timing_quality(outcomes: dict[int, Outcome]) -> TimingQuality:
         needed if needed is not None and needed <= MAX_N else None,
         load if load > MAX_BACKGROUND_LOAD else 0.0,
         unaccounted if (unaccounted := largest_unaccounted(outcomes.values())) > MAX_UNACCOUNTED else 0.0,
+        tuple(seed for seed, state in states.items() if not state.reached),
     )
 
 

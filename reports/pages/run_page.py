@@ -77,6 +77,7 @@ SECTIONS: tuple[Callable[[Context], Section | None], ...] = (
     forecast_agreement.section,
     results.scores_section,
     results.times_section,
+    results.variation_section,
     native_vs_matched.section,
     trials.failed_section,
     setup.section,

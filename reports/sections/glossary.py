@@ -57,7 +57,9 @@ WORDS = {
     "seed": "the number that determines the initial weights and the order of the batches",
     "skill": "1 − error / error of a naive forecast. Above 0 is better than the naive forecast, 1 is perfect",
     "speed ratio": "the time of the reference backend divided by the time of a backend, in the same round",
-    "steady epoch": "the median epoch after the first, so without compilation",
+    "steady epoch": "the median epoch of the steady state, so without compilation and warm-up",
+    "steady state": "the epochs of a process from the first one on after which tests at 5 % show no trend and no "
+    "change point; the epoch with the first step is never part of it, and at most half of the epochs are left out",
     "test error": "an error on the test part, the latest part of the series, which neither training nor selection uses",
     "training mean": "the naive forecast that is the mean of the training part",
     "trial": "one training of one model in one backend with one seed, in its own process",

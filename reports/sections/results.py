@@ -8,10 +8,11 @@ from reports.analysis.metrics import headline_error, score_metrics
 from reports.analysis.run import Group, Run, seed_counts, unique
 from reports.analysis.speedup import NO_CERTIFICATE, Speedup, Speedups
 from reports.analysis.timing_quality import timing_warnings
+from reports.analysis.variation import Repetitions, Variation, variations
 from reports.records import Data
-from reports.render.formats import case_name, four_digits, sentence, significant
+from reports.render.formats import case_name, duration, four_digits, sentence, significant, whole
 from reports.render.page import Section, table_section
-from reports.render.table import NONE, Cell, Table, TableColumn, tabulate, words
+from reports.render.table import DASH, NONE, Cell, Table, TableColumn, numbers, tabulate, words
 from reports.sections import search
 from reports.sections.columns import (
     NaiveRow,
@@ -67,7 +68,7 @@ def main_table(run: Run, speedups: Speedups) -> Table:
     caption = (
         f"{' and '.join(modes).capitalize()} mode, {interval_words(run.seed_counts)}. Skill is 1 − MSE / MSE of "
         "persistence: above 0 is better than repeating the last value. The speed ratio is that of the steady epoch "
-        "(the median epoch after the first): 2 means twice as fast as the backend marked "
+        "(the median epoch of the steady state): 2 means twice as fast as the backend marked "
         "(reference). Parameters are the "
         "trained ones, as the framework counts them."
     )
@@ -109,10 +110,64 @@ def times(run: Run, speedups: Speedups) -> Table:
     )
     caption = (
         f"Wall time, {interval_words(seed_counts(groups))}. The training time runs from the first step, in which "
-        "some frameworks trace and compile, to the last step. The steady epoch is the median epoch after the first. "
-        "The columns of one window and of the test part are the times of their forecasts."
+        "some frameworks trace and compile, to the last step. The steady epoch is the median epoch of the steady "
+        "state. The columns of one window and of the test part are the times of their forecasts."
     )
     return tabulate("times", "Times", caption, columns, groups)
+
+
+def variation_section(context: Context) -> Section | None:
+    """Where the noise comes from; None without two processes of a backend, or if trials ran at the same time."""
+    table = levels_of_variation(context.run, context.speedups)
+    return table_section(table) if table.rows and not context.run.concurrent else None
+
+
+def levels_of_variation(run: Run, speedups: Speedups) -> Table:
+    """A row for each model and backend in matched mode."""
+    columns: tuple[TableColumn[Variation], ...] = (
+        words("model", lambda row: case_name(row.group.case)),
+        words("backend", lambda row: row.group.backend_name),
+        numbers("processes", lambda row: len(row.states), form=whole),
+        words("steady from epoch", _steady_from),
+        numbers("between epochs", lambda row: _deviation(row.levels.epochs), "%"),
+        numbers("between processes", lambda row: _deviation(row.levels.processes), "%"),
+        numbers("between rounds", lambda row: _deviation(row.levels.rounds), "%", optional=True),
+        TableColumn("ratio of medians", lambda row: _ratio(row, row.speedup.epoch if row.speedup else None)),
+        TableColumn("ratio of means", lambda row: _ratio(row, row.ratio_of_means)),
+        words("for ± 5 %", lambda row: _repetitions(row.needed_as_planned), optional=True),
+        words("cheapest for ± 5 %", lambda row: _repetitions(row.needed), optional=True),
+    )
+    caption = (
+        "Where the noise of the steady epoch comes from: standard deviations between the epochs of a process, between "
+        "processes, and between rounds, which affect all backends of a round alike. The steady state begins where a "
+        "test at 5 % shows neither a trend nor a change point; see the last section. The last two columns are the "
+        "processes of a backend × epochs of a process that bring the 95 % interval of the ratio of means within ± 5 %, "
+        "with as many epochs as here and at the lowest cost; in brackets the time of all processes, with those of the "
+        "reference backend."
+    )
+    return tabulate("variation", "Levels of variation", caption, columns, variations(run, speedups))
+
+
+def _deviation(variance: float | None) -> float | None:
+    """A variance of logarithms as a standard deviation in per cent."""
+    return None if variance is None else 100 * variance**0.5
+
+
+def _steady_from(row: Variation) -> Cell:
+    """The first steady epoch of the processes, and how many reached no steady state."""
+    starts = [state.start for state in row.states.values() if state.reached]
+    missing = len(row.states) - len(starts)
+    detail = f"not reached in {missing} of {len(row.states)}" if missing else ""
+    ends = unique((min(starts), max(starts))) if starts else ()
+    return Cell(" to ".join(map(str, ends)) or NONE, detail=detail, tone="bad" if missing else "")
+
+
+def _ratio(row: Variation, ratio: Interval | None) -> Cell:
+    return Cell("1", 1.0, "reference") if row.speedup and row.speedup.is_reference else measured(ratio)
+
+
+def _repetitions(needed: Repetitions | None) -> Cell:
+    return Cell(f"{needed.processes} × {needed.epochs}", detail=duration(needed.seconds)) if needed else DASH
 
 
 def _kernel(group: Group) -> Cell:

@@ -116,7 +116,7 @@ def test_an_unstable_time_is_warned_of_beside_the_number(records):
     run = run_of(manifest, checked, [disturbed(t) if t.plan.backend == "flax" else t for t in trials])
     for column in ("steady epoch", "speed ratio, steady epoch"):
         notes = texts(results.times(run, speedups_of(run)), column)["Flax, compiled epoch", "matched"].notes
-        assert any("unstable: the epochs of seeds 1, 2 and 3 vary by" in note for note in notes)
+        assert any("unstable: the epochs of seeds 1 to 3 vary by" in note for note in notes)
     assert not texts(results.times(run, speedups_of(run)), "steady epoch")["Keras, compiled epoch", "matched"].notes
 
 
