@@ -20,6 +20,7 @@ from benchmarks.worker.timing import LoadMonitor, timed
 Array = np.ndarray
 Result = TypeVar("Result")
 
+MOST_ROWS = 8192  # windows that are forecast at once
 CHECK_ROWS = 10_000  # windows on which the loss is evaluated again, about
 
 
@@ -35,6 +36,22 @@ def epoch_order(seed: int, epoch: int, rows: int, batch: int) -> Array:
     generator = np.random.Generator(np.random.PCG64(np.random.SeedSequence([seed, epoch])))
     steps = rows // batch
     return generator.permutation(rows)[: steps * batch].reshape(steps, batch)
+
+
+def predict(model: Model, x: Array) -> Array:
+    """Forecasts (N, H) of windows (N, T, F), in batches of bounded size, so that memory does not grow with N.
+
+    All batches have the same size, which a compiled program is specialised for; the last overlaps the one before it.
+    """
+    size = -(-len(x) // -(-len(x) // MOST_ROWS)) if len(x) else 0
+    if size == len(x):
+        return model.predict(x)
+    starts = [*range(0, len(x) - size, size), len(x) - size]
+    forecasts = model.predict(x[:size])
+    result = np.empty((len(x), forecasts.shape[1]), forecasts.dtype)
+    for start in starts:
+        result[start : start + size] = model.predict(x[start : start + size]) if start else forecasts
+    return result
 
 
 @dataclass(frozen=True)
@@ -181,7 +198,7 @@ class Training:
         self.epochs.append(seconds)
         self.step_losses.append(losses)
         if len(self.validation):
-            spent, forecast = timed(lambda: self.model.predict(self.validation.x))
+            spent, forecast = timed(lambda: predict(self.model, self.validation.x))
             self.validation_seconds.append(spent)
             self.validation_losses.append(scores.loss(self.objective.loss, forecast, self.validation.y))
 
@@ -219,4 +236,4 @@ def _objective(training: Training, x: Array, y: Array) -> float:
     """Return the value of the minimized objective, L2 penalty included, with the current weights."""
     objective, weights = training.objective, training.model.weights()
     penalty = sum(float(np.sum(np.square(weights[name], dtype=np.float64))) for name in objective.l2_on)
-    return scores.loss(objective.loss, training.model.predict(x), y) + objective.l2 * penalty
+    return scores.loss(objective.loss, predict(training.model, x), y) + objective.l2 * penalty

@@ -4,6 +4,7 @@ import gc
 import platform
 import time
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,15 @@ from benchmarks.worker import checkpoints, scores
 from benchmarks.worker.checkpoints import digest_arrays, digest_texts, digest_weights
 from benchmarks.worker.jobs import Probed, ProbeJob, TransferJob, Transferred, TrialJob
 from benchmarks.worker.timing import LoadMonitor, cpu_seconds, peak_memory_bytes, repeated, timed
-from benchmarks.worker.training import Schedule, Training, TrainingPlan, TrialError, check_learning, rows_to_check
+from benchmarks.worker.training import (
+    Schedule,
+    Training,
+    TrainingPlan,
+    TrialError,
+    check_learning,
+    predict,
+    rows_to_check,
+)
 from reports.records import GemmPeak, Outcome, StepTimes, Times
 
 PRODUCT_SIZE = {"cpu": 2048, "gpu": 8192}  # rows of the square matrices whose product is timed
@@ -55,7 +64,7 @@ def run(job: TrialJob) -> tuple[Outcome, bytes]:
     before = model.checkpoint()
     training, monitor = _train(job, model, inputs)
     check_learning(training, windows.train)
-    scaled = datasets.forecast(model.predict, windows, windows.test.x)
+    scaled = datasets.forecast(partial(predict, model), windows, windows.test.x)
     predictions, truth = windows.to_unit(windows.test, scaled), windows.truth(windows.test)
     if not np.isfinite(predictions).all():
         raise TrialError("a prediction on the test part is not finite")
@@ -107,9 +116,9 @@ def probe(job: ProbeJob) -> Probed:
     extra, repeats = timed(lambda: _repeated_steps(model, steps))
     validation = 0.0
     if len(windows.validation):
-        model.predict(windows.validation.x)  # traces and compiles, as after the first epoch of a trial
-        validation, _ = timed(lambda: model.predict(windows.validation.x))
-    model.predict(windows.train.x[rows_to_check(steps.order)])
+        predict(model, windows.validation.x)  # traces and compiles, as after the first epoch of a trial
+        validation, _ = timed(lambda: predict(model, windows.validation.x))
+    predict(model, windows.train.x[rows_to_check(steps.order)])
     _inference_times(model, windows)
     return Probed(
         prepare=preparing,
@@ -138,10 +147,10 @@ def continue_training(job: TransferJob) -> Transferred:
     inputs = prepare(job)
     model, test = build(job, inputs).model, inputs.windows.test.x
     model.restore(checkpoints.from_bytes(Path(job.checkpoint).read_bytes()))
-    forecast = model.predict(test)
+    forecast = predict(model, test)
     epochs = range(job.first_epoch, job.first_epoch + job.epochs)
     losses = [loss for epoch in epochs for loss in model.train(inputs.training_plan.epoch(epoch)).tolist()]
-    return Transferred(forecast=_rows(forecast), losses=tuple(losses), later=_rows(model.predict(test)))
+    return Transferred(forecast=_rows(forecast), losses=tuple(losses), later=_rows(predict(model, test)))
 
 
 def _rows(values: Array) -> tuple[tuple[float, ...], ...]:
@@ -253,8 +262,8 @@ def _times(built: Built, training: Training, windows: datasets.Windows) -> Times
 def _inference_times(model: Model, windows: datasets.Windows) -> tuple[tuple[float, ...], tuple[float, ...]]:
     """Return the seconds of repeated forecasts of one window, and of the whole test part."""
     x = windows.test.x
-    single = repeated(lambda: datasets.forecast(model.predict, windows, x[:1]), budget=0.5, most=100)
-    return single, repeated(lambda: datasets.forecast(model.predict, windows, x), budget=1.0, most=20)
+    single = repeated(lambda: datasets.forecast(partial(predict, model), windows, x[:1]), budget=0.5, most=100)
+    return single, repeated(lambda: datasets.forecast(partial(predict, model), windows, x), budget=1.0, most=20)
 
 
 def gemm_peak(job: TrialJob) -> GemmPeak:

@@ -1,9 +1,12 @@
 """The training loop, and the checks that a finished training must pass."""
 
 import time
+from unittest.mock import patch
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import datasets
 from backends.contract import Objective
@@ -13,7 +16,7 @@ from backends.recurrent import Recurrent
 from benchmarks.runner.manifest import step_flops
 from benchmarks.worker import training
 from benchmarks.worker.timing import LoadMonitor
-from benchmarks.worker.training import Schedule, Training, TrainingPlan, TrialError, check_learning
+from benchmarks.worker.training import Schedule, Training, TrainingPlan, TrialError, check_learning, predict
 
 ROWS, BATCH = 40, 8
 MODEL = forecaster("gru", units=2, layers=1, horizon=1)
@@ -146,3 +149,19 @@ def test_flops_grow_with_the_computation():
     twice = step_flops(forecaster("gru", units=8, layers=1, horizon=2), **sizes | {"batch": 8})
     assert one_layer < lstm < two_layers
     assert twice == 2 * one_layer
+
+
+@given(rows=st.integers(0, 400), most=st.integers(1, 60), seed=st.integers(0, 2**32 - 1))
+def test_forecasts_in_batches_are_those_of_all_windows_at_once(rows, most, seed):
+    """In order, each window once, and never more windows at a time than allowed, so that memory is bounded."""
+    x, sizes = np.random.default_rng(seed).normal(size=(rows, 3, 2)), set()
+
+    class Sum:
+        def predict(self, windows):
+            sizes.add(len(windows))
+            return windows.sum(axis=1)
+
+    with patch.object(training, "MOST_ROWS", most):
+        np.testing.assert_array_equal(predict(Sum(), x), x.sum(axis=1))
+    assert len(sizes) == 1  # one compiled program
+    assert max(sizes) <= most
