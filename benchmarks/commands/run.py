@@ -90,7 +90,7 @@ def _counted_by_case(manifest: Manifest) -> str:
 
 
 def _print_probe(plan: Plan) -> None:
-    print(f"probing {backends.entry(plan.backend).display_name}, {plan.case}", file=sys.stderr, flush=True)
+    print(f"probing {backends.entry(plan.backend).display_name}", file=sys.stderr, flush=True)
 
 
 def _described(result: Estimate) -> Iterator[str]:
@@ -111,7 +111,7 @@ def _basis(result: Estimate) -> Iterator[str]:
     """How the estimate was made."""
     yield (
         f"The estimate rests on {counted(result.probes, 'probe')} on this machine under its present load. Each probe "
-        f"started a process, built the largest model of a kind and timed {PROBE_REPEATS} repeats of some steps. A "
+        f"started a process, built the largest model of each kind and timed {PROBE_REPEATS} repeats of some steps. A "
         "smaller model's step is assumed to take at least its share of the operations and at most as long; native "
         "models are assumed to be as fast as matched ones."
     )

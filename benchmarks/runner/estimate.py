@@ -6,7 +6,7 @@ step takes at most as long as the largest case's step and at least its share of 
 """
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,7 +15,7 @@ from benchmarks.definition.loading import Benchmark
 from benchmarks.runner import certify, environment, processes
 from benchmarks.runner.cores import Conditions, reserved
 from benchmarks.worker import certification
-from benchmarks.worker.jobs import Job, Probed, ProbeJob
+from benchmarks.worker.jobs import Job, Probed, ProbeJob, TrialJob
 from reports.records import Case, Manifest, Mode, Plan
 
 REFERENCE = "reference"
@@ -49,7 +49,7 @@ class Probe:
     """The result of one probe."""
 
     operations: int  # of a step
-    seconds: float  # of the whole process, from its start to its end
+    start: float  # seconds that the process spends outside its job: starting and ending
     probed: Probed
 
     def step(self, operations: int) -> Span:
@@ -59,14 +59,9 @@ class Probe:
         return Span(float(low) * share, float(high))
 
     @property
-    def start(self) -> float:
-        """The time that the process spends outside its job: starting and ending."""
-        return self.seconds - self.probed.whole
-
-    @property
     def fixed(self) -> float:
         """The time of a trial without its steady steps and its later forecasts of the validation part."""
-        return self.seconds - self.probed.extra
+        return self.start + self.probed.whole - self.probed.extra
 
     @property
     def setup(self) -> float:
@@ -96,24 +91,29 @@ class Estimate:
 
 
 def estimate(benchmark: Benchmark, plan: Manifest, starting: Callable[[Plan], None]) -> Estimate:
-    """Probe every backend of a planned run and the reference implementation. `starting` is called before each."""
+    """Probe every backend of a planned run and the reference implementation. `starting` is called before each process.
+
+    A process probes all kinds of cases of a backend with equal dtype and threads.
+    """
     probes: Probes = {}
     failures: list[str] = []
     cases = {name: _cases(benchmark, plan, name) for name in (*benchmark.header.backends, REFERENCE)}
     # sorted, so that the last case of each kind is the largest
     largest = {(name, kind_of(case)): case for name in cases for case in sorted(cases[name], key=_operations)}
-    for (backend, kind), case in largest.items():
-        trial = _plan(benchmark, backend, case)
-        starting(trial)
-        result = _probe(benchmark, plan, trial, case)
+    together: dict[tuple[str, str, int | None], list[Case]] = {}
+    for (backend, _), case in largest.items():
+        together.setdefault((backend, case.dtype, case.threads), []).append(case)
+    for (backend, _, _), alike in together.items():
+        starting(_plan(benchmark, backend, alike[0]))
+        result = _probe(benchmark, plan, backend, alike)
         if isinstance(result, str):
-            failures.append(f"no estimate from {backend}, {case.label}: {result}")
+            failures.append(f"no estimate from {backend}, {', '.join(case.label for case in alike)}: {result}")
         else:
-            probes[backend, kind] = result
+            probes |= {(backend, kind_of(case)): probe for case, probe in zip(alike, result, strict=True)}
     estimable = {name for name in cases if all((name, kind_of(case)) in probes for case in cases[name])}
     trials = {name: _trials(plan, name, probes) for name in benchmark.header.backends if name in estimable}
     certificate = _certificate(benchmark, plan, probes) if estimable == set(cases) else None
-    return Estimate(trials, certificate, len(largest), tuple(failures))
+    return Estimate(trials, certificate, len(together), tuple(failures))
 
 
 def _cases(benchmark: Benchmark, plan: Manifest, backend: str) -> tuple[Case, ...]:
@@ -135,19 +135,29 @@ def _plan(benchmark: Benchmark, backend: str, case: Case) -> Plan:
     return Plan(key="probe", case=case.label, backend=backend, mode=mode, seed=benchmark.header.seeds[0], place=0)
 
 
-def _probe(benchmark: Benchmark, plan: Manifest, trial: Plan, case: Case) -> Probe | str:
-    """Run a probe on the cores of the trial, which are held meanwhile; return the reason if it failed."""
-    conditions = Conditions.of(case.threads)
-    program = benchmark.programs.get(trial.backend)
-    job = ProbeJob(plan=trial, case=benchmark.cases[case.label], cores=conditions.cores, program=program)
+def _probe(benchmark: Benchmark, plan: Manifest, backend: str, cases: Sequence[Case]) -> list[Probe] | str:
+    """Probe these cases in a process on the cores of a trial, which are held meanwhile; the reason if it failed."""
+    conditions = Conditions.of(cases[0].threads)
+    program = benchmark.programs.get(backend)
+    trials = tuple(
+        TrialJob(
+            plan=_plan(benchmark, backend, case),
+            case=benchmark.cases[case.label],
+            cores=conditions.cores,
+            program=program,
+        )
+        for case in cases
+    )
     with reserved(conditions.cores, alone=True):
         start = time.perf_counter()
         environment.describe(conditions.cores, conditions.variables)  # as before every trial
-        ended = processes.run_job(Job(probe=job), conditions.variables, plan.limits)
+        ended = processes.run_job(Job(probe=ProbeJob(trials=trials)), conditions.variables, plan.limits)
         seconds = time.perf_counter() - start
-    if ended.answer.probed is None:
+    if (probed := ended.answer.probed) is None:
         return (ended.answer.failure or "the worker gave no answer").rstrip(".")
-    return Probe(_operations(case), seconds, ended.answer.probed)
+    imported_again = (len(probed) - 1) * probed[0].import_framework
+    outside = seconds - (sum(each.whole for each in probed) - imported_again)
+    return [Probe(_operations(case), outside, each) for case, each in zip(cases, probed, strict=True)]
 
 
 def _trials(plan: Manifest, backend: str, probes: Probes) -> Span:

@@ -33,8 +33,17 @@ class CheckJob(Record):
     tf32: bool
 
 
-class ProbeJob(TrialJob):
-    """Take a few training steps, from which the duration of the whole trial is estimated."""
+class ProbeJob(Record):
+    """Take a few training steps of each trial, from which the duration of whole trials is estimated.
+
+    The trials have the same backend, dtype and cores, so that one process serves all.
+    """
+
+    trials: tuple[TrialJob, ...]
+
+    @property
+    def cores(self) -> tuple[int, ...]:
+        return self.trials[0].cores
 
 
 class TransferJob(TrialJob):
@@ -54,7 +63,7 @@ class Transferred(Record):
 
 
 class Probed(Record):
-    """The answer to a ProbeJob: wall seconds of the parts of a trial."""
+    """A part of the answer to a ProbeJob: wall seconds of the parts of a trial."""
 
     prepare: float  # cutting windows, drawing batches and initial weights
     import_framework: float
@@ -83,6 +92,6 @@ class Answer(Record):
     outcome: Outcome | None = None
     trained: bytes | None = None  # the checkpoint after training, given with an outcome
     checks: tuple[Check, ...] | None = None
-    probed: Probed | None = None
+    probed: tuple[Probed, ...] | None = None
     transferred: Transferred | None = None
     failure: str | None = None

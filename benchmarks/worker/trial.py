@@ -30,8 +30,8 @@ from benchmarks.worker.training import (
 from reports.records import GemmPeak, Outcome, StepTimes, Times
 
 PRODUCT_SIZE = {"cpu": 2048, "gpu": 8192}  # rows of the square matrices whose product is timed
-PROBE_REPEATS = 7  # how often a probe times its steps
-PROBE_BUDGET = 0.2  # seconds of one repeat, about
+PROBE_REPEATS = 5  # how often a probe times its steps
+PROBE_BUDGET = 0.1  # seconds of one repeat, about
 PART_BUDGET = 1.0  # seconds of all repeats of a part of a step, about
 PART_REPEATS = 100  # of a part of a step, at most
 
@@ -106,8 +106,16 @@ def run(job: TrialJob) -> tuple[Outcome, bytes]:
     return outcome, checkpoints.to_bytes(after)
 
 
-def probe(job: ProbeJob) -> Probed:
-    """Time a few training steps and the other parts of a trial. Raises any error of the framework."""
+def probe(job: ProbeJob) -> tuple[Probed, ...]:
+    """Time a few training steps and the other parts of each trial. Raises any error of the framework."""
+    first, *others = (_probe(trial) for trial in job.trials)
+    imported = first.import_framework  # of the process; the next trials would import the framework in theirs
+    return first, *(
+        other.model_copy(update={"import_framework": imported, "whole": other.whole + imported}) for other in others
+    )
+
+
+def _probe(job: TrialJob) -> Probed:
     start = time.perf_counter()
     preparing, inputs = timed(lambda: prepare(job))
     built = build(job, inputs)

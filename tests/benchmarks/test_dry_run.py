@@ -1,6 +1,7 @@
 """`run --dry-run`: prints the trials and an estimate of their duration, and writes nothing."""
 
 import json
+from contextlib import nullcontext
 
 import pytest
 
@@ -53,11 +54,13 @@ def instant_probes(monkeypatch):
     """Probes that start no process; those of PyTorch fail."""
 
     def run_job(job, variables, limits):
-        if job.probe.plan.backend == "pytorch":
+        if job.probe.trials[0].plan.backend == "pytorch":
             return processes.Ended(Answer(failure="its process was killed by SIGKILL"), "", 1.0)
-        return processes.Ended(Answer(probed=probed().model_copy(update={"extra": 0.0, "whole": 0.0})), "", 0.0)
+        instant = probed().model_copy(update={"extra": 0.0, "whole": 0.0, "import_framework": 0.0})
+        return processes.Ended(Answer(probed=(instant,) * len(job.probe.trials)), "", 0.0)
 
     monkeypatch.setattr(processes, "run_job", run_job)
+    monkeypatch.setattr("benchmarks.runner.estimate.reserved", lambda cores, alone: nullcontext())
 
 
 def test_json_output_has_every_trial_and_the_estimate(written, instant_probes, capsys):
@@ -95,6 +98,16 @@ def test_a_smaller_step_takes_between_its_share_of_the_operations_and_as_long():
 
 
 def test_repeated_steps_are_not_part_of_a_trials_fixed_time():
-    probe = Probe(100, 4.0, probed())
-    assert probe.fixed == pytest.approx(3.5)
-    assert probe.start == pytest.approx(1.0)
+    probe = Probe(100, 1.0, probed())
+    assert probe.fixed == pytest.approx(1.0 + 3.0 - 0.5)
+
+
+def test_one_process_probes_all_kinds_of_cases(written, instant_probes):
+    """The import of a framework takes most of a probe's time."""
+    definition = GRID.replace('cell = "gru"', 'cell = ["gru", "lstm"]')
+    benchmark = loading.read(str(written(definition)))
+    plan, started = lay_out(benchmark, Invocation("", create("local"))), []
+    result = estimate(benchmark, plan, started.append)
+    assert [trial.backend for trial in started] == ["reference"]
+    assert result.probes == 1
+    assert result.complete
