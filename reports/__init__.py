@@ -55,18 +55,19 @@ class RunComparisonReport:
     common: bool  # whether the runs have anything to compare
 
 
-def write(folder: Path) -> Report:
+def write(folder: Path, *, show_unreliable: bool = False) -> Report:
     """Write `report.html`, `report.md`, `trials.html` and `figures/` into the folder of a run, from its records.
 
     Everything is rendered before anything is written, and each file is replaced as a whole, so an error leaves an
-    older report intact. Raises `RecordError` if the records cannot be read.
+    older report intact. show_unreliable: print speed ratios of unreliable times too, with a warning.
+    Raises `RecordError` if the records cannot be read.
     """
     from reports.analysis.run import Run
     from reports.pages import run_page, trials_page
     from reports.render import html, markdown, terminal
 
     run = Run.read(folder)
-    page = run_page.page(run, run_page.links_of(run, folder))
+    page = run_page.page(run, run_page.links_of(run, folder), show_unreliable=show_unreliable)
     content, text, trials = html.render(page), markdown.render(page), html.render(trials_page.page(run))
     summary = terminal.render(page, only=("result", "summary"))
     drawings = {folder / "figures" / f"{figure.name}.svg": figure.standalone for figure in page.figures}

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from reports.analysis.run import Run
 from reports.analysis.search_results import SearchRanking, search_ranking, selected_only
 from reports.analysis.speedup import Speedups, speedups_of
+from reports.analysis.timing_quality import withhold_unreliable
 
 
 @dataclass(frozen=True)
@@ -13,6 +14,7 @@ class Context:
 
     `run` is the run that the statements are about. For a search, `run` contains the selected configuration alone,
     because the test errors of the other configurations must not be looked at; `recorded` contains all configurations.
+    Unreliable speedups are withheld unless `show_unreliable`.
     """
 
     recorded: Run
@@ -21,6 +23,8 @@ class Context:
     search: SearchRanking | None
 
     @classmethod
-    def of(cls, recorded: Run) -> "Context":
+    def of(cls, recorded: Run, *, show_unreliable: bool = False) -> "Context":
         run = selected_only(recorded)
-        return cls(recorded, run, speedups_of(run), search_ranking(recorded))
+        speedups = speedups_of(run)
+        shown = speedups if show_unreliable else withhold_unreliable(run, speedups)
+        return cls(recorded, run, shown, search_ranking(recorded))

@@ -200,7 +200,8 @@ def _relative_times(run: Run, speedups: Speedups) -> Scores:
     for case in run.manifest.cases:
         row = times.setdefault(run.data(case).series, {})
         for backend, speedup in speedups[case.label].backends.items():
-            ratio = speedup.epoch.inverse.estimate if speedup.comparable and speedup.epoch else nan
+            shown = speedup.comparable and not speedup.withheld
+            ratio = speedup.epoch.inverse.estimate if shown and speedup.epoch else nan
             row.setdefault(run.backend_name(backend), []).append(ratio)
     return {series: {name: _geometric_mean(ratios) for name, ratios in row.items()} for series, row in times.items()}
 

@@ -27,7 +27,7 @@ EQUIVALENCE_MARGIN = 0.01  # relative difference of test errors below which they
 
 @dataclass(frozen=True)
 class Speedup:
-    """One backend compared with the reference backend of a case. `reasons` states why there is no ratio."""
+    """One backend compared with the reference backend of a case. `reasons` states why the two cannot be compared."""
 
     backend: str
     reference: str | None
@@ -36,6 +36,7 @@ class Speedup:
     reference_outcomes: tuple[Outcome, ...] = ()
     seeds: tuple[int, ...] = ()
     remarks: tuple[str, ...] = ()  # on rounds that were left out
+    withheld: str = ""  # why the times are unreliable, if statements, tables and figures leave its ratios out
 
     @property
     def comparable(self) -> bool:
@@ -120,14 +121,29 @@ class CaseSpeedups:
     backends: dict[str, Speedup]
 
     @property
-    def compared(self) -> tuple[Speedup, ...]:
-        """The backends with a ratio, the fastest first, without the reference."""
+    def equal(self) -> tuple[Speedup, ...]:
+        """The backends with comparable steady epochs, the fastest first, without the reference."""
         speedups = [s for s in self.backends.values() if s.comparable and not s.is_reference and s.epoch]
         return tuple(sorted(speedups, key=lambda speedup: -speedup.epoch.estimate if speedup.epoch else 0.0))
 
     @property
+    def compared(self) -> tuple[Speedup, ...]:
+        """The backends with a ratio to show, the fastest first, without the reference."""
+        return tuple(speedup for speedup in self.equal if not speedup.withheld)
+
+    @property
+    def withheld(self) -> tuple[Speedup, ...]:
+        """The backends whose ratio is withheld."""
+        return tuple(speedup for speedup in self.equal if speedup.withheld)
+
+    @property
     def fastest(self) -> Fastest | None:
-        """The fastest backend by the steady epoch; None if fewer than two backends can be compared."""
+        """The fastest backend by the steady epoch; None if fewer than two backends can be compared.
+
+        None also if a ratio is withheld, because that backend may be the fastest.
+        """
+        if self.withheld:
+            return None
         speedups = [s for s in self.backends.values() if s.comparable and s.epoch]
         speedups.sort(key=lambda speedup: -speedup.epoch.estimate if speedup.epoch else 0.0)
         leads = [(other.backend, lead) for other in speedups[1:] if (lead := speedups[0].epoch_over(other))]
@@ -139,7 +155,7 @@ class CaseSpeedups:
     @property
     def largest_error_difference(self) -> float | None:
         """The largest relative difference of a test MSE from that of the reference in any round."""
-        differences = [abs(value) for speedup in self.compared for value in speedup.error_differences]
+        differences = [abs(value) for speedup in self.equal for value in speedup.error_differences]
         return max(differences, default=None)
 
 

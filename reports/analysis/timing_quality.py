@@ -1,7 +1,7 @@
 """Quality of timings: variation between epochs and between seeds, and load by other processes."""
 
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from reports.analysis.intervals import (
@@ -14,7 +14,7 @@ from reports.analysis.intervals import (
     steady_state,
 )
 from reports.analysis.run import Group, Run, unique
-from reports.analysis.speedup import Speedup
+from reports.analysis.speedup import CaseSpeedups, Speedup, Speedups
 from reports.records import Outcome
 from reports.render.formats import case_name, listed, numbered, per_cent
 
@@ -134,10 +134,31 @@ def unreliable_because(run: Run, speedups: Iterable[Speedup]) -> str:
     return listed(clauses)
 
 
+def withhold_unreliable(run: Run, speedups: Speedups) -> Speedups:
+    """Return the speedups with the reason in each that is not reliable, so that its ratios are not shown."""
+    return {label: replace(case, backends=_withheld(run, case)) for label, case in speedups.items()}
+
+
+def _withheld(run: Run, case: CaseSpeedups) -> dict[str, Speedup]:
+    return {
+        backend: speedup if speedup.is_reference else replace(speedup, withheld=unreliable_because(run, [speedup]))
+        for backend, speedup in case.backends.items()
+    }
+
+
 def _unstable_backends(speedup: Speedup) -> list[str]:
-    """Return the sides of a speedup whose steady epochs vary between seeds, the reference first."""
+    """Return the sides of a speedup whose steady epochs vary between seeds, the reference first.
+
+    Also a side with no steady state in most of its processes.
+    """
     sides = ((speedup.reference or "", speedup.reference_outcomes), (speedup.backend, speedup.outcomes))
-    return [name for name, outcomes in sides if coefficient_of_variation(_steady_epochs(outcomes)) > MAX_VARIATION]
+    return [name for name, outcomes in sides if _unstable(outcomes)]
+
+
+def _unstable(outcomes: Sequence[Outcome]) -> bool:
+    states = [state for outcome in outcomes if (state := steady_state(outcome.times.epochs))]
+    unsteady = sum(not state.reached for state in states)
+    return coefficient_of_variation(_steady_epochs(outcomes)) > MAX_VARIATION or 2 * unsteady > len(states)
 
 
 def _steady_epochs(outcomes: Iterable[Outcome]) -> Sequence[float]:

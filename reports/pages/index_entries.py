@@ -16,7 +16,7 @@ from reports.analysis.run import Run
 from reports.analysis.run_store import run_folders, versions
 from reports.analysis.search_results import search_ranking
 from reports.analysis.speedup import Fastest, Speedups, speedups_of
-from reports.analysis.timing_quality import unreliable_because
+from reports.analysis.timing_quality import withhold_unreliable
 from reports.pages.stored_runs import state_cell
 from reports.records.store import RecordError, write_text
 from reports.render.formats import case_name, four_digits, listed, plural, significant
@@ -120,9 +120,9 @@ def headline(run: Run) -> str:
         return (
             f"selected: {case_name(search.selected.group.case)}, validation loss {four_digits(search.selected.score)}"
         )
-    speedups = speedups_of(run)
-    noisy = bool(unreliable_because(run, [speedup for case in speedups.values() for speedup in case.compared]))
-    speed = _fastest(run, speedups) + (" (timings unreliable)" if noisy else "")
+    speedups = withhold_unreliable(run, speedups_of(run))
+    noisy = any(case.withheld for case in speedups.values())
+    speed = "; ".join(filter(None, (_fastest(run, speedups), "unreliable speed ratios are withheld" if noisy else "")))
     groups = [group for group in run.leading if group.outcomes]
     beating = sum(beats(run, group, "persistence") for group in groups)
     forecasts = f"{beating} of {plural(len(groups), 'forecast')} beat persistence" if groups else "every trial failed"

@@ -6,6 +6,7 @@ from pathlib import Path
 from reports.analysis.context import Context
 from reports.analysis.ranking import rankings
 from reports.analysis.run import Run
+from reports.analysis.timing_quality import unreliable_because
 from reports.figures.fastest_by_setting import fastest_by_setting
 from reports.figures.forecast import error_by_horizon, forecasts
 from reports.figures.gradient_norms import gradient_norms
@@ -55,7 +56,10 @@ def figures(context: Context) -> tuple[Figure, ...]:
 
 def _figures(context: Context) -> Section | None:
     drawn = figures(context)
-    return Section("figures", "Figures", drawn) if drawn else None
+    withheld = [speedup for case in context.speedups.values() for speedup in case.withheld]
+    reason = unreliable_because(context.run, withheld)
+    notes = (Paragraph(f"Unreliable speed ratios are not drawn: {reason}."),) if withheld else ()
+    return Section("figures", "Figures", (*notes, *drawn)) if drawn else None
 
 
 def _command(context: Context) -> Section:
@@ -88,9 +92,9 @@ SECTIONS: tuple[Callable[[Context], Section | None], ...] = (
 )
 
 
-def page(run: Run, links: tuple[Link, ...] = ()) -> Page:
-    """The page of a run; `links` lead to pages about several runs."""
-    context = Context.of(run)
+def page(run: Run, links: tuple[Link, ...] = (), *, show_unreliable: bool = False) -> Page:
+    """The page of a run; `links` lead to pages about several runs. Unreliable ratios are withheld by default."""
+    context = Context.of(run, show_unreliable=show_unreliable)
     manifest = run.manifest
     records = [
         Link("manifest", "manifest.json"),

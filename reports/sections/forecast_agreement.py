@@ -33,7 +33,7 @@ def agreement(run: Run, speedups: Speedups) -> Table:
         numbers(f"margin, ± {MARGIN} of the test MSE", _margin, squared(unit)),
         words("equivalent within the margin?", _equivalence),
     )
-    pairs = [(case, speedup) for case in speedups.values() for speedup in case.compared]
+    pairs = [(case, speedup) for case in speedups.values() for speedup in case.equal]
     caption = (
         "Matched models of the same round. The last column is about all seeds, not only those of this run: it is "
         f"yes if two one-sided t tests at 5 % show that the mean difference of the test MSE lies within "
@@ -78,5 +78,5 @@ def _margin_and_seeds(speedups: Speedups) -> str:
 def _variation_over_seeds(case: CaseSpeedups) -> float | None:
     """The relative standard deviation of the reference backend's test MSE over its seeds."""
     reference = case.backends.get(case.reference or "")
-    scores = [outcome.scores.mse for outcome in reference.outcomes] if reference and case.compared else []
+    scores = [outcome.scores.mse for outcome in reference.outcomes] if reference and case.equal else []
     return coefficient_of_variation(scores) if len(scores) > 1 and all(map(isfinite, scores)) else None

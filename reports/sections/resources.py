@@ -9,7 +9,17 @@ from reports.analysis.metrics import METRICS, Metric, median_over_seeds, values
 from reports.analysis.run import Group, Observation, Run, seed_counts
 from reports.analysis.speedup import NullPair, null_pairs
 from reports.records import Case, EpochSeconds, HarnessOverhead, Outcome, Overhead
-from reports.render.formats import case_name, four_digits, per_cent, plural, sentence, significant, time_unit, whole
+from reports.render.formats import (
+    case_name,
+    four_digits,
+    listed,
+    per_cent,
+    plural,
+    sentence,
+    significant,
+    time_unit,
+    whole,
+)
 from reports.render.page import Section, table_section
 from reports.render.table import Cell, Format, Table, TableColumn, numbers, tabulate, words
 from reports.sections.columns import interval_words, measured, scale
@@ -67,6 +77,22 @@ def null_test_section(context: Context) -> Section | None:
     """The programs that take part twice, in a run that has any."""
     table = null_test_table(context.run, null_pairs(context.run, context.speedups))
     return table_section(table) if table.rows else None
+
+
+def resolution(run: Run) -> str:
+    """The smallest difference that the machine can show, from the null test before the run."""
+    test = run.manifest.null_test
+    known = {name: value for name, value in (test.smallest if test else {}).items() if name in run.backends}
+    if test is None or not known:
+        return (
+            "No null test of this machine was run before: `make null-test` compares each program with itself, which "
+            "shows the smallest difference that can be seen here."
+        )
+    parts = [f"{per_cent(value)} of {run.backend_phrase(name)}" for name, value in known.items()]
+    return (
+        f"The null test of {test.started[:10]} compared each program with itself: differences below {listed(parts)} "
+        "cannot be seen on this machine."
+    )
 
 
 def null_test_table(run: Run, pairs: Iterable[NullPair]) -> Table:

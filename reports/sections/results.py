@@ -4,13 +4,13 @@ from collections.abc import Callable
 
 from reports.analysis.context import Context
 from reports.analysis.intervals import MIN_FOR_INTERVAL, Interval
-from reports.analysis.metrics import headline_error, score_metrics
+from reports.analysis.metrics import METRICS, headline_error, score_metrics
 from reports.analysis.run import Group, Run, seed_counts, unique
 from reports.analysis.speedup import NO_CERTIFICATE, Speedup, Speedups
 from reports.analysis.timing_quality import timing_warnings
 from reports.analysis.variation import Repetitions, Variation, variations
 from reports.records import Data
-from reports.render.formats import case_name, duration, four_digits, sentence, significant, whole
+from reports.render.formats import case_name, duration, four_digits, listed, sentence, significant, whole
 from reports.render.page import Section, table_section
 from reports.render.table import DASH, NONE, Cell, Table, TableColumn, numbers, tabulate, words
 from reports.sections import search
@@ -93,6 +93,22 @@ def scores(run: Run) -> Table:
     return tabulate("scores", "Scores", caption, columns, rows, kind=_kind)
 
 
+def pooled_errors(run: Run) -> list[str]:
+    """A sentence for each number of targets above 1, with the models if others have fewer targets."""
+    targets = {case_name(case): run.data(case).targets for case in run.manifest.cases}
+    scaled = headline_error(run) is METRICS["scaled_mse"]
+    rest = "the main table and the skill use scaled values" if scaled else "scaled errors were not recorded"
+    items = []
+    for number in sorted(set(targets.values()) - {1}):
+        names = [name for name, count_of_targets in targets.items() if count_of_targets == number]
+        of_models = "" if len(names) == len(targets) else f"{listed(names)}: "
+        items.append(
+            f"{of_models}MSE, RMSE and MAE are pooled over {number} targets with different units, so the target with "
+            f"the largest values dominates them; {rest}."
+        )
+    return items
+
+
 def times(run: Run, speedups: Speedups) -> Table:
     """All times of both modes and both speed ratios. A backend without certificate has times but no ratio."""
     groups = run.groups
@@ -163,6 +179,8 @@ def _steady_from(row: Variation) -> Cell:
 
 
 def _ratio(row: Variation, ratio: Interval | None) -> Cell:
+    if row.speedup and row.speedup.withheld and ratio:
+        return Cell("unreliable", notes=(withheld_note(row.group, row.speedup.withheld),), tone="bad")
     return Cell("1", 1.0, "reference") if row.speedup and row.speedup.is_reference else measured(ratio)
 
 
@@ -224,11 +242,18 @@ def speed_ratio_cell(run: Run, group: Group, speedups: Speedups, *, whole_traini
     if speedup.is_reference:
         return Cell("1", 1.0, "reference")
     interval = speedup.training if whole_training else speedup.epoch
+    if interval and speedup.withheld:
+        return Cell("unreliable", notes=(withheld_note(group, speedup.withheld),), tone="bad")
     if interval is None:
         return Cell(NONE, notes=("With a single epoch there is no steady epoch to compare.",), tone="muted")
     references = (other for other in run.select(group.case, group.mode) if other.backend == speedup.reference)
     warnings = [note for side in (group, *references) for note in timing_warnings(side)]
     return measured(interval, notes=(*_ratio_notes(run, group, speedup, interval), *warnings))
+
+
+def withheld_note(group: Group, reason: str) -> str:
+    """A footnote that gives the reason in the place of an unreliable ratio."""
+    return sentence(f"{group.backend_phrase}, {case_name(group.case)}: the ratio is withheld, because {reason}")
 
 
 def _ratio_notes(run: Run, group: Group, speedup: Speedup, interval: Interval) -> tuple[str, ...]:

@@ -59,6 +59,7 @@ def models(run: Run) -> Table:
         numbers("horizon", lambda case: case.horizon, form=whole),
         numbers("epochs", lambda case: case.epochs, form=whole),
         numbers("batch", lambda case: case.batch, form=whole),
+        numbers("left out of an epoch", lambda case: run.data(case).train_windows % case.batch, "windows", whole),
         numbers("learning rate", lambda case: case.learning_rate, form=plain),
         words("training", lambda case: "; ".join(case.training_notes) or "Adam, mean squared error"),
         words("precision", lambda case: case.dtype),
@@ -68,7 +69,8 @@ def models(run: Run) -> Table:
     seeds = f"{plural(len(run.seeds), 'seed').split()[1]} {listed(numbered(run.seeds))}"
     caption = (
         f"Layers are listed from input to output with their units. All models are trained with Adam, with {seeds}. "
-        "Parameters are those of the matched model."
+        "Parameters are those of the matched model. An epoch leaves out the windows that do not fill its last batch; "
+        "the order is drawn anew for each epoch, so these are other windows each time."
     )
     if all(case.tf32 is False for case in run.manifest.cases):
         caption += " TensorFloat-32, which rounds the factors of float32 products on GPUs, is off in all frameworks."

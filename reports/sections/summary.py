@@ -7,7 +7,7 @@ import numpy as np
 
 from reports.analysis.context import Context
 from reports.analysis.intervals import MIN_FOR_INTERVAL, Interval
-from reports.analysis.metrics import METRICS, SKILLS, beats, headline_error, median_over_seeds, naive_errors, values
+from reports.analysis.metrics import SKILLS, beats, headline_error, median_over_seeds, naive_errors, values
 from reports.analysis.ranking import rankings
 from reports.analysis.run import Group, Run, score_unit, unique
 from reports.analysis.speedup import CaseSpeedups, Speedup, Speedups
@@ -19,7 +19,6 @@ from reports.render.formats import (
     count,
     four_digits,
     listed,
-    per_cent,
     plural,
     sentence,
     signed,
@@ -32,6 +31,8 @@ from reports.sections import published_values, search
 from reports.sections.certificate import unequal_backends
 from reports.sections.columns import failure_notes, measured
 from reports.sections.ranking_over_series import finding
+from reports.sections.resources import resolution
+from reports.sections.results import pooled_errors
 from reports.sections.setup import layers
 
 FEW = 4  # models up to which each has a paragraph; more models have a table
@@ -68,7 +69,8 @@ def _many(context: Context) -> Iterable[Block]:
     speed, forecasts = _fastest(run, speedups), (_beating(run),)
     if any(map(_single_round, speedups.values())):
         speed = ()
-    first = (*forecasts, *speed) if unreliable_because(run, _compared(speedups)) else (*speed, *forecasts)
+    unreliable = [speedup for case in speedups.values() for speedup in case.equal]
+    first = (*forecasts, *speed) if unreliable_because(run, unreliable) else (*speed, *forecasts)
     published = published_values.summary_sentences(run)[:1]
     for text in islice(chain(published, first, _ranked(context), _vanishing(run)), MOST_SENTENCES):
         yield Paragraph(text, "lead")
@@ -97,6 +99,8 @@ def models_table(run: Run, speedups: Speedups) -> Table:
 
 
 def _fastest_cell(run: Run, case: CaseSpeedups) -> Cell:
+    if case.withheld:
+        return Cell("unreliable", notes=(sentence(unreliable_because(run, case.withheld)),), tone="bad")
     if case.fastest is None:
         return DASH
     detail = "" if case.fastest.clear else "not by a clear margin"
@@ -150,8 +154,12 @@ def _fastest(run: Run, speedups: Speedups) -> tuple[str, ...]:
         epoch = case.backends[case.fastest.backend].epoch if case.fastest else None
         if case.fastest and epoch:
             ratios.setdefault(case.fastest.backend, []).append(epoch.estimate)
+    withheld = [speedup for case in speedups.values() for speedup in case.withheld]
+    reason = unreliable_because(run, withheld)
+    number = plural(sum(bool(case.withheld) for case in speedups.values()), "model")
+    unreliable = (f"No fastest backend is named for {number}: {reason}.",) if withheld else ()
     if not ratios:
-        return ()
+        return unreliable
     parts = []
     for backend in sorted(ratios, key=lambda backend: -len(ratios[backend])):
         low, high = min(ratios[backend]), max(ratios[backend])
@@ -160,6 +168,7 @@ def _fastest(run: Run, speedups: Speedups) -> tuple[str, ...]:
     compared = plural(sum(map(len, ratios.values())), "model")
     return (
         f"Fastest by the steady epoch, of {compared} compared: {listed(parts)}{_caveat(run, _compared(speedups))}.",
+        *unreliable,
     )
 
 
@@ -207,7 +216,7 @@ def case_sentences(run: Run, case: Case, speedups: Speedups) -> tuple[str, str]:
     (speed, *slower), (forecast, *others) = _speed(run, case, speedup), _forecasts(run, groups, speedup)
     if _single_round(speedup):
         return sentence(forecast), " ".join(map(sentence, (speed, *slower, *others)))
-    first = (forecast, speed) if unreliable_because(run, speedup.compared) else (speed, forecast)
+    first = (forecast, speed) if unreliable_because(run, speedup.equal) else (speed, forecast)
     return " ".join(map(sentence, first)), " ".join(map(sentence, (*slower, *others)))
 
 
@@ -226,13 +235,19 @@ def _speed(run: Run, case: Case, speedup: CaseSpeedups) -> list[str]:
         sentences.append(_whole_training(run, case, speedup))
     elif len(speedup.backends) == 1 and speedup.reference:
         sentences.append(f"{run.backend_phrase(speedup.reference)} is the only backend, so there is no speed ratio")
-    elif all(backend.comparable for backend in speedup.backends.values()):
+    elif all(backend.comparable for backend in speedup.backends.values()) and not speedup.withheld:
         sentences.append("Only one epoch was trained, so there is no steady epoch to compare")
-    refused = [backend for backend in speedup.backends.values() if not backend.comparable]
-    for reason in unique(backend.reasons[0] for backend in refused):
-        names = run.backend_phrases(backend.backend for backend in refused if backend.reasons[0] == reason)
-        sentences.append(f"No speed ratio for {names}: {reason}")
-    return sentences
+    return [*sentences, *_missing_ratios(run, speedup)]
+
+
+def _missing_ratios(run: Run, speedup: CaseSpeedups) -> list[str]:
+    """A sentence for each reason for which backends have no speed ratio or an unreliable one."""
+    refused = {s.backend: s.reasons[0] for s in speedup.backends.values() if not s.comparable}
+    reasons = refused | {other.backend: other.withheld for other in speedup.withheld}
+    return [
+        f"No speed ratio for {run.backend_phrases(name for name in reasons if reasons[name] == reason)}: {reason}"
+        for reason in unique(reasons.values())
+    ]
 
 
 def _fastest_of_case(run: Run, model: str, speedup: CaseSpeedups) -> str:
@@ -246,6 +261,8 @@ def _fastest_of_case(run: Run, model: str, speedup: CaseSpeedups) -> str:
         rest = f"; {listed([_clause(run, *other) for other in others])}" if others else ""
         return f"{where} {run.backend_phrase(first)} trains {model} {ratio}{rest}"
     clauses = listed([_clause(run, *ratio) for ratio in ratios])
+    if speedup.withheld:  # a backend whose ratio is withheld may be faster
+        return f"{where}, relative to {reference}, {clauses}"
     if all(interval.high < 1 for _, interval in ratios):
         return f"{where} {reference} trains {model} fastest: {clauses}"
     return f"{where} no backend trains {model} clearly faster than {reference}: {clauses}"
@@ -276,7 +293,7 @@ def _whole_training(run: Run, case: Case, speedup: CaseSpeedups) -> str:
 
 def _forecasts(run: Run, groups: Sequence[Group], speedup: CaseSpeedups) -> list[str]:
     """At least one sentence: whether matched models forecast alike, and which naive forecasts they beat."""
-    members = len(speedup.compared) + 1
+    members = len(speedup.equal) + 1
     agreement = (
         ""
         if speedup.largest_error_difference is None
@@ -351,7 +368,7 @@ def limits(run: Run, speedups: Speedups) -> tuple[str, ...]:
         seeds = plural(most, "seed") if fewest == most else f"{fewest} to {most} seeds"
         shown = "no range is shown" if most == 1 else "the ranges shown are the lowest and the highest value"
         items.append(f"A 95 % interval of a median needs {MIN_FOR_INTERVAL} seeds. This run has {seeds}: {shown}.")
-    items += _pooled(run)
+    items += pooled_errors(run)
     items += [finding(ranking) for ranking in rankings(run, speedups) if not ranking.enough]
     if len(run.hosts()) > 1:
         items.append(f"Trials ran on {plural(len(run.hosts()), 'host')}: speed ratios are computed within a host.")
@@ -361,40 +378,11 @@ def limits(run: Run, speedups: Speedups) -> tuple[str, ...]:
         names = run.backend_phrases(other.backend for other in unclear)
         items.append(f"At least one speed ratio of {names} includes 1: no difference from the reference is shown.")
     if any(case.compared for case in speedups.values()):
-        items.append(_resolution(run))
+        items.append(resolution(run))
+    if any(case.withheld for case in speedups.values()):
+        command = f"report {run.manifest.benchmark} --show-unreliable"
+        items.append(f"Unreliable speed ratios are withheld; `.venv/bin/python -m benchmarks {command}` shows them.")
     noisy = run.backend_phrases(group.backend for group in run.groups if timing_warnings(group))
     if noisy:
         items.append(f"The machine was noisy: the times of {noisy} are unstable. Footnotes give the details.")
     return tuple(items)
-
-
-def _resolution(run: Run) -> str:
-    """The smallest difference that the machine can show, from the null test before the run."""
-    test = run.manifest.null_test
-    known = {name: value for name, value in (test.smallest if test else {}).items() if name in run.backends}
-    if test is None or not known:
-        return (
-            "No null test of this machine was run before: `make null-test` compares each program with itself, which "
-            "shows the smallest difference that can be seen here."
-        )
-    parts = [f"{per_cent(value)} of {run.backend_phrase(name)}" for name, value in known.items()]
-    return (
-        f"The null test of {test.started[:10]} compared each program with itself: differences below {listed(parts)} "
-        "cannot be seen on this machine."
-    )
-
-
-def _pooled(run: Run) -> list[str]:
-    """A sentence for each number of targets above 1, with the models if others have fewer targets."""
-    targets = {case_name(case): run.data(case).targets for case in run.manifest.cases}
-    scaled = headline_error(run) is METRICS["scaled_mse"]
-    rest = "the main table and the skill use scaled values" if scaled else "scaled errors were not recorded"
-    items = []
-    for number in sorted(set(targets.values()) - {1}):
-        names = [name for name, count_of_targets in targets.items() if count_of_targets == number]
-        of_models = "" if len(names) == len(targets) else f"{listed(names)}: "
-        items.append(
-            f"{of_models}MSE, RMSE and MAE are pooled over {number} targets with different units, so the target with "
-            f"the largest values dominates them; {rest}."
-        )
-    return items

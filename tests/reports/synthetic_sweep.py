@@ -33,6 +33,6 @@ def _checks(certificate, case, moved, windows):
 def _trial(trial, case, windows, factor):
     plan = trial.plan.model_copy(update={"case": case.label, "key": digest(trial.plan.key, case.label)[:16]})
     times = trial.outcome.times
-    times = times.model_copy(update={"epochs": tuple(epoch * factor for epoch in times.epochs)})
+    times = times.model_copy(update={"epochs": tuple(epoch * factor for epoch in times.epochs), "loop": None})
     outcome = trial.outcome.model_copy(update={"times": times, "windows_digest": windows})
     return trial.model_copy(update={"plan": plan, "outcome": outcome})

@@ -14,7 +14,7 @@ from reports.sections.trials import all_trials
 
 def stopped(trial, epochs, best):
     speedup = trial.outcome
-    times = speedup.times.model_copy(update={"epochs": speedup.times.epochs[:epochs], "validation": ()})
+    times = speedup.times.model_copy(update={"epochs": speedup.times.epochs[:epochs], "validation": (), "loop": None})
     losses = {name: getattr(speedup, name)[:epochs] for name in ("train_losses", "validation_losses")}
     return change(trial, times=times, best_epoch=best, **losses)
 

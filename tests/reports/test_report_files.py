@@ -71,6 +71,22 @@ def test_markdown_links_every_figure_and_record(run_of, records):
     assert all(f"](trials/{trial.plan.key}.json)" in text for trial in records[2])
 
 
+def test_unreliable_ratios_are_in_no_table_and_no_figure_unless_asked_for(drawn, run_of, records):
+    manifest, certificate, trials = records
+    loaded = tuple(change(trial, background_load=0.42) for trial in trials)
+    folder = run_of(manifest, certificate, loaded)
+    text = reports.write(folder).markdown.read_text("utf-8")
+    reason = "other programs used up to 42 % of the cores"
+    assert not (folder / "figures" / "ratios.svg").exists()
+    assert f"Unreliable speed ratios are not drawn: {reason}." in text
+    assert text.count("| unreliable") >= 6
+    assert f"The compiled epoch in Flax, GRU: the ratio is withheld, because {reason}." in text
+    text = reports.write(folder, show_unreliable=True).markdown.read_text("utf-8")
+    assert (folder / "figures" / "ratios.svg").exists()
+    assert "| unreliable" not in text
+    assert f"{reason}, so the ratios are not reliable" in text
+
+
 def test_the_same_records_give_the_same_bytes(drawn, run_of, records):
     folder = run_of(*records)
     reports.write(folder)

@@ -31,3 +31,10 @@ def test_variables_that_differ_between_trials_show_every_value():
     run = altered(lstm={"OMP_NUM_THREADS": "1", "NPROC": "2"}, gru={"OMP_NUM_THREADS": "2", "NPROC": "2"})
     values = setup.variables(run)
     assert (values["OMP_NUM_THREADS"], values["NPROC"]) == (["1", "2"], ["2"])
+
+
+def test_windows_that_an_epoch_leaves_out_are_counted():
+    """The last batch of an epoch would not be full: 1,578 windows are 49 batches of 32 and 10 more."""
+    table = setup.models(altered([{}, {"batch": 1578}]))
+    place = [column.heading for column in table.columns].index("left out of an epoch, windows")
+    assert [row.cells[place].text for row in table.rows] == ["10", "0"]

@@ -18,13 +18,13 @@ def records():
     return synthetic_run.records(cells=("gru",), epochs=30, weeks=60)
 
 
-def summary(manifest, certificate, trials):
-    return section(Context.of(Run(manifest, certificate, tuple(trials))))
+def summary(manifest, certificate, trials, **options):
+    return section(Context.of(Run(manifest, certificate, tuple(trials)), **options))
 
 
-def case(*records):
+def case(*records, **options):
     """The paragraphs of the only model: its layers, the main statement and the rest."""
-    (model,) = (block for block in summary(*records).blocks if isinstance(block, Section))
+    (model,) = (block for block in summary(*records, **options).blocks if isinstance(block, Section))
     texts = [block.text for block in model.blocks]
     return texts[1], " ".join(texts[2:])
 
@@ -204,8 +204,14 @@ def test_background_load_makes_ratios_unreliable(records):
     manifest, certificate, trials = records
     assert "other programs" not in case(*records)[0]
     disturbed = tuple(change(trial, background_load=0.42) for trial in trials)
-    lead, _ = case(manifest, certificate, disturbed)
-    assert f"other programs used up to {per_cent(0.42)} of the cores, so the ratios are not reliable" in lead
+    reason = f"other programs used up to {per_cent(0.42)} of the cores"
+    lead, more = case(manifest, certificate, disturbed)
+    assert lead.endswith(f" No speed ratio for the compiled epoch in Flax and the compiled epoch in Keras: {reason}.")
+    assert "times as" not in lead + more
+    assert limits(summary(manifest, certificate, disturbed))[-2].endswith("report co2 --show-unreliable` shows them.")
+    lead, more = case(manifest, certificate, disturbed, show_unreliable=True)
+    assert f"{reason}, so the ratios are not reliable" in lead
+    assert "times as fast" in lead
 
 
 @pytest.mark.parametrize(
@@ -214,9 +220,13 @@ def test_background_load_makes_ratios_unreliable(records):
 def test_times_that_vary_between_seeds_make_ratios_unreliable(records, backend, name):
     manifest, certificate, trials = records
     drifted = tuple(paced([trial], **{backend: 1.5**trial.plan.seed})[0] for trial in trials)
-    lead, _ = case(manifest, certificate, drifted)
-    assert lead.endswith(f"; but the times of {name} are unstable, so the ratios are not reliable.")
+    lead, more = case(manifest, certificate, drifted)
+    assert "No speed ratio for the compiled epoch in Flax" in lead + more
+    assert f": the times of {name} are unstable." in lead + more
+    assert "trains this GRU" not in lead  # none is named the fastest while a ratio is withheld
     assert lead.startswith("All three forecasts agree")  # the reliable statement comes first
+    lead, _ = case(manifest, certificate, drifted, show_unreliable=True)
+    assert lead.endswith(f"; but the times of {name} are unstable, so the ratios are not reliable.")
 
 
 def test_a_single_epoch_has_no_steady_epoch():
@@ -266,9 +276,9 @@ def test_unreliable_ratios_come_second_and_are_marked_in_the_table():
     manifest, certificate, trials = synthetic_run.records(**MANY)
     shown = summary(manifest, certificate, [change(trial, background_load=0.42) for trial in trials])
     assert leads(shown)[0] == "18 of 18 forecasts beat persistence with every seed."
-    assert leads(shown)[1].endswith("so the ratios are not reliable.")
+    assert leads(shown)[1] == "No fastest backend is named for 6 models: other programs used up to 42 % of the cores."
     table = next(block for block in shown.blocks if block.kind == "table")
-    assert {row.cells[1].detail for row in table.rows} == {"not reliable"}
+    assert {(row.cells[1].text, row.cells[2].text) for row in table.rows} == {("unreliable", "\N{EN DASH}")}
 
 
 def test_the_layers_of_a_model_are_listed(records):
