@@ -15,7 +15,7 @@ import numpy as np
 
 from datasets.spec import DataError, DataSpec, counted
 
-PRECISION = {"year": "Y", "quarter": "M", "month": "M", "week": "D", "day": "D", "hour": "m", "minute": "m"}
+PRECISION = {"year": "Y", "quarter": "M", "month": "M", "week": "D", "day": "D", "hour": "m", "minute": "m"}  # by unit
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,8 +35,13 @@ class Series:
     source: str = ""
     notes: tuple[str, ...] = ()
     filled: np.ndarray = field(default_factory=lambda: np.empty(0, np.int64))  # rows that hold a filled value
+    unscored: np.ndarray = field(default_factory=lambda: np.empty(0, np.int64))  # rows that no window may forecast
     runs: tuple[int, ...] = (0,)  # first row of each run
+    groups: tuple[str, ...] = ()  # the name of each run, if the runs are series of their own
     temporal: bool = True  # False: the rows are not a time series
+    understood: tuple[tuple[str, str], ...] = ()  # of a user's file: labelled lines, the most important first
+    excerpt: tuple[tuple[str, ...], tuple[tuple[str, ...], ...], tuple[tuple[str, ...], ...]] = ((), (), ())
+    # of a user's file: the names of all columns, the first and the last rows
 
     def __post_init__(self) -> None:
         values = np.ascontiguousarray(self.values, np.float64)
@@ -63,7 +68,8 @@ class Series:
         """The time stamp of a row in the precision of the step, or without time stamps "row 1", counted from 1."""
         if self.times is None:
             return f"row {row + 1}"
-        return str(self.times[row].astype(f"datetime64[{PRECISION.get(self.step, 's')}]"))
+        unit = self.step.split()[-1].removesuffix("s")  # of "15 minutes" and "business day"
+        return str(self.times[row].astype(f"datetime64[{PRECISION.get(unit, 's')}]"))
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,7 +79,8 @@ class Filled:
     values: np.ndarray  # (rows, columns)
     kept: slice  # the rows of the input that were kept
     rows: np.ndarray  # the rows that were filled, numbered within `kept`
-    notes: tuple[str, ...]
+    holes: np.ndarray  # (filled rows, columns) True where a value was missing
+    cut: tuple[int, int] = (0, 0)  # rows cut off at the start and at the end
 
 
 def fill(values: np.ndarray, rule: str = "carry", where: str = "the series") -> Filled:
@@ -84,26 +91,38 @@ def fill(values: np.ndarray, rule: str = "carry", where: str = "the series") -> 
     """
     missing = np.isnan(values)
     if not missing.any():
-        return Filled(values, slice(0, len(values)), np.empty(0, np.int64), ())
+        return Filled(values, slice(0, len(values)), np.empty(0, np.int64), np.empty((0, values.shape[1]), bool))
     present = ~missing
     start = int(present.argmax(axis=0).max())
     stop = len(values) - int(present[::-1].argmax(axis=0).max())
-    if start >= stop:
+    if start >= stop or missing.all(axis=0).any():
         raise DataError(
             f"In {where} no row lies between the first and the last value of every column: choose other columns."
         )
-    notes = []
-    if start or stop < len(values):
-        notes.append(
-            f"Missing values at the ends were cut off: {counted(start)} at the start, {len(values) - stop} at the end."
-        )
     kept, holes = values[start:stop].copy(), missing[start:stop]
     rows = np.flatnonzero(holes.any(axis=1))
-    if len(rows):
-        for column in range(kept.shape[1]):
-            _fill_column(kept[:, column], holes[:, column], rule)
-        notes.append(_gap_note(rows, len(kept), rule))
-    return Filled(kept, slice(start, stop), rows, tuple(notes))
+    for column in range(kept.shape[1]) if len(rows) else ():
+        _fill_column(kept[:, column], holes[:, column], rule)
+    return Filled(kept, slice(start, stop), rows, holes[rows], (start, len(values) - stop))
+
+
+def fill_notes(pieces: Sequence[Filled], rule: str = "carry") -> list[str]:
+    """Sentences on the gaps of one or several series."""
+    notes = []
+    start, end = (sum(piece.cut[place] for piece in pieces) for place in (0, 1))
+    if start or end:
+        notes.append(f"Missing values at the ends were cut off: {counted(start)} at the start, {end} at the end.")
+    rows = sum(len(piece.rows) for piece in pieces)
+    if rows:
+        filling = "the last value observed before them"
+        if rule == "interpolate":
+            filling = "a straight line between their neighbours, which uses values after the gap"
+        total, longest = sum(len(piece.values) for piece in pieces), max(longest_gap(piece.rows) for piece in pieces)
+        notes.append(
+            f"{rows} of {total} rows had a missing value and were filled with {filling}; "
+            f"the longest gap is {counted(longest)}."
+        )
+    return notes
 
 
 def _fill_column(column: np.ndarray, holes: np.ndarray, rule: str) -> None:
@@ -120,14 +139,6 @@ def longest_gap(rows: np.ndarray) -> int:
         return 0
     breaks = np.flatnonzero(np.diff(rows) > 1)
     return int(np.diff(np.concatenate(([-1], breaks, [len(rows) - 1]))).max())
-
-
-def _gap_note(rows: np.ndarray, total: int, rule: str) -> str:
-    filling = "the last value observed before them"
-    if rule == "interpolate":
-        filling = "a straight line between their neighbours, which uses values after the gap"
-    longest = f"the longest gap is {counted(longest_gap(rows))}"
-    return f"{len(rows)} of {total} rows had a missing value and were filled with {filling}; {longest}."
 
 
 def as_names(names: str | Sequence[str] | None) -> tuple[str, ...]:

@@ -12,7 +12,9 @@ change with the length of the window.
 """
 
 import json
+import re
 import shlex
+import tomllib
 from datetime import date, datetime
 from pathlib import Path
 from typing import Annotated, Literal
@@ -20,6 +22,8 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictFloat, StrictInt, StrictStr, model_validator
 
 LARGEST = 1e150  # limit for absolute values: squares summed over rows, and squares of the inverse, must stay finite
+STEP = r"(\d+ ?)?(s|sec|seconds?|min|minutes?|h|hours?|d|D|days?|w|W|weeks?|months?|quarters?|years?)"
+EPOCHS = {"epoch s": "s", "epoch ms": "ms", "epoch us": "us", "epoch ns": "ns"}  # unit by time_format
 Dtype = Literal["float32", "float64"]
 
 
@@ -38,17 +42,27 @@ def counted(number: int, noun: str = "row") -> str:
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
-def to_set(**settings: str) -> str:
+def to_set(**settings: str | int) -> str:
     """Advice for error messages: how to write settings of `[data]` in a TOML file and on the command line.
 
-    The command line parses a value as TOML and falls back to plain text, so a tab needs quotation marks and a
-    semicolon does not.
+    The command line parses a value as TOML and falls back to plain text, so text that TOML reads as another value, or
+    that is not printable, needs quotation marks; a semicolon does not.
     """
     quoted = {name: json.dumps(value, ensure_ascii=False) for name, value in settings.items()}
     table = " and ".join(f"data.{name} = {value}" for name, value in quoted.items())
-    plain = ((name, value if value.isprintable() else quoted[name]) for name, value in settings.items())
+    plain = ((name, str(value) if _is_plain(value) else quoted[name]) for name, value in settings.items())
     line = " ".join(f"--set {shlex.quote(f'data.{name}={value}')}" for name, value in plain)
     return f"set {table} (on the command line: {line})"
+
+
+def _is_plain(value: str | int) -> bool:
+    """Whether the command line reads a value as it is."""
+    if isinstance(value, int):
+        return True
+    try:
+        return value.isprintable() and tomllib.loads(f"x = {value}")["x"] == value
+    except tomllib.TOMLDecodeError:
+        return value == value.strip() != ""
 
 
 END_ADVICE = 'write a share below 1 like 0.7, a whole number of rows, or an ISO date like "1990-01-31"'
@@ -93,29 +107,68 @@ def _checked_names(value: object) -> object:
     return tuple(value) if isinstance(value, list | tuple) else value
 
 
+def _checked_step(value: object) -> object:
+    """A step in words ("15 minutes") or as pandas writes it ("15min")."""
+    if value is None:
+        return None
+    if not isinstance(value, str) or not re.fullmatch(STEP, value.strip()):
+        raise ValueError('write a step such as "15 minutes", "1 hour", "1 day" or "1 month"')
+    return value.strip()
+
+
+def _checked_time_format(value: object) -> object:
+    if value is None or value in EPOCHS:
+        return value
+    if not isinstance(value, str) or "%" not in value:
+        raise ValueError('write a strptime format such as "%d/%m/%Y", or leave it out')
+    try:
+        datetime.strptime(datetime(2000, 1, 2).strftime(value), value)
+    except (ValueError, re.error):
+        raise ValueError(f'{value!r} is no strptime format; write one such as "%d/%m/%Y", or leave it out') from None
+    return value
+
+
 End = Annotated[StrictFloat | StrictInt | StrictStr, BeforeValidator(_checked_end)]
 Names = Annotated[str | tuple[str, ...], BeforeValidator(_checked_names)]
 Markers = Annotated[str | None, BeforeValidator(_checked_missing)]
 Count = Annotated[int, Field(strict=True, ge=1)]
 Flag = Annotated[bool, Field(strict=True)]
 
-CSV_ONLY = ("time", "time_format", "separator", "decimal", "missing", "gaps", "unit")
+Step = Annotated[str | None, BeforeValidator(_checked_step)]
+TimeFormat = Annotated[str | None, BeforeValidator(_checked_time_format)]
+
+
+CSV_ONLY = (
+    "time", "time_format", "time_zone", "group", "encoding", "separator", "decimal", "thousands", "skip", "comment",
+    "missing", "gaps", "duplicates", "resample", "strict", "unit",
+)  # fmt: skip
 
 
 class DataSpec(Settings):
     """The table `[data]`: which series or file, and how it is split, differenced and scaled."""
 
     series: str | None = None  # name of a registered series; give either series or csv
-    csv: Path | None = None  # path of a file of the user: CSV, or Parquet if it ends in .parquet or .pq
+    csv: Path | None = None  # path of a file of the user: CSV, Excel or Parquet, also compressed
     target: Names | None = None  # columns to forecast; default for a registered series: its last column
     features: Names | None = None  # further input columns, "*": all; default: csv none, a registered series all
-    time: str | None = None  # csv: the column of time stamps
-    time_format: str | None = None  # csv: a strptime format ("%d/%m/%Y"); default: ISO 8601, YYYYMMDD or years
-    separator: Annotated[str, Field(min_length=1, max_length=1)] = ","  # csv
-    decimal: Literal[".", ","] = "."  # csv
-    missing: Markers = None  # csv: markers of missing values, "999.9, -9999"; "": none; default: see files/frames.py
-    gaps: Literal["refuse", "carry", "interpolate"] = "refuse"  # csv: how missing values are filled; see series.py
-    unit: str = ""  # csv: the unit of the target
+    # Only for csv. What is not set is derived from the file, and the report states it.
+    time: Names | None = None  # the column of time stamps, or several: "date,time"
+    time_format: TimeFormat = None  # a strptime format ("%d/%m/%Y"), or "epoch s", "epoch ms", "epoch us", "epoch ns"
+    time_zone: str | None = None  # of the time stamps, as in "Europe/Berlin"
+    group: Names | None = None  # columns that tell several series in one file apart
+    encoding: str | None = None  # as in "latin-1"
+    separator: Annotated[str, Field(min_length=1, max_length=1)] | None = None
+    decimal: Literal[".", ","] | None = None
+    thousands: Literal["", ".", ",", " ", "'"] | None = None  # "": no mark between thousands
+    skip: Annotated[int, Field(strict=True, ge=0)] | None = None  # lines above the header
+    comment: str | None = None  # the first characters of lines that are no rows; "": there are none
+    missing: Markers = None  # markers of missing values, "999.9, -9999"; "": none; default: see files/numbers.py
+    gaps: Literal["carry", "interpolate"] = "carry"  # how missing values are filled; see series.py
+    duplicates: Literal["mean", "first", "last"] | None = None  # rows with the same time stamp; default: mean
+    resample: Step = None  # a step ("15 minutes") whose rows are averaged
+    strict: Flag = False  # missing values, missing rows, repeated and unordered time stamps are errors
+    unit: str = ""  # of the target
+    # for series and csv
     season: Count | None = None  # in steps; default: the season of the series
     order: Literal["time", "rows"] = "time"  # "rows": cut windows over rows even if they are no regular time series
     difference: Flag = False  # learn the change from row to row, per column, before scaling
@@ -131,10 +184,15 @@ class DataSpec(Settings):
             raise ValueError("give either series, a registered name, or csv, the path of a file")
         if self.csv is not None and not self.target:
             raise ValueError("csv needs target, the name of the column to forecast")
-        if self.separator == self.decimal:
+        if self.separator is not None and self.separator == self.decimal:
             raise ValueError(
                 f"separator and decimal are both {self.decimal!r}: {to_set(separator=';')}, or the file's separator"
             )
+        if self.decimal is not None and self.thousands == self.decimal:
+            other = "." if self.thousands == "," else ","
+            raise ValueError(f"thousands and decimal are both {self.thousands!r}: {to_set(decimal=other)}")
+        if self.time is None and self.resample is not None:
+            raise ValueError("resample needs time, the column of time stamps")
         fields = type(self).model_fields
         stray = [name for name in CSV_ONLY if getattr(self, name) != fields[name].default]
         if self.series is not None and stray:

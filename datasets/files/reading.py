@@ -1,123 +1,444 @@
-"""A user's CSV or Parquet file to a series: rows in order of time, missing rows found, gaps filled.
+"""A user's file to a series: rows in order of time, one row for each step, gaps filled.
 
-Time stamps must be unique and ascending; a file with the newest row first is reversed. The step is the most common
-distance between two rows. Every stamp must lie a whole number of steps after the first, so that missing rows can be
-found. Months, quarters and years are counted in calendar months, all other steps in seconds.
+Row numbers in messages count the rows of data from 1. Rows are sorted, rows with the same time stamp are averaged, and
+missing values are filled, each with a note; `strict = true` makes each of them an error.
 """
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from datasets.files import frames
-from datasets.files.frames import Frame
-from datasets.series import Filled, Series, fill
+from datasets.files import stamps, steps, table
+from datasets.files.numbers import Numbers, numbers
+from datasets.files.source import Source, opened
+from datasets.files.stamps import Stamps
+from datasets.files.steps import Step, iso
+from datasets.files.table import Table
+from datasets.series import Filled, Series, fill, fill_notes
 from datasets.spec import DataError, DataSpec, counted, to_set
 
 EXACT = 2.0**53  # larger integers are not distinguishable in double precision
-SECOND = 1_000_000  # in microseconds; nanoseconds end in the year 2262
-STEPS = {
-    SECOND: "second",
-    60 * SECOND: "minute",
-    3600 * SECOND: "hour",
-    86_400 * SECOND: "day",
-    7 * 86_400 * SECOND: "week",
-}
-CALENDAR = {1: "month", 3: "quarter", 12: "year"}  # by months
-SEASONS = {"hour": 24, "day": 7, "week": 52, "month": 12, "quarter": 4}  # usual seasons, in steps
-SPARSEST = 10  # grid rows per row of the file; above this, a stamp is wrong rather than rows missing
+MANY = 0.5  # share of rows that repeat a time stamp, above which they are not averaged without a setting
+SHOWN = 10  # names in a note
 
 
 @dataclass(frozen=True, eq=False)
 class _Rows:
-    """Rows in order of time, including rows that the file lacks."""
+    """Rows of one or several series, each series in order of time."""
 
     values: np.ndarray  # (rows, columns), NaN where missing
-    origin: np.ndarray  # (rows,) the row of the file, NaN for a row that the file lacks
-    times: np.ndarray | None = None
-    step: str = "row"
-    notes: tuple[str, ...] = ()
+    origin: np.ndarray  # (rows,) the row of the file, -1 for a row that the file lacks
+    codes: np.ndarray  # (rows,) the number of the series
+    times: np.ndarray | None  # (rows,) datetime64[us]
+
+    def take(self, index: np.ndarray) -> "_Rows":
+        times = None if self.times is None else self.times[index]
+        return _Rows(self.values[index], self.origin[index], self.codes[index], times)
+
+    @property
+    def first(self) -> np.ndarray:
+        """The first row of each series."""
+        return np.flatnonzero(np.concatenate(([True], self.codes[1:] != self.codes[:-1])))
 
 
 def read(data: DataSpec) -> Series:
     """The chosen columns, on a regular grid of time if there are time stamps, gaps filled as `gaps` says."""
     path = (data.csv or Path()).expanduser()
-    frame = frames.read(path, data)
-    count = len(frame.cells)
-    if count < 2:
-        raise DataError(f"{path} has {counted(count)} of data below its header: a forecast needs at least 2.")
-    columns = [frames.numbers(frame.cells[name], f"{path}, column {name!r}", data.missing) for name in frame.columns]
-    notes = [note for _, note in columns if note]
-    rows = _in_time(frame, data, np.column_stack([values for values, _ in columns]))
-    whole = fill(rows.values, "carry" if data.gaps == "refuse" else data.gaps, str(path))
-    if data.gaps == "refuse" and len(whole.rows):
-        raise _gap(frame, data, rows, whole.kept.start + int(whole.rows[0]))
-    _refuse_constant_targets(frame, whole)
-    return Series(
+    with opened(path, data.encoding) as source:
+        return _series(table.read(source, data), data, source)
+
+
+def _series(chosen: Table, data: DataSpec, source: Source) -> Series:
+    path = chosen.path
+    if chosen.rows < 2:
+        raise DataError(f"{path} has {counted(chosen.rows)} of data below its header: a forecast needs at least 2.")
+    notes = list(chosen.notes)
+    parsed = _times(chosen, data, notes)
+    names, codes = _groups(chosen, data)
+    columns = []
+    values = np.empty((chosen.rows, len(chosen.numbers)))
+    for place, name in enumerate(chosen.numbers):
+        where = f"{path}, column {name!r}"
+        column = numbers(chosen.columns.pop(name), where, data, chosen.separator, chosen.decimal)
+        values[:, place] = column.values
+        notes += [f"Column {name!r}: {note}" for note in column.notes]
+        columns.append(replace(column, values=np.empty(0)))
+    left_out = [name for name in chosen.names if name not in (*chosen.numbers, *chosen.time, *chosen.group)]
+    if data.features == "*" and left_out:
+        notes.append("Columns left out: " + ", ".join(f"{name} ({chosen.kinds[name]})" for name in left_out) + ".")
+    rows = _Rows(values, np.arange(chosen.rows), codes, None if parsed is None else parsed.times)
+    context = _Context(chosen, data, source, names)
+    rows = _in_order(rows, context, notes)
+    step = None
+    if rows.times is not None and data.order == "time":
+        rows = _unique(rows, context, notes)
+        rows, step = _on_grid(rows, context, notes)
+    whole = _filled(rows, context, notes)
+    target_places = [chosen.numbers.index(name) for name in chosen.targets]
+    _refuse_constant_targets(path, chosen.targets, target_places, whole.values)
+    unit = data.unit or columns[target_places[0]].unit
+    series = Series(
         name=path.name,
-        title=f"{', '.join(frame.targets)} in {path.name}",
+        title=f"{', '.join(chosen.targets)} in {path.name}",
         values=whole.values,
-        columns=frame.columns,
-        targets=frame.targets,
-        times=None if rows.times is None else rows.times[whole.kept],
-        unit=data.unit,
-        step=rows.step,
-        season=SEASONS.get(rows.step),
+        columns=chosen.numbers,
+        targets=chosen.targets,
+        times=whole.times,
+        unit=unit,
+        step="row" if step is None else step.name,
+        season=None if step is None else step.season,
         licence="the user's own",
         source=str(path),
-        notes=(*notes, *rows.notes, *whole.notes),
-        filled=whole.rows,
+        notes=tuple(notes),
+        filled=whole.filled,
+        unscored=whole.filled[whole.holes[:, target_places].any(axis=1)] if len(whole.filled) else whole.filled,
+        runs=whole.runs,
+        groups=whole.names if data.group is not None else (),
+    )
+    return replace(
+        series,
+        understood=_understood(series, context, parsed, columns),
+        excerpt=(chosen.names, chosen.head, chosen.tail),
     )
 
 
-def _in_time(frame: Frame, data: DataSpec, values: np.ndarray) -> _Rows:
-    origin = np.arange(len(values), dtype=np.float64)
-    if data.time is None:
-        return _Rows(values, origin)
-    where = f"{frame.path}, column {data.time!r}"
-    times = _parse(frame.cells[data.time], where, data.time_format)
-    if data.order == "rows":
+@dataclass(frozen=True, eq=False)
+class _Context:
+    """What errors and notes name."""
+
+    chosen: Table
+    data: DataSpec
+    source: Source
+    names: tuple[str, ...]  # of the series, by code
+
+    @property
+    def where(self) -> str:
+        """The columns of time stamps."""
+        columns = self.chosen.time
+        return f"{self.chosen.path}, column{'s' if len(columns) > 1 else ''} {', '.join(map(repr, columns))}"
+
+    def of(self, code: int) -> str:
+        """Which series, if the file has several."""
+        return f" of {self.names[code]}" if self.data.group is not None else ""
+
+
+def _times(chosen: Table, data: DataSpec, notes: list[str]) -> Stamps | None:
+    if not chosen.time:
+        likely = table.likely_time(chosen.names, chosen.kinds)
+        if likely and data.order == "time" and not set(likely) & set(chosen.numbers):
+            names = ",".join(likely)
+            notes.append(
+                f"No column of time stamps is set, so rows are steps; {names} holds time stamps: --time {names}."
+            )
+        return None
+    where = f"{chosen.path}, column{'s' if len(chosen.time) > 1 else ''} {', '.join(map(repr, chosen.time))}"
+    columns = {name: chosen.columns.pop(name) for name in chosen.time}
+    try:
+        parsed = stamps.stamps(columns, where, data, chosen.time_format)
+    except DataError:
+        if data.order == "rows" and data.time_format is None:
+            notes.append("The time stamps cannot be read and were left out.")
+            return None
+        raise
+    notes += parsed.notes
+    return parsed
+
+
+def _groups(chosen: Table, data: DataSpec) -> tuple[tuple[str, ...], np.ndarray]:
+    """The names of the series, in order, and the number of the series of each row."""
+    if not chosen.group:
+        return ("",), np.zeros(chosen.rows, np.int32)
+    labels = None
+    for name in chosen.group:
+        column = chosen.columns.pop(name)
+        text = (
+            pd.Series(column).astype("str").fillna("").str.strip()
+            if isinstance(column, np.ndarray)
+            else column.fillna("").str.strip()
+        )
+        labels = text if labels is None else labels + ", " + text
+    codes, names = pd.factorize(labels, sort=True)
+    return tuple(str(name) for name in names), codes.astype(np.int32)
+
+
+def _in_order(rows: _Rows, context: _Context, notes: list[str]) -> _Rows:
+    """Rows sorted by series and time, without those that have no time stamp."""
+    if rows.times is None:
+        return rows if (rows.codes[1:] >= rows.codes[:-1]).all() else rows.take(np.argsort(rows.codes, kind="stable"))
+    absent = np.flatnonzero(np.isnat(rows.times))
+    if len(absent):
+        if context.data.strict:
+            raise DataError(
+                f"{context.where}, row {absent[0] + 1} holds no time stamp: correct it, or leave out strict."
+            )
+        notes.append(f"{counted(len(absent))} without a time stamp, first row {absent[0] + 1}, left out.")
+        rows = rows.take(np.flatnonzero(~np.isnat(rows.times)))
+    times, codes = rows.times, rows.codes
+    assert times is not None
+    if context.data.order == "rows":
         ascending = bool((times[1:] > times[:-1]).all())
-        return _Rows(values, origin, times if ascending else None)
-    notes: tuple[str, ...] = ()
-    if (times[1:] < times[:-1]).all():
-        times, values, origin = times[::-1], values[::-1], origin[::-1]
-        notes = ("The file has its newest row first; its rows were reversed.",)
-    grid, place, step = _grid(times, where)
-    return _Rows(_spread(values, place, len(grid)), _spread(origin, place, len(grid)), grid, step, notes)
+        return rows if ascending else replace(rows, times=None)
+    same = codes[1:] == codes[:-1]
+    back = (times[1:] < times[:-1]) & same
+    if (codes[1:] >= codes[:-1]).all() and not back.any():
+        return rows
+    if back.any() and not context.data.group and (times[1:] <= times[:-1]).all():
+        notes.append("The file has its newest row first; its rows were reversed.")
+    elif back.any():
+        row = int(np.flatnonzero(back)[0])
+        if context.data.strict:
+            raise DataError(
+                f"{context.where}, row {rows.origin[row + 1] + 1}, {iso(times[row + 1])}, comes after "
+                f"{iso(times[row])}: sort the file by time, or leave out strict."
+            )
+        notes.append(
+            f"The rows are not in order of time (row {rows.origin[row + 1] + 1}, {iso(times[row + 1])}, comes after "
+            f"{iso(times[row])}); they were sorted."
+        )
+    return rows.take(np.lexsort((times, codes)))
 
 
-def _spread(values: np.ndarray, place: np.ndarray, size: int) -> np.ndarray:
-    """The values at their places on the grid, NaN at all other places."""
-    if size == len(values):
-        return values
-    grid = np.full((size, *values.shape[1:]), np.nan)
-    grid[place] = values
+def _unique(rows: _Rows, context: _Context, notes: list[str]) -> _Rows:
+    """One row for each time stamp of a series."""
+    times, codes, data = rows.times, rows.codes, context.data
+    assert times is not None
+    repeated = np.flatnonzero((times[1:] == times[:-1]) & (codes[1:] == codes[:-1]))
+    if not len(repeated):
+        return rows
+    first, second = (int(rows.origin[row]) + 1 for row in (repeated[0], repeated[0] + 1))
+    problem = f"{context.where}, row {second} repeats the time stamp {iso(times[repeated[0]])} of row {first}"
+    if data.duplicates is None:
+        _refuse_explained(rows, len(repeated), problem, context)
+    if data.strict:
+        raise DataError(f"{problem}: keep one, or leave out strict and {to_set(duplicates='mean')}.")
+    starts = np.flatnonzero(np.concatenate(([True], (times[1:] != times[:-1]) | (codes[1:] != codes[:-1]))))
+    rule = data.duplicates or "mean"
+    kept = rows.take(np.append(starts[1:], len(times)) - 1 if rule == "last" else starts)
+    if rule == "mean":
+        kept = replace(kept, values=steps.means(rows.values, starts))
+    taken = {"mean": "their mean was", "first": "the first was", "last": "the last was"}[rule]
+    notes.append(f"{counted(len(repeated))} with the time stamp of another row (first: row {second}); {taken} taken.")
+    return kept
+
+
+def _refuse_explained(rows: _Rows, repeated: int, problem: str, context: _Context) -> None:
+    """Raise DataError if something else than a repetition explains equal time stamps."""
+    chosen, data, times = context.chosen, context.data, rows.times
+    assert times is not None
+    averaged = f"if they are repetitions, {to_set(duplicates='mean')}"
+    parts = [name for name in chosen.names if chosen.kinds[name] == "time of day" and name not in chosen.time]
+    named = [name for name in chosen.names if name.casefold() in stamps.PARTS]
+    if not parts and len(named) > len(chosen.time) and set(chosen.time) <= set(named):
+        parts = [name for name in named if name not in chosen.time]
+    if parts:
+        whole = ",".join((*chosen.time, *parts))
+        raise DataError(
+            f"{problem}, and {', '.join(map(repr, parts))} holds the rest of it: {to_set(time=whole)}; {averaged}."
+        )
+    if data.group is None and (zone := _zone(rows, context)):
+        raise DataError(
+            f"{problem}, as at the end of summer time: {to_set(time_zone=zone)}, or the zone of the file; {averaged}."
+        )
+    group = _likely_group(rows, context)
+    if group:
+        raise DataError(f"{problem}, and column {group!r} tells them apart: {to_set(group=group)}; {averaged}.")
+    if repeated > MANY * len(times):
+        raise DataError(f"{problem}, and {counted(repeated - 1)} more do: {averaged}.")
+
+
+def _zone(rows: _Rows, context: _Context) -> str | None:
+    assert rows.times is not None
+    if context.data.time_zone is not None or len(rows.times) < 3:
+        return None
+    in_file = rows.times[np.argsort(rows.origin, kind="stable")]
+    return stamps.fitting_zone(in_file) if steps.common_distance(in_file) < steps.MICROSECONDS["day"] else None
+
+
+def _likely_group(rows: _Rows, context: _Context) -> str | None:
+    """A column whose values and the time stamps together are unique, with few values for the number of rows."""
+    chosen, data, times = context.chosen, context.data, rows.times
+    assert times is not None
+    used = {*chosen.numbers, *chosen.time, *chosen.group}
+    others = [name for name in chosen.names if name not in used and chosen.kinds[name] in ("text", "number")]
+    for name in sorted(others, key=lambda name: chosen.kinds[name] != "text"):
+        group = (*chosen.group, name)
+        again = table.read(context.source, data.model_copy(update={"group": group}))
+        codes = _groups(again, data)[1][rows.origin]
+        if codes.max() < len(codes) / 2 and not pd.DataFrame({"code": codes, "time": times}).duplicated().any():
+            return ",".join(group)
+    return None
+
+
+def _on_grid(rows: _Rows, context: _Context, notes: list[str]) -> tuple[_Rows, Step | None]:
+    """The rows on the regular grid of their series, with rows of NaN where the file lacks a step."""
+    data = context.data
+    step = None
+    if data.resample is not None:
+        step = steps.of_words(data.resample)
+        count = len(rows.values)
+        rows = _resampled(rows, step)
+        notes.append(
+            f"The {counted(count)} were averaged over steps of {step.name}, which gave {counted(len(rows.values))}."
+        )
+    assert rows.times is not None
+    bounds = np.append(rows.first, len(rows.values))
+    sizes = np.diff(bounds)
+    if step is None:
+        longest = int(sizes.argmax())
+        step = steps.inferred(rows.times[bounds[longest] : bounds[longest + 1]])
+        if step is None and sizes.max() > 1:
+            raise _irregular(rows.take(np.arange(bounds[longest], bounds[longest + 1])), context)
+    if step is None:
+        return rows, None
+    pieces = [_piece(rows, start, stop, step, context) for start, stop in pairwise(bounds)]
+    if all(
+        len(piece.times) == stop - start for piece, start, stop in zip(pieces, bounds[:-1], bounds[1:], strict=True)
+    ):
+        return rows, step
+    return _spread(rows, bounds, pieces), step
+
+
+def _piece(rows: _Rows, start: int, stop: int, step: Step, context: _Context) -> steps.Grid:
+    """The grid of one series."""
+    assert rows.times is not None
+    times = rows.times[start:stop]
+    grid = steps.grid(times, step)
+    if grid is None:
+        raise _irregular(rows.take(np.arange(start, stop)), context, step)
+    jump = int(np.diff(grid.place).argmax()) + 1 if len(times) > 1 else 0
+    steps.refuse_jump(times, grid.place, step, context.where, rows.origin[start:stop], iso(times[jump]))
     return grid
 
 
-def _gap(frame: Frame, data: DataSpec, rows: _Rows, first: int) -> DataError:
-    """The error for the first missing value inside the series."""
-    advice = f"to repeat the last value before it, {to_set(gaps='carry')}"
-    if np.isnan(rows.origin[first]) and rows.times is not None:
-        previous = int(rows.origin[first - 1]) + 1
+def _irregular(rows: _Rows, context: _Context, step: Step | None = None) -> DataError:
+    times = rows.times
+    assert times is not None
+    where = f"{context.where}{context.of(int(rows.codes[0]))}"
+    usual = steps.common_distance(times)
+    rest = np.flatnonzero((times - times[0]).astype(np.int64) % usual)
+    row = int(rest[0]) if len(rest) else 1
+    name = f"1 {step.name}" if step else _duration(usual)
+    best = steps.best_step(times)
+    return DataError(
+        f"{where}, row {rows.origin[row] + 1}, {iso(times[row])}, is not a whole number of steps ({name}) after "
+        f"{iso(times[0])}: for the mean of each step, {to_set(resample=best)}, which fits best, or another step; "
+        f"to ignore the time between rows, {to_set(order='rows')}."
+    )
+
+
+def _duration(microseconds: int) -> str:
+    unit = next((unit for unit, size in reversed(steps.MICROSECONDS.items()) if microseconds % size == 0), None)
+    return f"{microseconds / 1e6:g} s" if unit is None else f"{counted(microseconds // steps.MICROSECONDS[unit], unit)}"
+
+
+def _resampled(rows: _Rows, step: Step) -> _Rows:
+    assert rows.times is not None
+    bounds = np.append(rows.first, len(rows.values))
+    pieces = []
+    for start, stop in pairwise(bounds):
+        times, values, first = steps.resampled(rows.times[start:stop], rows.values[start:stop], step)
+        pieces.append(_Rows(values, rows.origin[start + first], rows.codes[start + first], times))
+    return _joined(pieces)
+
+
+def _joined(pieces: Sequence[_Rows]) -> _Rows:
+    if len(pieces) == 1:
+        return pieces[0]
+    times = [piece.times for piece in pieces if piece.times is not None]
+    return _Rows(
+        np.concatenate([piece.values for piece in pieces]),
+        np.concatenate([piece.origin for piece in pieces]),
+        np.concatenate([piece.codes for piece in pieces]),
+        np.concatenate(times) if times else None,
+    )
+
+
+def _spread(rows: _Rows, bounds: np.ndarray, pieces: Sequence[steps.Grid]) -> _Rows:
+    """The rows at their places on the grids, NaN at all other places."""
+    offsets = np.cumsum([0, *(len(piece.times) for piece in pieces)])
+    values = np.full((offsets[-1], rows.values.shape[1]), np.nan)
+    origin = np.full(offsets[-1], -1)
+    codes = np.repeat(rows.codes[bounds[:-1]], np.diff(offsets))
+    place = np.concatenate([piece.place + offset for piece, offset in zip(pieces, offsets, strict=False)])
+    values[place], origin[place] = rows.values, rows.origin
+    return _Rows(values, origin, codes, np.concatenate([piece.times for piece in pieces]))
+
+
+@dataclass(frozen=True, eq=False)
+class _Whole:
+    """All series without gaps, one after another."""
+
+    values: np.ndarray
+    times: np.ndarray | None
+    filled: np.ndarray
+    holes: np.ndarray
+    runs: tuple[int, ...]
+    names: tuple[str, ...]
+
+
+def _filled(rows: _Rows, context: _Context, notes: list[str]) -> _Whole:
+    data, path = context.data, context.chosen.path
+    bounds = np.append(rows.first, len(rows.values))
+    pieces: list[Filled] = []
+    kept, names, empty = [], [], []
+    for start, stop in pairwise(bounds):
+        name = context.names[int(rows.codes[start])]
+        try:
+            piece = fill(rows.values[start:stop], data.gaps, f"{path}{context.of(int(rows.codes[start]))}")
+        except DataError:
+            if data.group is None or data.strict:
+                raise
+            empty.append(name)
+            continue
+        if data.strict and len(piece.rows):
+            raise _gap(rows, start, start + piece.kept.start + int(piece.rows[0]), context)
+        pieces.append(piece)
+        names.append(name)
+        kept.append(np.arange(start + piece.kept.start, start + piece.kept.stop))
+    if empty:
+        shown = ", ".join(empty[:SHOWN])
+        notes.append(f"{len(empty)} series without a row that has a value in every column, left out: {shown}.")
+    if not pieces:
+        raise DataError(f"{path} has no series with a value in every column: choose other columns.")
+    notes += fill_notes(pieces, data.gaps)
+    offsets = np.cumsum([0, *(len(piece.values) for piece in pieces)])
+    single = len(pieces) == 1
+    index = slice(kept[0][0], kept[0][-1] + 1) if single else np.concatenate(kept)
+    return _Whole(
+        pieces[0].values if single else np.concatenate([piece.values for piece in pieces]),
+        None if rows.times is None else rows.times[index],
+        np.concatenate([piece.rows + offset for piece, offset in zip(pieces, offsets, strict=False)]),
+        np.concatenate([piece.holes for piece in pieces]),
+        tuple(offsets[:-1].tolist()),
+        tuple(names),
+    )
+
+
+def _gap(rows: _Rows, start: int, first: int, context: _Context) -> DataError:
+    """The error of `strict` for the first missing value inside a series."""
+    chosen = context.chosen
+    advice = "leave out strict, and the last value before it is repeated"
+    if rows.origin[first] < 0 and rows.times is not None:
+        previous = int(rows.origin[start:first].max()) + 1
         return DataError(
-            f"{frame.path}, column {data.time!r} lacks {_iso(rows.times[first])} after row {previous} (1 {rows.step} "
-            f"between rows): {advice}; to ignore the time between rows, {to_set(order='rows')}."
+            f"{context.where}{context.of(int(rows.codes[start]))} lacks {iso(rows.times[first])} after row {previous}: "
+            f"{advice}; to ignore the time between rows, {to_set(order='rows')}."
         )
-    column = frame.columns[int(np.isnan(rows.values[first]).argmax())]
-    return DataError(f"{frame.path}, column {column!r}, row {int(rows.origin[first]) + 1} has no value: {advice}.")
+    column = chosen.numbers[int(np.isnan(rows.values[first]).argmax())]
+    return DataError(f"{chosen.path}, column {column!r}, row {int(rows.origin[first]) + 1} has no value: {advice}.")
 
 
-def _refuse_constant_targets(frame: Frame, whole: Filled) -> None:
-    for target in frame.targets:
-        column = whole.values[:, frame.columns.index(target)]
+def _refuse_constant_targets(path: Path, targets: Sequence[str], places: Sequence[int], values: np.ndarray) -> None:
+    for target, place in zip(targets, places, strict=True):
+        column = values[:, place]
         if (column != column[0]).any():
             continue
         value = float(column[0])
-        problem = f"{frame.path}, column {target!r} holds {value:g} in every row"
+        problem = f"{path}, column {target!r} holds {value:g} in every row"
         if abs(value) < EXACT:
             raise DataError(f"{problem}: there is nothing to forecast; name another column.")
         raise DataError(
@@ -126,102 +447,74 @@ def _refuse_constant_targets(frame: Frame, whole: Filled) -> None:
         )
 
 
-def _parse(raw: "pd.Series[str]", where: str, time_format: str | None) -> np.ndarray:
-    """(rows,) datetime64[us]. Raises DataError for the first cell that is not a time stamp."""
-    if pd.api.types.is_datetime64_any_dtype(raw):
-        stamps = pd.to_datetime(raw, utc=True)
+def _understood(
+    series: Series, context: _Context, parsed: Stamps | None, columns: Sequence[Numbers]
+) -> tuple[tuple[str, str], ...]:
+    """What was understood of the file, as labelled lines: the file and the time first."""
+    chosen, data = context.chosen, context.data
+    lines = [*chosen.facts]
+    season = f", season {series.season} steps" if series.season else ""
+    if series.times is not None and parsed is not None:
+        names = ",".join(chosen.time)
+        zone = f", {parsed.zone}" if parsed.zone else ""
+        span = f"{series.label(0)} to {series.label(series.rows - 1)}"
+        if series.groups:
+            span = f"{iso(series.times.min())} to {iso(series.times.max())}"
+        lines.append(("time", f"{names} as {parsed.format}{zone}: {span}, 1 row per {series.step}{season}"))
     else:
-        text = raw.astype("string").str.strip()
-        stamps = pd.to_datetime(text, format=time_format or _format_of(text), errors="coerce", utc=True)
-    bad = np.flatnonzero(stamps.isna())
-    if len(bad):
-        cell = raw.iloc[bad[0]]
-        if pd.isna(cell):
-            raise DataError(f"{where}, row {bad[0] + 1} holds no time stamp.")
-        if time_format:
-            raise DataError(
-                f"{where}, row {bad[0] + 1} holds {str(cell)!r}, which does not fit time_format = {time_format!r}."
-            )
-        raise DataError(
-            f"{where}, row {bad[0] + 1} holds {str(cell)!r}, which is not an ISO date like 1990-12-31: give the format "
-            f"of the dates; if they are day/month/year, {to_set(time_format='%d/%m/%Y')}."
+        lines.append(("time", "no time stamps: each row is a step"))
+    if series.groups:
+        lines.append(("series", f"{len(series.groups):,} by {','.join(chosen.group)}"))
+    lines.append(
+        (
+            "columns",
+            "; ".join(
+                _column(series, name, column, place)
+                for place, (name, column) in enumerate(zip(chosen.numbers, columns, strict=True))
+            ),
         )
-    return stamps.dt.tz_localize(None).to_numpy("datetime64[us]")
-
-
-def _format_of(text: "pd.Series[str]") -> str:
-    """The format of stamps that consist of 8 digits (a date) or 4 digits (a year); else ISO 8601."""
-    if text.str.fullmatch(r"\d{8}").all():
-        return "%Y%m%d"
-    return "%Y" if text.str.fullmatch(r"\d{4}").all() else "ISO8601"
-
-
-def _grid(times: np.ndarray, where: str) -> tuple[np.ndarray, np.ndarray, str]:
-    """A regular grid through two or more stamps: its stamps, the grid row of each stamp, and the name of the step.
-
-    Raises DataError for the first row that is not on the grid.
-    """
-    _check_order(times, where)
-    calendar = _months(times)
-    counts = calendar if calendar is not None else times.astype(np.int64)
-    distances, frequencies = np.unique(np.diff(counts), return_counts=True)
-    unit = int(distances[frequencies.argmax()])
-    step = CALENDAR.get(unit, f"{unit} months") if calendar is not None else STEPS.get(unit, f"{unit / SECOND:g} s")
-    place, rest = np.divmod(counts - counts[0], unit)
-    if rest.any():
-        row = int(np.flatnonzero(rest)[0])
-        raise DataError(
-            f"{where}, row {row + 1}, {_iso(times[row])}, is not a whole number of steps (1 {step}) after row 1: "
-            f"make the steps regular, or to ignore the time between rows, {to_set(order='rows')}."
-        )
-    if place[-1] + 1 > SPARSEST * len(times):
-        jump = int(np.diff(place).argmax())
-        raise DataError(
-            f"{where} jumps from {_iso(times[jump])} in row {jump + 1} to {_iso(times[jump + 1])} in row {jump + 2}, "
-            f"where 1 {step} is usual: correct the stamp."
-        )
-    offsets = np.arange(place[-1] + 1) * unit
-    if calendar is None:
-        return times[0] + offsets.astype("timedelta64[us]"), place, step
-    return _add_months(times, offsets), place, step
-
-
-def _check_order(times: np.ndarray, where: str) -> None:
-    wrong = np.flatnonzero(times[1:] <= times[:-1])
-    if not len(wrong):
-        return
-    row = int(wrong[0])
-    if times[row + 1] == times[row]:
-        raise DataError(f"{where}, row {row + 2} repeats the time stamp {_iso(times[row])} of row {row + 1}: keep one.")
-    raise DataError(
-        f"{where}, row {row + 2}, {_iso(times[row + 1])}, comes after {_iso(times[row])}: sort the file by time."
     )
+    lines.append(
+        (
+            "filled",
+            f"{counted(len(series.filled))}, of which {len(series.unscored)} in a target"
+            if len(series.filled)
+            else "no row",
+        )
+    )
+    lines.append(("settings", _settings(chosen, data, parsed, columns)))
+    return tuple(lines)
 
 
-def _months(times: np.ndarray) -> np.ndarray | None:
-    """Months since 1970 if all stamps have the same distance from the start or the end of their month; else None."""
-    months = times.astype("datetime64[M]")
-    if (np.diff(months.astype(np.int64)) < 1).any():
-        return None
-    if _constant(times - months.astype(times.dtype)) or _constant((months + 1).astype(times.dtype) - times):
-        return months.astype(np.int64)
-    return None
+def _column(series: Series, name: str, column: Numbers, place: int) -> str:
+    style = {",": "decimal comma"}.get(column.style.decimal, "")
+    if column.style.thousands:
+        style += f"{', ' if style else ''}{column.style.thousands!r} between thousands"
+    unit = f"in {column.unit}" if column.unit else ""
+    details = ", ".join(filter(None, ("target" if name in series.targets else "input", unit, style)))
+    return f"{name} ({details})"
 
 
-def _add_months(times: np.ndarray, months: np.ndarray) -> np.ndarray:
-    """The first stamp moved by each number of months, at the same distance from the start or the end of the month."""
-    month = times[0].astype("datetime64[M]")
-    from_start = times - times.astype("datetime64[M]").astype(times.dtype)
-    anchor = 0 if _constant(from_start) else 1
-    offset = times[0] - (month + anchor).astype(times.dtype)
-    stamps: np.ndarray = (month + anchor + months).astype(times.dtype) + offset
-    return stamps
+def _settings(chosen: Table, data: DataSpec, parsed: Stamps | None, columns: Sequence[Numbers]) -> str:
+    """The settings of [data] that repeat the reading without deriving anything."""
+    settings: dict[str, object] = {**chosen.settings}
+    styles = {column.style for column in columns}
+    if len(styles) == 1 and (style := styles.pop()) and chosen.separator:
+        settings |= {"decimal": style.decimal} | ({"thousands": style.thousands} if style.thousands else {})
+    if parsed is not None and (parsed.format.startswith(("%", "epoch"))):
+        settings["time_format"] = parsed.format
+    names = [
+        name
+        for name in DataSpec.model_fields
+        if name in data.model_fields_set and name not in ("csv", "target", "features", "time", "group")
+    ]
+    settings |= {name: getattr(data, name) for name in names if getattr(data, name) is not None}
+    return ", ".join(f"{name} = {_toml(value)}" for name, value in settings.items()) or "none needed"
 
 
-def _constant(values: np.ndarray) -> bool:
-    return bool((values == values[0]).all())
+def _toml(value: object) -> str:
+    if isinstance(value, bool | int | float):
+        return str(value).lower()
+    import json
 
-
-def _iso(stamp: np.datetime64) -> str:
-    """ISO 8601, without the time of day if it is midnight."""
-    return str(stamp.astype("datetime64[s]")).removesuffix("T00:00:00")
+    return json.dumps(value if isinstance(value, str) else list(value), ensure_ascii=False)  # type: ignore[call-overload]

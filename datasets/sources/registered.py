@@ -3,7 +3,7 @@
 import difflib
 from dataclasses import dataclass
 
-from datasets.series import Series, fill
+from datasets.series import Series, fill, fill_notes
 from datasets.sources import readers
 from datasets.sources.origins import Downloaded, Generated, Housing, Origin, Packaged
 from datasets.spec import DataError
@@ -235,7 +235,7 @@ def load(name: str) -> Series:
         season=entry.season,
         licence=entry.licence,
         source=entry.source,
-        notes=(*((entry.note,) if entry.note else ()), *whole.notes),
+        notes=(*((entry.note,) if entry.note else ()), *fill_notes([whole])),
         filled=whole.rows,
         runs=table.runs,
         temporal=entry.temporal,

@@ -1,0 +1,228 @@
+"""The dialect of a CSV text: separator, quotation mark, lines above the header, the header, comments.
+
+clevercsv finds the separator and the quotation mark. The rest follows from the rows of the head of the file.
+"""
+
+import csv
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from datasets.files.numbers import MISSING
+from datasets.spec import DataError, DataSpec, to_set
+
+HEAD = 1 << 18  # characters
+LINES = 200  # that the separator is found from
+MOST_TITLES = 50  # lines above the header
+COMMENTS = ("#", "%", "//", ";;")
+NAMES = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "|", " ": "blanks", ":": "colons", "": "a single column"}
+
+
+@dataclass(frozen=True)
+class Dialect:
+    """How to split a text into rows and columns."""
+
+    separator: str  # "" for a single column
+    quote: str
+    first: int  # lines above the first row of data
+    names: tuple[str, ...]
+    comment: str = ""  # the first characters of lines that are no rows
+    has_comments: bool = False  # below the header, in the head of the file or by a setting
+    rows: tuple[tuple[str, ...], ...] = ()  # the first rows of data
+    notes: tuple[str, ...] = ()
+    other_names: tuple[tuple[str, ...], ...] = ()  # further lines of the header
+    header: str = ""  # the line of the header, "" if the file has none
+
+    @property
+    def described(self) -> str:
+        """The separator in words."""
+        return NAMES.get(self.separator, repr(self.separator))
+
+
+def sniff(path: Path, text: Path, data: DataSpec) -> Dialect:
+    """The dialect of a UTF-8 text; the settings of the user come first. path: for messages."""
+    with text.open(encoding="utf-8-sig", newline="") as file:
+        head = file.read(HEAD)
+        if len(head) == HEAD:
+            head = head[: head.rfind("\n") + 1] or head
+    lines = head.splitlines(keepends=True)
+    if not "".join(lines).strip():
+        raise DataError(f"{path} is empty: it needs a header line and rows of numbers.")
+    top, comment, declared = _top(lines, data)
+    if top >= len(lines):
+        raise DataError(f"{path} has no line below the {top} lines that are left out: {to_set(skip='0')}.")
+    body = [line for line in lines[top:] if line.strip() and not (comment and line.startswith(comment))]
+    separator, quote = _separator(body[:LINES], data.separator or declared, data.decimal)
+    rows = _rows(lines[top:], separator, quote, comment)
+    if not rows:
+        raise DataError(f"{path} has no line that is not a comment.")
+    return _laid_out(path, lines, top, rows, separator, quote, comment, data)
+
+
+def _top(lines: Sequence[str], data: DataSpec) -> tuple[int, str, str | None]:
+    """The lines above the header that are no rows, the mark of comments, and the separator that `sep=` declares."""
+    number, declared, comment = data.skip or 0, None, data.comment or ""
+    while number < len(lines):
+        line = lines[number].strip()
+        mark = next((mark for mark in COMMENTS if line.startswith(mark)), "")
+        if re.fullmatch(r'"?sep=.?"?', line.casefold()):
+            declared = lines[number].strip().strip('"')[4:5] or "\t"
+        elif mark and data.comment is None:
+            comment = mark
+        elif line and not (comment and line.startswith(comment)):
+            break
+        number += 1
+    return number, comment, declared
+
+
+def _separator(lines: Sequence[str], given: str | None, decimal: str | None) -> tuple[str, str]:
+    """Separator and quotation mark."""
+    import clevercsv
+
+    text = "".join(line if line.endswith("\n") else f"{line}\n" for line in lines)
+    try:
+        found = clevercsv.Sniffer().sniff(text[:20_000], delimiters=[given] if given else list(",;\t| :"))
+        separator, quote = found.delimiter, found.quotechar
+    except clevercsv.Error:
+        separator, quote = "", ""
+    separator = given or separator
+    quote = quote if quote in ('"', "'") else '"'
+    if given or not separator:
+        return separator, quote
+    rows = _rows(lines, separator, quote, "")
+    if separator in ",: " and len(rows) > 1 and len(rows[0][1]) == 1 and all(len(cells) == 2 for _, cells in rows[1:]):
+        return "", quote  # a decimal comma, a time of day or a time after a date, in a single column
+    return separator, quote
+
+
+def _rows(lines: Sequence[str], separator: str, quote: str, comment: str) -> list[tuple[int, list[str]]]:
+    """The cells of each row that is not empty, with the number of its last line."""
+    plain = ("\n" if comment and line.startswith(comment) else line for line in lines)
+    if not separator:
+        stripped = ((number, line.strip()) for number, line in enumerate(plain, start=1))
+        return [(number, [line.strip(quote)]) for number, line in stripped if line]
+    if separator == " ":
+        plain = (f"{' '.join(line.split())}\n" for line in plain)
+    reader = csv.reader(plain, delimiter=separator, quotechar=quote, skipinitialspace=True)
+    rows = []
+    try:
+        for cells in reader:
+            if any(cell.strip() for cell in cells):
+                rows.append((reader.line_num, [cell.strip() for cell in cells]))
+    except csv.Error:  # a cell of more than 128 KiB: a quotation mark is missing, which the reader of all rows reports
+        pass
+    return rows
+
+
+def _laid_out(
+    path: Path,
+    lines: Sequence[str],
+    top: int,
+    rows: list[tuple[int, list[str]]],
+    separator: str,
+    quote: str,
+    comment: str,
+    data: DataSpec,
+) -> Dialect:
+    width = _width([cells for _, cells in rows])
+    start = 0
+    if data.skip is None:  # titles have fewer cells than rows
+        filled = [sum(map(bool, cells)) for _, cells in rows[:MOST_TITLES]]
+        start = next((row for row, count in enumerate(filled) if count > 1 or len(rows[row][1]) >= width), 0)
+        if len(rows[start][1]) < width - 1:
+            start = next((row for row, (_, cells) in enumerate(rows[:MOST_TITLES]) if len(cells) >= width), start)
+    number, header = rows[start]
+    body = [cells for _, cells in rows[start + 1 :]]
+    shapes = [_shapes(body, column) for column in range(width)]
+    named = not body or _is_header(header, shapes)
+    notes, others = [], 0
+    if named:
+        while others < min(5, len(body) - 1) and _is_header(body[others], shapes, below=True):
+            others += 1
+    else:
+        notes.append(f"The file has no header line; its columns are called column 1 to column {width}.")
+    if start:
+        notes.append(f"{_lines(top + 1, top + rows[start - 1][0])} above the header, {_shown(rows[0][1])}, left out.")
+    if others:
+        shown = "; ".join(_shown(cells) for cells in body[:others])
+        notes.append(f"Below the header, {_lines(top + number + 1, top + rows[start + others][0])} of text: {shown}.")
+    names = _names(header if named else [], width, notes)
+    first = top + rows[start + others][0] if named else top + (rows[start - 1][0] if start else 0)
+    if named and body and width == len(header) + 1 and any(cells[-1] for cells in body if len(cells) == width):
+        example = next(line for line, cells in rows[start + 1 :] if len(cells) == width)
+        raise DataError(
+            f"{path} has {width} cells in line {top + example} and {len(header)} in its header, line {top + number}: "
+            "give each column a name, and write no comma inside a number."
+        )
+    return Dialect(
+        separator,
+        quote,
+        first,
+        names,
+        comment,
+        has_comments=bool(data.comment) or (bool(comment) and any(line.startswith(comment) for line in lines[first:])),
+        rows=tuple(tuple(cells) for cells in body[others:]) if named else tuple(tuple(c) for _, c in rows[start:]),
+        notes=tuple(notes),
+        other_names=tuple(tuple(cells) for cells in body[:others]),
+        header=lines[top + number - 1].strip() if named else "",
+    )
+
+
+def _lines(first: int, last: int) -> str:
+    return f"line {first}" if first == last else f"lines {first} to {last}"
+
+
+def _shown(cells: Sequence[str]) -> str:
+    return repr(",".join(cells)[:60])
+
+
+def _width(rows: list[list[str]]) -> int:
+    """The most common number of cells of a row; of equally common numbers the larger."""
+    counts = Counter(len(cells) for cells in rows)
+    return max(counts, key=lambda width: (counts[width], width))
+
+
+def _shape(cell: str) -> str:
+    """A cell with 0 for each group of digits: cells of one kind have few shapes."""
+    return re.sub(r"\d+", "0", cell.lstrip("+-−"))
+
+
+def _shapes(rows: list[list[str]], column: int) -> set[str]:
+    """The shapes of a column whose cells are mostly numbers or time stamps; empty for text."""
+    cells = [cells[column] for cells in rows if len(cells) > column and cells[column]]
+    digits = [cell for cell in cells if re.search(r"\d", cell)]
+    return set(map(_shape, digits)) if len(digits) > 0.5 * len(cells) else set()
+
+
+def _is_header(cells: Sequence[str], shapes: Sequence[set[str]], *, below: bool = False) -> bool:
+    """Whether cells are names rather than values. below: a further line of the header, without any digit."""
+    pairs = [(cell, shape) for cell, shape in zip(cells, shapes, strict=False) if shape]
+    if below:
+        return bool(pairs) and not any(re.search(r"\d", cell) for cell, _ in pairs) and any(cell for cell, _ in pairs)
+    if any(_shape(cell) in shape and _shape(cell).count("0") > 1 for cell, shape in pairs):
+        return False
+    return not pairs or any(_is_name(cell, shape) for cell, shape in pairs)
+
+
+def _is_name(cell: str, shapes: set[str]) -> bool:
+    """A text, unlike the values of its column: without digits, or with letters where the values have none."""
+    if not cell or cell.casefold() in MISSING:
+        return False
+    return not re.search(r"\d", cell) or (
+        re.search(r"[^\W\d]", cell) is not None and not re.search(r"[^\W\d]", "".join(shapes))
+    )
+
+
+def _names(header: Sequence[str], width: int, notes: list[str]) -> tuple[str, ...]:
+    """A name for each column: unnamed and repeated columns get a number."""
+    names: list[str] = []
+    for number in range(max(width, len(header))):
+        name = (header[number] if number < len(header) else "") or f"column {number + 1}"
+        if name in names:
+            other = next(f"{name} ({count})" for count in range(2, 10_000) if f"{name} ({count})" not in names)
+            notes.append(f"The file has two columns {name!r}; the later is called {other!r}.")
+            name = other
+        names.append(name)
+    return tuple(names)

@@ -1,0 +1,326 @@
+"""Text to numbers: decimal and thousands marks, units in cells, missing values and numbers that mean one.
+
+A cell that can mean two numbers is an error that names the settings for both. The other columns of a file decide its
+decimal mark where a column does not.
+"""
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from datasets.spec import LARGEST, DataError, DataSpec, counted, to_set
+
+MISSING = frozenset(
+    ("", "na", "n/a", "#n/a", "<na>", "nan", "null", "none", "nil", "missing", "?", "-", "--", "---", ".", "***")
+)  # of cells without blanks around them, in lower case
+TRUTH = {"true": 1.0, "false": 0.0}
+UNIT = (
+    r"(?P<before>[^\d+\-.,\s]*)\s*(?P<number>[+-]?[.,]?\d(?:[\d., ']*\d)?[.,]?(?:[eE][+-]?\d+)?)"
+    r"\s*(?P<after>[^\d+\-.,\s]\D*)?"
+)
+KNOWN_MARKERS = re.compile(r"-?(9{2,}(\.9+)?|200|1e\+?\d\d+)")  # 999.9, -200, 1e+20
+
+
+@dataclass(frozen=True)
+class Style:
+    """How numbers are written."""
+
+    decimal: str
+    thousands: str = ""
+
+    @property
+    def pattern(self) -> str:
+        mark, group = re.escape(self.decimal), re.escape(self.thousands)
+        whole = rf"(?:\d{{1,3}}(?:{group}\d{{3}})+|\d+)" if group else r"\d+"
+        return rf"[+-]?(?:{whole}(?:{mark}\d*)?|{mark}\d+)(?:[eE][+-]?\d+)?"
+
+    def fits(self, cells: "pd.Series[str]") -> "pd.Series[bool]":
+        return cells.str.fullmatch(self.pattern)
+
+    def values(self, cells: "pd.Series[str]") -> np.ndarray:
+        """(rows,) float64; NaN where the style does not fit."""
+        if self.thousands:
+            cells = cells.str.replace(self.thousands, "", regex=False)
+        if self.decimal != ".":
+            cells = cells.str.replace(self.decimal, ".", regex=False)
+        return np.asarray(pd.to_numeric(cells, errors="coerce"), np.float64)
+
+
+PLAIN = Style(".")
+STYLES = (PLAIN, Style(","), *(Style(*marks) for marks in (".,", ",.", ". ", ", ", ".'", ",'")))
+
+
+@dataclass(frozen=True)
+class Numbers:
+    """The numbers of a column."""
+
+    values: np.ndarray  # (rows,) float64, NaN where missing
+    style: Style = PLAIN
+    unit: str = ""
+    notes: tuple[str, ...] = ()
+
+
+def clean(cells: "pd.Series[str]") -> "pd.Series[str]":
+    """Cells without blanks around them, with plain blanks and minus signs inside."""
+    return cells.str.replace("[\u00a0\u202f\u2009]", " ", regex=True).str.strip().str.replace("−", "-", regex=False)
+
+
+def markers(missing: str | None) -> tuple[str, ...]:
+    """The markers listed in the setting `missing`."""
+    return tuple(part.strip() for part in (missing or "").split(",") if part.strip())
+
+
+def is_missing(cells: "pd.Series[str]", missing: str | None) -> "pd.Series[bool]":
+    """Which cleaned cells are missing values."""
+    return cells.isna() | cells.str.casefold().isin(MISSING) | cells.isin(markers(missing))
+
+
+def styles(data: DataSpec) -> tuple[Style, ...]:
+    """The styles that the settings allow."""
+    return tuple(
+        style for style in STYLES if data.decimal in (None, style.decimal) and data.thousands in (None, style.thousands)
+    )
+
+
+def decimal_mark(columns: Iterable[Sequence[str]]) -> str | None:
+    """The decimal mark that some columns of a file prove and none contradicts."""
+    proven = set()
+    for column in columns:
+        cells = clean(pd.Series([cell for cell in column if cell.strip().casefold() not in MISSING], dtype="str"))
+        if not len(cells) or not cells.str.contains(r"[.,]").any():
+            continue
+        cells = _without_unit(cells)[0]
+        marks = {style.decimal for style in STYLES if style.fits(cells).all()}
+        proven |= marks if len(marks) == 1 else set()
+    return proven.pop() if len(proven) == 1 else None
+
+
+def is_plain(column: Sequence[str], separator: str, data: DataSpec) -> bool:
+    """Whether a reader of numbers with a decimal point reads the cells, and no other style does."""
+    cells = pd.Series([cell for cell in column if cell not in NULLS], dtype="str")
+    if data.decimal == "," or data.thousands or not len(cells) or not PLAIN.fits(cells).all():
+        return False
+    return data.decimal == "." or separator == "," or not Style(",", ".").fits(cells).all()
+
+
+NULLS = tuple(sorted({form for text in MISSING for form in (text, text.upper(), text.capitalize(), "NaN", "n/a")}))
+
+
+def numbers(
+    raw: "pd.Series[str] | np.ndarray", where: str, data: DataSpec, separator: str, proven: str | None
+) -> Numbers:
+    """The numbers of a column. Raises DataError for the first cell that is neither a number nor missing.
+
+    raw: text, or numbers of a file with types. proven: the decimal mark of other columns.
+    """
+    if isinstance(raw, np.ndarray):
+        found = Numbers(np.asarray(raw, np.float64))
+        if raw.dtype == bool:
+            found = Numbers(found.values, notes=("false and true were read as 0 and 1.",))
+    else:
+        found = _from_text(raw, where, data, separator, proven)
+    values = found.values
+    infinite = np.flatnonzero(np.isinf(values))
+    if len(infinite):
+        marker = f"{values[infinite[0]]:g}"
+        raise DataError(
+            f"{where}, row {infinite[0] + 1} holds {marker}: leave the cell empty, or {to_set(missing=marker)}."
+        )
+    notes = (*found.notes, *_replace_markers(values, where, data.missing))
+    if np.isnan(values).all():
+        raise DataError(f"{where} has no value in any of its {counted(len(values))}: name another column.")
+    _refuse_extreme_values(values, where)
+    return Numbers(values, found.style, found.unit, notes)
+
+
+def _from_text(raw: "pd.Series[str]", where: str, data: DataSpec, separator: str, proven: str | None) -> Numbers:
+    cells = clean(raw)
+    present = cells[~is_missing(cells, data.missing).to_numpy(bool)]
+    values = np.full(len(cells), np.nan)
+    lower = present.str.casefold()
+    if len(present) and lower.isin(list(TRUTH)).all():
+        values[present.index] = lower.map(TRUTH)
+        return Numbers(values, notes=("false and true were read as 0 and 1.",))
+    unit, allowed, notes = "", styles(data), []
+    fitting = [style for style in allowed if style.fits(present).all()]
+    if not fitting:
+        present, unit = _without_unit(present)
+        fitting = [style for style in allowed if style.fits(present).all()]
+    if not fitting:
+        raise _not_a_number(cells, present, where, data, allowed)
+    if unit:
+        notes.append(f"the cells hold the unit {unit!r}, which was removed.")
+    readings = _readings(present, fitting)
+    style = _chosen(readings, present, where, separator, proven)
+    if len(readings) > 1:
+        cell, value = next(
+            (cell, value)
+            for cell, value, *others in zip(present, readings[style], *readings.values(), strict=True)
+            if len(set(others)) > 1
+        )
+        notes.append(f"{cell!r} was read as {value:g}; if this is wrong, {_other(style)}.")
+    values[present.index] = readings[style]
+    return Numbers(values, style, unit, tuple(notes))
+
+
+def _other(style: Style) -> str:
+    """The setting for the other reading of 2.000 and 2,000."""
+    if style == PLAIN:
+        return to_set(thousands=".")
+    return to_set(decimal=",") if style.thousands == "," else to_set(decimal=".")
+
+
+def _readings(cells: "pd.Series[str]", fitting: Sequence[Style]) -> dict[Style, np.ndarray]:
+    """The styles that give different numbers, the plainest of those that give the same."""
+    readings: dict[Style, np.ndarray] = {}
+    marks = {mark for mark in ".,' " if cells.str.contains(mark, regex=False).any()}
+    for style in fitting:
+        if not readings or {style.decimal, style.thousands} & marks:
+            values = style.values(cells)
+            if not any(np.array_equal(values, others) for others in readings.values()):
+                readings[style] = values
+    return readings
+
+
+def _chosen(
+    readings: dict[Style, np.ndarray], cells: "pd.Series[str]", where: str, separator: str, proven: str | None
+) -> Style:
+    """The style of a column. Of two readings, the decimal mark of the file decides.
+
+    A comma before three digits is a mark of thousands. In a file with commas between its cells, a point is a decimal
+    point.
+    """
+    if len(readings) == 1:
+        return next(iter(readings))
+    by_mark = {style.decimal: style for style in readings}
+    if proven in by_mark:
+        return by_mark[proven]
+    pointed = cells.str.contains(".", regex=False)
+    if not pointed.any():
+        return by_mark["."]
+    if separator == ",":
+        return PLAIN
+    row = int(pointed.index[pointed.to_numpy(bool)][0])
+    large, small = (readings[by_mark[mark]][cells.index.get_loc(row)] for mark in (",", "."))
+    raise DataError(
+        f"{where}, row {row + 1} holds {cells[row]!r}, which can mean {large:g} or {small:g}: for {large:g}, "
+        f"{to_set(thousands='.')}; for {small:g}, {to_set(decimal='.')}."
+    )
+
+
+def _without_unit(cells: "pd.Series[str]") -> tuple["pd.Series[str]", str]:
+    """The cells without the unit that all of them hold before or after the number; unchanged if there is none."""
+    first = re.fullmatch(UNIT, cells.iloc[0]) if len(cells) else None
+    if first is None or not (first["before"] or first["after"]):
+        return cells, ""
+    before, after = first["before"] or "", (first["after"] or "").strip()
+    bare = cells
+    if before:
+        bare = bare.where(~bare.str.startswith(before), bare.str.slice(len(before)).str.strip())
+    if after:
+        bare = bare.where(~bare.str.endswith(after), bare.str.slice(0, -len(after)).str.strip())
+    same = bool((bare.str.len() < cells.str.len()).all())
+    return (bare, f"{before} {after}".strip()) if same else (cells, "")
+
+
+def _not_a_number(
+    cells: "pd.Series[str]", present: "pd.Series[str]", where: str, data: DataSpec, allowed: Sequence[Style]
+) -> DataError:
+    """The error for the first cell that the best style does not fit."""
+    bare = _bare(present)
+    style = max(allowed or STYLES, key=lambda style: int(style.fits(bare).sum()))
+    wrong = ~style.fits(bare).to_numpy(bool)
+    row = int(present.index[wrong][0]) if wrong.any() else int(_odd_unit(present))
+    cell = str(cells[row])
+    problem = f"{where}, row {row + 1} holds {cell[:40]!r}, which is not a number like the others"
+    for name, setting in (("decimal", data.decimal), ("thousands", data.thousands)):
+        others = [other for other in STYLES if setting is not None and other.fits(present).all()]
+        if others:
+            settings = {"decimal": others[0].decimal, "thousands": others[0].thousands}
+            return DataError(f"{problem}: {to_set(**settings)}; {name} = {setting!r} does not fit.")
+    if len(cell) > 40 or "," in cell:  # a comma separates two markers
+        return DataError(f"{problem}: correct it, or leave the cell empty.")
+    return DataError(f"{problem}: correct it, or if it means a missing value, {_to_add(data.missing, cell)}.")
+
+
+def _to_add(missing: str | None, cell: str) -> str:
+    """How to add a marker to those that are set."""
+    return to_set(missing=", ".join((*markers(missing), cell)))
+
+
+def _bare(cells: "pd.Series[str]") -> "pd.Series[str]":
+    """The cells without the units that some of them hold."""
+    return cells.str.replace(r"^[^\d+\-.,]*\s*(?=[+-]?[.,]?\d)|(?<=[\d.,])\s*[^\d.,\s]{1,4}$", "", regex=True)
+
+
+def _odd_unit(cells: "pd.Series[str]") -> int:
+    """The label of the first cell whose unit is not the most common."""
+    units = cells.str.replace(r"[\d+\-., ']", "", regex=True)
+    return int(cells.index[(units != units.mode()[0]).to_numpy(bool)][0])
+
+
+def _refuse_extreme_values(values: np.ndarray, where: str) -> None:
+    """Metrics and scalers square values and differences; squares must neither overflow nor underflow."""
+    low, high = np.nanmin(values), np.nanmax(values)
+    if max(-low, high) > LARGEST:
+        row = int(np.flatnonzero(np.abs(values) > LARGEST)[0])
+        raise DataError(
+            f"{where}, row {row + 1} holds {values[row]:g}, whose square is beyond double precision: "
+            "rescale the column, or correct the cell."
+        )
+    if 0 < high - low < 1 / LARGEST:
+        row = int(np.flatnonzero(values != values[~np.isnan(values)][0])[-1])
+        raise DataError(
+            f"{where}, row {row + 1} holds {values[row]:g}, and all values of the column lie within {high - low:g}, "
+            "whose square is 0 in double precision: rescale the column."
+        )
+
+
+def _replace_markers(values: np.ndarray, where: str, missing: str | None) -> list[str]:
+    """Set numbers that mean a missing value to NaN, in place; returns notes on those that no setting lists.
+
+    Without the setting `missing`, a number is such a marker if its distance from the range of all other values exceeds
+    that range, and it is a usual marker such as -999.9. Any other number that repeats and lies three times the range
+    away is an error: it may be a marker or a value.
+    """
+    if missing is not None:
+        for marker in markers(missing):
+            try:
+                values[values == float(marker)] = np.nan
+            except ValueError:
+                continue  # a text, which already is NaN
+        return []
+    notes = []
+    while (far := _far_value(values)) is not None:
+        value, distance, count = far
+        if distance > 1 and KNOWN_MARKERS.fullmatch(f"{value:.12g}"):
+            notes.append(f"{value:g}, far from all other values, was read as missing in {counted(count)}.")
+            values[values == value] = np.nan
+        elif distance > 3 and count > 1:
+            row = int(np.flatnonzero(values == value)[0]) + 1
+            raise DataError(
+                f"{where}, row {row} and {count - 1} more hold {value:.12g}, far from all other values: if it means a "
+                f"missing value, {to_set(missing=f'{value:.12g}')}; if it is a value, {to_set(missing='')}."
+            )
+        else:
+            break
+    return notes
+
+
+def _far_value(values: np.ndarray) -> tuple[float, float, int] | None:
+    """The smallest or largest value, its distance from the others in units of their range, and how often it occurs."""
+    best = None
+    for extreme, sign in ((float(np.nanmin(values)), -1), (float(np.nanmax(values)), 1)):
+        others = np.flatnonzero(values != extreme) if len(values) < 1 << 16 else None
+        rest = values[others] if others is not None else np.where(values == extreme, np.nan, values)
+        if np.isnan(rest).all():
+            continue
+        low, high = np.nanmin(rest), np.nanmax(rest)
+        with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
+            distance = float((extreme - high if sign > 0 else low - extreme) / (high - low))
+        if distance > 1 and (best is None or distance > best[1]):
+            best = (extreme, distance, int((values == extreme).sum()))
+    return best

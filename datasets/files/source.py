@@ -1,0 +1,209 @@
+"""Any file of the user as UTF-8 text, or as Parquet: encodings, compression, spreadsheets.
+
+A plain UTF-8 file is used where it is. Everything else is written to a temporary UTF-8 file with `\\n` at the end of
+each line, which is deleted after reading. Types of files are recognised by their first bytes, not by their names.
+"""
+
+import codecs
+import csv
+import difflib
+import gzip
+import tempfile
+import zipfile
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import IO
+
+from datasets.spec import DataError, to_set
+
+HEAD = 1 << 20  # bytes; a text without an end of line in so many is refused without reading the rest
+CHUNK = 1 << 22  # bytes
+MARKS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF32_LE: "utf-32", codecs.BOM_UTF32_BE: "utf-32",
+         codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}  # fmt: skip
+LATIN = ["cp1252", "cp1250", "cp1254", "cp1257"]
+OTHERS = ["cp1251", "koi8_r", "cp1253", "cp932", "gb18030", "big5", "cp949", "cp1255", "cp1256"]
+
+
+@dataclass(frozen=True)
+class Source:
+    """A file that DuckDB can read."""
+
+    path: Path  # as the user named it, for messages
+    readable: Path  # UTF-8 text or Parquet
+    folder: Path  # for temporary files; deleted after reading
+    form: str = "text"  # "text" or "Parquet"
+    encoding: str = "UTF-8"
+    container: str = ""  # "gzip", "zip" or "Excel"
+    notes: tuple[str, ...] = ()
+
+
+@contextmanager
+def opened(path: Path, encoding: str | None = None) -> Iterator[Source]:
+    """The file as text or Parquet. Raises DataError if it is missing, damaged, or neither."""
+    _check_path(path)
+    with tempfile.TemporaryDirectory(prefix="like-for-like-data-") as folder:
+        try:
+            yield _readable(path, Path(folder), encoding)
+        except OSError as error:
+            raise DataError(f"{path} cannot be read ({error.strerror or error}).") from None
+
+
+def _check_path(path: Path) -> None:
+    if path.is_dir():
+        raise DataError(f"{path} is a folder: name a file in it.")
+    if path.is_file():
+        return
+    if path.exists():
+        raise DataError(
+            f"{path} is not a regular file, and it must be read twice: give it to the program with --csv -."
+        )
+    siblings = [other.name for other in path.parent.iterdir()] if path.parent.is_dir() else []
+    near = difflib.get_close_matches(path.name, siblings, n=1)
+    raise DataError(f"there is no file {path}" + (f"; did you mean {path.parent / near[0]}?" if near else "."))
+
+
+def _readable(path: Path, folder: Path, encoding: str | None) -> Source:
+    with path.open("rb") as file:
+        head = file.read(8)
+    if not head:
+        raise DataError(f"{path} is empty: it needs a header line and rows of numbers.")
+    if head.startswith(b"PAR1"):
+        return Source(path, path, folder, form="Parquet")
+    if head.startswith(b"\xd0\xcf\x11\xe0"):
+        raise DataError(f"{path} is a workbook of the old form .xls: save it as .xlsx or as CSV.")
+    try:
+        if head.startswith(b"\x1f\x8b"):
+            with gzip.open(path) as stream:
+                return replace(_text(path, stream, folder, encoding, in_place=False), container="gzip")
+        if head.startswith(b"PK\x03\x04"):
+            return _from_zip(path, folder, encoding)
+    except (EOFError, zlib.error, gzip.BadGzipFile, zipfile.BadZipFile):
+        raise DataError(f"{path} is damaged: its compressed content is incomplete.") from None
+    with path.open("rb") as stream:
+        return _text(path, stream, folder, encoding, in_place=True)
+
+
+def _from_zip(path: Path, folder: Path, encoding: str | None) -> Source:
+    """The only file in an archive, or the first sheet of a workbook."""
+    with zipfile.ZipFile(path) as archive:
+        names = [name for name in archive.namelist() if not name.endswith("/") and not name.startswith("__MACOSX")]
+        if "xl/workbook.xml" in names:
+            return _from_excel(path, folder)
+        if len(names) != 1:
+            raise DataError(
+                f"{path} holds {len(names)} files ({', '.join(names[:5])}): unpack it, and name one of them."
+            )
+        with archive.open(names[0]) as stream:
+            return replace(_text(path, stream, folder, encoding, in_place=False), container="zip")
+
+
+def _from_excel(path: Path, folder: Path) -> Source:
+    try:
+        import openpyxl
+    except ModuleNotFoundError:
+        raise DataError(f"{path} is an Excel workbook: pip install openpyxl, or save it as CSV.") from None
+    try:
+        book = openpyxl.load_workbook(path, read_only=True, data_only=True)
+        sheet = book.worksheets[0]
+        with (folder / "text.csv").open("w", encoding="utf-8", newline="") as file:
+            writer = csv.writer(file, lineterminator="\n")
+            for row in sheet.iter_rows(values_only=True):
+                if any(cell is not None for cell in row):
+                    writer.writerow(["" if cell is None else cell for cell in row])
+    except (KeyError, ValueError, IndexError, zipfile.BadZipFile) as error:
+        raise DataError(f"{path} is a damaged Excel workbook ({error}): save it as CSV.") from None
+    others = [other.title for other in book.worksheets[1:]]
+    notes = (
+        (f"Of the workbook, the first sheet, {sheet.title!r}, was read; not {', '.join(others)}.",) if others else ()
+    )
+    return Source(path, folder / "text.csv", folder, container="Excel", notes=notes)
+
+
+def _text(path: Path, stream: IO[bytes], folder: Path, encoding: str | None, *, in_place: bool) -> Source:
+    """The text of a stream. It is copied unless it is plain UTF-8 `in_place`, at the path itself."""
+    head = stream.read(HEAD)
+    if not head.strip(b"\0\r\n\t \xef\xbb\xbf"):
+        raise DataError(f"{path} is empty: it needs a header line and rows of numbers.")
+    chosen = encoding or next((name for mark, name in MARKS.items() if head.startswith(mark)), None)
+    if chosen is None and b"\0" in head:
+        raise DataError(
+            f"{path} is not a text file: save it as CSV; or if it is text, name its encoding, as in "
+            f"{to_set(encoding='utf-16-le')}."
+        )
+    if len(head) == HEAD and not any(end in head for end in (b"\n", b"\r")):
+        raise DataError(f"{path} has no end of line in its first {HEAD:,} bytes: it is not a table; save it as CSV.")
+    if chosen is None:
+        chosen = "utf-8" if _is_utf8(head, stream) else _guessed(path, head, stream)
+        stream.seek(0)
+        if chosen == "utf-8" and in_place and _has_plain_line_ends(head, stream):
+            return Source(path, path, folder)
+    stream.seek(0)
+    readable = folder / "text.csv"
+    try:
+        decoder = codecs.getreader(chosen)(stream)
+        with readable.open("w", encoding="utf-8", newline="") as file:
+            returned = False  # the last character was a carriage return
+            while chunk := decoder.read(CHUNK):
+                text = chunk[1:] if returned and chunk.startswith("\n") else chunk
+                returned = chunk.endswith("\r")
+                file.write(text.replace("\r\n", "\n").replace("\r", "\n").replace("\0", ""))
+    except UnicodeError:
+        raise _wrong_encoding(path, chosen) from None
+    shown = {"utf-8-sig": "UTF-8", "utf-8": "UTF-8"}.get(chosen, chosen.upper())
+    return Source(path, readable, folder, encoding=shown)
+
+
+def _wrong_encoding(path: Path, encoding: str) -> DataError:
+    with path.open("rb") as stream:
+        head = stream.read(HEAD)
+        right = "utf-8" if _is_utf8(head, stream) else "latin-1"
+    return DataError(f"{path} is not text in the encoding {encoding}: {to_set(encoding=right)}.")
+
+
+def _is_utf8(head: bytes, stream: IO[bytes]) -> bool:
+    """Whether the head and the rest of the stream are UTF-8 text without zero bytes."""
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    try:
+        chunk = head
+        while chunk:
+            decoder.decode(chunk)
+            chunk = stream.read(CHUNK)
+        decoder.decode(b"", final=True)
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _guessed(path: Path, head: bytes, stream: IO[bytes]) -> str:
+    """The encoding of text that is not UTF-8, by the letters that it gives. Only names and units depend on it."""
+    from charset_normalizer import from_bytes
+
+    stream.seek(0)
+    letters = head + stream.read(CHUNK)
+    foreign = sum(byte >= 0x80 for byte in letters)
+    latin = foreign < sum(bytes((byte,)).isalpha() for byte in letters)
+    best = from_bytes(letters[:100_000], cp_isolation=LATIN if latin else OTHERS).best()
+    if best is None:
+        return "latin-1"
+    try:
+        return "cp1252" if letters.decode("cp1252") == letters.decode(best.encoding) else best.encoding
+    except UnicodeDecodeError:
+        return best.encoding
+
+
+def _has_plain_line_ends(head: bytes, stream: IO[bytes]) -> bool:
+    """Whether all lines end in the same way, by `\\n` or `\\r\\n`, and no byte is zero; DuckDB needs this."""
+    kinds: set[bool] = set()
+    while chunk := stream.read(CHUNK):
+        chunk += stream.read(1) if chunk.endswith(b"\r") else b""
+        ends, returns = chunk.count(b"\n"), chunk.count(b"\r")
+        pairs = chunk.count(b"\r\n") if returns else 0
+        if b"\0" in chunk or returns != pairs:
+            return False
+        kinds |= ({True} if pairs else set()) | ({False} if ends > pairs else set())
+        if len(kinds) > 1:
+            return False
+    return True
