@@ -4,7 +4,7 @@
 `files` reads a CSV or Parquet file. This package imports no framework and no other package of the project.
 """
 
-from datasets.cutting import cut, prepare, read
+from datasets.cutting import cut, prepare, read, suggested_columns
 from datasets.naive import NAMES as BASELINES
 from datasets.naive import baselines
 from datasets.series import Series, Split, split
@@ -30,4 +30,5 @@ __all__ = [
     "prepare",
     "read",
     "split",
+    "suggested_columns",
 ]

@@ -6,12 +6,14 @@ So no window contains a row of a later part. The input of a window may reach bac
 The scaler is fitted on the training part. Windows are views of one scaled array. Nothing derived is stored on disk.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
-from datasets.scaler import Scaler, Span, blocks, fit
+from datasets.scaler import Scaler, Span, blocks, fit, joined
 from datasets.series import Series, Split, as_names, check_columns, split
 from datasets.sources import registered
 from datasets.spec import LARGEST, DataError, DataSpec, Dtype, WindowSpec, counted, to_set
@@ -41,6 +43,13 @@ def read(data: DataSpec) -> Series:
     return replace(series, values=values, columns=columns, targets=targets, unit=unit)
 
 
+def suggested_columns(data: DataSpec) -> dict[str, str]:
+    """The columns of time stamps and the target that a user's file suggests, for the table `[data]`."""
+    from datasets.files import reading
+
+    return reading.suggested_columns(data)
+
+
 def cut(series: Series, data: DataSpec, window: WindowSpec, dtype: Dtype = "float32") -> Windows:
     """Cut a series in memory into windows. Raises DataError if a part holds no window."""
     if not series.temporal and data.order == "time":
@@ -53,23 +62,34 @@ def cut(series: Series, data: DataSpec, window: WindowSpec, dtype: Dtype = "floa
         )
     parts = split(series, data)
     usable = _usable_spans(series, lag=int(data.difference))
-    scaler = _fitted(series, data, parts, usable)
-    scaler_of_values = scaler
+    scaler = value_scaler = _fitted(series, data, parts, usable)
     if data.difference:
-        scaler_of_values = _fitted(
-            series, data.model_copy(update={"difference": False}), parts, _usable_spans(series, lag=0)
-        )
-    scale = scaler_of_values.scale[series.index(series.targets)]
+        values = data.model_copy(update={"difference": False})
+        value_scaler = _fitted(series, values, parts, _usable_spans(series, lag=0))
     layout = _lay_out(series, usable, scaler, data, window, dtype)
-    train, validation, test = (_part(series, layout, window, name, span) for name, span in parts.spans.items())
-    notes = _notes(series, data, window, parts, scaler)
-    return Windows(series, data, window, parts, scaler, scale, train, validation, test, notes)
+    unscored = series.unscored
+    if data.difference:  # the change after a filled value is not observed either
+        unscored = np.unique(np.concatenate((unscored, unscored + 1)))
+    cuts = [_part(series, layout, window, name, spans, unscored) for name, spans in parts.spans.items()]
+    (train, validation, test), left_out = [part for part, _ in cuts], [count for _, count in cuts]
+    notes = (*_notes(series, data, window, parts, scaler), *_window_notes(series, (train, validation, test), left_out))
+    return Windows(series, data, window, parts, scaler, value_scaler, train, validation, test, notes)
 
 
 def _fitted(series: Series, data: DataSpec, parts: Split, usable: list[Span]) -> Scaler:
-    rows = usable if data.scale_on == "all" else _clip(usable, parts.train)
+    """The scaler of the training rows of all series, or of each series; without such rows a series gets the first."""
+    rows = usable if data.scale_on == "all" else _shared(usable, parts.spans["train"])
     if not rows:
         raise DataError(f"train = {data.train!r} leaves no row of {series.name} to fit the scaler on.")
+    whole = _fit(series, data, rows)
+    if data.scale_per == "all" or not series.groups:
+        return whole
+    bounds = pairwise((*series.runs, series.rows))
+    spans = [[span for span in rows if start <= span[0] < stop] for start, stop in bounds]
+    return joined([_fit(series, data, of) if of else whole for of in spans])
+
+
+def _fit(series: Series, data: DataSpec, rows: list[Span]) -> Scaler:
     scaler = fit(series.values, rows, data.scaling, data.difference)
     tiny = np.flatnonzero(scaler.scale < 1 / LARGEST)
     if len(tiny):
@@ -87,8 +107,20 @@ def _usable_spans(series: Series, lag: int) -> list[Span]:
     return [(start + lag, stop) for start, stop in zip(series.runs, ends, strict=True) if start + lag < stop]
 
 
-def _clip(spans: list[Span], limit: int) -> list[Span]:
-    return [(start, min(stop, limit)) for start, stop in spans if start < limit]
+def _shared(runs: list[Span], part: Sequence[Span]) -> list[Span]:
+    """The rows of each run that lie in a part. Both ascend."""
+    if len(part) == 1:
+        ((first, end),) = part
+        pairs = ((run, (first, end)) for run in runs)
+    else:
+        ends = np.array([end for _, end in part])
+        pairs = (
+            (run, part[place])
+            for run in runs
+            if (place := int(np.searchsorted(ends, run[0], side="right"))) < len(part)
+        )
+    shared = ((max(start, first), min(stop, end)) for (start, stop), (first, end) in pairs)
+    return [span for span in shared if span[0] < span[1]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -120,8 +152,9 @@ def _lay_out(
         shift = run * padding
         observed[start + shift : stop + shift] = True
         with np.errstate(over="ignore"):  # infinite values are refused below
+            own = scaler.of(int(np.searchsorted(series.runs, start, side="right")) - 1)
             for first, block in blocks(series.values, [(start, stop)], data.difference):
-                array[first + shift : first + shift + len(block)] = scaler.apply(block)
+                array[first + shift : first + shift + len(block)] = own.apply(block)
     if not (float(array.min()) >= -LARGEST and float(array.max()) <= LARGEST):
         raise _too_large(series, array, data, dtype)
     return _Layout(array, observed, usable, padding)
@@ -138,17 +171,33 @@ def _too_large(series: Series, array: np.ndarray, data: DataSpec, dtype: Dtype) 
     )
 
 
-def _part(series: Series, layout: _Layout, window: WindowSpec, name: str, span: Span) -> Part:
-    rows = _first_target_rows(layout.usable, window, span)
-    if not len(rows) and span[0] < span[1]:
+def _part(
+    series: Series, layout: _Layout, window: WindowSpec, name: str, spans: Sequence[Span], unscored: np.ndarray
+) -> tuple[Part, int]:
+    """The windows of a part, and the number of those that are left out because a target value was filled."""
+    rows = _first_target_rows(layout.usable, window, spans)
+    if not len(rows) and any(start < stop for start, stop in spans):
+        where = f"rows {spans[0][0] + 1} to {spans[0][1]} of {series.name}"
+        if len(spans) > 1:
+            where = f"of all {len(spans):,} series of {series.name}"
         raise DataError(
-            f"the {name} part, rows {span[0] + 1} to {span[1]} of {series.name}, is too short for a window: length = "
+            f"the {name} part, {where}, is too short for a window: length = "
             f"{counted(window.shortest)} of input and horizon = {counted(window.horizon)} of target do not fit; "
             f"reduce window.length or window.horizon (--window, --horizon), or give the {name} part more rows"
         )
+    total = len(rows)
+    if len(unscored):
+        first = np.asarray(rows)
+        scored = np.searchsorted(unscored, first) == np.searchsorted(unscored, first + window.horizon)
+        rows = rows if scored.all() else first[scored]
+        if total and not len(rows):
+            raise DataError(
+                f"every window of the {name} part of {series.name} has a filled value among its targets: reduce "
+                f"window.horizon (--horizon), or give the {name} part more rows"
+            )
     shift = layout.shift(rows)
     input_begin, target_begin = shifted(rows, shift - window.length), shifted(rows, shift)
-    return Part(
+    part = Part(
         name,
         x=sliding_window_view(layout.array, window.length, axis=0)[input_begin].transpose(0, 2, 1),
         y=targets_from(layout.array, series.index(series.targets), target_begin, window.target_rows),
@@ -156,15 +205,19 @@ def _part(series: Series, layout: _Layout, window: WindowSpec, name: str, span: 
         stamps=series.times,
         mask=sliding_window_view(layout.observed, window.length)[input_begin] if layout.padding else None,
     )
+    return part, total - len(rows)
 
 
-def _first_target_rows(usable: list[Span], window: WindowSpec, span: Span) -> Rows:
-    """The first target row of each window of a part: its input lies in one run, its targets also in `span`."""
+def _first_target_rows(usable: list[Span], window: WindowSpec, spans: Sequence[Span]) -> Rows:
+    """The first target row of each window of a part: its input lies in one run, its targets also in a span of it."""
     ranges = []
-    for start, stop in usable:
+    by_end = {stop: start for start, stop in usable}
+    ends = np.array([stop for _, stop in usable])
+    for begin, end in _shared(usable, spans):
+        start = by_end[int(ends[np.searchsorted(ends, begin, side="right")])]
         first = start + window.shortest
-        first += max(0, -((first - span[0]) // window.stride)) * window.stride
-        last = min(stop, span[1]) - window.horizon
+        first += max(0, -((first - begin) // window.stride)) * window.stride
+        last = end - window.horizon
         if first <= last:
             ranges.append(range(first, last + 1, window.stride))
     if len(ranges) > 1:
@@ -177,16 +230,17 @@ def _notes(series: Series, data: DataSpec, window: WindowSpec, parts: Split, sca
     notes = [*series.notes]
     if len(series.filled):
         counts = (
-            f"{int(((series.filled >= start) & (series.filled < stop)).sum())} in {name}"
-            for name, (start, stop) in parts.spans.items()
+            f"{sum(int(np.diff(np.searchsorted(series.filled, span))[0]) for span in spans)} in {name}"
+            for name, spans in parts.spans.items()
         )
         notes.append(f"Of the filled rows, {', '.join(counts)}.")
-    spans = [
-        f"{name} {series.label(start)} to {series.label(stop - 1)} ({counted(stop - start)})"
-        for name, (start, stop) in parts.spans.items()
-        if stop > start
+    shown = [
+        f"{name} {_span(series, spans)} ({counted(sum(stop - start for start, stop in spans))})"
+        for name, spans in parts.spans.items()
+        if any(stop > start for start, stop in spans)
     ]
-    notes.append(f"Split in order: {', '.join(spans)}; a window belongs to the part that contains all of its targets.")
+    order = "at the same times for all series" if series.groups and series.times is not None else "in order"
+    notes.append(f"Split {order}: {', '.join(shown)}; a window belongs to the part that contains all of its targets.")
     if data.order == "rows":
         notes.append("Windows are cut over rows in the order of the file; the rows are not a regular time series.")
     if data.difference:
@@ -202,9 +256,43 @@ def _notes(series: Series, data: DataSpec, window: WindowSpec, parts: Split, sca
     return tuple(notes)
 
 
+def _span(series: Series, spans: Sequence[Span]) -> str:
+    """The first and the last time stamp, or row, of a part."""
+    rows = [(start, stop - 1) for start, stop in spans if stop > start]
+    if series.times is None and len(spans) > 1:
+        return f"of {len(rows):,} series"
+    key = (lambda row: row) if series.times is None else (lambda row: series.times[row])
+    first, last = min((start for start, _ in rows), key=key), max((stop for _, stop in rows), key=key)
+    return f"{series.label(first)} to {series.label(last)}"
+
+
+def _window_notes(series: Series, parts: Sequence[Part], left_out: Sequence[int]) -> list[str]:
+    """Sentences on windows that are left out."""
+    notes = []
+    if any(left_out):
+        counts = ", ".join(f"{count} in {part.name}" for part, count in zip(parts, left_out, strict=True))
+        notes.append(f"Windows with a filled value among their targets are left out of loss and scores: {counts}.")
+    if series.groups:
+        runs = np.array(series.runs)
+        for part in parts:
+            present = np.unique(np.searchsorted(runs, np.asarray(part.rows), side="right") - 1)
+            short = [name for run, name in enumerate(series.groups) if run not in set(present.tolist())]
+            if short:
+                shown = ", ".join(short[:10]) + (", ..." if len(short) > 10 else "")
+                notes.append(
+                    f"{len(short)} of {len(series.groups)} series have no window in the {part.name} part: {shown}."
+                )
+    return notes
+
+
 def _scaling_notes(series: Series, data: DataSpec, scaler: Scaler) -> list[str]:
     if data.scaling == "none":
         return ["Values are not scaled."]
+    if data.scale_per == "series" and series.groups:
+        return [
+            f"Each column of each series is scaled by itself on {'ALL' if data.scale_on == 'all' else 'its training'} "
+            "rows; a series without training rows is scaled as all series together."
+        ]
     target = {"standard": "to mean 0 and standard deviation 1", "minmax": "to the range 0 to 1"}[data.scaling]
     if data.scale_on == "all":
         notes = [

@@ -34,18 +34,42 @@ def baselines(windows: Windows, part: Part) -> tuple[Forecast, ...]:
 
 
 def _forecasts(windows: Windows, part: Part) -> Iterator[Forecast]:
-    horizon, season, step = windows.window.horizon, windows.season, windows.series.step
+    horizon = windows.window.horizon
     last = np.tile(windows.last_observed(part), horizon)
     yield Forecast("persistence", "The last value before the forecast, repeated.", last)
     seasonal = _seasonal_naive(windows, part)
     if seasonal is not None:
-        yield Forecast("seasonal naive", f"The value one season ({season} {step}s) earlier.", seasonal)
-    train = windows.split.train
-    total = sum(
-        block[:, windows.targets].sum(axis=0) for _, block in blocks(windows.series.values, [(0, train)], False)
-    )
-    yield Forecast("training mean", "The mean of the training rows.", np.tile(total / train, (len(part), horizon)))
+        yield Forecast("seasonal naive", f"The value one season ({_season(windows)}) earlier.", seasonal)
+    yield _training_mean(windows, part)
     yield _linear_autoregression(windows, part)
+
+
+def _season(windows: Windows) -> str:
+    """The season in words: "52 weeks", "96 steps of 15 minutes"."""
+    step = windows.series.step
+    return f"{windows.season} steps of {step}" if step[0].isdigit() else f"{windows.season} {step}s"
+
+
+def _training_mean(windows: Windows, part: Part) -> Forecast:
+    """The mean of the training rows; of several series, each has its own, or that of all without training rows."""
+    spans = windows.split.spans["train"]
+    totals = np.array([_total(windows, span) for span in spans])  # (spans, targets)
+    rows = np.array([stop - start for start, stop in spans])[:, None]
+    mean = totals.sum(axis=0) / rows.sum()
+    means = np.where(rows > 0, totals / np.maximum(rows, 1), mean)
+    values = means[windows.runs(part) if len(spans) > 1 else np.zeros(len(part), np.int64)]
+    several = " of each series" if len(spans) > 1 else ""
+    return Forecast(
+        "training mean", f"The mean of the training rows{several}.", np.tile(values, windows.window.horizon)
+    )
+
+
+def _total(windows: Windows, span: tuple[int, int]) -> np.ndarray:
+    """(targets,): the sum of the rows."""
+    start = np.zeros(len(windows.targets))
+    return sum(
+        (block[:, windows.targets].sum(axis=0) for _, block in blocks(windows.series.values, [span], False)), start
+    )
 
 
 def _seasonal_naive(windows: Windows, part: Part) -> np.ndarray | None:

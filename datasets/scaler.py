@@ -18,21 +18,31 @@ Span = tuple[int, int]  # first row, end row (exclusive)
 
 @dataclass(frozen=True, eq=False)
 class Scaler:
-    """One fitted offset and scale per column."""
+    """One fitted offset and scale per column, or per column of each series."""
 
-    offset: np.ndarray  # (columns,) float64
-    scale: np.ndarray  # (columns,) float64
+    offset: np.ndarray  # (columns,) or (series, columns) float64
+    scale: np.ndarray  # (columns,) or (series, columns) float64
     constant: tuple[int, ...]  # columns that are constant on the rows of the fit
 
+    def of(self, run: int) -> "Scaler":
+        """The scaler of one series."""
+        return self if self.offset.ndim == 1 else Scaler(self.offset[run], self.scale[run], self.constant)
+
     def apply(self, values: np.ndarray) -> np.ndarray:
-        """Scale (rows, columns) in the unit of the series; returns float64."""
+        """Scale (rows, columns) in the unit of the series; returns float64. Not for the scalers of several series."""
         scaled: np.ndarray = (values - self.offset) / self.scale
         return scaled
 
-    def undo(self, scaled: np.ndarray, columns: Sequence[int]) -> np.ndarray:
-        """Return (..., len(columns)) scaled values to the unit of the series, in float64."""
+    def undo(self, scaled: np.ndarray, columns: Sequence[int], runs: np.ndarray | None = None) -> np.ndarray:
+        """Return (N, steps, len(columns)) scaled values to the unit of the series, in float64.
+
+        runs: (N,) the series of each window, which the scalers of several series need.
+        """
         index = list(columns)
-        values: np.ndarray = np.asarray(scaled, np.float64) * self.scale[index] + self.offset[index]
+        scale, offset = self.scale[..., index], self.offset[..., index]
+        if scale.ndim == 2:
+            scale, offset = scale[runs][:, None], offset[runs][:, None]
+        values: np.ndarray = np.asarray(scaled, np.float64) * scale + offset
         return values
 
 
@@ -46,6 +56,16 @@ def blocks(values: np.ndarray, spans: Sequence[Span], difference: bool) -> Itera
             end = min(begin + BLOCK, stop)
             block = values[begin:end]
             yield begin, block - values[begin - 1 : end - 1] if difference else block
+
+
+def joined(scalers: Sequence[Scaler]) -> Scaler:
+    """The scalers of several series in one. A column is constant if it is so in all series."""
+    constant = set.intersection(*(set(scaler.constant) for scaler in scalers))
+    return Scaler(
+        np.stack([scaler.offset for scaler in scalers]),
+        np.stack([scaler.scale for scaler in scalers]),
+        tuple(sorted(constant)),
+    )
 
 
 def _twelve_digits(values: np.ndarray) -> np.ndarray:

@@ -7,15 +7,17 @@ are cut off, not filled.
 """
 
 import difflib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import pairwise
 
 import numpy as np
 
 from datasets.spec import DataError, DataSpec, counted
 
 PRECISION = {"year": "Y", "quarter": "M", "month": "M", "week": "D", "day": "D", "hour": "m", "minute": "m"}  # by unit
+PARTS = ("train", "validation", "test")
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,8 +42,6 @@ class Series:
     groups: tuple[str, ...] = ()  # the name of each run, if the runs are series of their own
     temporal: bool = True  # False: the rows are not a time series
     understood: tuple[tuple[str, str], ...] = ()  # of a user's file: labelled lines, the most important first
-    excerpt: tuple[tuple[str, ...], tuple[tuple[str, ...], ...], tuple[tuple[str, ...], ...]] = ((), (), ())
-    # of a user's file: the names of all columns, the first and the last rows
 
     def __post_init__(self) -> None:
         values = np.ascontiguousarray(self.values, np.float64)
@@ -66,10 +66,18 @@ class Series:
 
     def label(self, row: int) -> str:
         """The time stamp of a row in the precision of the step, or without time stamps "row 1", counted from 1."""
-        if self.times is None:
-            return f"row {row + 1}"
-        unit = self.step.split()[-1].removesuffix("s")  # of "15 minutes" and "business day"
-        return str(self.times[row].astype(f"datetime64[{PRECISION.get(unit, 's')}]"))
+        return f"row {row + 1}" if self.times is None else _label(self.times[row], self.step)
+
+    @property
+    def run_of(self) -> np.ndarray:
+        """(rows,): the number of the run of each row."""
+        return np.repeat(np.arange(len(self.runs)), np.diff((*self.runs, self.rows)))
+
+
+def _label(stamp: np.datetime64, step: str) -> str:
+    """A time stamp in the precision of a step such as "15 minutes" or "business day"."""
+    unit = step.split()[-1].removesuffix("s")
+    return str(stamp.astype(f"datetime64[{PRECISION.get(unit, 's')}]"))
 
 
 @dataclass(frozen=True, eq=False)
@@ -159,58 +167,103 @@ def check_columns(wanted: Sequence[str], columns: Sequence[str], where: str) -> 
 
 @dataclass(frozen=True)
 class Split:
-    """The end row of each part, exclusive; the next part begins there."""
+    """The end of each part, exclusive; the next part begins there.
+
+    The ends are rows of the series. If the file has several series, they are steps of the time that all of them share,
+    and `series` has the first row of each series and the end row of each of its parts.
+    """
 
     train: int
     validation: int
     test: int
+    series: tuple[tuple[int, int, int, int], ...] = ()
 
     @property
-    def spans(self) -> dict[str, tuple[int, int]]:
-        """First row and end of each part, by name."""
-        return {
-            "train": (0, self.train),
-            "validation": (self.train, self.validation),
-            "test": (self.validation, self.test),
-        }
+    def spans(self) -> dict[str, tuple[tuple[int, int], ...]]:
+        """First row and end of each part, by name: one pair, or one for each series, which may be empty."""
+        ends = self.series or ((0, self.train, self.validation, self.test),)
+        return {name: tuple((row[place], row[place + 1]) for row in ends) for place, name in enumerate(PARTS)}
+
+
+@dataclass(frozen=True, eq=False)
+class _Axis:
+    """What is split: the rows of a series, or the distinct time stamps of several series."""
+
+    name: str
+    steps: int
+    times: np.ndarray | None
+    noun: str
+    label: Callable[[int], str]
 
 
 def split(series: Series, data: DataSpec) -> Split:
-    """The end rows of the parts. Raises DataError with the name of the setting that leaves a part empty."""
+    """The end rows of the parts. Raises DataError with the name of the setting that leaves a part empty.
+
+    Several series in one file are split at the same time stamps; without time stamps, each is split by itself.
+    """
+    if not series.groups:
+        train, validation, test = _ends(_Axis(series.name, series.rows, series.times, "row", series.label), data)
+        return Split(train, validation, test)
+    bounds = list(pairwise((*series.runs, series.rows)))
+    if series.times is None:
+        longest = max(stop - start for start, stop in bounds)
+        train, validation, test = _ends(_Axis(series.name, longest, None, "row", str), data)
+        rows = [_shares(series, data, start, stop) for start, stop in bounds]
+    else:
+        stamps = np.unique(series.times)
+        axis = _Axis(series.name, len(stamps), stamps, "step", lambda step: _label(stamps[step], series.step))
+        train, validation, test = ends = _ends(axis, data)
+        limits = [stamps[end] if end < len(stamps) else stamps[-1] + np.timedelta64(1, "us") for end in ends]
+        rows = [
+            (start, *(start + np.searchsorted(series.times[start:stop], limits)).tolist()) for start, stop in bounds
+        ]
+    return Split(train, validation, test, tuple(rows))
+
+
+def _shares(series: Series, data: DataSpec, start: int, stop: int) -> tuple[int, int, int, int]:
+    """The parts of one of several series without time stamps; a part of a short series may be empty."""
+    ends = _ends(_Axis(series.name, stop - start, None, "row", str), data, checked=False)
+    train, validation, test = (min(start + end, stop) for end in ends)
+    return start, train, validation, test
+
+
+def _ends(axis: _Axis, data: DataSpec, *, checked: bool = True) -> list[int]:
     ends: list[int] = []
-    for option in ("train", "validation", "test"):
+    for option in PARTS:
         value = getattr(data, option)
         begin = ends[-1] if ends else 0
         if value is None:
-            end = series.rows
+            end = axis.steps
         elif isinstance(value, str):
-            end = _row_at(series, option, value)
+            end = _step_at(axis, option, value)
         elif isinstance(value, int):
             end = begin + value
         else:
-            end = begin + int(value * series.rows + 1e-6)  # against rounding: 0.29 * 100 is 28.999999999999996
-        _check_part(series, option, value, begin, end)
+            end = begin + int(value * axis.steps + 1e-6)  # against rounding: 0.29 * 100 is 28.999999999999996
+        if checked:
+            _check_part(axis, option, value, begin, end)
         ends.append(end)
-    return Split(*ends)
+    return ends
 
 
-def _row_at(series: Series, option: str, value: str) -> int:
+def _step_at(axis: _Axis, option: str, value: str) -> int:
     """The first row at or after a date or time."""
-    if series.times is None:
+    if axis.times is None:
         raise DataError(
-            f"{option} = {value!r} is a date, but {series.name} has no time stamps: give a share or a number of rows."
+            f"{option} = {value!r} is a date, but {axis.name} has no time stamps: give a share or a number of rows."
         )
     moment = datetime.fromisoformat(value)
     if moment.tzinfo is not None:
         moment = moment.astimezone(UTC).replace(tzinfo=None)
-    return int(np.searchsorted(series.times, np.datetime64(moment)))
+    return int(np.searchsorted(axis.times, np.datetime64(moment)))
 
 
-def _check_part(series: Series, option: str, value: object, begin: int, end: int) -> None:
-    span = f"{series.name} has {counted(series.rows)}, {series.label(0)} to {series.label(series.rows - 1)}"
-    if end > series.rows:
-        raise DataError(f"{option} = {value!r} ends at row {end}, but {span}: give it fewer rows.")
+def _check_part(axis: _Axis, option: str, value: object, begin: int, end: int) -> None:
+    noun = axis.noun
+    span = f"{axis.name} has {counted(axis.steps, noun)}, {axis.label(0)} to {axis.label(axis.steps - 1)}"
+    if end > axis.steps:
+        raise DataError(f"{option} = {value!r} ends at {noun} {end}, but {span}: give it fewer {noun}s.")
     may_be_empty = option == "validation" and isinstance(value, int | float) and value == 0
     if end <= begin and not may_be_empty:
         cause = f"{option} = {value!r} leaves" if value is not None else "train and validation leave"
-        raise DataError(f"{cause} no row for the {option} part, which begins at row {begin + 1}: {span}.")
+        raise DataError(f"{cause} no {noun} for the {option} part, which begins at {noun} {begin + 1}: {span}.")

@@ -140,7 +140,7 @@ TimeFormat = Annotated[str | None, BeforeValidator(_checked_time_format)]
 
 CSV_ONLY = (
     "time", "time_format", "time_zone", "group", "encoding", "separator", "decimal", "thousands", "skip", "comment",
-    "missing", "gaps", "duplicates", "resample", "strict", "unit",
+    "missing", "gaps", "duplicates", "resample", "strict", "unit", "scale_per",
 )  # fmt: skip
 
 
@@ -174,6 +174,7 @@ class DataSpec(Settings):
     difference: Flag = False  # learn the change from row to row, per column, before scaling
     scaling: Literal["standard", "minmax", "none"] = "standard"  # per column
     scale_on: Literal["train", "all"] = "train"  # rows that the scaler is fitted on; "all" includes the test part
+    scale_per: Literal["all", "series"] = "all"  # with `group`: one scaler for all series, or one for each
     train: End = 0.7
     validation: End = 0.15
     test: End | None = None  # None: all remaining rows

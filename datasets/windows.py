@@ -68,7 +68,7 @@ class Windows:
     window: WindowSpec
     split: Split
     scaler: Scaler  # of the model's inputs: the values, or with `difference` their changes
-    scale: np.ndarray  # (targets,): divisor for errors in scaled units: the scale of the values, also with `difference`
+    value_scaler: Scaler  # of the values, also with `difference`
     train: Part
     validation: Part
     test: Part
@@ -84,6 +84,15 @@ class Windows:
         """Positions of the target columns."""
         return self.series.index(self.series.targets)
 
+    def runs(self, part: Part) -> np.ndarray:
+        """(N,): the number of the run of each window."""
+        return np.searchsorted(np.array(self.series.runs), np.asarray(part.rows), side="right") - 1
+
+    def scale(self, part: Part) -> np.ndarray:
+        """(targets,), or (N, targets) with a scaler for each series: the divisors of scaled errors."""
+        scale = self.value_scaler.scale[..., self.targets]
+        return scale if scale.ndim == 1 else scale[self.runs(part)]
+
     def truth(self, part: Part) -> np.ndarray:
         """(N, H * targets): the true targets in the unit of the series."""
         return targets_from(self.series.values, self.targets, shifted(part.rows), self.window.horizon)
@@ -95,7 +104,7 @@ class Windows:
     def to_unit(self, part: Part, y: np.ndarray) -> np.ndarray:
         """Convert scaled outputs (N, H * targets) for the windows of `part` to the unit of the series, in float64."""
         steps = np.reshape(y, (len(part), self.window.horizon, len(self.targets)))
-        values = self.scaler.undo(steps, self.targets)
+        values = self.scaler.undo(steps, self.targets, self.runs(part) if self.scaler.scale.ndim == 2 else None)
         if self.data.difference:
             values = self.last_observed(part)[:, None] + values.cumsum(axis=1)
         return values.reshape(np.shape(y))

@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -9,11 +10,14 @@ import numpy as np
 import datasets
 from benchmarks.commands import Subparsers, options
 from benchmarks.commands.output import table
+from benchmarks.definition.settings import validated
+from benchmarks.errors import UserError
 from datasets import DataError, Series, Split, split
 from datasets.series import longest_gap
 from datasets.spec import counted
 
 NAME = "data"
+MOST_DRAWN = 20  # series of one file
 COLOURS = {"train": "#3b6ea5", "validation": "#c98a1b", "test": "#b13f3f"}
 
 
@@ -29,7 +33,11 @@ def add(subparsers: Subparsers) -> None:
     series.add_argument("--all", action="store_true", help="every series")
     summary = "print the facts of a series, and draw it with its split"
     show = options.command(verbs, "show", show_series, summary, "data show co2", what=what, results=False)
-    show.what.add_argument("name", metavar="NAME", help="a series")
+    show.what.add_argument("name", metavar="NAME", help="a series, or a file of your own; - for a pipe")
+    columns = show.parser.add_argument_group("columns of your file (default: what the file suggests)")
+    options.add_columns(columns)
+    text = "change one setting of [data], as in data.decimal=,; may be repeated"
+    columns.add_argument("--set", metavar="data.SETTING=VALUE", action="append", default=[], dest="settings", help=text)
     folder, text = options.RESULTS / "data", "the folder for the picture (default: results/data)"
     show.where.add_argument("--folder", metavar="FOLDER", type=Path, default=folder, help=text)
 
@@ -70,18 +78,50 @@ def _fetch(name: str) -> None:
 
 def show_series(arguments: argparse.Namespace) -> int:
     """Print the facts of a series, the rows of each part, and the path of its picture."""
-    series = datasets.load(arguments.name)
-    spec = datasets.DataSpec(series=series.name, order="time" if series.temporal else "rows")
+    if arguments.name in datasets.names():
+        series = datasets.load(arguments.name)
+        spec = datasets.DataSpec(series=series.name, order="time" if series.temporal else "rows")
+    elif arguments.name == "-" or Path(arguments.name).expanduser().exists() or Path(arguments.name).suffix:
+        spec = _file_spec(arguments)
+        series = datasets.read(spec)
+    else:
+        datasets.describe(arguments.name)  # raises the error for an unknown name
     parts = split(series, spec)
     for label, text in _facts(series):
         print(f"{label:<10} {text}")
-    for name, (start, stop) in parts.spans.items():
-        print(f"{name:<10} {series.label(start)} to {series.label(stop - 1)}, {counted(stop - start)}")
+    for name, spans in parts.spans.items():
+        print(f"{name:<10} {_span(series, spans)}, {counted(sum(stop - start for start, stop in spans))}")
     print(f"picture    {_draw(series, parts, arguments.folder)}")
     return 0
 
 
+def _file_spec(arguments: argparse.Namespace) -> datasets.DataSpec:
+    """The [data] table for a file: columns that no option names are those that the file suggests."""
+    data = options.file_data(arguments, arguments.name, options.RESULTS)
+    for name, value in options.assignments(arguments.settings).items():
+        table, _, setting = name.rpartition(".")
+        if table != "data":
+            raise UserError(f"--set {name}: data show takes settings of [data] only, as in --set data.decimal=,")
+        data[setting] = value
+    if "target" not in data:
+        suggested = datasets.suggested_columns(validated(datasets.DataSpec, data | {"target": "*"}, "data show:"))
+        data = {name: value for name, value in suggested.items() if value} | data
+    return validated(datasets.DataSpec, data, "data show:")
+
+
+def _span(series: Series, spans: Sequence[tuple[int, int]]) -> str:
+    rows = [(start, stop - 1) for start, stop in spans if stop > start]
+    if not rows:
+        return "no row"
+    if len(spans) > 1:
+        return f"of {len(rows):,} series"
+    ((first, last),) = rows
+    return f"{series.label(first)} to {series.label(last)}"
+
+
 def _facts(series: Series) -> list[tuple[str, str]]:
+    if series.understood:
+        return [*series.understood, *(("note", note) for note in series.notes)]
     entry = datasets.describe(series.name)
     facts = [
         ("series", f"{series.name}: {series.title}"),
@@ -122,10 +162,12 @@ def _draw(series: Series, parts: Split, folder: Path) -> Path:
     target = series.targets[0]
     values = series.values[:, series.columns.index(target)]
     along = np.arange(series.rows) if series.times is None else series.times
-    line = "-" if len(series.runs) == 1 else "."  # a line would join rows that no window joins
+    line = "-" if len(series.runs) == 1 or series.groups else "."  # a line would join rows that no window joins
     figure, axes = plt.subplots(figsize=(10, 4), layout="constrained")
-    for name, (start, stop) in parts.spans.items():
-        axes.plot(along[start:stop], values[start:stop], line, color=COLOURS[name], linewidth=0.8, label=name)
+    for name, spans in parts.spans.items():
+        for number, (start, stop) in enumerate(spans[:MOST_DRAWN]):
+            label = name if number == 0 else None
+            axes.plot(along[start:stop], values[start:stop], line, color=COLOURS[name], linewidth=0.8, label=label)
     if len(series.filled):
         axes.plot(along[series.filled], values[series.filled], ".", color="black", markersize=3, label="filled")
     axes.set_title(series.title, loc="left")
@@ -133,7 +175,7 @@ def _draw(series: Series, parts: Split, folder: Path) -> Path:
     axes.set_xlabel("" if series.times is not None else series.step)
     axes.spines[["top", "right"]].set_visible(False)
     figure.legend(loc="outside right upper", frameon=False)
-    path = folder / f"{series.name}.png"
+    path = folder / f"{Path(series.name).stem if series.understood else series.name}.png"
     try:
         folder.mkdir(parents=True, exist_ok=True)
         figure.savefig(path, dpi=150)

@@ -1,9 +1,11 @@
 """Options that several commands share, in the groups that `--help` shows."""
 
 import argparse
+import hashlib
 import shlex
+import sys
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -112,7 +114,7 @@ def changes(arguments: argparse.Namespace) -> dict[str, Any]:
         if (text := getattr(arguments, option)) is not None:
             values = numbers(text, f"--{option}")
             changed[setting] = values[0] if len(values) == 1 else values
-    return changed | dict(map(_assignment, arguments.settings))
+    return changed | assignments(arguments.settings)
 
 
 def only(arguments: argparse.Namespace) -> dict[str, list[str]]:
@@ -126,18 +128,54 @@ def only(arguments: argparse.Namespace) -> dict[str, list[str]]:
     return narrowed
 
 
+COLUMNS = ("target", "time", "features", "group", "strict")
+
+
+def add_columns(data: argparse._ArgumentGroup) -> None:
+    """The options that say what the columns of the user's file are."""
+    data.add_argument("--target", metavar="A,B", help="the column or columns to forecast; quote a name with a comma")
+    data.add_argument("--time", metavar="A,B", help="the column of time stamps, or the columns of their parts")
+    data.add_argument("--features", metavar="A,B", help="further input columns; '*' for all columns of numbers")
+    data.add_argument("--group", metavar="A,B", help="the column that tells several series in one file apart")
+    text = "refuse missing values, missing rows, repeated and unordered time stamps instead of handling them"
+    data.add_argument("--strict", action="store_true", help=text)
+
+
 def _csv_data(arguments: argparse.Namespace) -> dict[str, Any]:
     """The title, the description and the [data] table for the user's own file."""
     if arguments.target is None:
         raise UserError("--csv needs --target, the column to forecast, as in --csv sales.csv --target units")
-    path = Path(arguments.csv).expanduser()
-    data: dict[str, Any] = {"csv": str(path.resolve()), "target": words(arguments.target, "--target")}
-    if arguments.time is not None:
-        data["time"] = arguments.time
-    if arguments.features is not None:
-        data["features"] = "*" if arguments.features == "*" else words(arguments.features, "--features")
-    forecast = ", ".join(data["target"])
-    return {"title": f"{forecast} in {path.name}", "description": f"A forecast of {forecast}.", "data": data}
+    data = file_data(arguments, arguments.csv, arguments.results)
+    name = Path(data["csv"]).name
+    forecast = data["target"]
+    return {"title": f"{forecast} in {name}", "description": f"A forecast of {forecast}.", "data": data}
+
+
+def file_data(arguments: argparse.Namespace, file: str, folder: Path) -> dict[str, Any]:
+    """The [data] table for a file of the user. A pipe is saved in the folder, because every trial reads it."""
+    path = Path(file).expanduser()
+    if file == "-" or (path.exists() and not path.is_file() and not path.is_dir()):
+        path = _saved(sys.stdin.buffer.read() if file == "-" else path.read_bytes(), folder)
+    given = {name: getattr(arguments, name) for name in COLUMNS}
+    empty = next((name for name, value in given.items() if isinstance(value, str) and not value.strip(" ,")), None)
+    if empty is not None:
+        raise UserError(f"--{empty} {given[empty]!r}: a name is empty; write names with commas between them")
+    return {"csv": str(path.resolve())} | {name: value for name, value in given.items() if value not in (None, False)}
+
+
+def _saved(content: bytes, folder: Path) -> Path:
+    path = folder / "data" / f"pipe-{hashlib.sha256(content).hexdigest()[:12]}.csv"
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+    except OSError as error:
+        raise UserError(f"{path} cannot be written ({error.strerror}); name another folder with --results") from None
+    return path
+
+
+def assignments(texts: Sequence[str]) -> dict[str, Any]:
+    """The settings of `--set`, by dotted name."""
+    return dict(map(_assignment, texts))
 
 
 def _assignment(text: str) -> tuple[str, Any]:

@@ -30,10 +30,8 @@ def add(subparsers: Subparsers) -> None:
     text = "print the trials and an estimate of their time, and write nothing"
     groups.what.add_argument("--dry-run", action="store_true", help=text)
     data = groups.parser.add_argument_group("your own data, with the models and settings of NAME (default: co2)")
-    data.add_argument("--csv", metavar="FILE", help="a CSV file, or a Parquet file whose name ends in .parquet")
-    data.add_argument("--target", metavar="A,B", help="the column or columns to forecast")
-    data.add_argument("--time", metavar="COLUMN", help="the column of time stamps")
-    data.add_argument("--features", metavar="A,B", help="further input columns; '*' for all")
+    data.add_argument("--csv", metavar="FILE", help="a CSV, Excel or Parquet file, also compressed; - for a pipe")
+    options.add_columns(data)
 
 
 def execute(arguments: argparse.Namespace) -> int:
@@ -42,14 +40,17 @@ def execute(arguments: argparse.Namespace) -> int:
     if arguments.dry_run:
         return dry_run(benchmark, invocation, as_json=arguments.json)
     folder, manifest = run.begin(benchmark, arguments.results, invocation)
+    if not arguments.json:
+        print_understood(manifest)
     return session.execute(arguments, benchmark, folder, manifest, invocation)
 
 
 def definition(arguments: argparse.Namespace) -> Benchmark:
     """The benchmark with the changes from the command line; `loading.results_name` names the folder of its runs."""
-    stray = [name for name in ("target", "time", "features") if getattr(arguments, name) is not None]
+    stray = [name for name in options.COLUMNS if getattr(arguments, name)]
     if arguments.csv is None and stray:
-        raise UserError(f"--{stray[0]} needs --csv, as in --csv sales.csv --target units; or leave it out")
+        example = "--csv sales.csv --target units"
+        raise UserError(f"--{stray[0].replace('_', '-')} needs --csv, as in {example}; or leave it out")
     if arguments.name is None and arguments.csv is None:
         raise UserError(f"name a benchmark ({', '.join(loading.names())}), or a file of your own with --csv")
     name = DEFAULT if arguments.name is None else arguments.name
@@ -66,10 +67,18 @@ def dry_run(benchmark: Benchmark, invocation: Invocation, *, as_json: bool) -> i
         return 0
     total = len(manifest.trials)
     chosen = f" of {total}, chosen by the sampler" if manifest.expected_trials < total else ""
+    print_understood(manifest)
     print(f"{manifest.title}: {counted(manifest.expected_trials, 'trial')}{chosen}\n")
     print(_listed(manifest) if total <= MANY else _counted_by_case(manifest), flush=True)
     print("\n" + "\n".join(_described(estimate(benchmark, manifest, _print_probe))))
     return 0
+
+
+def print_understood(manifest: Manifest) -> None:
+    """Print the two most important lines on how a file of the user was read."""
+    for lines in dict.fromkeys(data.understood[:2] for data in manifest.data.values()):
+        for label, text in lines:
+            print(f"{label:<10} {text}", flush=True)
 
 
 def _listed(manifest: Manifest) -> str:

@@ -224,9 +224,10 @@ def _data(windows: datasets.Windows) -> Data:
         test_times=tuple(_label(time) for time in test.times[::stride]),
         test_truth=tuple(tuple(row) for row in truth[::stride].tolist()),
         test_stride=stride,
-        offset=tuple(windows.scaler.offset[targets].tolist()),
-        scale=tuple(windows.scaler.scale[targets].tolist()),
+        offset=tuple(windows.scaler.offset[targets].tolist()) if windows.scaler.offset.ndim == 1 else (),
+        scale=tuple(windows.scaler.scale[targets].tolist()) if windows.scaler.scale.ndim == 1 else (),
         differenced=windows.data.difference,
+        understood=series.understood,
     )
 
 
@@ -235,7 +236,7 @@ def _baselines(windows: datasets.Windows, truth: np.ndarray) -> tuple[Baseline, 
         Baseline(
             name=forecast.name,
             explanation=forecast.explanation,
-            scores=scores.scores(forecast.values, truth, scale=windows.scale),
+            scores=scores.scores(forecast.values, truth, scale=windows.scale(windows.test)),
         )
         for forecast in datasets.baselines(windows, windows.test)
     )

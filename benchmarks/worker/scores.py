@@ -28,10 +28,11 @@ def loss(kind: Loss, forecast: Array, truth: Array) -> float:
 def scores(forecast: Array, truth: Array, *, scale: Array) -> Scores:
     """Return all scores of a forecast (N, H * targets), whose columns hold the targets of one step side by side.
 
-    Errors are in the series' own unit. scale: (targets,), the divisor of each target's scaler, for the scaled errors.
+    Errors are in the series' own unit. scale: (targets,) or (N, targets), the divisor of each target's scaler, for the
+    scaled errors.
     """
     mse = float(np.mean((forecast - truth) ** 2))
-    scaled = (forecast - truth) / np.tile(scale, truth.shape[1] // len(scale))
+    scaled = (forecast - truth) / np.tile(scale, truth.shape[1] // scale.shape[-1])
     return Scores(
         mse=mse,
         rmse=float(np.sqrt(mse)),

@@ -79,7 +79,7 @@ def run(job: TrialJob) -> tuple[Outcome, bytes]:
         gradient_norms_before = _gradient_norms(job, training, model)
     outcome = Outcome(
         times=times,
-        scores=scores.scores(predictions, truth, scale=windows.scale),
+        scores=scores.scores(predictions, truth, scale=windows.scale(windows.test)),
         first_loss=training.first_loss,
         train_losses=tuple(training.losses),
         validation_losses=tuple(training.validation_losses),

@@ -84,7 +84,7 @@ def _separator(lines: Sequence[str], given: str | None, decimal: str | None) -> 
     text = "".join(line if line.endswith("\n") else f"{line}\n" for line in lines)
     try:
         found = clevercsv.Sniffer().sniff(text[:20_000], delimiters=[given] if given else list(",;\t| :"))
-        separator, quote = found.delimiter, found.quotechar
+        separator, quote = (found.delimiter or "", found.quotechar or "") if found is not None else ("", "")
     except clevercsv.Error:
         separator, quote = "", ""
     separator = given or separator

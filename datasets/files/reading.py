@@ -52,6 +52,25 @@ def read(data: DataSpec) -> Series:
         return _series(table.read(source, data), data, source)
 
 
+def suggested_columns(data: DataSpec) -> dict[str, str]:
+    """The columns of time stamps, if any, and the last other column of numbers."""
+    path = (data.csv or Path()).expanduser()
+    with opened(path, data.encoding) as source:
+        names, kinds = table.kinds(source, data)
+    time = table.resolve(data.time, names) or table.likely_time(names, kinds)
+    targets = [name for name in names if kinds[name] == "number" and name not in time]
+    if not targets:
+        raise DataError(f"{path} has no column of numbers ({', '.join(names[:20])}): name the target with --target.")
+    return {"time": _as_list(time), "target": _as_list(targets[-1:])}
+
+
+def _as_list(names: Sequence[str]) -> str:
+    """Names with commas between them; a name with a comma in quotation marks."""
+    if len(names) == 1:
+        return names[0]
+    return ",".join(f'"{name}"' if "," in name else name for name in names)
+
+
 def _series(chosen: Table, data: DataSpec, source: Source) -> Series:
     path = chosen.path
     if chosen.rows < 2:
@@ -99,11 +118,7 @@ def _series(chosen: Table, data: DataSpec, source: Source) -> Series:
         runs=whole.runs,
         groups=whole.names if data.group is not None else (),
     )
-    return replace(
-        series,
-        understood=_understood(series, context, parsed, columns),
-        excerpt=(chosen.names, chosen.head, chosen.tail),
-    )
+    return replace(series, understood=_understood(series, context, parsed, columns))
 
 
 @dataclass(frozen=True, eq=False)
@@ -152,15 +167,10 @@ def _groups(chosen: Table, data: DataSpec) -> tuple[tuple[str, ...], np.ndarray]
     """The names of the series, in order, and the number of the series of each row."""
     if not chosen.group:
         return ("",), np.zeros(chosen.rows, np.int32)
-    labels = None
-    for name in chosen.group:
-        column = chosen.columns.pop(name)
-        text = (
-            pd.Series(column).astype("str").fillna("").str.strip()
-            if isinstance(column, np.ndarray)
-            else column.fillna("").str.strip()
-        )
-        labels = text if labels is None else labels + ", " + text
+    columns = [pd.Series(chosen.columns.pop(name)).astype("str").fillna("").str.strip() for name in chosen.group]
+    labels = columns[0]
+    for column in columns[1:]:
+        labels = labels + ", " + column
     codes, names = pd.factorize(labels, sort=True)
     return tuple(str(name) for name in names), codes.astype(np.int32)
 
@@ -482,6 +492,9 @@ def _understood(
             else "no row",
         )
     )
+    for label, excerpt in (("first rows", chosen.head), ("last rows", chosen.tail)):
+        if excerpt:
+            lines.append((label, "; ".join(" | ".join(row) for row in excerpt)))
     lines.append(("settings", _settings(chosen, data, parsed, columns)))
     return tuple(lines)
 

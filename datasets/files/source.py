@@ -122,7 +122,9 @@ def _from_excel(path: Path, folder: Path) -> Source:
     return Source(path, folder / "text.csv", folder, container="Excel", notes=notes)
 
 
-def _text(path: Path, stream: IO[bytes], folder: Path, encoding: str | None, *, in_place: bool) -> Source:
+def _text(
+    path: Path, stream: IO[bytes] | gzip.GzipFile, folder: Path, encoding: str | None, *, in_place: bool
+) -> Source:
     """The text of a stream. It is copied unless it is plain UTF-8 `in_place`, at the path itself."""
     head = stream.read(HEAD)
     if not head.strip(b"\0\r\n\t \xef\xbb\xbf"):
@@ -136,9 +138,9 @@ def _text(path: Path, stream: IO[bytes], folder: Path, encoding: str | None, *, 
     if len(head) == HEAD and not any(end in head for end in (b"\n", b"\r")):
         raise DataError(f"{path} has no end of line in its first {HEAD:,} bytes: it is not a table; save it as CSV.")
     if chosen is None:
-        chosen = "utf-8" if _is_utf8(head, stream) else _guessed(path, head, stream)
+        chosen = "utf-8" if _is_utf8(head, stream) else _guessed(head, stream)
         stream.seek(0)
-        if chosen == "utf-8" and in_place and _has_plain_line_ends(head, stream):
+        if chosen == "utf-8" and in_place and _has_plain_line_ends(stream):
             return Source(path, path, folder)
     stream.seek(0)
     readable = folder / "text.csv"
@@ -163,7 +165,7 @@ def _wrong_encoding(path: Path, encoding: str) -> DataError:
     return DataError(f"{path} is not text in the encoding {encoding}: {to_set(encoding=right)}.")
 
 
-def _is_utf8(head: bytes, stream: IO[bytes]) -> bool:
+def _is_utf8(head: bytes, stream: IO[bytes] | gzip.GzipFile) -> bool:
     """Whether the head and the rest of the stream are UTF-8 text without zero bytes."""
     decoder = codecs.getincrementaldecoder("utf-8")()
     try:
@@ -177,7 +179,7 @@ def _is_utf8(head: bytes, stream: IO[bytes]) -> bool:
     return True
 
 
-def _guessed(path: Path, head: bytes, stream: IO[bytes]) -> str:
+def _guessed(head: bytes, stream: IO[bytes] | gzip.GzipFile) -> str:
     """The encoding of text that is not UTF-8, by the letters that it gives. Only names and units depend on it."""
     from charset_normalizer import from_bytes
 
@@ -194,7 +196,7 @@ def _guessed(path: Path, head: bytes, stream: IO[bytes]) -> str:
         return best.encoding
 
 
-def _has_plain_line_ends(head: bytes, stream: IO[bytes]) -> bool:
+def _has_plain_line_ends(stream: IO[bytes] | gzip.GzipFile) -> bool:
     """Whether all lines end in the same way, by `\\n` or `\\r\\n`, and no byte is zero; DuckDB needs this."""
     kinds: set[bool] = set()
     while chunk := stream.read(CHUNK):

@@ -19,6 +19,7 @@ from datasets.files import steps
 from datasets.files.numbers import clean, is_missing, markers
 from datasets.spec import EPOCHS, DataError, DataSpec, to_set
 
+_NO_NOTES: tuple[str, ...] = ()
 SAMPLE = 1000  # cells that formats are tried on, before all cells are parsed
 DATES = (
     "%Y-%m-%d", "%d/%m/%Y", "%m/%d/%Y", "%d.%m.%Y", "%m.%d.%Y", "%d-%m-%Y", "%m-%d-%Y", "%Y/%m/%d", "%Y.%m.%d",
@@ -58,10 +59,10 @@ def stamps(columns: "dict[str, pd.Series[str] | np.ndarray]", where: str, data: 
     present = cells[~missing]
     if not len(present):
         raise DataError(f"{where} holds no time stamp in any row: name another column with time.")
-    if data.time_format:
-        parsed, form, notes = _with_format(present, where, data), data.time_format, ()
-    else:
-        parsed, form, notes = _understood(present, where, data)
+    form, notes = data.time_format or "", _NO_NOTES
+    parsed, form, notes = (
+        (_with_format(present, where, data), form, notes) if form else _understood(present, where, data)
+    )
     times = np.full(len(cells), np.datetime64("NaT"), "datetime64[us]")
     offsets = parsed.offsets
     times[~missing] = parsed.wall
@@ -294,12 +295,12 @@ def _zoned(times: np.ndarray, form: str, data: DataSpec, where: str, notes: tupl
     try:
         instants = local.tz_localize(zone, ambiguous="infer")
     except ValueError as error:
-        first = local.tz_localize(zone, ambiguous="NaT", nonexistent="NaT")
-        bad = np.flatnonzero(first.isna() & ~local.isna())
+        first = local.tz_localize(zone, ambiguous="NaT", nonexistent="NaT").tz_localize(None)
+        bad = np.flatnonzero(np.isnat(first.to_numpy("datetime64[us]")) & ~np.isnat(times))
         if not len(bad):
             raise DataError(f"{where}: the time stamps do not fit time_zone = {data.time_zone!r} ({error}).") from None
         later = local.tz_localize(zone, ambiguous=np.zeros(len(local), bool), nonexistent="NaT")
-        absent = np.flatnonzero(later.isna() & ~local.isna())
+        absent = np.flatnonzero(np.isnat(later.tz_localize(None).to_numpy("datetime64[us]")) & ~np.isnat(times))
         if len(absent):
             raise DataError(
                 f"{where}, row {absent[0] + 1} holds {times[absent[0]]}, an hour that summer time leaves out in "

@@ -48,7 +48,8 @@ class Step:
     def index(self, times: np.ndarray) -> np.ndarray:
         """The number of each stamp on the grid, rounded down; int64."""
         if self.unit == "business day":
-            return np.busday_count("1970-01-05", times.astype("datetime64[D]"), weekmask=self.week)
+            days: np.ndarray = np.busday_count("1970-01-05", times.astype("datetime64[D]"), weekmask=self.week)
+            return days
         if self.unit in MONTHS:
             return times.astype("datetime64[M]").astype(np.int64) // (MONTHS[self.unit] * self.count)
         monday = 4 * 86_400 * 10**6 if self.unit == "week" else 0  # 1970-01-05 was a Monday
@@ -185,7 +186,8 @@ def means(values: np.ndarray, first: np.ndarray) -> np.ndarray:
     present = ~np.isnan(values)
     counts = np.add.reduceat(present, first, axis=0, dtype=np.int64)
     sums = np.add.reduceat(np.where(present, values, 0), first, axis=0)
-    return np.divide(sums, counts, out=np.full(sums.shape, np.nan), where=counts > 0)
+    averages: np.ndarray = np.divide(sums, counts, out=np.full(sums.shape, np.nan), where=counts > 0)
+    return averages
 
 
 def best_step(times: np.ndarray) -> str:

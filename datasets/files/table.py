@@ -8,6 +8,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import numpy as np
@@ -24,6 +25,7 @@ from datasets.spec import DataError, DataSpec, counted, to_set
 Column = "pd.Series[str] | np.ndarray"  # text, or the values of a column with a type
 TAIL = 1 << 16  # bytes at the end of a file in which rows of totals and notes are looked for
 MOST_BELOW = 5  # such rows
+PARQUET_TYPES = {"time": "TIMESTAMP", "text": "VARCHAR", "time of day": "VARCHAR", "truth": "BOOLEAN"}  # by kind
 ISO = re.compile(r"\d{4}-\d\d-\d\d(([ T])\d\d:\d\d(:\d\d)?)?")
 
 
@@ -55,6 +57,24 @@ def read(source: Source, data: DataSpec) -> Table:
     return _parquet(source, data) if source.form == "Parquet" else _csv(source, data)
 
 
+def kinds(source: Source, data: DataSpec) -> tuple[tuple[str, ...], dict[str, str]]:
+    """The names of all columns, and what each holds: "number", "time", "time of day", "text" or "empty"."""
+    if source.form == "Parquet":
+        with duckdb.connect() as connection:
+            described = connection.execute(f"describe select * from {_parquet_table(source)}").fetchall()
+        return tuple(row[0] for row in described), {row[0]: _parquet_kind(str(row[1])) for row in described}
+    dialect = dialects.sniff(source.path, source.readable, data)
+    return dialect.names, {name: _kind(cells, data) for name, cells in _samples(dialect).items()}
+
+
+def _samples(dialect: Dialect) -> dict[str, list[str]]:
+    """The cells of each column in the first rows."""
+    return {
+        name: [row[place] if place < len(row) else "" for row in dialect.rows]
+        for place, name in enumerate(dialect.names)
+    }
+
+
 def likely_time(names: Sequence[str], kinds: dict[str, str]) -> tuple[str, ...]:
     """The columns that hold the time stamps: parts of dates by their names, or the first column of dates."""
     parts = [name for name in names if name.casefold() in stamps.PARTS and kinds[name] == "number"]
@@ -70,15 +90,12 @@ def _csv(source: Source, data: DataSpec) -> Table:
     readable = source.readable
     if dialect.separator == " " or dialect.has_comments:
         readable, dialect = _rewritten(source, dialect)
-    samples = {
-        name: [row[place] if place < len(row) else "" for row in dialect.rows]
-        for place, name in enumerate(dialect.names)
-    }
-    kinds = {name: _kind(cells, data) for name, cells in samples.items()}
-    targets, numbers, time, group = _choose(data, dialect.names, kinds, source.path, dialect.other_names)
+    samples = _samples(dialect)
+    kinds_of = {name: _kind(cells, data) for name, cells in samples.items()}
+    targets, numbers, time, group = _choose(data, dialect.names, kinds_of, source.path, dialect.other_names)
     wanted = tuple(dict.fromkeys((*numbers, *time, *group)))
     tail = _tail(readable, dialect)
-    below = _rows_below(tail, dialect, kinds, time)
+    below = _rows_below(tail, dialect, kinds_of, time)
     types = dict.fromkeys(dialect.names, "VARCHAR")
     if not below:
         types |= {name: "DOUBLE" for name in numbers if is_plain(samples[name], dialect.separator, data)}
@@ -98,15 +115,26 @@ def _csv(source: Source, data: DataSpec) -> Table:
     file = (
         f"{counted(rows)}, {counted(len(dialect.names), 'column')}, {separated}, {line}, {source.encoding}{container}"
     )
+    proving = (samples[name] for name in dialect.names if kinds_of[name] == "number" and name not in time)
     return Table(
-        source.path, columns, targets, numbers, time, group, dialect.names, kinds, rows, form or "", dialect.separator,
-        decimal_mark(samples[name] for name in dialect.names if kinds[name] == "number" and name not in time),
-        (("file", f"{source.path.name}: {file}"),),
-        tuple(notes),
-        head=tuple(dialect.rows[:3]),
-        tail=tuple(tuple(row) for row in (tail[: len(tail) - len(below)] if below else tail)[-3:]),
+        path=source.path,
+        columns=columns,
+        targets=targets,
+        numbers=numbers,
+        time=time,
+        group=group,
+        names=dialect.names,
+        kinds=kinds_of,
+        rows=rows,
+        time_format=form or "",
+        separator=dialect.separator,
+        decimal=decimal_mark(proving),
+        facts=(("file", f"{source.path.name}: {file}"),),
+        notes=tuple(notes),
+        head=dialect.rows[:3],
+        tail=tuple(tuple(row) for row in tail[: len(tail) - len(below)][-3:]),
         settings=_settings(source, dialect),
-    )  # fmt: skip
+    )
 
 
 def _settings(source: Source, dialect: Dialect) -> dict[str, str]:
@@ -277,28 +305,34 @@ def _queried(
             if "VARCHAR" in (types[name] for name in wanted):
                 frame = result.df()
                 frame = frame.dropna(ignore_index=True) if single else frame
-                return {name: _text_or_values(frame.pop(places[name]), types[name]) for name in wanted}
+                return {name: _column(frame.pop(places[name]), types[name]) for name in wanted}
             arrays = result.fetchnumpy()
     except duckdb.ConversionException:
         raise
     except duckdb.Error as error:
         raise DataError(f"{path} {_explained(str(error), len(dialect.names))}.") from None
-    columns = {name: _unmasked(arrays.pop(places[name])) for name in wanted}
-    if single:
-        name = wanted[0]
-        columns[name] = columns[name][~pd.isna(columns[name])]
+    columns: dict[str, pd.Series[str] | np.ndarray] = {}
+    for name in wanted:
+        column = _unmasked(np.ma.asarray(arrays.pop(places[name])))
+        columns[name] = column[~pd.isna(column)] if single else column
     return columns
 
 
-def _text_or_values(column: "pd.Series[str]", kind: str) -> "pd.Series[str] | np.ndarray":
-    return column.astype("str") if kind == "VARCHAR" else column.to_numpy()
+def _column(column: "pd.Series[str]", kind: str) -> "pd.Series[str] | np.ndarray":
+    """Text, or the values of a column with a type."""
+    if kind in ("VARCHAR", "text", "time of day"):
+        return column.astype("str")
+    if kind == "truth" and column.isna().any():
+        return column.astype("str")
+    return column.to_numpy()
 
 
-def _unmasked(array: np.ndarray) -> np.ndarray:
+def _unmasked(array: "np.ma.MaskedArray[tuple[int], np.dtype[Any]]") -> np.ndarray:
     """DuckDB masks missing values: NaN or NaT instead."""
-    if not isinstance(array, np.ma.MaskedArray):
-        return array
-    return array.filled(np.datetime64("NaT") if array.dtype.kind == "M" else np.nan)
+    if not np.ma.is_masked(array):
+        return np.asarray(array)
+    values: np.ndarray = array.filled(np.datetime64("NaT") if array.dtype.kind == "M" else np.nan)
+    return values
 
 
 def _literal(value: object) -> str:
@@ -327,46 +361,55 @@ def _explained(message: str, columns: int) -> str:
     return f"cannot be read as a table with {columns} columns (line {line}): give every row as many cells as the header"
 
 
+def _parquet_table(source: Source) -> str:
+    return f"read_parquet({_literal(str(source.path))})"
+
+
 def _parquet(source: Source, data: DataSpec) -> Table:
-    path = _literal(str(source.path))
     try:
+        names, kinds_of = kinds(source, data)
+        targets, numbers, time, group = _choose(data, names, kinds_of, source.path)
+        wanted = tuple(dict.fromkeys((*numbers, *time, *group)))
+        chosen = ", ".join(_cast(name, kinds_of[name], number) for number, name in enumerate(wanted))
         with duckdb.connect() as connection:
             connection.execute("set timezone = 'UTC'")
-            described = connection.execute(f"describe select * from read_parquet({path})").fetchall()
-            names, types = tuple(row[0] for row in described), {row[0]: str(row[1]) for row in described}
-            kinds = {name: _parquet_kind(kind) for name, kind in types.items()}
-            targets, numbers, time, group = _choose(data, names, kinds, source.path)
-            wanted = tuple(dict.fromkeys((*numbers, *time, *group)))
-            chosen = ", ".join(_cast(name, kinds[name], types[name], number) for number, name in enumerate(wanted))
-            frame = connection.execute(f"select {chosen} from read_parquet({path})").df()
-            top = connection.execute(f"select columns(*)::varchar from read_parquet({path}) limit 3").fetchall()
+            frame = connection.execute(f"select {chosen} from {_parquet_table(source)}").df()
+            rows = f"select columns(*)::varchar from {_parquet_table(source)}"
+            head = connection.execute(f"{rows} limit 3").fetchall()
+            tail = connection.execute(f"{rows} limit 3 offset {max(0, len(frame) - 3)}").fetchall()
     except duckdb.Error:
         raise DataError(
             f"{source.path} is not a complete Parquet file: it is damaged, truncated or of another type."
         ) from None
-    columns = {
-        name: _text_or_values(frame.pop(f"c{number}"), "VARCHAR" if kinds[name] == "text" else "")
-        for number, name in enumerate(wanted)
-    }
     file = f"{source.path.name}: {counted(len(frame))}, {counted(len(names), 'column')}, Parquet"
-    head = tuple(tuple(str(cell) for cell in row) for row in top)
     return Table(
-        source.path, columns, targets, numbers, time, group, names, kinds, len(frame), "time stamps", ",", ".",
-        (("file", file),), (), head=head,
-    )  # fmt: skip
-
-
-def _parquet_kind(kind: str) -> str:
-    if kind.startswith(("TIMESTAMP", "DATE")):
-        return "time"
-    return (
-        "text"
-        if kind.startswith(("VARCHAR", "BLOB", "STRUCT", "MAP", "UUID", "TIME")) or kind.endswith("]")
-        else "number"
+        path=source.path,
+        columns={name: _column(frame.pop(f"c{number}"), kinds_of[name]) for number, name in enumerate(wanted)},
+        targets=targets,
+        numbers=numbers,
+        time=time,
+        group=group,
+        names=names,
+        kinds=kinds_of,
+        rows=len(frame),
+        time_format="time stamps",
+        separator=",",
+        decimal=".",
+        facts=(("file", file),),
+        notes=(),
+        head=tuple(tuple(map(str, row)) for row in head),
+        tail=tuple(tuple(map(str, row)) for row in tail),
     )
 
 
-def _cast(name: str, kind: str, of: str, number: int) -> str:
+def _parquet_kind(kind: str) -> str:
+    if kind in ("BOOLEAN", "TIME"):
+        return {"BOOLEAN": "truth", "TIME": "time of day"}[kind]
+    if kind.startswith(("TIMESTAMP", "DATE")):
+        return "time"
+    return "text" if kind.startswith(("VARCHAR", "BLOB", "STRUCT", "MAP", "UUID")) or kind.endswith("]") else "number"
+
+
+def _cast(name: str, kind: str, number: int) -> str:
     quoted = '"' + name.replace('"', '""') + '"'
-    target = {"time": "TIMESTAMP", "text": "VARCHAR"}.get(kind, "BOOLEAN" if of == "BOOLEAN" else "DOUBLE")
-    return f"{quoted}::{target} as c{number}"
+    return f"{quoted}::{PARQUET_TYPES.get(kind, 'DOUBLE')} as c{number}"

@@ -128,6 +128,7 @@ class Data(Record):
     offset: tuple[Number, ...] = ()  # per target: scaled = (value - offset) / scale; empty: not recorded
     scale: tuple[Number, ...] = ()
     differenced: bool = False  # the scaled values are changes from row to row
+    understood: tuple[tuple[str, str], ...] = ()  # of a user's file: labelled lines on how it was read
 
     @property
     def targets(self) -> int:

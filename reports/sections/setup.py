@@ -22,6 +22,7 @@ def section(context: Context) -> Section:
         "Setup",
         (
             data(run),
+            *(table_section(understood(entry)) for entry in _files(run)),
             models(run),
             Section("definition", "Definition of the benchmark", (Code(definition, "json"),), folded=True),
             table_section(environment(run), folded=True),
@@ -49,6 +50,23 @@ def data(run: Run) -> Table:
         "horizon the number of steps that are forecast. Training, validation and test are numbers of windows."
     )
     return tabulate("data", "Data", caption, columns, run.manifest.data.values(), source=SOURCE)
+
+
+def _files(run: Run) -> list[Data]:
+    """The first of all windowings of each file of the user."""
+    return list(
+        {entry.understood: entry for entry in reversed(run.manifest.data.values()) if entry.understood}.values()
+    )
+
+
+def understood(data: Data) -> Table:
+    """How a file of the user was read."""
+    columns: tuple[TableColumn[tuple[str, str]], ...] = (
+        words("property", lambda line: line[0]),
+        words("value", lambda line: line[1]),
+    )
+    caption = "How the file was read. The settings repeat this reading."
+    return tabulate("file", f"The file {data.series}", caption, columns, data.understood, source=SOURCE)
 
 
 def models(run: Run) -> Table:

@@ -123,7 +123,7 @@ def test_every_window_is_in_the_part_that_contains_all_its_targets(case):
     expected: dict[str, list[int]] = {name: [] for name in windows.split.spans}
     for start, stop in zip(windows.series.runs, ends, strict=True):
         for row in range(start + windows.data.difference + history, stop - horizon + 1, stride):
-            for name, (low, high) in windows.split.spans.items():
+            for name, ((low, high),) in windows.split.spans.items():
                 if low <= row and row + horizon <= high:
                     expected[name].append(row)
     assert {part.name: list(part.rows) for part in parts(windows)} == expected
@@ -234,7 +234,7 @@ def test_errors_are_scaled_by_the_deviation_of_the_values_also_with_difference()
     deviation = series.values[:140, 1:].std(axis=0)
     for difference in (False, True):
         windows = cut(series, DataSpec(series="walk", difference=difference, train=140), window)
-        np.testing.assert_allclose(windows.scale, deviation, rtol=1e-11)
+        np.testing.assert_allclose(windows.scale(windows.test), deviation, rtol=1e-11)
 
 
 def test_a_note_reports_a_scaler_fitted_on_all_rows():

@@ -92,7 +92,7 @@ def test_a_date_needs_time_stamps():
         ({}, "give either series, a registered name, or csv"),
         ({"series": "co2", "csv": "a.csv"}, "give either series"),
         ({"csv": "a.csv"}, "csv needs target"),
-        ({"series": "co2", "gaps": "carry"}, "gaps is for csv files only; remove it"),
+        ({"series": "co2", "gaps": "interpolate"}, "gaps is for csv files only; remove it"),
         (
             {"series": "co2", "train": 1.5},
             r"write a share below 1 like 0\.7, a whole number of rows, or an ISO date",
@@ -115,7 +115,7 @@ def test_a_date_needs_time_stamps():
         ({"series": "co2", "features": []}, "an empty list names no column"),
         ({"series": "co2", "season": 0}, "greater than or equal to 1"),
         ({"series": "co2", "scailing": "none"}, "Extra inputs are not permitted"),
-        ({"csv": "a.csv", "target": "a", "decimal": ","}, "separator and decimal are both ','"),
+        ({"csv": "a.csv", "target": "a", "decimal": ",", "separator": ","}, "separator and decimal are both ','"),
     ],
 )
 def test_a_wrong_setting_is_refused(settings, message):
@@ -143,7 +143,7 @@ def test_a_wrong_window_is_refused(settings, message):
 
 def test_advice_is_valid_in_a_file_and_on_the_command_line():
     """Both forms can be copied; the shell form quotes a semicolon, which would end the command."""
-    assert to_set(gaps="carry") == 'set data.gaps = "carry" (on the command line: --set data.gaps=carry)'
+    assert to_set(order="rows") == 'set data.order = "rows" (on the command line: --set data.order=rows)'
     assert to_set(separator=";").endswith("(on the command line: --set 'data.separator=;')")
     assert to_set(separator="\t").endswith("""(on the command line: --set 'data.separator="\\t"')""")
 
