@@ -15,7 +15,7 @@ import json
 import re
 import shlex
 import tomllib
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -122,7 +122,7 @@ def _checked_time_format(value: object) -> object:
     if not isinstance(value, str) or "%" not in value:
         raise ValueError('write a strptime format such as "%d/%m/%Y", or leave it out')
     try:
-        datetime.strptime(datetime(2000, 1, 2).strftime(value), value)
+        datetime.strptime(datetime(2000, 1, 2, tzinfo=UTC).strftime(value), value)
     except (ValueError, re.error):
         raise ValueError(f'{value!r} is no strptime format; write one such as "%d/%m/%Y", or leave it out') from None
     return value

@@ -175,7 +175,7 @@ def _lines(first: int, last: int) -> str:
 
 
 def _shown(cells: Sequence[str]) -> str:
-    return repr(",".join(cells)[:60])
+    return repr(" ".join(",".join(cells).split())[:60])
 
 
 def _width(rows: list[list[str]]) -> int:
@@ -219,7 +219,8 @@ def _names(header: Sequence[str], width: int, notes: list[str]) -> tuple[str, ..
     """A name for each column: unnamed and repeated columns get a number."""
     names: list[str] = []
     for number in range(max(width, len(header))):
-        name = (header[number] if number < len(header) else "") or f"column {number + 1}"
+        name = " ".join(header[number].split()) if number < len(header) else ""
+        name = name or f"column {number + 1}"
         if name in names:
             other = next(f"{name} ({count})" for count in range(2, 10_000) if f"{name} ({count})" not in names)
             notes.append(f"The file has two columns {name!r}; the later is called {other!r}.")

@@ -98,12 +98,23 @@ def decimal_mark(columns: Iterable[Sequence[str]]) -> str | None:
     return proven.pop() if len(proven) == 1 else None
 
 
-def is_plain(column: Sequence[str], separator: str, data: DataSpec) -> bool:
-    """Whether a reader of numbers with a decimal point reads the cells, and no other style does."""
+def is_plain(column: Sequence[str], separator: str, data: DataSpec) -> tuple[bool, str | None]:
+    """Whether the cells are numbers with a decimal point and nothing else; with a note if the separator decides it."""
     cells = pd.Series([cell for cell in column if cell not in NULLS], dtype="str")
     if data.decimal == "," or data.thousands or not len(cells) or not PLAIN.fits(cells).all():
-        return False
-    return data.decimal == "." or separator == "," or not Style(",", ".").fits(cells).all()
+        return False, None
+    pointed = cells[cells.str.contains(".", regex=False)]
+    if data.decimal == "." or not len(pointed) or not Style(",", ".").fits(cells).all():
+        return True, None
+    if separator != ",":
+        return False, None
+    return True, _reading(pointed.iloc[0], float(pointed.iloc[0]), PLAIN)
+
+
+def _reading(cell: str, value: float, style: Style) -> str:
+    """A note on a cell with two readings, and the setting for the other."""
+    other = to_set(thousands=".") if style == PLAIN else to_set(decimal="," if style.thousands == "," else ".")
+    return f"{cell!r} was read as {value:g}; if this is wrong, {other}."
 
 
 NULLS = tuple(sorted({form for text in MISSING for form in (text, text.upper(), text.capitalize(), "NaN", "n/a")}))
@@ -161,16 +172,9 @@ def _from_text(raw: "pd.Series[str]", where: str, data: DataSpec, separator: str
             for cell, value, *others in zip(present, readings[style], *readings.values(), strict=True)
             if len(set(others)) > 1
         )
-        notes.append(f"{cell!r} was read as {value:g}; if this is wrong, {_other(style)}.")
+        notes.append(_reading(cell, value, style))
     values[present.index] = readings[style]
     return Numbers(values, style, unit, tuple(notes))
-
-
-def _other(style: Style) -> str:
-    """The setting for the other reading of 2.000 and 2,000."""
-    if style == PLAIN:
-        return to_set(thousands=".")
-    return to_set(decimal=",") if style.thousands == "," else to_set(decimal=".")
 
 
 def _readings(cells: "pd.Series[str]", fitting: Sequence[Style]) -> dict[Style, np.ndarray]:

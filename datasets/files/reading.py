@@ -152,6 +152,12 @@ def _times(chosen: Table, data: DataSpec, notes: list[str]) -> Stamps | None:
         return None
     where = f"{chosen.path}, column{'s' if len(chosen.time) > 1 else ''} {', '.join(map(repr, chosen.time))}"
     columns = {name: chosen.columns.pop(name) for name in chosen.time}
+    parts = _other_parts(chosen)
+    if parts and len(columns) == 1 and data.duplicates is None and data.group is None:
+        column = pd.Series(next(iter(columns.values())))
+        repeated = np.flatnonzero(column.duplicated())
+        if len(repeated):
+            raise _missing_parts(f"{where}, row {repeated[0] + 1} repeats {column[repeated[0]]}", chosen, parts)
     try:
         parsed = stamps.stamps(columns, where, data, chosen.time_format)
     except DataError:
@@ -161,6 +167,21 @@ def _times(chosen: Table, data: DataSpec, notes: list[str]) -> Stamps | None:
         raise
     notes += parsed.notes
     return parsed
+
+
+def _other_parts(chosen: Table) -> list[str]:
+    """Columns with parts of the time stamps that the setting `time` does not name."""
+    parts = [name for name in chosen.names if chosen.kinds[name] == "time of day" and name not in chosen.time]
+    named = [name for name in chosen.names if name.casefold() in stamps.PARTS]
+    if not parts and len(named) > len(chosen.time) and set(chosen.time) <= set(named):
+        parts = [name for name in named if name not in chosen.time]
+    return parts
+
+
+def _missing_parts(problem: str, chosen: Table, parts: Sequence[str]) -> DataError:
+    whole = to_set(time=_as_list((*chosen.time, *parts)))
+    averaged = f"if the rows are repetitions, {to_set(duplicates='mean')}"
+    return DataError(f"{problem}, and {', '.join(map(repr, parts))} holds the rest of it: {whole}; {averaged}.")
 
 
 def _groups(chosen: Table, data: DataSpec) -> tuple[tuple[str, ...], np.ndarray]:
@@ -240,15 +261,8 @@ def _refuse_explained(rows: _Rows, repeated: int, problem: str, context: _Contex
     chosen, data, times = context.chosen, context.data, rows.times
     assert times is not None
     averaged = f"if they are repetitions, {to_set(duplicates='mean')}"
-    parts = [name for name in chosen.names if chosen.kinds[name] == "time of day" and name not in chosen.time]
-    named = [name for name in chosen.names if name.casefold() in stamps.PARTS]
-    if not parts and len(named) > len(chosen.time) and set(chosen.time) <= set(named):
-        parts = [name for name in named if name not in chosen.time]
-    if parts:
-        whole = ",".join((*chosen.time, *parts))
-        raise DataError(
-            f"{problem}, and {', '.join(map(repr, parts))} holds the rest of it: {to_set(time=whole)}; {averaged}."
-        )
+    if parts := _other_parts(chosen):
+        raise _missing_parts(problem, chosen, parts)
     if data.group is None and (zone := _zone(rows, context)):
         raise DataError(
             f"{problem}, as at the end of summer time: {to_set(time_zone=zone)}, or the zone of the file; {averaged}."

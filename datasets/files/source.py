@@ -138,7 +138,7 @@ def _text(
     if len(head) == HEAD and not any(end in head for end in (b"\n", b"\r")):
         raise DataError(f"{path} has no end of line in its first {HEAD:,} bytes: it is not a table; save it as CSV.")
     if chosen is None:
-        chosen = "utf-8" if _is_utf8(head, stream) else _guessed(head, stream)
+        chosen = "utf-8" if _is_utf8(path, head, stream) else _guessed(head, stream)
         stream.seek(0)
         if chosen == "utf-8" and in_place and _has_plain_line_ends(stream):
             return Source(path, path, folder)
@@ -161,16 +161,18 @@ def _text(
 def _wrong_encoding(path: Path, encoding: str) -> DataError:
     with path.open("rb") as stream:
         head = stream.read(HEAD)
-        right = "utf-8" if _is_utf8(head, stream) else "latin-1"
+        right = "utf-8" if _is_utf8(path, head, stream) else "latin-1"
     return DataError(f"{path} is not text in the encoding {encoding}: {to_set(encoding=right)}.")
 
 
-def _is_utf8(head: bytes, stream: IO[bytes] | gzip.GzipFile) -> bool:
-    """Whether the head and the rest of the stream are UTF-8 text without zero bytes."""
+def _is_utf8(path: Path, head: bytes, stream: IO[bytes] | gzip.GzipFile) -> bool:
+    """Whether the head and the rest of the stream are UTF-8 text. Raises DataError for a zero byte."""
     decoder = codecs.getincrementaldecoder("utf-8")()
     try:
         chunk = head
         while chunk:
+            if b"\0" in chunk:
+                raise DataError(f"{path} is not a text file, or damaged: it holds a zero byte; save it as CSV again.")
             decoder.decode(chunk)
             chunk = stream.read(CHUNK)
         decoder.decode(b"", final=True)
@@ -197,13 +199,13 @@ def _guessed(head: bytes, stream: IO[bytes] | gzip.GzipFile) -> str:
 
 
 def _has_plain_line_ends(stream: IO[bytes] | gzip.GzipFile) -> bool:
-    """Whether all lines end in the same way, by `\\n` or `\\r\\n`, and no byte is zero; DuckDB needs this."""
+    """Whether all lines end in the same way, by `\\n` or `\\r\\n`, which DuckDB needs."""
     kinds: set[bool] = set()
     while chunk := stream.read(CHUNK):
         chunk += stream.read(1) if chunk.endswith(b"\r") else b""
         ends, returns = chunk.count(b"\n"), chunk.count(b"\r")
         pairs = chunk.count(b"\r\n") if returns else 0
-        if b"\0" in chunk or returns != pairs:
+        if returns != pairs:
             return False
         kinds |= ({True} if pairs else set()) | ({False} if ends > pairs else set())
         if len(kinds) > 1:

@@ -19,7 +19,6 @@ from datasets.files import steps
 from datasets.files.numbers import clean, is_missing, markers
 from datasets.spec import EPOCHS, DataError, DataSpec, to_set
 
-_NO_NOTES: tuple[str, ...] = ()
 SAMPLE = 1000  # cells that formats are tried on, before all cells are parsed
 DATES = (
     "%Y-%m-%d", "%d/%m/%Y", "%m/%d/%Y", "%d.%m.%Y", "%m.%d.%Y", "%d-%m-%Y", "%m-%d-%Y", "%Y/%m/%d", "%Y.%m.%d",
@@ -59,10 +58,10 @@ def stamps(columns: "dict[str, pd.Series[str] | np.ndarray]", where: str, data: 
     present = cells[~missing]
     if not len(present):
         raise DataError(f"{where} holds no time stamp in any row: name another column with time.")
-    form, notes = data.time_format or "", _NO_NOTES
-    parsed, form, notes = (
-        (_with_format(present, where, data), form, notes) if form else _understood(present, where, data)
-    )
+    if data.time_format is None:
+        parsed, form, notes = _understood(present, where, data)
+    else:
+        parsed, form, notes = _in_century(_with_format(present, where, data), data.time_format)
     times = np.full(len(cells), np.datetime64("NaT"), "datetime64[us]")
     offsets = parsed.offsets
     times[~missing] = parsed.wall
@@ -160,7 +159,7 @@ def _understood(cells: "pd.Series[str]", where: str, data: DataSpec) -> tuple[Pa
         )
     if fitting:
         form, parsed = next(iter(fitting.items()))
-        return (*_in_the_past(parsed, form),) if "%y" in form else (parsed, form, ())
+        return _in_century(parsed, form)
     row = int(np.flatnonzero(np.isnat(best[1].wall))[0]) if best and best[0] < len(cells) else 0
     cell = cells.iloc[row]
     like = f" like the others ({best[2]})" if best and best[0] < len(cells) else ""
@@ -264,8 +263,10 @@ def _months(year: "pd.Series[str]", month: "pd.Series[float]") -> np.ndarray:
     return np.where(np.isnan(count), np.datetime64("NaT"), whole)
 
 
-def _in_the_past(parsed: Parsed, form: str) -> tuple[Parsed, str, tuple[str, ...]]:
-    """Two-digit years in the century in which no stamp lies in the future."""
+def _in_century(parsed: Parsed, form: str) -> tuple[Parsed, str, tuple[str, ...]]:
+    """Two-digit years, if the format has them, in the century in which no stamp lies in the future."""
+    if "%y" not in form:
+        return parsed, form, ()
     year = parsed.wall.astype("datetime64[Y]")
     late = year > np.datetime64(datetime.now(UTC).year - 1970, "Y")
     months = parsed.wall.astype("datetime64[M]")

@@ -20,7 +20,7 @@ from datasets.files.dialect import Dialect
 from datasets.files.numbers import MISSING, NULLS, clean, decimal_mark, is_plain, markers
 from datasets.files.source import Source
 from datasets.series import as_names, check_columns
-from datasets.spec import DataError, DataSpec, counted, to_set
+from datasets.spec import DataError, DataSpec, counted
 
 Column = "pd.Series[str] | np.ndarray"  # text, or the values of a column with a type
 TAIL = 1 << 16  # bytes at the end of a file in which rows of totals and notes are looked for
@@ -60,8 +60,11 @@ def read(source: Source, data: DataSpec) -> Table:
 def kinds(source: Source, data: DataSpec) -> tuple[tuple[str, ...], dict[str, str]]:
     """The names of all columns, and what each holds: "number", "time", "time of day", "text" or "empty"."""
     if source.form == "Parquet":
-        with duckdb.connect() as connection:
-            described = connection.execute(f"describe select * from {_parquet_table(source)}").fetchall()
+        try:
+            with duckdb.connect() as connection:
+                described = connection.execute(f"describe select * from {_parquet_table(source)}").fetchall()
+        except duckdb.Error:
+            raise _damaged_parquet(source) from None
         return tuple(row[0] for row in described), {row[0]: _parquet_kind(str(row[1])) for row in described}
     dialect = dialects.sniff(source.path, source.readable, data)
     return dialect.names, {name: _kind(cells, data) for name, cells in _samples(dialect).items()}
@@ -97,13 +100,16 @@ def _csv(source: Source, data: DataSpec) -> Table:
     tail = _tail(readable, dialect)
     below = _rows_below(tail, dialect, kinds_of, time)
     types = dict.fromkeys(dialect.names, "VARCHAR")
+    notes = [*source.notes, *dialect.notes]
     if not below:
-        types |= {name: "DOUBLE" for name in numbers if is_plain(samples[name], dialect.separator, data)}
+        for name in numbers:
+            plain, note = is_plain(samples[name], dialect.separator, data)
+            types[name] = "DOUBLE" if plain else "VARCHAR"
+            notes += [f"Column {name!r}: {note}"] if note else []
         if len(time) == 1 and data.time_format is None and (form := _iso_format(samples[time[0]])):
             types[time[0]] = "TIMESTAMP"
     form = _iso_format(samples[time[0]]) if "TIMESTAMP" in types.values() else None
     columns = _loaded(source.path, readable, dialect, types, wanted, data, form)
-    notes = [*source.notes, *dialect.notes]
     if below:
         columns = {name: column[: len(column) - len(below)] for name, column in columns.items()}
         shown = "; ".join(repr(",".join(row)[:60]) for row in below)
@@ -350,10 +356,7 @@ def _explained(message: str, columns: int) -> str:
     """A clause for an error of DuckDB's reader."""
     line = match[1] if (match := re.search(r"on Line: (\d+)", message)) else "?"
     if cells := re.search(r"Expected Number of Columns: \d+ Found: (\d+)", message):
-        return (
-            f"has {cells[1]} cells in line {line} and {columns} in its other rows: correct the line; if it is "
-            f"above the table, {to_set(skip=int(line) if line.isdigit() else 1)}"
-        )
+        return f"has {cells[1]} cells in line {line} and {columns} in its other rows: correct the line"
     if "unterminated quote" in message.lower() or "quote" in message.lower().split("possible")[0]:
         return f"has a quotation mark without its pair in line {line}: the file is truncated, or a mark is missing"
     if "maximum line size" in message.lower():
@@ -378,9 +381,7 @@ def _parquet(source: Source, data: DataSpec) -> Table:
             head = connection.execute(f"{rows} limit 3").fetchall()
             tail = connection.execute(f"{rows} limit 3 offset {max(0, len(frame) - 3)}").fetchall()
     except duckdb.Error:
-        raise DataError(
-            f"{source.path} is not a complete Parquet file: it is damaged, truncated or of another type."
-        ) from None
+        raise _damaged_parquet(source) from None
     file = f"{source.path.name}: {counted(len(frame))}, {counted(len(names), 'column')}, Parquet"
     return Table(
         path=source.path,
@@ -400,6 +401,10 @@ def _parquet(source: Source, data: DataSpec) -> Table:
         head=tuple(tuple(map(str, row)) for row in head),
         tail=tuple(tuple(map(str, row)) for row in tail),
     )
+
+
+def _damaged_parquet(source: Source) -> DataError:
+    return DataError(f"{source.path} is not a complete Parquet file: it is damaged, truncated or of another type.")
 
 
 def _parquet_kind(kind: str) -> str:
