@@ -52,7 +52,7 @@ def sniff(path: Path, text: Path, data: DataSpec) -> Dialect:
         raise DataError(f"{path} is empty: it needs a header line and rows of numbers.")
     top, comment, declared = _top(lines, data)
     if top >= len(lines):
-        raise DataError(f"{path} has no line below the {top} lines that are left out: {to_set(skip='0')}.")
+        raise DataError(f"{path} has no line below the {top} lines that are left out: {to_set(skip=0)}.")
     body = [line for line in lines[top:] if line.strip() and not (comment and line.startswith(comment))]
     separator, quote = _separator(body[:LINES], data.separator or declared, data.decimal)
     rows = _rows(lines[top:], separator, quote, comment)

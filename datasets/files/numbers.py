@@ -128,19 +128,22 @@ def numbers(
     raw: text, or numbers of a file with types. proven: the decimal mark of other columns.
     """
     if isinstance(raw, np.ndarray):
-        found = Numbers(np.asarray(raw, np.float64))
+        found = Numbers(np.require(raw, np.float64, "W"))
         if raw.dtype == bool:
             found = Numbers(found.values, notes=("false and true were read as 0 and 1.",))
     else:
         found = _from_text(raw, where, data, separator, proven)
     values = found.values
+    for marker in markers(data.missing):
+        if re.fullmatch(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?|-?inf", marker, re.IGNORECASE):
+            values[values == float(marker)] = np.nan
     infinite = np.flatnonzero(np.isinf(values))
     if len(infinite):
         marker = f"{values[infinite[0]]:g}"
         raise DataError(
             f"{where}, row {infinite[0] + 1} holds {marker}: leave the cell empty, or {to_set(missing=marker)}."
         )
-    notes = (*found.notes, *_replace_markers(values, where, data.missing))
+    notes = (*found.notes, *(_replace_markers(values, where) if data.missing is None else ()))
     if np.isnan(values).all():
         raise DataError(f"{where} has no value in any of its {counted(len(values))}: name another column.")
     _refuse_extreme_values(values, where)
@@ -283,20 +286,13 @@ def _refuse_extreme_values(values: np.ndarray, where: str) -> None:
         )
 
 
-def _replace_markers(values: np.ndarray, where: str, missing: str | None) -> list[str]:
-    """Set numbers that mean a missing value to NaN, in place; returns notes on those that no setting lists.
+def _replace_markers(values: np.ndarray, where: str) -> list[str]:
+    """Set numbers that mean a missing value to NaN, in place; returns a note on each.
 
-    Without the setting `missing`, a number is such a marker if its distance from the range of all other values exceeds
-    that range, and it is a usual marker such as -999.9. Any other number that repeats and lies three times the range
-    away is an error: it may be a marker or a value.
+    A number is such a marker if its distance from the range of all other values exceeds that range, and it is a usual
+    marker such as -999.9. Any other number that repeats and lies three times the range away is an error: it may be a
+    marker or a value.
     """
-    if missing is not None:
-        for marker in markers(missing):
-            try:
-                values[values == float(marker)] = np.nan
-            except ValueError:
-                continue  # a text, which already is NaN
-        return []
     notes = []
     while (far := _far_value(values)) is not None:
         value, distance, count = far

@@ -22,6 +22,7 @@ from datasets.series import Filled, Series, fill, fill_notes
 from datasets.spec import DataError, DataSpec, counted, to_set
 
 EXACT = 2.0**53  # larger integers are not distinguishable in double precision
+GROUPED = {"text": 0.05, "number": 0.3}  # least share of repeated stamps for a column of a kind to be a group
 MANY = 0.5  # share of rows that repeat a time stamp, above which they are not averaged without a setting
 SHOWN = 10  # names in a note
 
@@ -267,8 +268,7 @@ def _refuse_explained(rows: _Rows, repeated: int, problem: str, context: _Contex
         raise DataError(
             f"{problem}, as at the end of summer time: {to_set(time_zone=zone)}, or the zone of the file; {averaged}."
         )
-    group = _likely_group(rows, context)
-    if group:
+    if group := _likely_group(rows, repeated, context):
         raise DataError(f"{problem}, and column {group!r} tells them apart: {to_set(group=group)}; {averaged}.")
     if repeated > MANY * len(times):
         raise DataError(f"{problem}, and {counted(repeated - 1)} more do: {averaged}.")
@@ -282,13 +282,13 @@ def _zone(rows: _Rows, context: _Context) -> str | None:
     return stamps.fitting_zone(in_file) if steps.common_distance(in_file) < steps.MICROSECONDS["day"] else None
 
 
-def _likely_group(rows: _Rows, context: _Context) -> str | None:
+def _likely_group(rows: _Rows, repeated: int, context: _Context) -> str | None:
     """A column whose values and the time stamps together are unique, with few values for the number of rows."""
     chosen, data, times = context.chosen, context.data, rows.times
     assert times is not None
     used = {*chosen.numbers, *chosen.time, *chosen.group}
-    others = [name for name in chosen.names if name not in used and chosen.kinds[name] in ("text", "number")]
-    for name in sorted(others, key=lambda name: chosen.kinds[name] != "text"):
+    likely = [kind for kind, least in GROUPED.items() if repeated >= least * len(times)]
+    for name in (name for kind in likely for name in chosen.names if chosen.kinds[name] == kind and name not in used):
         group = (*chosen.group, name)
         again = table.read(context.source, data.model_copy(update={"group": group}))
         codes = _groups(again, data)[1][rows.origin]

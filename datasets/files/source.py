@@ -8,6 +8,7 @@ import codecs
 import csv
 import difflib
 import gzip
+import re
 import tempfile
 import zipfile
 import zlib
@@ -24,6 +25,7 @@ CHUNK = 1 << 22  # bytes
 MARKS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF32_LE: "utf-32", codecs.BOM_UTF32_BE: "utf-32",
          codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}  # fmt: skip
 LATIN = ["cp1252", "cp1250", "cp1254", "cp1257"]
+SIGNS = set("°²³µ€·½".encode("cp1252"))
 OTHERS = ["cp1251", "koi8_r", "cp1253", "cp932", "gb18030", "big5", "cp949", "cp1255", "cp1256"]
 
 
@@ -187,8 +189,9 @@ def _guessed(head: bytes, stream: IO[bytes] | gzip.GzipFile) -> str:
 
     stream.seek(0)
     letters = head + stream.read(CHUNK)
-    foreign = sum(byte >= 0x80 for byte in letters)
-    latin = foreign < sum(bytes((byte,)).isalpha() for byte in letters)
+    words = b"".join(re.findall(rb"[A-Za-z]*[\x80-\xff][A-Za-z\x80-\xff]*", letters))
+    foreign = re.sub(rb"[A-Za-z]", b"", words)
+    latin = len(foreign) <= len(words) - len(foreign) or set(foreign) <= SIGNS
     best = from_bytes(letters[:100_000], cp_isolation=LATIN if latin else OTHERS).best()
     if best is None:
         return "latin-1"

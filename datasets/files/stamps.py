@@ -49,9 +49,18 @@ def stamps(columns: "dict[str, pd.Series[str] | np.ndarray]", where: str, data: 
 
     Raises DataError for the first cell that is not a time stamp, or if the cells fit two formats.
     """
+    parsed = _parsed(columns, where, data, form)
+    for marker in markers(data.missing):  # as messages show stamps
+        stamp = pd.to_datetime(marker, format="ISO8601", errors="coerce")
+        if isinstance(stamp, pd.Timestamp) and stamp.tz is None:
+            parsed.times[parsed.times == stamp.to_datetime64()] = np.datetime64("NaT")
+    return parsed
+
+
+def _parsed(columns: "dict[str, pd.Series[str] | np.ndarray]", where: str, data: DataSpec, form: str) -> Stamps:
     arrays = [column for column in columns.values() if isinstance(column, np.ndarray)]
     if len(columns) == 1 and arrays and arrays[0].dtype.kind == "M":
-        return _zoned(arrays[0].astype("datetime64[us]"), form, data, where)
+        return _zoned(np.array(arrays[0], "datetime64[us]"), form, data, where)
     texts = {name: _as_text(column) for name, column in columns.items()}
     cells = next(iter(texts.values())) if len(texts) == 1 else _joined(texts)
     missing = is_missing(cells, data.missing).to_numpy(bool)
@@ -79,14 +88,14 @@ class Parsed:
 
 
 def recognised(cells: Sequence[str]) -> bool:
-    """Whether some format of dates fits all cells; numbers alone are no dates, except years and days of 8 digits."""
+    """Whether some format of dates fits most cells; numbers alone are no dates, except years and days of 8 digits."""
     present = clean(pd.Series([cell for cell in cells if cell.strip()], dtype="str"))
     if not len(present) or (
         present.str.fullmatch(r"[+-]?\d*[.,]?\d+").all()
         and not present.str.fullmatch(r"(1[6-9]|20)\d\d((0[1-9]|1[0-2])([0-2]\d|3[01]))?").all()
     ):
         return False
-    return next(_candidates(present), None) is not None
+    return next(_candidates(present, most=True), None) is not None
 
 
 def _as_text(column: "pd.Series[str] | np.ndarray") -> "pd.Series[str]":
@@ -292,6 +301,8 @@ def _zoned(times: np.ndarray, form: str, data: DataSpec, where: str, notes: tupl
     if data.time_zone is None:
         return Stamps(times, form, notes=notes)
     zone = zone_of(data.time_zone)
+    if _is_daily(times[~np.isnat(times)]):
+        return Stamps(times, form, data.time_zone, notes)
     local = pd.DatetimeIndex(times)
     try:
         instants = local.tz_localize(zone, ambiguous="infer")
@@ -334,12 +345,16 @@ def _with_offsets(
     shown = ", ".join(_offset(offset) for offset in kinds[:4])
     if len(kinds) == 1:
         return Stamps(wall, form, shown, notes)
-    steps = np.diff(np.sort(wall[rows]))
-    if len(steps) and np.median(steps) >= np.timedelta64(1, "D"):
+    if _is_daily(wall[rows]):
         note = f"The time stamps have the offsets {shown} from UTC; they were read as local times."
         return Stamps(wall, form, shown, (*notes, note))
     note = f"The time stamps have the offsets {shown} from UTC; they were converted to UTC."
     return Stamps(utc, form, "UTC", (*notes, note))
+
+
+def _is_daily(times: np.ndarray) -> bool:
+    """Whether days or longer steps separate the stamps, so that they are regular in local time."""
+    return len(times) > 1 and bool(np.median(np.diff(np.sort(times))) >= np.timedelta64(1, "D"))
 
 
 def _offset(offset: np.timedelta64) -> str:

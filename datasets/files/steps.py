@@ -211,7 +211,7 @@ def refuse_jump(times: np.ndarray, place: np.ndarray, step: Step, where: str, ro
     raise DataError(
         f"{where} jumps from {iso(times[jump])} in row {rows[jump] + 1} to {iso(times[jump + 1])} in row "
         f"{rows[jump + 1] + 1}, where 1 {step.name} is usual: correct the stamp, or to leave its row out, "
-        f"{to_set(missing=missing)}; for means of longer steps, {to_set(resample=best_step(times))}."
+        f"{to_set(missing=missing)}; to ignore the time between rows, {to_set(order='rows')}."
     )
 
 

@@ -250,7 +250,7 @@ def _rows_below(
 ) -> list[list[str]]:
     """Rows of totals and notes at the end of a file: a text without digits where all other rows have a time stamp."""
     columns = time or likely_time(dialect.names, kinds)
-    if not columns or len(dialect.rows) < 2:
+    if not columns or len(dialect.rows) < 2 or kinds[columns[0]] == "text":
         return []
     place = dialect.names.index(columns[0])
     below = 0

@@ -1,8 +1,15 @@
-"""Unusual files of spreadsheets and programs: other encodings, truth values, very large integers."""
+"""Unusual files of spreadsheets and programs: other encodings and types, truth values, very large integers."""
 
+import gzip
+import io
+import zipfile
+
+import numpy as np
+import pandas as pd
 import pytest
 
 from datasets import DataError, DataSpec, Series, read
+from tests.datasets.typed import outcomes, spec
 
 
 def refusal(path, **settings) -> str:
@@ -16,21 +23,74 @@ def column(tmp_path, cells) -> Series:
     """The series of a file with a single column."""
     path = tmp_path / "data.csv"
     path.write_text("a\n" + "\n".join(cells) + "\n", encoding="utf-8")
-    return read(DataSpec(csv=path, target="a", gaps="carry"))
+    return read(DataSpec(csv=path, target="a"))
 
 
-def test_text_in_another_encoding_is_refused(tmp_path):
-    """Latin-1 text is not valid UTF-8."""
-    (tmp_path / "data.csv").write_bytes("day,Temp °C\n2020-01-01,5\n".encode("latin-1"))
-    assert refusal(tmp_path / "data.csv") == "data.csv, line 1 is not UTF-8 text: save the file as UTF-8."
+@pytest.mark.parametrize(
+    ("name", "encoding"),
+    [("Temp °C", "latin-1"), ("Größe", "cp1252"), ("température", "cp1252"), ("Średnia żółć", "cp1250"),
+     ("температура", "cp1251"),
+     ("気温の平均値", "shift_jis"), ("每日平均温度和湿度", "gb18030"), ("a", "utf-16"), ("a", "utf-32")],
+)  # fmt: skip
+def test_text_in_another_encoding_is_read(tmp_path, name, encoding):
+    """By its byte order mark, or by its letters; the encoding is stated."""
+    path = tmp_path / "data.csv"
+    path.write_bytes(f"day,{name}\n2020-01-01,5\n2020-01-02,6\n".encode(encoding))
+    series = read(DataSpec(csv=path, target=name))
+    assert series.values[:, 0].tolist() == [5, 6]
+    assert "UTF-8" not in dict(series.understood)["file"]
 
 
-def test_utf_16_is_named_in_the_error(tmp_path):
-    """Spreadsheets save it as "Unicode text". Its zero bytes must not be mistaken for a binary file."""
-    for encoding in ("utf-16", "utf-16-be"):
-        mark = b"\xfe\xff" if encoding == "utf-16-be" else b""
-        (tmp_path / "data.csv").write_bytes(mark + "a\n1\n2\n".encode(encoding))
-        assert refusal(tmp_path / "data.csv") == "data.csv is UTF-16 text: save the file as UTF-8."
+def test_an_encoding_without_a_mark_can_be_set(tmp_path):
+    """Two bytes for each letter look like a binary file."""
+    path = tmp_path / "data.csv"
+    path.write_bytes("a\n1\n2\n3\n".encode("utf-16-le"))
+    assert "not a text file: save it as CSV; or if it is text, name its encoding" in refusal(path)
+    (series,) = outcomes(["--csv", str(path), "--target", "a"])
+    assert series.rows == 3
+
+
+@pytest.mark.parametrize("form", ["gzip", "zip", "xlsx", "parquet", "pipe"])
+def test_other_files_give_the_same_series(tmp_path, form):
+    """The type follows from the content, not from the name."""
+    frame = pd.DataFrame({"day": pd.date_range("2020-01-01", periods=9), "b": list("abcdefghi"), "a": np.arange(9) / 7})
+    text, path = frame.to_csv(index=False), tmp_path / "data.bin"
+    if form == "gzip":
+        path.write_bytes(gzip.compress(text.encode()))
+    elif form == "zip":
+        with zipfile.ZipFile(path, "w") as archive:
+            archive.writestr("folder/data.csv", text)
+    elif form == "xlsx":
+        frame.to_excel(tmp_path / "data.xlsx", index=False)
+        path = tmp_path / "data.xlsx"
+    elif form == "parquet":
+        frame.to_parquet(path)
+    else:
+        path.write_text(text)
+    series = read(DataSpec(csv=path, target="a", time="day"))
+    np.testing.assert_allclose(series.values[:, 0], frame["a"], rtol=1e-15)  # pandas writes 16 digits to Excel
+    assert (series.label(8), series.step) == ("2020-01-09", "day")
+
+
+def test_an_archive_of_two_files_and_a_damaged_one_are_refused(tmp_path):
+    """Each in a sentence that says what to do."""
+    path = tmp_path / "data.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("one.csv", "a\n1\n2\n")
+        archive.writestr("two.csv", "a\n1\n2\n")
+    assert refusal(path) == "data.zip holds 2 files (one.csv, two.csv): unpack it, and name one of them."
+    path.write_bytes(path.read_bytes()[:60])
+    assert refusal(path) == "data.zip is damaged: its compressed content is incomplete."
+    path.write_bytes(gzip.compress(b"a\n1\n2\n" * 1000)[:-20])
+    assert refusal(path) == "data.zip is damaged: its compressed content is incomplete."
+
+
+def test_a_pipe_is_saved_and_read(tmp_path, monkeypatch):
+    """Every trial is a process that reads the data again, so the pipe's content is kept in the folder of results."""
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(gzip.compress(b"a\n1\n2\n4\n"))))
+    data = spec(["--csv", "-", "--target", "a", "--results", str(tmp_path)])
+    assert data.csv.parent == tmp_path / "data"
+    assert read(data).values[:, 0].tolist() == [1, 2, 4]
 
 
 def test_truth_values_are_read_as_numbers_with_a_note(tmp_path):
@@ -38,7 +98,7 @@ def test_truth_values_are_read_as_numbers_with_a_note(tmp_path):
     for cells, filled in ((["true", "false", "true"], [1, 0, 1]), (["True", "NA", "False"], [1, 1, 0])):
         series = column(tmp_path, cells)
         assert series.values[:, 0].tolist() == filled
-        assert "column 'a': false and true were read as 0 and 1." in " ".join(series.notes)
+        assert "Column 'a': false and true were read as 0 and 1." in " ".join(series.notes)
     assert not column(tmp_path, ["1", "0", "1"]).notes
 
 
