@@ -13,7 +13,7 @@ from pathlib import Path
 from datasets.files.numbers import MISSING
 from datasets.spec import DataError, DataSpec, to_set
 
-HEAD = 1 << 18  # characters
+HEAD = 1 << 16  # characters that the dialect is found from
 LINES = 200  # that the separator is found from
 MOST_TITLES = 50  # lines above the header
 COMMENTS = ("#", "%", "//", ";;")
@@ -34,6 +34,11 @@ class Dialect:
     notes: tuple[str, ...] = ()
     other_names: tuple[tuple[str, ...], ...] = ()  # further lines of the header
     header: str = ""  # the line of the header, "" if the file has none
+
+    @property
+    def has_line_ends(self) -> bool:
+        """Whether cells of the first rows hold line ends."""
+        return any("\n" in cell for row in self.rows for cell in row)
 
     @property
     def described(self) -> str:

@@ -21,6 +21,7 @@ UNIT = (
     r"(?P<before>[^\d+\-.,\s]*)\s*(?P<number>[+-]?[.,]?\d(?:[\d., ']*\d)?[.,]?(?:[eE][+-]?\d+)?)"
     r"\s*(?P<after>[^\d+\-.,\s]\D*)?"
 )
+SOME = 10_000  # values of a sample
 KNOWN_MARKERS = re.compile(r"-?(9{2,}(\.9+)?|200|1e\+?\d\d+)")  # 999.9, -200, 1e+20
 
 
@@ -134,17 +135,19 @@ def numbers(
     else:
         found = _from_text(raw, where, data, separator, proven)
     values = found.values
+    if not len(values):
+        raise DataError(f"{where} has no rows.")
     for marker in markers(data.missing):
         if re.fullmatch(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?|-?inf", marker, re.IGNORECASE):
             values[values == float(marker)] = np.nan
-    infinite = np.flatnonzero(np.isinf(values))
-    if len(infinite):
+    if np.isinf(_ends(values)).any():
+        infinite = np.flatnonzero(np.isinf(values))
         marker = f"{values[infinite[0]]:g}"
         raise DataError(
             f"{where}, row {infinite[0] + 1} holds {marker}: leave the cell empty, or {to_set(missing=marker)}."
         )
     notes = (*found.notes, *(_replace_markers(values, where) if data.missing is None else ()))
-    if np.isnan(values).all():
+    if np.isnan(_ends(values)).all():
         raise DataError(f"{where} has no value in any of its {counted(len(values))}: name another column.")
     _refuse_extreme_values(values, where)
     return Numbers(values, found.style, found.unit, notes)
@@ -269,9 +272,15 @@ def _odd_unit(cells: "pd.Series[str]") -> int:
     return int(cells.index[(units != units.mode()[0]).to_numpy(bool)][0])
 
 
+def _ends(values: np.ndarray) -> tuple[float, float]:
+    """The smallest and the largest value; NaN if there is none."""
+    low, high = float(values.min()), float(values.max())  # faster than the functions that skip NaN
+    return (low, high) if low == low else (float(np.fmin.reduce(values)), float(np.fmax.reduce(values)))
+
+
 def _refuse_extreme_values(values: np.ndarray, where: str) -> None:
     """Metrics and scalers square values and differences; squares must neither overflow nor underflow."""
-    low, high = np.nanmin(values), np.nanmax(values)
+    low, high = _ends(values)
     if max(-low, high) > LARGEST:
         row = int(np.flatnonzero(np.abs(values) > LARGEST)[0])
         raise DataError(
@@ -311,16 +320,26 @@ def _replace_markers(values: np.ndarray, where: str) -> list[str]:
 
 
 def _far_value(values: np.ndarray) -> tuple[float, float, int] | None:
-    """The smallest or largest value, its distance from the others in units of their range, and how often it occurs."""
+    """The smallest or largest value, its distance from the others in units of their range, and how often it occurs.
+
+    None if both distances are at most 1, which a sample of the values already shows for most columns.
+    """
     best = None
-    for extreme, sign in ((float(np.nanmin(values)), -1), (float(np.nanmax(values)), 1)):
-        others = np.flatnonzero(values != extreme) if len(values) < 1 << 16 else None
-        rest = values[others] if others is not None else np.where(values == extreme, np.nan, values)
-        if np.isnan(rest).all():
+    some = values[:: max(1, len(values) // SOME)]
+    for extreme in _ends(values):
+        if _distance(extreme, some) <= 1:
             continue
-        low, high = np.nanmin(rest), np.nanmax(rest)
-        with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
-            distance = float((extreme - high if sign > 0 else low - extreme) / (high - low))
-        if distance > 1 and (best is None or distance > best[1]):
+        distance = _distance(extreme, values)
+        if distance > (1 if best is None else best[1]):
             best = (extreme, distance, int((values == extreme).sum()))
     return best
+
+
+def _distance(extreme: float, values: np.ndarray) -> float:
+    """The distance of a value from all others, in units of their range."""
+    rest = values[(values != extreme) & ~np.isnan(values)]
+    if not len(rest):
+        return 0.0
+    low, high = rest.min(), rest.max()
+    with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
+        return float(max(extreme - high, low - extreme) / (high - low))

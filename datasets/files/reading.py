@@ -25,6 +25,7 @@ EXACT = 2.0**53  # larger integers are not distinguishable in double precision
 GROUPED = {"text": 0.05, "number": 0.3}  # least share of repeated stamps for a column of a kind to be a group
 MANY = 0.5  # share of rows that repeat a time stamp, above which they are not averaged without a setting
 SHOWN = 10  # names in a note
+SOME = 1000  # stamps
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,18 +33,34 @@ class _Rows:
     """Rows of one or several series, each series in order of time."""
 
     values: np.ndarray  # (rows, columns), NaN where missing
-    origin: np.ndarray  # (rows,) the row of the file, -1 for a row that the file lacks
-    codes: np.ndarray  # (rows,) the number of the series
-    times: np.ndarray | None  # (rows,) datetime64[us]
+    times: np.ndarray | None = None  # (rows,) datetime64[us]
+    codes: np.ndarray | None = None  # (rows,) the number of the series; None: there is one
+    origin: np.ndarray | None = None  # (rows,) the row of the file, -1 for a row that the file lacks; None: all rows
 
     def take(self, index: np.ndarray) -> "_Rows":
-        times = None if self.times is None else self.times[index]
-        return _Rows(self.values[index], self.origin[index], self.codes[index], times)
+        """Some of the rows."""
+        times, codes = (None if array is None else array[index] for array in (self.times, self.codes))
+        return _Rows(self.values[index], times, codes, index if self.origin is None else self.origin[index])
+
+    def number(self, row: int) -> int:
+        """The number of a row in the file, counted from 1; 0 for a row that the file lacks."""
+        return (row if self.origin is None else int(self.origin[row])) + 1
+
+    def code(self, row: int) -> int:
+        """The number of the series of a row."""
+        return 0 if self.codes is None else int(self.codes[row])
 
     @property
-    def first(self) -> np.ndarray:
-        """The first row of each series."""
-        return np.flatnonzero(np.concatenate(([True], self.codes[1:] != self.codes[:-1])))
+    def same(self) -> np.ndarray | bool:
+        """(rows - 1,): whether each row and the next belong to one series."""
+        return True if self.codes is None else self.codes[1:] == self.codes[:-1]
+
+    @property
+    def bounds(self) -> np.ndarray:
+        """The first row of each series, and the number of rows."""
+        if self.codes is None:
+            return np.array([0, len(self.values)])
+        return np.flatnonzero(np.concatenate(([True], self.codes[1:] != self.codes[:-1], [True])))
 
 
 def read(data: DataSpec) -> Series:
@@ -78,23 +95,28 @@ def _series(chosen: Table, data: DataSpec, source: Source) -> Series:
         raise DataError(f"{path} has {counted(chosen.rows)} of data below its header: a forecast needs at least 2.")
     notes = list(chosen.notes)
     parsed = _times(chosen, data, notes)
-    names, codes = _groups(chosen, data)
+    names, codes = _groups(chosen)
     columns = []
-    values = np.empty((chosen.rows, len(chosen.numbers)))
+    values = np.empty((chosen.rows, len(chosen.numbers))) if len(chosen.numbers) > 1 else None
     for place, name in enumerate(chosen.numbers):
         where = f"{path}, column {name!r}"
         column = numbers(chosen.columns.pop(name), where, data, chosen.separator, chosen.decimal)
-        values[:, place] = column.values
+        if values is None:
+            values = column.values[:, None]
+        else:
+            values[:, place] = column.values
         notes += [f"Column {name!r}: {note}" for note in column.notes]
         columns.append(replace(column, values=np.empty(0)))
     left_out = [name for name in chosen.names if name not in (*chosen.numbers, *chosen.time, *chosen.group)]
     if data.features == "*" and left_out:
         notes.append("Columns left out: " + ", ".join(f"{name} ({chosen.kinds[name]})" for name in left_out) + ".")
-    rows = _Rows(values, np.arange(chosen.rows), codes, None if parsed is None else parsed.times)
+    assert values is not None  # there is a target
+    rows = _Rows(values, None if parsed is None else parsed.times, codes)
     context = _Context(chosen, data, source, names)
-    rows = _in_order(rows, context, notes)
-    step = None
-    if rows.times is not None and data.order == "time":
+    step = _step_of_equal_distances(rows, data)
+    if step is None:
+        rows = _in_order(rows, context, notes)
+    if step is None and rows.times is not None and data.order == "time":
         rows = _unique(rows, context, notes)
         rows, step = _on_grid(rows, context, notes)
     whole = _filled(rows, context, notes)
@@ -120,6 +142,17 @@ def _series(chosen: Table, data: DataSpec, source: Source) -> Series:
         groups=whole.names if data.group is not None else (),
     )
     return replace(series, understood=_understood(series, context, parsed, columns))
+
+
+def _step_of_equal_distances(rows: _Rows, data: DataSpec) -> Step | None:
+    """The step of a single series whose stamps all have the same distance, which spares long files further passes."""
+    times = rows.times
+    if times is None or len(times) < 3 or rows.codes is not None or data.order == "rows" or data.resample is not None:
+        return None
+    distance = times[1] - times[0]
+    if not (distance > 0 and (np.diff(times) == distance).all()):
+        return None
+    return steps.inferred(times[:SOME])
 
 
 @dataclass(frozen=True, eq=False)
@@ -185,10 +218,10 @@ def _missing_parts(problem: str, chosen: Table, parts: Sequence[str]) -> DataErr
     return DataError(f"{problem}, and {', '.join(map(repr, parts))} holds the rest of it: {whole}; {averaged}.")
 
 
-def _groups(chosen: Table, data: DataSpec) -> tuple[tuple[str, ...], np.ndarray]:
+def _groups(chosen: Table) -> tuple[tuple[str, ...], np.ndarray | None]:
     """The names of the series, in order, and the number of the series of each row."""
     if not chosen.group:
-        return ("",), np.zeros(chosen.rows, np.int32)
+        return ("",), None
     columns = [pd.Series(chosen.columns.pop(name)).astype("str").fillna("").str.strip() for name in chosen.group]
     labels = columns[0]
     for column in columns[1:]:
@@ -200,7 +233,7 @@ def _groups(chosen: Table, data: DataSpec) -> tuple[tuple[str, ...], np.ndarray]
 def _in_order(rows: _Rows, context: _Context, notes: list[str]) -> _Rows:
     """Rows sorted by series and time, without those that have no time stamp."""
     if rows.times is None:
-        return rows if (rows.codes[1:] >= rows.codes[:-1]).all() else rows.take(np.argsort(rows.codes, kind="stable"))
+        return rows if rows.codes is None else rows.take(np.argsort(rows.codes, kind="stable"))
     absent = np.flatnonzero(np.isnat(rows.times))
     if len(absent):
         if context.data.strict:
@@ -214,9 +247,8 @@ def _in_order(rows: _Rows, context: _Context, notes: list[str]) -> _Rows:
     if context.data.order == "rows":
         ascending = bool((times[1:] > times[:-1]).all())
         return rows if ascending else replace(rows, times=None)
-    same = codes[1:] == codes[:-1]
-    back = (times[1:] < times[:-1]) & same
-    if (codes[1:] >= codes[:-1]).all() and not back.any():
+    back = (times[1:] < times[:-1]) & rows.same
+    if not back.any() and (codes is None or (codes[1:] >= codes[:-1]).all()):
         return rows
     if back.any() and not context.data.group and (times[1:] <= times[:-1]).all():
         notes.append("The file has its newest row first; its rows were reversed.")
@@ -224,30 +256,31 @@ def _in_order(rows: _Rows, context: _Context, notes: list[str]) -> _Rows:
         row = int(np.flatnonzero(back)[0])
         if context.data.strict:
             raise DataError(
-                f"{context.where}, row {rows.origin[row + 1] + 1}, {iso(times[row + 1])}, comes after "
+                f"{context.where}, row {rows.number(row + 1)}, {iso(times[row + 1])}, comes after "
                 f"{iso(times[row])}: sort the file by time, or leave out strict."
             )
         notes.append(
-            f"The rows are not in order of time (row {rows.origin[row + 1] + 1}, {iso(times[row + 1])}, comes after "
+            f"The rows are not in order of time (row {rows.number(row + 1)}, {iso(times[row + 1])}, comes after "
             f"{iso(times[row])}); they were sorted."
         )
-    return rows.take(np.lexsort((times, codes)))
+    return rows.take(np.argsort(times, kind="stable") if codes is None else np.lexsort((times, codes)))
 
 
 def _unique(rows: _Rows, context: _Context, notes: list[str]) -> _Rows:
     """One row for each time stamp of a series."""
-    times, codes, data = rows.times, rows.codes, context.data
+    times, data = rows.times, context.data
     assert times is not None
-    repeated = np.flatnonzero((times[1:] == times[:-1]) & (codes[1:] == codes[:-1]))
+    same = (times[1:] == times[:-1]) & rows.same
+    repeated = np.flatnonzero(same)
     if not len(repeated):
         return rows
-    first, second = (int(rows.origin[row]) + 1 for row in (repeated[0], repeated[0] + 1))
+    first, second = (rows.number(int(row)) for row in (repeated[0], repeated[0] + 1))
     problem = f"{context.where}, row {second} repeats the time stamp {iso(times[repeated[0]])} of row {first}"
     if data.duplicates is None:
         _refuse_explained(rows, len(repeated), problem, context)
     if data.strict:
         raise DataError(f"{problem}: keep one, or leave out strict and {to_set(duplicates='mean')}.")
-    starts = np.flatnonzero(np.concatenate(([True], (times[1:] != times[:-1]) | (codes[1:] != codes[:-1]))))
+    starts = np.flatnonzero(np.concatenate(([True], ~same)))
     rule = data.duplicates or "mean"
     kept = rows.take(np.append(starts[1:], len(times)) - 1 if rule == "last" else starts)
     if rule == "mean":
@@ -278,7 +311,7 @@ def _zone(rows: _Rows, context: _Context) -> str | None:
     assert rows.times is not None
     if context.data.time_zone is not None or len(rows.times) < 3:
         return None
-    in_file = rows.times[np.argsort(rows.origin, kind="stable")]
+    in_file = rows.times if rows.origin is None else rows.times[np.argsort(rows.origin, kind="stable")]
     return stamps.fitting_zone(in_file) if steps.common_distance(in_file) < steps.MICROSECONDS["day"] else None
 
 
@@ -291,7 +324,9 @@ def _likely_group(rows: _Rows, repeated: int, context: _Context) -> str | None:
     for name in (name for kind in likely for name in chosen.names if chosen.kinds[name] == kind and name not in used):
         group = (*chosen.group, name)
         again = table.read(context.source, data.model_copy(update={"group": group}))
-        codes = _groups(again, data)[1][rows.origin]
+        codes = _groups(again)[1]
+        assert codes is not None
+        codes = codes if rows.origin is None else codes[rows.origin]
         if codes.max() < len(codes) / 2 and not pd.DataFrame({"code": codes, "time": times}).duplicated().any():
             return ",".join(group)
     return None
@@ -309,7 +344,7 @@ def _on_grid(rows: _Rows, context: _Context, notes: list[str]) -> tuple[_Rows, S
             f"The {counted(count)} were averaged over steps of {step.name}, which gave {counted(len(rows.values))}."
         )
     assert rows.times is not None
-    bounds = np.append(rows.first, len(rows.values))
+    bounds = rows.bounds
     sizes = np.diff(bounds)
     if step is None:
         longest = int(sizes.argmax())
@@ -319,9 +354,7 @@ def _on_grid(rows: _Rows, context: _Context, notes: list[str]) -> tuple[_Rows, S
     if step is None:
         return rows, None
     pieces = [_piece(rows, start, stop, step, context) for start, stop in pairwise(bounds)]
-    if all(
-        len(piece.times) == stop - start for piece, start, stop in zip(pieces, bounds[:-1], bounds[1:], strict=True)
-    ):
+    if sum(len(piece.times) for piece in pieces) == len(rows.values):
         return rows, step
     return _spread(rows, bounds, pieces), step
 
@@ -333,22 +366,22 @@ def _piece(rows: _Rows, start: int, stop: int, step: Step, context: _Context) ->
     grid = steps.grid(times, step)
     if grid is None:
         raise _irregular(rows.take(np.arange(start, stop)), context, step)
-    jump = int(np.diff(grid.place).argmax()) + 1 if len(times) > 1 else 0
-    steps.refuse_jump(times, grid.place, step, context.where, rows.origin[start:stop], iso(times[jump]))
+    if grid.place is not None:
+        steps.refuse_jump(times, grid.place, step, context.where, [rows.number(row) - 1 for row in range(start, stop)])
     return grid
 
 
 def _irregular(rows: _Rows, context: _Context, step: Step | None = None) -> DataError:
     times = rows.times
     assert times is not None
-    where = f"{context.where}{context.of(int(rows.codes[0]))}"
+    where = f"{context.where}{context.of(rows.code(0))}"
     usual = steps.common_distance(times)
     rest = np.flatnonzero((times - times[0]).astype(np.int64) % usual)
     row = int(rest[0]) if len(rest) else 1
     name = f"1 {step.name}" if step else _duration(usual)
     best = steps.best_step(times)
     return DataError(
-        f"{where}, row {rows.origin[row] + 1}, {iso(times[row])}, is not a whole number of steps ({name}) after "
+        f"{where}, row {rows.number(row)}, {iso(times[row])}, is not a whole number of steps ({name}) after "
         f"{iso(times[0])}: for the mean of each step, {to_set(resample=best)}, which fits best, or another step; "
         f"to ignore the time between rows, {to_set(order='rows')}."
     )
@@ -361,24 +394,13 @@ def _duration(microseconds: int) -> str:
 
 def _resampled(rows: _Rows, step: Step) -> _Rows:
     assert rows.times is not None
-    bounds = np.append(rows.first, len(rows.values))
+    bounds = rows.bounds
     pieces = []
     for start, stop in pairwise(bounds):
         times, values, first = steps.resampled(rows.times[start:stop], rows.values[start:stop], step)
-        pieces.append(_Rows(values, rows.origin[start + first], rows.codes[start + first], times))
-    return _joined(pieces)
-
-
-def _joined(pieces: Sequence[_Rows]) -> _Rows:
-    if len(pieces) == 1:
-        return pieces[0]
-    times = [piece.times for piece in pieces if piece.times is not None]
-    return _Rows(
-        np.concatenate([piece.values for piece in pieces]),
-        np.concatenate([piece.origin for piece in pieces]),
-        np.concatenate([piece.codes for piece in pieces]),
-        np.concatenate(times) if times else None,
-    )
+        pieces.append((values, times, start + first))
+    values, times, first = (np.concatenate(arrays) for arrays in zip(*pieces, strict=True))
+    return replace(rows.take(first), values=values, times=times)
 
 
 def _spread(rows: _Rows, bounds: np.ndarray, pieces: Sequence[steps.Grid]) -> _Rows:
@@ -386,10 +408,10 @@ def _spread(rows: _Rows, bounds: np.ndarray, pieces: Sequence[steps.Grid]) -> _R
     offsets = np.cumsum([0, *(len(piece.times) for piece in pieces)])
     values = np.full((offsets[-1], rows.values.shape[1]), np.nan)
     origin = np.full(offsets[-1], -1)
-    codes = np.repeat(rows.codes[bounds[:-1]], np.diff(offsets))
-    place = np.concatenate([piece.place + offset for piece, offset in zip(pieces, offsets, strict=False)])
-    values[place], origin[place] = rows.values, rows.origin
-    return _Rows(values, origin, codes, np.concatenate([piece.times for piece in pieces]))
+    codes = None if rows.codes is None else np.repeat(rows.codes[bounds[:-1]], np.diff(offsets))
+    place = np.concatenate([piece.places + offset for piece, offset in zip(pieces, offsets, strict=False)])
+    values[place], origin[place] = rows.values, np.arange(len(rows.values)) if rows.origin is None else rows.origin
+    return _Rows(values, np.concatenate([piece.times for piece in pieces]), codes, origin)
 
 
 @dataclass(frozen=True, eq=False)
@@ -406,13 +428,15 @@ class _Whole:
 
 def _filled(rows: _Rows, context: _Context, notes: list[str]) -> _Whole:
     data, path = context.data, context.chosen.path
-    bounds = np.append(rows.first, len(rows.values))
+    bounds = rows.bounds
     pieces: list[Filled] = []
-    kept, names, empty = [], [], []
+    kept: list[slice] = []
+    names, empty = [], []
     for start, stop in pairwise(bounds):
-        name = context.names[int(rows.codes[start])]
+        code = rows.code(int(start))
+        name = context.names[code]
         try:
-            piece = fill(rows.values[start:stop], data.gaps, f"{path}{context.of(int(rows.codes[start]))}")
+            piece = fill(rows.values[start:stop], data.gaps, f"{path}{context.of(code)}")
         except DataError:
             if data.group is None or data.strict:
                 raise
@@ -422,7 +446,7 @@ def _filled(rows: _Rows, context: _Context, notes: list[str]) -> _Whole:
             raise _gap(rows, start, start + piece.kept.start + int(piece.rows[0]), context)
         pieces.append(piece)
         names.append(name)
-        kept.append(np.arange(start + piece.kept.start, start + piece.kept.stop))
+        kept.append(slice(start + piece.kept.start, start + piece.kept.stop))
     if empty:
         shown = ", ".join(empty[:SHOWN])
         notes.append(f"{len(empty)} series without a row that has a value in every column, left out: {shown}.")
@@ -430,11 +454,12 @@ def _filled(rows: _Rows, context: _Context, notes: list[str]) -> _Whole:
         raise DataError(f"{path} has no series with a value in every column: choose other columns.")
     notes += fill_notes(pieces, data.gaps)
     offsets = np.cumsum([0, *(len(piece.values) for piece in pieces)])
-    single = len(pieces) == 1
-    index = slice(kept[0][0], kept[0][-1] + 1) if single else np.concatenate(kept)
+    single, times = len(pieces) == 1, rows.times
+    if times is not None:
+        times = times[kept[0]] if single else np.concatenate([times[part] for part in kept])
     return _Whole(
         pieces[0].values if single else np.concatenate([piece.values for piece in pieces]),
-        None if rows.times is None else rows.times[index],
+        times,
         np.concatenate([piece.rows + offset for piece, offset in zip(pieces, offsets, strict=False)]),
         np.concatenate([piece.holes for piece in pieces]),
         tuple(offsets[:-1].tolist()),
@@ -446,14 +471,14 @@ def _gap(rows: _Rows, start: int, first: int, context: _Context) -> DataError:
     """The error of `strict` for the first missing value inside a series."""
     chosen = context.chosen
     advice = "leave out strict, and the last value before it is repeated"
-    if rows.origin[first] < 0 and rows.times is not None:
-        previous = int(rows.origin[start:first].max()) + 1
+    if not rows.number(first) and rows.times is not None:
+        previous = max(rows.number(row) for row in range(start, first))
         return DataError(
-            f"{context.where}{context.of(int(rows.codes[start]))} lacks {iso(rows.times[first])} after row {previous}: "
+            f"{context.where}{context.of(rows.code(start))} lacks {iso(rows.times[first])} after row {previous}: "
             f"{advice}; to ignore the time between rows, {to_set(order='rows')}."
         )
     column = chosen.numbers[int(np.isnan(rows.values[first]).argmax())]
-    return DataError(f"{chosen.path}, column {column!r}, row {int(rows.origin[first]) + 1} has no value: {advice}.")
+    return DataError(f"{chosen.path}, column {column!r}, row {rows.number(first)} has no value: {advice}.")
 
 
 def _refuse_constant_targets(path: Path, targets: Sequence[str], places: Sequence[int], values: np.ndarray) -> None:

@@ -1,7 +1,7 @@
 """Any file of the user as UTF-8 text, or as Parquet: encodings, compression, spreadsheets.
 
-A plain UTF-8 file is used where it is. Everything else is written to a temporary UTF-8 file with `\\n` at the end of
-each line, which is deleted after reading. Types of files are recognised by their first bytes, not by their names.
+A UTF-8 file is used where it is. Everything else is written to a temporary UTF-8 file, which is deleted after reading.
+Types of files are recognised by their first bytes, not by their names.
 """
 
 import codecs
@@ -140,20 +140,16 @@ def _text(
     if len(head) == HEAD and not any(end in head for end in (b"\n", b"\r")):
         raise DataError(f"{path} has no end of line in its first {HEAD:,} bytes: it is not a table; save it as CSV.")
     if chosen is None:
-        chosen = "utf-8" if _is_utf8(path, head, stream) else _guessed(head, stream)
-        stream.seek(0)
-        if chosen == "utf-8" and in_place and _has_plain_line_ends(stream):
-            return Source(path, path, folder)
+        chosen = "utf-8" if _is_utf8(head) else _guessed(head)
+    if in_place and chosen in ("utf-8", "utf-8-sig"):  # the reader refuses later bytes that are not UTF-8
+        return Source(path, path, folder)
     stream.seek(0)
     readable = folder / "text.csv"
     try:
         decoder = codecs.getreader(chosen)(stream)
         with readable.open("w", encoding="utf-8", newline="") as file:
-            returned = False  # the last character was a carriage return
             while chunk := decoder.read(CHUNK):
-                text = chunk[1:] if returned and chunk.startswith("\n") else chunk
-                returned = chunk.endswith("\r")
-                file.write(text.replace("\r\n", "\n").replace("\r", "\n").replace("\0", ""))
+                file.write(chunk.replace("\0", ""))
     except UnicodeError:
         raise _wrong_encoding(path, chosen) from None
     shown = {"utf-8-sig": "UTF-8", "utf-8": "UTF-8"}.get(chosen, chosen.upper())
@@ -162,55 +158,30 @@ def _text(
 
 def _wrong_encoding(path: Path, encoding: str) -> DataError:
     with path.open("rb") as stream:
-        head = stream.read(HEAD)
-        right = "utf-8" if _is_utf8(path, head, stream) else "latin-1"
+        right = "utf-8" if _is_utf8(stream.read(HEAD)) else "latin-1"
     return DataError(f"{path} is not text in the encoding {encoding}: {to_set(encoding=right)}.")
 
 
-def _is_utf8(path: Path, head: bytes, stream: IO[bytes] | gzip.GzipFile) -> bool:
-    """Whether the head and the rest of the stream are UTF-8 text. Raises DataError for a zero byte."""
-    decoder = codecs.getincrementaldecoder("utf-8")()
+def _is_utf8(head: bytes) -> bool:
+    """Whether the head of a file is UTF-8 text; its last letter may be incomplete."""
     try:
-        chunk = head
-        while chunk:
-            if b"\0" in chunk:
-                raise DataError(f"{path} is not a text file, or damaged: it holds a zero byte; save it as CSV again.")
-            decoder.decode(chunk)
-            chunk = stream.read(CHUNK)
-        decoder.decode(b"", final=True)
+        codecs.getincrementaldecoder("utf-8")().decode(head)
     except UnicodeDecodeError:
         return False
     return True
 
 
-def _guessed(head: bytes, stream: IO[bytes] | gzip.GzipFile) -> str:
+def _guessed(head: bytes) -> str:
     """The encoding of text that is not UTF-8, by the letters that it gives. Only names and units depend on it."""
     from charset_normalizer import from_bytes
 
-    stream.seek(0)
-    letters = head + stream.read(CHUNK)
-    words = b"".join(re.findall(rb"[A-Za-z]*[\x80-\xff][A-Za-z\x80-\xff]*", letters))
+    words = b"".join(re.findall(rb"[A-Za-z]*[\x80-\xff][A-Za-z\x80-\xff]*", head))
     foreign = re.sub(rb"[A-Za-z]", b"", words)
     latin = len(foreign) <= len(words) - len(foreign) or set(foreign) <= SIGNS
-    best = from_bytes(letters[:100_000], cp_isolation=LATIN if latin else OTHERS).best()
+    best = from_bytes(head[:100_000], cp_isolation=LATIN if latin else OTHERS).best()
     if best is None:
         return "latin-1"
     try:
-        return "cp1252" if letters.decode("cp1252") == letters.decode(best.encoding) else best.encoding
+        return "cp1252" if head.decode("cp1252") == head.decode(best.encoding) else best.encoding
     except UnicodeDecodeError:
         return best.encoding
-
-
-def _has_plain_line_ends(stream: IO[bytes] | gzip.GzipFile) -> bool:
-    """Whether all lines end in the same way, by `\\n` or `\\r\\n`, which DuckDB needs."""
-    kinds: set[bool] = set()
-    while chunk := stream.read(CHUNK):
-        chunk += stream.read(1) if chunk.endswith(b"\r") else b""
-        ends, returns = chunk.count(b"\n"), chunk.count(b"\r")
-        pairs = chunk.count(b"\r\n") if returns else 0
-        if returns != pairs:
-            return False
-        kinds |= ({True} if pairs else set()) | ({False} if ends > pairs else set())
-        if len(kinds) > 1:
-            return False
-    return True

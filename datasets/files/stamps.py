@@ -60,7 +60,7 @@ def stamps(columns: "dict[str, pd.Series[str] | np.ndarray]", where: str, data: 
 def _parsed(columns: "dict[str, pd.Series[str] | np.ndarray]", where: str, data: DataSpec, form: str) -> Stamps:
     arrays = [column for column in columns.values() if isinstance(column, np.ndarray)]
     if len(columns) == 1 and arrays and arrays[0].dtype.kind == "M":
-        return _zoned(np.array(arrays[0], "datetime64[us]"), form, data, where)
+        return _zoned(arrays[0].astype("datetime64[us]", copy=bool(data.missing)), form, data, where)
     texts = {name: _as_text(column) for name, column in columns.items()}
     cells = next(iter(texts.values())) if len(texts) == 1 else _joined(texts)
     missing = is_missing(cells, data.missing).to_numpy(bool)

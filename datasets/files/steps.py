@@ -5,6 +5,7 @@ steps in microseconds.
 """
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,6 +22,7 @@ NICE = {"second": (1, 2, 5, 10, 15, 20, 30), "minute": (1, 2, 5, 10, 15, 20, 30)
 CLOSE = 3  # days by which the day of a month may differ, as the last business day does
 WEEKS = 2  # that a series spans at least, to tell business days from days
 SPARSEST = 10  # rows of the grid per row of the file; above this, a stamp is wrong rather than rows missing
+MONTH = np.timedelta64(20, "D")  # less than the mean distance of months, also where a few are repeated
 DAY = np.timedelta64(1, "D").astype("timedelta64[us]")
 
 
@@ -76,13 +78,20 @@ class Grid:
     """A regular sequence of stamps."""
 
     times: np.ndarray  # (steps,) datetime64[us]
-    place: np.ndarray  # (rows,) the step of each row
+    place: np.ndarray | None  # (rows,) the step of each row; None if each row is a step
+
+    @property
+    def places(self) -> np.ndarray:
+        """(rows,): the step of each row."""
+        return np.arange(len(self.times)) if self.place is None else self.place
 
 
 def inferred(times: np.ndarray) -> Step | None:
     """The step of ascending, unique stamps; None if they are not regular."""
     if len(times) < 2:
         return None
+    if (times[-1] - times[0]) / (len(times) - 1) < MONTH:
+        return _fixed(times)
     months = times.astype("datetime64[M]")
     distances = np.diff(months.astype(np.int64))
     calendar = _calendar(distances) if (distances > 0).all() else None
@@ -107,13 +116,17 @@ def _calendar(distances: np.ndarray) -> Step:
 
 def common_distance(times: np.ndarray) -> int:
     """The most common distance of two neighbours, in microseconds."""
-    values, counts = np.unique(np.diff(times).astype(np.int64), return_counts=True)
+    distances = np.diff(times).view(np.int64)
+    if (distances == distances[0]).sum() > len(distances) / 2:  # sorting ten million distances takes seconds
+        return int(distances[0])
+    values, counts = np.unique(distances, return_counts=True)
     return int(values[counts.argmax()])
 
 
 def _fixed(times: np.ndarray) -> Step | None:
     common = common_distance(times)
-    if ((times - times[0]).astype(np.int64) % common).any():
+    regular = bool((np.diff(times).view(np.int64) == common).all())
+    if not regular and ((times - times[0]).astype(np.int64) % common).any():
         return None
     unit = next((unit for unit in reversed(MICROSECONDS) if common % MICROSECONDS[unit] == 0), None)
     if unit is None:
@@ -135,6 +148,10 @@ def _business_days(times: np.ndarray) -> Step:
 
 def grid(times: np.ndarray, step: Step) -> Grid | None:
     """The grid through ascending, unique stamps; None if two stamps lie in the same step, or one between two steps."""
+    if step.unit in MICROSECONDS:
+        size = np.timedelta64(MICROSECONDS[step.unit] * step.count, "us")
+        if (np.diff(times) == size).all():
+            return Grid(times, None)
     if step.unit == "business day":
         days = times.astype("datetime64[D]")
         if not np.is_busday(days, weekmask=step.week).all() or np.ptp(times - days.astype(times.dtype)):
@@ -203,11 +220,15 @@ def best_step(times: np.ndarray) -> str:
     return f"1 {best.name}" if best.count == 1 else best.name
 
 
-def refuse_jump(times: np.ndarray, place: np.ndarray, step: Step, where: str, rows: np.ndarray, missing: str) -> None:
-    """Raise DataError if the grid has far more steps than the file has rows, which a wrong stamp causes."""
+def refuse_jump(times: np.ndarray, place: np.ndarray, step: Step, where: str, rows: Sequence[int]) -> None:
+    """Raise DataError if the grid has far more steps than the file has rows, which a wrong stamp causes.
+
+    rows: the rows of the file.
+    """
     if place[-1] + 1 <= SPARSEST * len(times):
         return
     jump = int(np.diff(place).argmax())
+    missing = iso(times[jump + 1])
     raise DataError(
         f"{where} jumps from {iso(times[jump])} in row {rows[jump] + 1} to {iso(times[jump + 1])} in row "
         f"{rows[jump + 1] + 1}, where 1 {step.name} is usual: correct the stamp, or to leave its row out, "

@@ -1,18 +1,22 @@
-"""The columns of a user's file, read by DuckDB: numbers and ISO dates as such where the head of the file proves them.
+"""The columns of a user's file, read by pyarrow: numbers and ISO dates as such where the head of the file proves them.
 
 If a later cell does not fit, all columns are read again as text, so that the error can name the row.
 """
 
+import codecs
 import csv
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from pathlib import Path
-from typing import Any
 
-import duckdb
 import numpy as np
 import pandas as pd
+import pyarrow as pa  # type: ignore[import-untyped]
+import pyarrow.compute as compute  # type: ignore[import-untyped]
+import pyarrow.csv as reader  # type: ignore[import-untyped]
+import pyarrow.parquet as parquet  # type: ignore[import-untyped]
 
 from datasets.files import dialect as dialects
 from datasets.files import stamps
@@ -20,12 +24,11 @@ from datasets.files.dialect import Dialect
 from datasets.files.numbers import MISSING, NULLS, clean, decimal_mark, is_plain, markers
 from datasets.files.source import Source
 from datasets.series import as_names, check_columns
-from datasets.spec import DataError, DataSpec, counted
+from datasets.spec import DataError, DataSpec, counted, to_set
 
 Column = "pd.Series[str] | np.ndarray"  # text, or the values of a column with a type
 TAIL = 1 << 16  # bytes at the end of a file in which rows of totals and notes are looked for
 MOST_BELOW = 5  # such rows
-PARQUET_TYPES = {"time": "TIMESTAMP", "text": "VARCHAR", "time of day": "VARCHAR", "truth": "BOOLEAN"}  # by kind
 ISO = re.compile(r"\d{4}-\d\d-\d\d(([ T])\d\d:\d\d(:\d\d)?)?")
 
 
@@ -60,12 +63,8 @@ def read(source: Source, data: DataSpec) -> Table:
 def kinds(source: Source, data: DataSpec) -> tuple[tuple[str, ...], dict[str, str]]:
     """The names of all columns, and what each holds: "number", "time", "time of day", "text" or "empty"."""
     if source.form == "Parquet":
-        try:
-            with duckdb.connect() as connection:
-                described = connection.execute(f"describe select * from {_parquet_table(source)}").fetchall()
-        except duckdb.Error:
-            raise _damaged_parquet(source) from None
-        return tuple(row[0] for row in described), {row[0]: _parquet_kind(str(row[1])) for row in described}
+        schema = _schema(source)
+        return tuple(schema.names), {field.name: _parquet_kind(field.type) for field in schema}
     dialect = dialects.sniff(source.path, source.readable, data)
     return dialect.names, {name: _kind(cells, data) for name, cells in _samples(dialect).items()}
 
@@ -97,19 +96,19 @@ def _csv(source: Source, data: DataSpec) -> Table:
     kinds_of = {name: _kind(cells, data) for name, cells in samples.items()}
     targets, numbers, time, group = _choose(data, dialect.names, kinds_of, source.path, dialect.other_names)
     wanted = tuple(dict.fromkeys((*numbers, *time, *group)))
-    tail = _tail(readable, dialect)
+    tail = _tail(source.path, readable, dialect)
     below = _rows_below(tail, dialect, kinds_of, time)
-    types = dict.fromkeys(dialect.names, "VARCHAR")
+    types = dict.fromkeys(dialect.names, pa.string())
+    form = None
     notes = [*source.notes, *dialect.notes]
     if not below:
         for name in numbers:
             plain, note = is_plain(samples[name], dialect.separator, data)
-            types[name] = "DOUBLE" if plain else "VARCHAR"
+            types[name] = pa.float64() if plain else pa.string()
             notes += [f"Column {name!r}: {note}"] if note else []
         if len(time) == 1 and data.time_format is None and (form := _iso_format(samples[time[0]])):
-            types[time[0]] = "TIMESTAMP"
-    form = _iso_format(samples[time[0]]) if "TIMESTAMP" in types.values() else None
-    columns = _loaded(source.path, readable, dialect, types, wanted, data, form)
+            types[time[0]] = pa.timestamp("us")
+    columns = _loaded(source, readable, dialect, {name: types[name] for name in wanted}, data)
     if below:
         columns = {name: column[: len(column) - len(below)] for name, column in columns.items()}
         shown = "; ".join(repr(",".join(row)[:60]) for row in below)
@@ -218,19 +217,32 @@ def _iso_format(cells: Sequence[str]) -> str | None:
     return "%Y-%m-%d" + (f"{mark}%H:%M" + (":%S" if seconds else "") if mark else "")
 
 
-def _rewritten(source: Source, dialect: Dialect) -> tuple[Path, Dialect]:
-    """A copy of the rows without comments, and with single blanks between cells that are separated by blanks."""
-    copy = source.folder / "rows.csv"
-    with source.readable.open(encoding="utf-8-sig") as text, copy.open("w", encoding="utf-8") as file:
-        for number, line in enumerate(text):
-            if number >= dialect.first and not (dialect.comment and line.startswith(dialect.comment)):
-                file.write(f"{' '.join(line.split())}\n" if dialect.separator == " " else line)
+def _rewritten(source: Source, dialect: Dialect, *, padded: bool = False) -> tuple[Path, Dialect]:
+    """A copy of the rows without comments, and with single blanks between cells that are separated by blanks.
+
+    padded: with empty cells at the end of rows that are too short.
+    """
+    copy = source.folder / ("padded.csv" if padded else "rows.csv")
+    with source.readable.open(encoding="utf-8-sig", newline="") as text, copy.open("w", encoding="utf-8") as file:
+        lines = (
+            line
+            for number, line in enumerate(text)
+            if number >= dialect.first and not (dialect.comment and line.startswith(dialect.comment))
+        )
+        if dialect.separator == " ":
+            lines = (f"{' '.join(line.split())}\n" for line in lines)
+        if padded:
+            writer = csv.writer(file, delimiter=dialect.separator, quotechar=dialect.quote, lineterminator="\n")
+            for row in csv.reader(lines, delimiter=dialect.separator, quotechar=dialect.quote):
+                writer.writerow([*row, *[""] * (len(dialect.names) - len(row))] if row else row)
+        else:
+            file.writelines(lines)
     return copy, replace(dialect, first=0)
 
 
-def _tail(path: Path, dialect: Dialect) -> list[list[str]]:
+def _tail(path: Path, readable: Path, dialect: Dialect) -> list[list[str]]:
     """The cells of the last rows."""
-    with path.open("rb") as file:
+    with readable.open("rb") as file:
         size = file.seek(0, 2)
         file.seek(max(0, size - TAIL))
         lines = file.read().decode("utf-8", "replace").splitlines()
@@ -238,11 +250,26 @@ def _tail(path: Path, dialect: Dialect) -> list[list[str]]:
     lines = [line for line in lines if line.strip()]
     if not dialect.separator:
         return [[line.strip().strip(dialect.quote)] for line in lines]
-    try:
-        rows = csv.reader(lines, delimiter=dialect.separator, quotechar=dialect.quote, skipinitialspace=True)
+
+    def split(lines: list[str], *, strict: bool) -> list[list[str]]:
+        rows = csv.reader(
+            lines, delimiter=dialect.separator, quotechar=dialect.quote, skipinitialspace=True, strict=strict
+        )
         return [[cell.strip() for cell in row] for row in rows]
+
+    try:
+        rows = split(lines, strict=False)
     except csv.Error:
         return []
+    try:
+        split(lines[-1:], strict=True)
+    except csv.Error as error:
+        if "end of data" in str(error) and not dialect.has_line_ends:
+            raise DataError(
+                f"{path} has a quotation mark without its pair in its last line: the file is truncated, or a mark is "
+                "missing."
+            ) from None
+    return rows
 
 
 def _rows_below(
@@ -263,158 +290,167 @@ def _rows_below(
 
 
 def _loaded(
-    path: Path,
-    readable: Path,
-    dialect: Dialect,
-    types: dict[str, str],
-    wanted: Sequence[str],
-    data: DataSpec,
-    form: str | None,
+    source: Source, readable: Path, dialect: Dialect, types: "dict[str, pa.DataType]", data: DataSpec
 ) -> "dict[str, pd.Series[str] | np.ndarray]":
-    """The wanted columns with these types of DuckDB; as text if a cell does not fit its type."""
-    try:
-        return _queried(path, readable, dialect, types, wanted, data, form)
-    except duckdb.ConversionException:
-        return _queried(path, readable, dialect, dict.fromkeys(types, "VARCHAR"), wanted, data, None)
+    """The columns with these types; as text if a cell does not fit its type."""
+    text = dict.fromkeys(types, pa.string())
+    for attempt in (types, text) if types != text else (text,):
+        try:
+            table, short = _parsed(source, readable, dialect, attempt, data)
+            if short:
+                table, _ = _parsed(source, *_rewritten(source, dialect, padded=True), attempt, data)
+        except pa.ArrowInvalid as error:
+            if "Empty CSV file" in str(error):
+                return {name: pd.Series([], dtype="str") for name in types}
+            if "Expected" in str(error) and "columns" in str(error):
+                raise _too_long(source, readable, dialect) from None
+            if "UTF8" in str(error):
+                advice = to_set(encoding="latin-1")
+                raise DataError(f"{source.path} is not UTF-8 text in all cells: {advice}, or its encoding.") from None
+            if "straddling" in str(error):
+                raise DataError(
+                    f"{source.path} has a line of more than a million characters: it is not a table, or a quotation "
+                    "mark is missing."
+                ) from None
+            if attempt == text:
+                raise DataError(f"{source.path} cannot be read as a table ({str(error)[:100]!r}).") from None
+            continue
+        columns = {}
+        for name in types:  # one after another, so that memory is released
+            columns[name] = _column(table.column(name))
+            table = table.drop_columns([name])
+        pa.default_memory_pool().release_unused()
+        return columns
+    raise AssertionError  # text fits every cell
 
 
-def _queried(
-    path: Path,
-    readable: Path,
-    dialect: Dialect,
-    types: dict[str, str],
-    wanted: Sequence[str],
-    data: DataSpec,
-    form: str | None,
-) -> "dict[str, pd.Series[str] | np.ndarray]":
-    single = len(dialect.names) == 1
-    places = {name: f"c{place}" for place, name in enumerate(dialect.names)}  # names of any text need no quoting
-    options = {
-        "auto_detect": False,
-        "delim": dialect.separator or "\x01",
-        "quote": dialect.quote,
-        "escape": dialect.quote,
-        "header": False,
-        "skip": dialect.first,
-        "null_padding": True,
-        "allow_quoted_nulls": False,
-        "nullstr": [""] if single else [*NULLS, *(marker for marker in markers(data.missing) if marker not in NULLS)],
-        "columns": {places[name]: types[name] for name in dialect.names},
-        **({"timestampformat": form} if form else {}),
-    }
-    arguments = ", ".join(f"{name} = {_literal(value)}" for name, value in options.items())
-    chosen = ", ".join(places[name] for name in wanted)
-    query = f"select {chosen} from read_csv({_literal(str(readable))}, {arguments})"
-    try:
-        with duckdb.connect() as connection:
-            result = connection.execute(query)
-            if "VARCHAR" in (types[name] for name in wanted):
-                frame = result.df()
-                frame = frame.dropna(ignore_index=True) if single else frame
-                return {name: _column(frame.pop(places[name]), types[name]) for name in wanted}
-            arrays = result.fetchnumpy()
-    except duckdb.ConversionException:
-        raise
-    except duckdb.Error as error:
-        raise DataError(f"{path} {_explained(str(error), len(dialect.names))}.") from None
-    columns: dict[str, pd.Series[str] | np.ndarray] = {}
-    for name in wanted:
-        column = _unmasked(np.ma.asarray(arrays.pop(places[name])))
-        columns[name] = column[~pd.isna(column)] if single else column
-    return columns
+def _parsed(
+    source: Source, readable: Path, dialect: Dialect, types: "dict[str, pa.DataType]", data: DataSpec
+) -> "tuple[pa.Table, bool]":
+    """The columns, and whether rows with too few cells were skipped. Raises ArrowInvalid for a cell of another type."""
+    short = []
+
+    def unequal(row: "reader.InvalidRow") -> str:
+        short.append(row)
+        return "skip" if row.actual_columns < row.expected_columns else "error"
+
+    with pa.OSFile(str(readable)) as file:
+        file.seek(_offset(readable, dialect.first))
+        table = reader.read_csv(
+            file,
+            reader.ReadOptions(column_names=list(dialect.names)),
+            reader.ParseOptions(
+                delimiter=dialect.separator or "\x01",
+                quote_char=dialect.quote,
+                newlines_in_values=dialect.has_line_ends,
+                invalid_row_handler=unequal,
+            ),
+            reader.ConvertOptions(
+                column_types=types,
+                include_columns=list(types),
+                null_values=[*NULLS, *markers(data.missing)],
+                strings_can_be_null=True,
+            ),
+        )
+    return table, bool(short)
 
 
-def _column(column: "pd.Series[str]", kind: str) -> "pd.Series[str] | np.ndarray":
-    """Text, or the values of a column with a type."""
-    if kind in ("VARCHAR", "text", "time of day"):
-        return column.astype("str")
-    if kind == "truth" and column.isna().any():
-        return column.astype("str")
-    return column.to_numpy()
+def _offset(path: Path, lines: int) -> int:
+    """The first byte after so many lines, and after a byte order mark."""
+    with path.open("rb") as file:
+        head = file.read(3)
+        position = 3 if head == codecs.BOM_UTF8 else 0
+    if not lines:
+        return position
+    with path.open(encoding="utf-8", newline="") as text:
+        return sum(len(line.encode()) for line in islice(text, lines))
 
 
-def _unmasked(array: "np.ma.MaskedArray[tuple[int], np.dtype[Any]]") -> np.ndarray:
-    """DuckDB masks missing values: NaN or NaT instead."""
-    if not np.ma.is_masked(array):
-        return np.asarray(array)
-    values: np.ndarray = array.filled(np.datetime64("NaT") if array.dtype.kind == "M" else np.nan)
+def _too_long(source: Source, readable: Path, dialect: Dialect) -> DataError:
+    """The error for the first row with more cells than the header."""
+    width = len(dialect.names)
+    with readable.open(encoding="utf-8-sig", errors="replace", newline="") as text:
+        rows = csv.reader(text, delimiter=dialect.separator or "\x01", quotechar=dialect.quote)
+        for row in islice(rows, dialect.first, None):
+            if len(row) > width:
+                where = f"line {rows.line_num}"
+                return DataError(
+                    f"{source.path} has {len(row)} cells in {where} and {width} in its other rows: correct the line."
+                )
+    return DataError(f"{source.path} has a row with more cells than its header: correct the line.")
+
+
+def _column(column: "pa.ChunkedArray") -> "pd.Series[str] | np.ndarray":
+    """Text, or the values of a column with a type, NaN or NaT where missing."""
+    if pa.types.is_boolean(column.type) and column.null_count:
+        column = compute.cast(column, pa.string())
+    if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
+        return pd.Series(pd.array(column.to_pandas(), dtype="str"))
+    values: np.ndarray = column.to_numpy()
     return values
 
 
-def _literal(value: object) -> str:
-    """A value in SQL."""
-    if isinstance(value, bool | int):
-        return str(value).lower()
-    if isinstance(value, list):
-        return f"[{', '.join(map(_literal, value))}]"
-    if isinstance(value, dict):
-        return "{" + ", ".join(f"{_literal(key)}: {_literal(item)}" for key, item in value.items()) + "}"
-    return "'" + str(value).replace("'", "''") + "'"
-
-
-def _explained(message: str, columns: int) -> str:
-    """A clause for an error of DuckDB's reader."""
-    line = match[1] if (match := re.search(r"on Line: (\d+)", message)) else "?"
-    if cells := re.search(r"Expected Number of Columns: \d+ Found: (\d+)", message):
-        return f"has {cells[1]} cells in line {line} and {columns} in its other rows: correct the line"
-    if "unterminated quote" in message.lower() or "quote" in message.lower().split("possible")[0]:
-        return f"has a quotation mark without its pair in line {line}: the file is truncated, or a mark is missing"
-    if "maximum line size" in message.lower():
-        return f"has a line of more than two million characters, line {line}: it is not a table"
-    return f"cannot be read as a table with {columns} columns (line {line}): give every row as many cells as the header"
-
-
-def _parquet_table(source: Source) -> str:
-    return f"read_parquet({_literal(str(source.path))})"
+def _schema(source: Source) -> "pa.Schema":
+    try:
+        return parquet.read_schema(source.path)
+    except (pa.ArrowException, OSError, ValueError):
+        raise _damaged_parquet(source) from None
 
 
 def _parquet(source: Source, data: DataSpec) -> Table:
+    names, kinds_of = kinds(source, data)
+    targets, numbers, time, group = _choose(data, names, kinds_of, source.path)
+    wanted = tuple(dict.fromkeys((*numbers, *time, *group)))
     try:
-        names, kinds_of = kinds(source, data)
-        targets, numbers, time, group = _choose(data, names, kinds_of, source.path)
-        wanted = tuple(dict.fromkeys((*numbers, *time, *group)))
-        chosen = ", ".join(_cast(name, kinds_of[name], number) for number, name in enumerate(wanted))
-        with duckdb.connect() as connection:
-            connection.execute("set timezone = 'UTC'")
-            frame = connection.execute(f"select {chosen} from {_parquet_table(source)}").df()
-            rows = f"select columns(*)::varchar from {_parquet_table(source)}"
-            head = connection.execute(f"{rows} limit 3").fetchall()
-            tail = connection.execute(f"{rows} limit 3 offset {max(0, len(frame) - 3)}").fetchall()
-    except duckdb.Error:
+        table = parquet.read_table(source.path, columns=list(wanted))
+        columns = {name: _column(_plain(table.column(name))) for name in wanted}
+    except (pa.ArrowException, OSError, ValueError, NotImplementedError):
         raise _damaged_parquet(source) from None
-    file = f"{source.path.name}: {counted(len(frame))}, {counted(len(names), 'column')}, Parquet"
+    rows = len(table)
+    excerpt = [tuple(str(value) for value in row.values()) for row in table.slice(0, 3).to_pylist()]
+    last = [tuple(str(value) for value in row.values()) for row in table.slice(max(0, rows - 3)).to_pylist()]
+    file = f"{source.path.name}: {counted(rows)}, {counted(len(names), 'column')}, Parquet"
     return Table(
         path=source.path,
-        columns={name: _column(frame.pop(f"c{number}"), kinds_of[name]) for number, name in enumerate(wanted)},
+        columns=columns,
         targets=targets,
         numbers=numbers,
         time=time,
         group=group,
         names=names,
         kinds=kinds_of,
-        rows=len(frame),
+        rows=rows,
         time_format="time stamps",
         separator=",",
         decimal=".",
         facts=(("file", file),),
         notes=(),
-        head=tuple(tuple(map(str, row)) for row in head),
-        tail=tuple(tuple(map(str, row)) for row in tail),
+        head=tuple(excerpt),
+        tail=tuple(last),
     )
+
+
+def _plain(column: "pa.ChunkedArray") -> "pa.ChunkedArray":
+    """Numbers as float64, time stamps in microseconds, all else as text."""
+    if pa.types.is_timestamp(column.type) or pa.types.is_date(column.type):
+        return compute.cast(column, pa.timestamp("us"), safe=False)
+    if pa.types.is_boolean(column.type):
+        return column
+    return compute.cast(column, pa.float64() if _parquet_kind(column.type) == "number" else pa.string(), safe=False)
 
 
 def _damaged_parquet(source: Source) -> DataError:
     return DataError(f"{source.path} is not a complete Parquet file: it is damaged, truncated or of another type.")
 
 
-def _parquet_kind(kind: str) -> str:
-    if kind in ("BOOLEAN", "TIME"):
-        return {"BOOLEAN": "truth", "TIME": "time of day"}[kind]
-    if kind.startswith(("TIMESTAMP", "DATE")):
+def _parquet_kind(kind: "pa.DataType") -> str:
+    is_ = pa.types
+    if is_.is_timestamp(kind) or is_.is_date(kind):
         return "time"
-    return "text" if kind.startswith(("VARCHAR", "BLOB", "STRUCT", "MAP", "UUID")) or kind.endswith("]") else "number"
-
-
-def _cast(name: str, kind: str, number: int) -> str:
-    quoted = '"' + name.replace('"', '""') + '"'
-    return f"{quoted}::{PARQUET_TYPES.get(kind, 'DOUBLE')} as c{number}"
+    if is_.is_time(kind):
+        return "time of day"
+    return (
+        "number"
+        if is_.is_integer(kind) or is_.is_floating(kind) or is_.is_decimal(kind) or is_.is_boolean(kind)
+        else "text"
+    )
