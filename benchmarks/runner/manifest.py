@@ -228,6 +228,7 @@ def _data(windows: datasets.Windows) -> Data:
         scale=tuple(windows.scaler.scale[targets].tolist()) if windows.scaler.scale.ndim == 1 else (),
         differenced=windows.data.difference,
         understood=series.understood,
+        groups=scores.groups(windows),
     )
 
 
@@ -237,6 +238,7 @@ def _baselines(windows: datasets.Windows, truth: np.ndarray) -> tuple[Baseline, 
             name=forecast.name,
             explanation=forecast.explanation,
             scores=scores.scores(forecast.values, truth, scale=windows.scale(windows.test)),
+            group_scores=scores.group_scores(forecast.values, truth, windows),
         )
         for forecast in datasets.baselines(windows, windows.test)
     )

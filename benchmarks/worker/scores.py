@@ -3,6 +3,7 @@
 import numpy as np
 
 from backends.contract import Loss
+from datasets import Windows
 from reports.records import Scores
 
 Array = np.ndarray
@@ -23,6 +24,25 @@ def loss(kind: Loss, forecast: Array, truth: Array) -> float:
     if kind == "mae":
         return float(np.mean(error))
     return float(np.mean(np.where(error <= 1, error**2 / 2, error - 0.5)))
+
+
+def group_scores(forecast: Array, truth: Array, windows: Windows) -> tuple[Scores, ...]:
+    """Return the scores of each series that has test windows, in the order of `groups`; empty for a single series."""
+    if not windows.series.groups:
+        return ()
+    runs, scale = windows.runs(windows.test), windows.scale(windows.test)
+    rows_of = [np.flatnonzero(runs == run) for run in np.unique(runs)]
+    return tuple(
+        scores(forecast[rows], truth[rows], scale=scale if scale.ndim == 1 else scale[rows]) for rows in rows_of
+    )
+
+
+def groups(windows: Windows) -> tuple[tuple[str, int], ...]:
+    """Return the name and the number of test windows of each series that has test windows."""
+    if not windows.series.groups:
+        return ()
+    runs, counts = np.unique(windows.runs(windows.test), return_counts=True)
+    return tuple((windows.series.groups[run], int(count)) for run, count in zip(runs, counts, strict=True))
 
 
 def scores(forecast: Array, truth: Array, *, scale: Array) -> Scores:

@@ -80,6 +80,7 @@ def run(job: TrialJob) -> tuple[Outcome, bytes]:
     outcome = Outcome(
         times=times,
         scores=scores.scores(predictions, truth, scale=windows.scale(windows.test)),
+        group_scores=scores.group_scores(predictions, truth, windows),
         first_loss=training.first_loss,
         train_losses=tuple(training.losses),
         validation_losses=tuple(training.validation_losses),

@@ -267,9 +267,12 @@ def _bare(cells: "pd.Series[str]") -> "pd.Series[str]":
 
 
 def _odd_unit(cells: "pd.Series[str]") -> int:
-    """The label of the first cell whose unit is not the most common."""
+    """The label of the first cell whose unit is not the most common, or that no style fits."""
     units = cells.str.replace(r"[\d+\-., ']", "", regex=True)
-    return int(cells.index[(units != units.mode()[0]).to_numpy(bool)][0])
+    odd = (units != units.mode()[0]).to_numpy(bool)
+    if not odd.any():
+        odd = ~np.any([style.fits(cells).to_numpy(bool) for style in STYLES], axis=0)
+    return int(cells.index[odd][0]) if odd.any() else int(cells.index[0])
 
 
 def _ends(values: np.ndarray) -> tuple[float, float]:

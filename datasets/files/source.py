@@ -51,6 +51,8 @@ def opened(path: Path, encoding: str | None = None) -> Iterator[Source]:
             yield _readable(path, Path(folder), encoding)
         except OSError as error:
             raise DataError(f"{path} cannot be read ({error.strerror or error}).") from None
+        except UnicodeDecodeError:
+            raise _wrong_encoding(path, "utf-8") from None
 
 
 def _check_path(path: Path) -> None:
@@ -158,14 +160,14 @@ def _text(
 
 def _wrong_encoding(path: Path, encoding: str) -> DataError:
     with path.open("rb") as stream:
-        right = "utf-8" if _is_utf8(stream.read(HEAD)) else "latin-1"
+        right = "utf-8" if encoding != "utf-8" and _is_utf8(stream.read(HEAD)) else "latin-1"
     return DataError(f"{path} is not text in the encoding {encoding}: {to_set(encoding=right)}.")
 
 
 def _is_utf8(head: bytes) -> bool:
     """Whether the head of a file is UTF-8 text; its last letter may be incomplete."""
     try:
-        codecs.getincrementaldecoder("utf-8")().decode(head)
+        codecs.getincrementaldecoder("utf-8")().decode(head, final=len(head) < HEAD)
     except UnicodeDecodeError:
         return False
     return True

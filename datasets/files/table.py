@@ -24,7 +24,7 @@ from datasets.files.dialect import Dialect
 from datasets.files.numbers import MISSING, NULLS, clean, decimal_mark, is_plain, markers
 from datasets.files.source import Source
 from datasets.series import as_names, check_columns
-from datasets.spec import DataError, DataSpec, counted, to_set
+from datasets.spec import DataError, DataSpec, counted
 
 Column = "pd.Series[str] | np.ndarray"  # text, or the values of a column with a type
 TAIL = 1 << 16  # bytes at the end of a file in which rows of totals and notes are looked for
@@ -305,8 +305,7 @@ def _loaded(
             if "Expected" in str(error) and "columns" in str(error):
                 raise _too_long(source, readable, dialect) from None
             if "UTF8" in str(error):
-                advice = to_set(encoding="latin-1")
-                raise DataError(f"{source.path} is not UTF-8 text in all cells: {advice}, or its encoding.") from None
+                raise UnicodeDecodeError("utf-8", b"", 0, 0, str(error)) from None  # as `opened` expects it
             if "straddling" in str(error):
                 raise DataError(
                     f"{source.path} has a line of more than a million characters: it is not a table, or a quotation "

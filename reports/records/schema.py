@@ -100,6 +100,7 @@ class Baseline(Record):
     name: str  # "persistence", "seasonal naive", "training mean", "linear autoregression"
     explanation: str
     scores: Scores
+    group_scores: tuple[Scores, ...] = ()  # of each of Data.groups
 
 
 class Data(Record):
@@ -129,6 +130,8 @@ class Data(Record):
     scale: tuple[Number, ...] = ()
     differenced: bool = False  # the scaled values are changes from row to row
     understood: tuple[tuple[str, str], ...] = ()  # of a user's file: labelled lines on how it was read
+    # Of several series in one file: the name and the test windows of each that has test windows.
+    groups: tuple[tuple[str, int], ...] = ()
 
     @property
     def targets(self) -> int:
@@ -306,6 +309,7 @@ class Outcome(Record):
     frequency: tuple[float, float] | None = None  # lowest and highest clock of the cores in MHz; None: unknown
     device_memory_bytes: int | None = None  # largest allocation on the GPU; None: no GPU
     gemm_peak: GemmPeak | None = None  # None: not measured
+    group_scores: tuple[Scores, ...] = ()  # of each of Data.groups
     step_parts: StepTimes | None = None  # None: not measured, or the program does not give its parts
 
     @property

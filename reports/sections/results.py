@@ -1,6 +1,7 @@
 """The tables of results: the main table, all scores and all times."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from statistics import median
 
 from reports.analysis.context import Context
 from reports.analysis.intervals import MIN_FOR_INTERVAL, Interval
@@ -9,7 +10,7 @@ from reports.analysis.run import Group, Run, seed_counts, unique
 from reports.analysis.speedup import NO_CERTIFICATE, Speedup, Speedups
 from reports.analysis.timing_quality import timing_warnings
 from reports.analysis.variation import Repetitions, Variation, variations
-from reports.records import Data
+from reports.records import Case, Data, Scores
 from reports.render.formats import case_name, duration, four_digits, listed, sentence, significant, whole
 from reports.render.page import Section, table_section
 from reports.render.table import DASH, NONE, Cell, Table, TableColumn, numbers, tabulate, words
@@ -24,6 +25,8 @@ from reports.sections.columns import (
     of_groups,
     records_column,
 )
+
+MOST_SERIES = 50  # rows of the table of several series
 
 # What may distinguish the windows of two naive forecasts, in the order in which it is added to their labels.
 NAIVE_LABELS: tuple[Callable[[Data], str], ...] = (
@@ -43,7 +46,8 @@ def section(context: Context) -> Section:
 
 
 def scores_section(context: Context) -> Section:
-    return table_section(scores(context.run))
+    run = context.run
+    return table_section(scores(run), *(table for case in run.manifest.cases if (table := series_scores(run, case))))
 
 
 def times_section(context: Context) -> Section:
@@ -107,6 +111,40 @@ def pooled_errors(run: Run) -> list[str]:
             f"the largest values dominates them; {rest}."
         )
     return items
+
+
+def series_scores(run: Run, case: Case) -> Table | None:
+    """The error of each series of a file with several; None for other data, and for all but its first case."""
+    data = run.data(case)
+    cases = [other for other in run.manifest.cases if other.data == case.data]
+    if not data.groups or case is not cases[0]:
+        return None
+    groups = [group for other in cases for group in run.select(other, run.mode_of(other))[:1]]
+    naive = {baseline.name: [baseline.group_scores] for baseline in data.baselines}
+    models = {case_name(group.case): [outcome.group_scores for outcome in group.outcomes.values()] for group in groups}
+    columns: tuple[TableColumn[int], ...] = (
+        words("series", lambda place: data.groups[place][0]),
+        numbers("test windows", lambda place: data.groups[place][1], form=whole),
+        *(_rmse_column(label, scores, data.unit) for label, scores in (naive | models).items()),
+    )
+    shown = range(min(len(data.groups), MOST_SERIES))
+    caption = (
+        "Root mean squared error on the test windows of each series. Each model was trained on all series; its error "
+        f"is the median over the seeds, with {run.backend_phrase(groups[0].backend)}."
+    )
+    if len(data.groups) > len(shown):
+        caption += f" The table shows the first {len(shown)} of {len(data.groups):,} series; the records have all."
+    return tabulate(f"series-{case.data}", "Scores per series", caption, columns, shown)
+
+
+def _rmse_column(label: str, scores: Sequence[Sequence[Scores]], unit: str) -> TableColumn[int]:
+    """The median error of each series. scores: of each trial, for each series; empty if a trial did not record them."""
+
+    def rmse(place: int) -> float | None:
+        errors = [of_series[place].rmse for of_series in scores if of_series]
+        return median(errors) if errors else None
+
+    return numbers(label, rmse, unit, optional=True)
 
 
 def times(run: Run, speedups: Speedups) -> Table:
