@@ -17,6 +17,7 @@ from datasets.series import longest_gap
 from datasets.spec import counted
 
 NAME = "data"
+EARLIEST = np.datetime64("0002-01-01")  # Matplotlib draws no date before the year 1, nor the margin before it
 MOST_DRAWN = 20  # series of one file
 COLOURS = {"train": "#3b6ea5", "validation": "#c98a1b", "test": "#b13f3f"}
 
@@ -161,7 +162,8 @@ def _draw(series: Series, parts: Split, folder: Path) -> Path:
 
     target = series.targets[0]
     values = series.values[:, series.columns.index(target)]
-    along = np.arange(series.rows) if series.times is None else series.times
+    dated = series.times is not None and series.times.min() > EARLIEST
+    along = series.times if dated else np.arange(series.rows)
     line = "-" if len(series.runs) == 1 or series.groups else "."  # a line would join rows that no window joins
     figure, axes = plt.subplots(figsize=(10, 4), layout="constrained")
     for name, spans in parts.spans.items():
@@ -172,7 +174,7 @@ def _draw(series: Series, parts: Split, folder: Path) -> Path:
         axes.plot(along[series.filled], values[series.filled], ".", color="black", markersize=3, label="filled")
     axes.set_title(series.title, loc="left")
     axes.set_ylabel(f"{target}, {series.unit}" if series.unit else target)
-    axes.set_xlabel("" if series.times is not None else series.step)
+    axes.set_xlabel("" if dated else series.step)
     axes.spines[["top", "right"]].set_visible(False)
     figure.legend(loc="outside right upper", frameon=False)
     path = folder / f"{Path(series.name).stem if series.understood else series.name}.png"

@@ -1,5 +1,6 @@
-"""Files of the user: CSV or Parquet to a series.
+"""Files of the user: any table to a series.
 
-`frames` reads the chosen columns and their numbers; `reading` lays the rows on a regular grid of time and fills gaps.
-Row numbers in messages count from 1, below the header.
+`source` makes text of a file, `dialect` finds its rows and names, `table` chooses columns and `cells` reads them,
+`numbers` and `stamps` convert text, `steps` and `rows` lay the rows on a regular grid, and `reading` does all of it.
+Row numbers in messages count rows of data from 1.
 """

@@ -3,25 +3,20 @@
 If a later cell does not fit, all columns are read again as text, so that the error can name the row.
 """
 
-import codecs
 import csv
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
-from itertools import islice
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa  # type: ignore[import-untyped]
-import pyarrow.compute as compute  # type: ignore[import-untyped]
-import pyarrow.csv as reader  # type: ignore[import-untyped]
-import pyarrow.parquet as parquet  # type: ignore[import-untyped]
 
+from datasets.files import cells, stamps
 from datasets.files import dialect as dialects
-from datasets.files import stamps
 from datasets.files.dialect import Dialect
-from datasets.files.numbers import MISSING, NULLS, clean, decimal_mark, is_plain, markers
+from datasets.files.numbers import MISSING, clean, decimal_mark, is_plain, markers
 from datasets.files.source import Source
 from datasets.series import as_names, check_columns
 from datasets.spec import DataError, DataSpec, counted
@@ -63,8 +58,8 @@ def read(source: Source, data: DataSpec) -> Table:
 def kinds(source: Source, data: DataSpec) -> tuple[tuple[str, ...], dict[str, str]]:
     """The names of all columns, and what each holds: "number", "time", "time of day", "text" or "empty"."""
     if source.form == "Parquet":
-        schema = _schema(source)
-        return tuple(schema.names), {field.name: _parquet_kind(field.type) for field in schema}
+        schema = cells.schema(source)
+        return tuple(schema.names), {field.name: cells.parquet_kind(field.type) for field in schema}
     dialect = dialects.sniff(source.path, source.readable, data)
     return dialect.names, {name: _kind(cells, data) for name, cells in _samples(dialect).items()}
 
@@ -91,7 +86,7 @@ def _csv(source: Source, data: DataSpec) -> Table:
     dialect = dialects.sniff(source.path, source.readable, data)
     readable = source.readable
     if dialect.separator == " " or dialect.has_comments:
-        readable, dialect = _rewritten(source, dialect)
+        readable, dialect = cells.rewritten(source, dialect)
     samples = _samples(dialect)
     kinds_of = {name: _kind(cells, data) for name, cells in samples.items()}
     targets, numbers, time, group = _choose(data, dialect.names, kinds_of, source.path, dialect.other_names)
@@ -108,7 +103,7 @@ def _csv(source: Source, data: DataSpec) -> Table:
             notes += [f"Column {name!r}: {note}"] if note else []
         if len(time) == 1 and data.time_format is None and (form := _iso_format(samples[time[0]])):
             types[time[0]] = pa.timestamp("us")
-    columns = _loaded(source, readable, dialect, {name: types[name] for name in wanted}, data)
+    columns = cells.loaded(source, readable, dialect, {name: types[name] for name in wanted}, data)
     if below:
         columns = {name: column[: len(column) - len(below)] for name, column in columns.items()}
         shown = "; ".join(repr(",".join(row)[:60]) for row in below)
@@ -217,29 +212,6 @@ def _iso_format(cells: Sequence[str]) -> str | None:
     return "%Y-%m-%d" + (f"{mark}%H:%M" + (":%S" if seconds else "") if mark else "")
 
 
-def _rewritten(source: Source, dialect: Dialect, *, padded: bool = False) -> tuple[Path, Dialect]:
-    """A copy of the rows without comments, and with single blanks between cells that are separated by blanks.
-
-    padded: with empty cells at the end of rows that are too short.
-    """
-    copy = source.folder / ("padded.csv" if padded else "rows.csv")
-    with source.readable.open(encoding="utf-8-sig", newline="") as text, copy.open("w", encoding="utf-8") as file:
-        lines = (
-            line
-            for number, line in enumerate(text)
-            if number >= dialect.first and not (dialect.comment and line.startswith(dialect.comment))
-        )
-        if dialect.separator == " ":
-            lines = (f"{' '.join(line.split())}\n" for line in lines)
-        if padded:
-            writer = csv.writer(file, delimiter=dialect.separator, quotechar=dialect.quote, lineterminator="\n")
-            for row in csv.reader(lines, delimiter=dialect.separator, quotechar=dialect.quote):
-                writer.writerow([*row, *[""] * (len(dialect.names) - len(row))] if row else row)
-        else:
-            file.writelines(lines)
-    return copy, replace(dialect, first=0)
-
-
 def _tail(path: Path, readable: Path, dialect: Dialect) -> list[list[str]]:
     """The cells of the last rows."""
     with readable.open("rb") as file:
@@ -289,126 +261,10 @@ def _rows_below(
     return tail[len(tail) - below :] if 0 < below <= MOST_BELOW else []
 
 
-def _loaded(
-    source: Source, readable: Path, dialect: Dialect, types: "dict[str, pa.DataType]", data: DataSpec
-) -> "dict[str, pd.Series[str] | np.ndarray]":
-    """The columns with these types; as text if a cell does not fit its type."""
-    text = dict.fromkeys(types, pa.string())
-    for attempt in (types, text) if types != text else (text,):
-        try:
-            table, short = _parsed(source, readable, dialect, attempt, data)
-            if short:
-                table, _ = _parsed(source, *_rewritten(source, dialect, padded=True), attempt, data)
-        except pa.ArrowInvalid as error:
-            if "Empty CSV file" in str(error):
-                return {name: pd.Series([], dtype="str") for name in types}
-            if "Expected" in str(error) and "columns" in str(error):
-                raise _too_long(source, readable, dialect) from None
-            if "UTF8" in str(error):
-                raise UnicodeDecodeError("utf-8", b"", 0, 0, str(error)) from None  # as `opened` expects it
-            if "straddling" in str(error):
-                raise DataError(
-                    f"{source.path} has a line of more than a million characters: it is not a table, or a quotation "
-                    "mark is missing."
-                ) from None
-            if attempt == text:
-                raise DataError(f"{source.path} cannot be read as a table ({str(error)[:100]!r}).") from None
-            continue
-        columns = {}
-        for name in types:  # one after another, so that memory is released
-            columns[name] = _column(table.column(name))
-            table = table.drop_columns([name])
-        pa.default_memory_pool().release_unused()
-        return columns
-    raise AssertionError  # text fits every cell
-
-
-def _parsed(
-    source: Source, readable: Path, dialect: Dialect, types: "dict[str, pa.DataType]", data: DataSpec
-) -> "tuple[pa.Table, bool]":
-    """The columns, and whether rows with too few cells were skipped. Raises ArrowInvalid for a cell of another type."""
-    short = []
-
-    def unequal(row: "reader.InvalidRow") -> str:
-        short.append(row)
-        return "skip" if row.actual_columns < row.expected_columns else "error"
-
-    with pa.OSFile(str(readable)) as file:
-        file.seek(_offset(readable, dialect.first))
-        table = reader.read_csv(
-            file,
-            reader.ReadOptions(column_names=list(dialect.names)),
-            reader.ParseOptions(
-                delimiter=dialect.separator or "\x01",
-                quote_char=dialect.quote,
-                newlines_in_values=dialect.has_line_ends,
-                invalid_row_handler=unequal,
-            ),
-            reader.ConvertOptions(
-                column_types=types,
-                include_columns=list(types),
-                null_values=[*NULLS, *markers(data.missing)],
-                strings_can_be_null=True,
-            ),
-        )
-    return table, bool(short)
-
-
-def _offset(path: Path, lines: int) -> int:
-    """The first byte after so many lines, and after a byte order mark."""
-    with path.open("rb") as file:
-        head = file.read(3)
-        position = 3 if head == codecs.BOM_UTF8 else 0
-    if not lines:
-        return position
-    with path.open(encoding="utf-8", newline="") as text:
-        return sum(len(line.encode()) for line in islice(text, lines))
-
-
-def _too_long(source: Source, readable: Path, dialect: Dialect) -> DataError:
-    """The error for the first row with more cells than the header."""
-    width = len(dialect.names)
-    with readable.open(encoding="utf-8-sig", errors="replace", newline="") as text:
-        rows = csv.reader(text, delimiter=dialect.separator or "\x01", quotechar=dialect.quote)
-        for row in islice(rows, dialect.first, None):
-            if len(row) > width:
-                where = f"line {rows.line_num}"
-                return DataError(
-                    f"{source.path} has {len(row)} cells in {where} and {width} in its other rows: correct the line."
-                )
-    return DataError(f"{source.path} has a row with more cells than its header: correct the line.")
-
-
-def _column(column: "pa.ChunkedArray") -> "pd.Series[str] | np.ndarray":
-    """Text, or the values of a column with a type, NaN or NaT where missing."""
-    if pa.types.is_boolean(column.type) and column.null_count:
-        column = compute.cast(column, pa.string())
-    if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
-        return pd.Series(pd.array(column.to_pandas(), dtype="str"))
-    values: np.ndarray = column.to_numpy()
-    return values
-
-
-def _schema(source: Source) -> "pa.Schema":
-    try:
-        return parquet.read_schema(source.path)
-    except (pa.ArrowException, OSError, ValueError):
-        raise _damaged_parquet(source) from None
-
-
 def _parquet(source: Source, data: DataSpec) -> Table:
     names, kinds_of = kinds(source, data)
     targets, numbers, time, group = _choose(data, names, kinds_of, source.path)
-    wanted = tuple(dict.fromkeys((*numbers, *time, *group)))
-    try:
-        table = parquet.read_table(source.path, columns=list(wanted))
-        columns = {name: _column(_plain(table.column(name))) for name in wanted}
-    except (pa.ArrowException, OSError, ValueError, NotImplementedError):
-        raise _damaged_parquet(source) from None
-    rows = len(table)
-    excerpt = [tuple(str(value) for value in row.values()) for row in table.slice(0, 3).to_pylist()]
-    last = [tuple(str(value) for value in row.values()) for row in table.slice(max(0, rows - 3)).to_pylist()]
-    file = f"{source.path.name}: {counted(rows)}, {counted(len(names), 'column')}, Parquet"
+    columns, rows, head, tail = cells.parquet_columns(source, tuple(dict.fromkeys((*numbers, *time, *group))))
     return Table(
         path=source.path,
         columns=columns,
@@ -422,34 +278,8 @@ def _parquet(source: Source, data: DataSpec) -> Table:
         time_format="time stamps",
         separator=",",
         decimal=".",
-        facts=(("file", file),),
+        facts=(("file", f"{source.path.name}: {counted(rows)}, {counted(len(names), 'column')}, Parquet"),),
         notes=(),
-        head=tuple(excerpt),
-        tail=tuple(last),
-    )
-
-
-def _plain(column: "pa.ChunkedArray") -> "pa.ChunkedArray":
-    """Numbers as float64, time stamps in microseconds, all else as text."""
-    if pa.types.is_timestamp(column.type) or pa.types.is_date(column.type):
-        return compute.cast(column, pa.timestamp("us"), safe=False)
-    if pa.types.is_boolean(column.type):
-        return column
-    return compute.cast(column, pa.float64() if _parquet_kind(column.type) == "number" else pa.string(), safe=False)
-
-
-def _damaged_parquet(source: Source) -> DataError:
-    return DataError(f"{source.path} is not a complete Parquet file: it is damaged, truncated or of another type.")
-
-
-def _parquet_kind(kind: "pa.DataType") -> str:
-    is_ = pa.types
-    if is_.is_timestamp(kind) or is_.is_date(kind):
-        return "time"
-    if is_.is_time(kind):
-        return "time of day"
-    return (
-        "number"
-        if is_.is_integer(kind) or is_.is_floating(kind) or is_.is_decimal(kind) or is_.is_boolean(kind)
-        else "text"
+        head=head,
+        tail=tail,
     )

@@ -1,0 +1,86 @@
+"""What was understood of a user's file, as labelled lines for the report and the command `data show`."""
+
+import json
+from collections.abc import Sequence
+
+from datasets.files.numbers import Numbers
+from datasets.files.rows import Context
+from datasets.files.stamps import Stamps
+from datasets.files.steps import iso
+from datasets.files.table import Table
+from datasets.series import Series
+from datasets.spec import DataSpec, counted
+
+
+def understood(
+    series: Series, context: Context, parsed: Stamps | None, columns: Sequence[Numbers]
+) -> tuple[tuple[str, str], ...]:
+    """What was understood of the file, as labelled lines: the file and the time first."""
+    chosen, data = context.chosen, context.data
+    lines = [*chosen.facts]
+    season = f", season {series.season} steps" if series.season else ""
+    if series.times is not None and parsed is not None:
+        names = ",".join(chosen.time)
+        zone = f", {parsed.zone}" if parsed.zone else ""
+        span = f"{series.label(0)} to {series.label(series.rows - 1)}"
+        if series.groups:
+            span = f"{iso(series.times.min())} to {iso(series.times.max())}"
+        lines.append(("time", f"{names} as {parsed.format}{zone}: {span}, 1 row per {series.step}{season}"))
+    else:
+        lines.append(("time", "no time stamps: each row is a step"))
+    if series.groups:
+        lines.append(("series", f"{len(series.groups):,} by {','.join(chosen.group)}"))
+    lines.append(
+        (
+            "columns",
+            "; ".join(
+                _column(series, name, column, place)
+                for place, (name, column) in enumerate(zip(chosen.numbers, columns, strict=True))
+            ),
+        )
+    )
+    lines.append(
+        (
+            "filled",
+            f"{counted(len(series.filled))}, of which {len(series.unscored)} in a target"
+            if len(series.filled)
+            else "no row",
+        )
+    )
+    for label, excerpt in (("first rows", chosen.head), ("last rows", chosen.tail)):
+        if excerpt:
+            lines.append((label, "; ".join(" | ".join(row) for row in excerpt)))
+    lines.append(("settings", _settings(chosen, data, parsed, columns)))
+    return tuple(lines)
+
+
+def _column(series: Series, name: str, column: Numbers, place: int) -> str:
+    style = {",": "decimal comma"}.get(column.style.decimal, "")
+    if column.style.thousands:
+        style += f"{', ' if style else ''}{column.style.thousands!r} between thousands"
+    unit = f"in {column.unit}" if column.unit else ""
+    details = ", ".join(filter(None, ("target" if name in series.targets else "input", unit, style)))
+    return f"{name} ({details})"
+
+
+def _settings(chosen: Table, data: DataSpec, parsed: Stamps | None, columns: Sequence[Numbers]) -> str:
+    """The settings of [data] that repeat the reading without deriving anything."""
+    settings: dict[str, object] = {**chosen.settings}
+    styles = {column.style for column in columns}
+    if len(styles) == 1 and (style := styles.pop()) and chosen.separator:
+        settings |= {"decimal": style.decimal} | ({"thousands": style.thousands} if style.thousands else {})
+    if parsed is not None and (parsed.format.startswith(("%", "epoch"))):
+        settings["time_format"] = parsed.format
+    names = [
+        name
+        for name in DataSpec.model_fields
+        if name in data.model_fields_set and name not in ("csv", "target", "features", "time", "group")
+    ]
+    settings |= {name: getattr(data, name) for name in names if getattr(data, name) is not None}
+    return ", ".join(f"{name} = {_toml(value)}" for name, value in settings.items()) or "none needed"
+
+
+def _toml(value: object) -> str:
+    if isinstance(value, bool | int | float):
+        return str(value).lower()
+    return json.dumps(value if isinstance(value, str) else list(value), ensure_ascii=False)  # type: ignore[call-overload]

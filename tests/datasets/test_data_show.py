@@ -1,0 +1,98 @@
+"""`data show FILE`, and what a run says about the file that it reads."""
+
+import json
+import shlex
+
+import pytest
+
+from benchmarks.__main__ import main
+from datasets import read
+from tests.datasets.typed import CASES, spec
+
+
+def shown(capsys, *words: str) -> dict[str, str]:
+    """The lines that `data show` prints, by label; notes are joined."""
+    assert main(["data", "show", *words]) == 0
+    lines: dict[str, str] = {}
+    for line in capsys.readouterr().out.splitlines():
+        label, text = line[:10].strip(), line[11:]
+        lines[label] = f"{lines[label]} {text}" if label in lines else text
+    return lines
+
+
+@pytest.mark.parametrize("case", sorted(path.name for path in CASES.iterdir()))
+def test_every_case_is_shown_or_asked_about_without_options(case, capsys, tmp_path):
+    """Target and time stamps are the columns that the file suggests."""
+    status = main(["data", "show", str(CASES / case), "--folder", str(tmp_path)])
+    output = capsys.readouterr()
+    asked = {"decimal-comma-one-bad-cell.csv", "thousands-point-semicolon.csv", "irregular-sensor.csv",
+             "summer-time-ends.csv", "panel-long.csv"}  # fmt: skip
+    if case in asked:
+        assert status == 2
+        assert "set data." in output.err
+    else:
+        assert status == 0
+        assert "2020" in output.out or "step" in output.out or "1 row per" in output.out
+        assert len(list(tmp_path.glob("*.png"))) == 1
+
+
+def test_what_was_understood_is_shown(capsys, tmp_path):
+    """Dialect, encoding, columns, step, zone, season, gaps, first and last rows, and the split."""
+    lines = shown(capsys, str(CASES / "percent.csv"), "--folder", str(tmp_path))
+    assert lines["file"] == "percent.csv: 60 rows, 2 columns, separated by commas, a header, UTF-8"
+    assert lines["time"] == "day as %Y-%m-%d: 2020-01-01 to 2020-02-29, 1 row per day, season 7 steps"
+    assert lines["columns"] == "units (target, in %)"
+    assert lines["first rows"].startswith("2020-01-01 | 20.0%; 2020-01-02 | 24.4%")
+    assert lines["last rows"].endswith("2020-02-29 | 16.5%")
+    assert lines["train"] == "2020-01-01 to 2020-02-11, 42 rows"
+    assert "'%', which was removed" in lines["note"]
+    gaps = shown(capsys, str(CASES / "sentinel-1e20.csv"), "--folder", str(tmp_path))
+    assert gaps["filled"] == "3 rows, of which 3 in a target"
+
+
+def test_options_choose_the_columns(capsys, tmp_path):
+    """And settings answer what the file leaves open."""
+    path = CASES / "panel-long.csv"
+    lines = shown(capsys, str(path), "--group", "store", "--folder", str(tmp_path))
+    assert lines["series"] == "2 by store"
+    lines = shown(
+        capsys, str(CASES / "thousands-point-semicolon.csv"), "--set", "data.thousands=.", "--folder", str(tmp_path)
+    )
+    assert "decimal comma, '.' between thousands" in lines["columns"]
+    assert 'thousands = "."' in lines["settings"]
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["nothing.csv"], "there is no file"),
+        (["airlin"], "did you mean 'airline'"),
+        ([str(CASES / "percent.csv"), "--target", "unit"], "did you mean 'units'"),
+        ([str(CASES / "percent.csv"), "--set", "training.epochs=3"], "takes settings of [data] only"),
+        ([str(CASES / "percent.csv"), "--set", "data.decimal=x"], "decimal"),
+    ],
+)
+def test_a_wrong_word_is_an_error_of_one_sentence(words, message, capsys):
+    assert main(["data", "show", *words]) == 2
+    error = capsys.readouterr().err
+    assert message in error
+    assert "Traceback" not in error
+
+
+def test_a_run_says_how_it_reads_the_file(capsys, tmp_path):
+    """The two most important lines come first; all of them are in the manifest and in the report."""
+    path = CASES / "semicolon-decimal-comma.csv"
+    words = shlex.split(f"--csv {path} --target units --time day --window 5 --results {tmp_path} --backends reference")
+    settings = ["--set", 'modes=["matched"]', "--set", "training.epochs=1", "--set", "model.cell=gru", "--seeds", "1"]
+    assert main(["run", *words, *settings]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == (
+        "file       semicolon-decimal-comma.csv: 60 rows, 2 columns, separated by semicolons, a header, UTF-8"
+    )
+    assert lines[1].startswith("time       day as %Y-%m-%d: 2020-01-01 to 2020-02-29, 1 row per day")
+    folder = tmp_path / "semicolon-decimal-comma" / "latest"
+    (data,) = json.loads((folder / "manifest.json").read_text())["data"].values()
+    assert [tuple(line) for line in data["understood"]] == list(read(spec(words)).understood)
+    report = (folder / "report.md").read_text()
+    assert "### The file semicolon-decimal-comma.csv" in report
+    assert "units (target, decimal comma)" in report
