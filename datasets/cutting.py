@@ -13,6 +13,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
+from datasets.calendars import with_calendar
 from datasets.scaler import Scaler, Span, blocks, fit, joined
 from datasets.series import Series, Split, as_names, check_columns, split
 from datasets.sources import registered
@@ -26,7 +27,12 @@ def prepare(data: DataSpec, window: WindowSpec, dtype: Dtype = "float32") -> Win
 
 
 def read(data: DataSpec) -> Series:
-    """The series that `[data]` names, with its target and input columns."""
+    """The series that `[data]` names, with its target and input columns, those of the calendar last."""
+    series = _chosen(data)
+    return with_calendar(series, data.calendar) if data.calendar else series
+
+
+def _chosen(data: DataSpec) -> Series:
     if data.series is None:
         from datasets.files import reading  # imported here because pandas takes longer to import than everything else
 
@@ -58,7 +64,7 @@ def cut(series: Series, data: DataSpec, window: WindowSpec, dtype: Dtype = "floa
         stray = next(name for name in series.columns if name not in series.targets)
         raise DataError(
             f"{series.name}: a rollout needs a forecast of every input column, and {stray!r} has none: "
-            "name it among data.target, or remove it from data.features."
+            "name it among data.target, or remove it from data.features or data.calendar."
         )
     parts = split(series, data)
     usable = _usable_spans(series, lag=int(data.difference))
@@ -152,9 +158,9 @@ def _lay_out(
         shift = run * padding
         observed[start + shift : stop + shift] = True
         with np.errstate(over="ignore"):  # infinite values are refused below
-            own = scaler.of(int(np.searchsorted(series.runs, start, side="right")) - 1)
+            of_run = scaler.of(int(np.searchsorted(series.runs, start, side="right")) - 1)
             for first, block in blocks(series.values, [(start, stop)], data.difference):
-                array[first + shift : first + shift + len(block)] = own.apply(block)
+                array[first + shift : first + shift + len(block)] = of_run.apply(block)
     if not (float(array.min()) >= -LARGEST and float(array.max()) <= LARGEST):
         raise _too_large(series, array, data, dtype)
     return _Layout(array, observed, usable, padding)

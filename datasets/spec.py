@@ -107,6 +107,11 @@ def _checked_names(value: object) -> object:
     return tuple(value) if isinstance(value, list | tuple) else value
 
 
+def _split(value: object) -> object:
+    """A list from text with commas."""
+    return tuple(part.strip() for part in value.split(",")) if isinstance(value, str) else value
+
+
 def _checked_step(value: object) -> object:
     """A step in words ("15 minutes") or as pandas writes it ("15min")."""
     if value is None:
@@ -134,6 +139,7 @@ Markers = Annotated[str | None, BeforeValidator(_checked_missing)]
 Count = Annotated[int, Field(strict=True, ge=1)]
 Flag = Annotated[bool, Field(strict=True)]
 
+Calendar = Annotated[tuple[Literal["hour", "weekday", "month"], ...], BeforeValidator(_split)]
 Step = Annotated[str | None, BeforeValidator(_checked_step)]
 TimeFormat = Annotated[str | None, BeforeValidator(_checked_time_format)]
 
@@ -169,6 +175,7 @@ class DataSpec(Settings):
     strict: Flag = False  # missing values, missing rows, repeated and unordered time stamps are errors
     unit: str = ""  # of the target
     # for series and csv
+    calendar: Calendar = ()  # further input columns, known ahead: "hour", "weekday", "month"
     season: Count | None = None  # in steps; default: the season of the series
     order: Literal["time", "rows"] = "time"  # "rows": cut windows over rows even if they are no regular time series
     difference: Flag = False  # learn the change from row to row, per column, before scaling

@@ -114,6 +114,9 @@ def check_program(words, monkeypatch, tmp_path):
     if words[0] in QUICK and "fetch" not in words:
         if "show" in words:
             words = [*words, "--folder", str(tmp_path)]
+            lines = [f"2020-01-{day:02},{day % 7 + day / 10}" for day in range(1, 32)]
+            (tmp_path / "sales.csv").write_text("\n".join(["day,units", *lines]) + "\n")
+            monkeypatch.chdir(tmp_path)
         monkeypatch.setattr("signal.signal", lambda *_: None)
         assert main(words) == 0
 

@@ -162,8 +162,9 @@ def _draw(series: Series, parts: Split, folder: Path) -> Path:
 
     target = series.targets[0]
     values = series.values[:, series.columns.index(target)]
-    dated = series.times is not None and series.times.min() > EARLIEST
-    along = series.times if dated else np.arange(series.rows)
+    along, dated = np.arange(series.rows), False
+    if series.times is not None and series.times.min() > EARLIEST:
+        along, dated = series.times, True
     line = "-" if len(series.runs) == 1 or series.groups else "."  # a line would join rows that no window joins
     figure, axes = plt.subplots(figsize=(10, 4), layout="constrained")
     for name, spans in parts.spans.items():

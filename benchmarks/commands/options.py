@@ -128,7 +128,7 @@ def only(arguments: argparse.Namespace) -> dict[str, list[str]]:
     return narrowed
 
 
-COLUMNS = ("target", "time", "features", "group", "strict")
+COLUMNS = ("target", "time", "features", "calendar", "group", "strict")
 
 
 def add_columns(data: argparse._ArgumentGroup) -> None:
@@ -136,6 +136,7 @@ def add_columns(data: argparse._ArgumentGroup) -> None:
     data.add_argument("--target", metavar="A,B", help="the column or columns to forecast; quote a name with a comma")
     data.add_argument("--time", metavar="A,B", help="the column of time stamps, or the columns of their parts")
     data.add_argument("--features", metavar="A,B", help="further input columns; '*' for all columns of numbers")
+    data.add_argument("--calendar", metavar="A,B", help="input columns known ahead of time: hour, weekday, month")
     data.add_argument("--group", metavar="A,B", help="the column that tells several series in one file apart")
     text = "refuse missing values, missing rows, repeated and unordered time stamps instead of handling them"
     data.add_argument("--strict", action="store_true", help=text)

@@ -88,8 +88,8 @@ def _separator(lines: Sequence[str], given: str | None, decimal: str | None) -> 
 
     text = "".join(line if line.endswith("\n") else f"{line}\n" for line in lines)
     try:
-        found = clevercsv.Sniffer().sniff(text[:20_000], delimiters=[given] if given else list(",;\t| :"))
-        separator, quote = (found.delimiter or "", found.quotechar or "") if found is not None else ("", "")
+        dialect = clevercsv.Sniffer().sniff(text[:20_000], delimiters=[given] if given else list(",;\t| :"))
+        separator, quote = (dialect.delimiter or "", dialect.quotechar or "") if dialect is not None else ("", "")
     except clevercsv.Error:
         separator, quote = "", ""
     separator = given or separator

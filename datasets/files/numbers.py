@@ -129,12 +129,12 @@ def numbers(
     raw: text, or numbers of a file with types. proven: the decimal mark of other columns.
     """
     if isinstance(raw, np.ndarray):
-        found = Numbers(np.require(raw, np.float64, "W"))
+        column = Numbers(np.require(raw, np.float64, "W"))
         if raw.dtype == bool:
-            found = Numbers(found.values, notes=("false and true were read as 0 and 1.",))
+            column = Numbers(column.values, notes=("false and true were read as 0 and 1.",))
     else:
-        found = _from_text(raw, where, data, separator, proven)
-    values = found.values
+        column = _from_text(raw, where, data, separator, proven)
+    values = column.values
     if not len(values):
         raise DataError(f"{where} has no rows.")
     for marker in markers(data.missing):
@@ -146,11 +146,11 @@ def numbers(
         raise DataError(
             f"{where}, row {infinite[0] + 1} holds {marker}: leave the cell empty, or {to_set(missing=marker)}."
         )
-    notes = (*found.notes, *(_replace_markers(values, where) if data.missing is None else ()))
+    notes = (*column.notes, *(_replace_markers(values, where) if data.missing is None else ()))
     if np.isnan(_ends(values)).all():
         raise DataError(f"{where} has no value in any of its {counted(len(values))}: name another column.")
     _refuse_extreme_values(values, where)
-    return Numbers(values, found.style, found.unit, notes)
+    return Numbers(values, column.style, column.unit, notes)
 
 
 def _from_text(raw: "pd.Series[str]", where: str, data: DataSpec, separator: str, proven: str | None) -> Numbers:

@@ -10,6 +10,12 @@ from datasets import read
 from tests.datasets.typed import CASES, spec
 
 
+@pytest.fixture(autouse=True)
+def _no_signals(monkeypatch):
+    """The command line sets handlers of signals, which are those of the whole process."""
+    monkeypatch.setattr("signal.signal", lambda *_: None)
+
+
 def shown(capsys, *words: str) -> dict[str, str]:
     """The lines that `data show` prints, by label; notes are joined."""
     assert main(["data", "show", *words]) == 0
@@ -25,9 +31,9 @@ def test_every_case_is_shown_or_asked_about_without_options(case, capsys, tmp_pa
     """Target and time stamps are the columns that the file suggests."""
     status = main(["data", "show", str(CASES / case), "--folder", str(tmp_path)])
     output = capsys.readouterr()
-    asked = {"decimal-comma-one-bad-cell.csv", "thousands-point-semicolon.csv", "irregular-sensor.csv",
+    questions = {"decimal-comma-one-bad-cell.csv", "thousands-point-semicolon.csv", "irregular-sensor.csv",
              "summer-time-ends.csv", "panel-long.csv"}  # fmt: skip
-    if case in asked:
+    if case in questions:
         assert status == 2
         assert "set data." in output.err
     else:

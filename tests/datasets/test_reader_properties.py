@@ -116,8 +116,8 @@ def test_dates_are_read_back_or_asked_about(tmp_path, date, rows, first):
 def outcome(path: Path) -> str | None:
     """The sentence with which a file is refused, by what `data show` does; None if it is read."""
     try:
-        found = suggested_columns(DataSpec(csv=path, target="*"))
-        read(DataSpec(**{name: value for name, value in found.items() if value}, csv=path))
+        columns = suggested_columns(DataSpec(csv=path, target="*"))
+        read(DataSpec(**{name: value for name, value in columns.items() if value}, csv=path))
     except DataError as error:
         return str(error)
     return None
