@@ -141,6 +141,8 @@ def _laid_out(
     number, header = rows[start]
     body = [cells for _, cells in rows[start + 1 :]]
     shapes = [_shapes(body, column) for column in range(width)]
+    if len(header) == width - 1 and (separator != "," or not shapes[0]):  # names of rows in a column without a name
+        header = ["", *header]
     named = not body or _is_header(header, shapes)
     notes, others = [], 0
     if named:
@@ -191,7 +193,7 @@ def _width(rows: list[list[str]]) -> int:
 
 def _shape(cell: str) -> str:
     """A cell with 0 for each group of digits: cells of one kind have few shapes."""
-    return re.sub(r"\d+", "0", cell.lstrip("+-−"))
+    return re.sub(r"\d+", "0", re.sub(r"(?<=\d)[eE][+-]?(?=\d)", "", cell.lstrip("+-−")))
 
 
 def _shapes(rows: list[list[str]], column: int) -> set[str]:

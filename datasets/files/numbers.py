@@ -21,6 +21,7 @@ UNIT = (
     r"(?P<before>[^\d+\-.,\s]*)\s*(?P<number>[+-]?[.,]?\d(?:[\d., ']*\d)?[.,]?(?:[eE][+-]?\d+)?)"
     r"\s*(?P<after>[^\d+\-.,\s]\D*)?"
 )
+RARE = 0.25  # share of the values that a marker of missing values has at most
 SOME = 10_000  # values of a sample
 KNOWN_MARKERS = re.compile(r"-?(9{2,}(\.9+)?|200|1e\+?\d\d+)")  # 999.9, -200, 1e+20
 
@@ -302,8 +303,8 @@ def _replace_markers(values: np.ndarray, where: str) -> list[str]:
     """Set numbers that mean a missing value to NaN, in place; returns a note on each.
 
     A number is such a marker if its distance from the range of all other values exceeds that range, and it is a usual
-    marker such as -999.9. Any other number that repeats and lies three times the range away is an error: it may be a
-    marker or a value.
+    marker such as -999.9. Any other rare number that repeats and lies three times the range away is an error: it may be
+    a marker or a value. Zero is a value.
     """
     notes = []
     while (far := _far_value(values)) is not None:
@@ -311,7 +312,7 @@ def _replace_markers(values: np.ndarray, where: str) -> list[str]:
         if distance > 1 and KNOWN_MARKERS.fullmatch(f"{value:.12g}"):
             notes.append(f"{value:g}, far from all other values, was read as missing in {counted(count)}.")
             values[values == value] = np.nan
-        elif distance > 3 and count > 1:
+        elif distance > 3 and value and 1 < count <= RARE * len(values):
             row = int(np.flatnonzero(values == value)[0]) + 1
             raise DataError(
                 f"{where}, row {row} and {count - 1} more hold {value:.12g}, far from all other values: if it means a "
@@ -341,8 +342,8 @@ def _far_value(values: np.ndarray) -> tuple[float, float, int] | None:
 def _distance(extreme: float, values: np.ndarray) -> float:
     """The distance of a value from all others, in units of their range."""
     rest = values[(values != extreme) & ~np.isnan(values)]
-    if not len(rest):
+    low, high = (rest.min(), rest.max()) if len(rest) else (0, 0)
+    if low == high:
         return 0.0
-    low, high = rest.min(), rest.max()
-    with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
+    with np.errstate(over="ignore"):
         return float(max(extreme - high, low - extreme) / (high - low))

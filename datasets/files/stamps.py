@@ -30,7 +30,7 @@ TIMES = ("", " %H:%M", " %H:%M:%S", " %H:%M:%S.%f", "T%H:%M", "T%H:%M:%S", " %I:
 COMPACT = {4: "%Y", 6: "%Y%m", 8: "%Y%m%d", 10: "%Y%m%d%H", 12: "%Y%m%d%H%M", 14: "%Y%m%d%H%M%S"}  # by digits
 EPOCH_UNITS = {10: "epoch s", 13: "epoch ms", 16: "epoch us", 19: "epoch ns"}  # by digits
 YEARS = (1600, 2200)  # of stamps without marks between year, month and day
-PARTS = ("year", "month", "day", "hour", "minute", "second")
+PARTS = ("year", "quarter", "month", "day", "hour", "minute", "second")
 ZONES = ("Europe/Berlin", "Europe/London", "Europe/Athens", "America/New_York", "Australia/Sydney", "America/Santiago")
 
 
@@ -108,10 +108,13 @@ def _as_text(column: "pd.Series[str] | np.ndarray") -> "pd.Series[str]":
 
 def _joined(texts: "dict[str, pd.Series[str]]") -> "pd.Series[str]":
     """The parts of each stamp as one text: a date and a time of day, or year, month, day, hour, minute."""
+    texts = {name: column.str.replace(r"\.0+$", "", regex=True) for name, column in texts.items()}
     columns = list(texts.values())
     if all(column.dropna().str.fullmatch(r"\d+").all() for column in columns) and columns[0].str.len().max() == 4:
         named = {name.casefold().rstrip("s"): column for name, column in texts.items()}
         ordered = [named[part] for part in PARTS if part in named] if set(named) <= set(PARTS) else columns
+        if len(ordered) == 2 and "quarter" in named:
+            return ordered[0] + "Q" + ordered[1]
         joined = ordered[0]
         marks = ("-", "-", " ", ":", ":")
         for mark, column in zip(marks, ordered[1:], strict=False):

@@ -75,7 +75,7 @@ def _samples(dialect: Dialect) -> dict[str, list[str]]:
 def likely_time(names: Sequence[str], kinds: dict[str, str]) -> tuple[str, ...]:
     """The columns that hold the time stamps: parts of dates by their names, or the first column of dates."""
     parts = [name for name in names if name.casefold() in stamps.PARTS and kinds[name] == "number"]
-    if [name.casefold() for name in parts[:2]] == ["year", "month"]:
+    if [name.casefold() for name in parts[:2]] in (["year", "month"], ["year", "quarter"]):
         return tuple(parts)
     dates = [name for name in names if kinds[name] == "time"]
     times_of_day = [name for name in names if kinds[name] == "time of day"]

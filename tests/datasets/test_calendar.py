@@ -24,7 +24,7 @@ def test_each_row_has_the_calendar_of_the_next(tmp_path):
         "hour sine", "hour cosine", "weekday sine", "weekday cosine", "month sine", "month cosine",
     )  # fmt: skip
     following = times + pd.Timedelta("1h")
-    for place, values, size in ((1, following.hour, 24), (3, following.dayofweek, 7), (5, following.month - 1, 12)):
+    for place, values, size in ((1, following.hour, 24), (3, following.day_of_week, 7), (5, following.month - 1, 12)):
         turns = np.arctan2(series.values[:, place], series.values[:, place + 1]) / (2 * np.pi) % 1
         np.testing.assert_allclose(np.round(turns * size, 6) % size, values)
     assert "Known ahead of time: hour, weekday, month of the next row" in " ".join(series.notes)

@@ -1,0 +1,73 @@
+"""What the report says of a file of the user: how it was read, and the scores of each of its series."""
+
+import synthetic_run
+
+import reports
+from reports.analysis.run import Run
+from reports.sections import results
+
+LINES = (("file", "sales.csv: 60 rows"), ("time", "day as %Y-%m-%d"), ("settings", 'decimal = ","'))
+GROUPS = (("Berlin", 10), ("Oslo", 20))
+
+
+def scores(rmse: float):
+    return synthetic_run.Scores(mse=rmse**2, rmse=rmse, mae=rmse)
+
+
+def run_of_file(groups=GROUPS) -> tuple:
+    """Records of two cells with three seeds, whose errors on the series are known numbers."""
+    manifest, certificate, trials = synthetic_run.records(cells=("lstm", "gru"), seeds=(1, 2, 3), epochs=4, weeks=30)
+    (key,) = manifest.data
+    data = manifest.data[key]
+    baselines = tuple(
+        baseline.model_copy(update={"group_scores": tuple(scores(place + 1.25) for place in range(len(groups)))})
+        for baseline in data.baselines
+    )
+    data = data.model_copy(update={"understood": LINES, "groups": groups, "baselines": baselines})
+    trials = tuple(
+        synthetic_run.change(
+            trial,
+            group_scores=tuple(scores(10 * trial.plan.seed + place + 0.5) for place in range(len(groups))),
+        )
+        for trial in trials
+    )
+    return manifest.model_copy(update={"data": {key: data}}), certificate, trials
+
+
+def table_of(run: Run):
+    (table,) = filter(None, (results.series_scores(run, case) for case in run.manifest.cases))
+    return table
+
+
+def test_each_series_has_a_row_with_the_median_error_of_each_model():
+    """One table for all models that share the data; the medians of 10.5, 20.5 and 30.5, and of 11.5, 21.5 and 31.5."""
+    table = table_of(Run(*run_of_file()))
+    labels = [column.heading for column in table.columns]
+    assert labels[:3] == ["series", "test windows", "persistence, ppm"]
+    assert labels[-2:] == ["LSTM, ppm", "GRU, ppm"]
+    rows = [[cell.text for cell in row.cells] for row in table.rows]
+    assert [row[:3] for row in rows] == [["Berlin", "10", "1.25"], ["Oslo", "20", "2.25"]]
+    assert [row[-2:] for row in rows] == [["20.5", "20.5"], ["21.5", "21.5"]]
+
+
+def test_of_many_series_the_first_are_shown_and_the_number_is_said():
+    groups = tuple((f"store {number}", 1) for number in range(1000))
+    table = table_of(Run(*run_of_file(groups)))
+    assert len(table.rows) == results.MOST_SERIES
+    assert f"the first {results.MOST_SERIES} of 1,000 series" in table.caption
+
+
+def test_a_single_series_has_no_such_table():
+    run = Run(*synthetic_run.records(cells=("lstm",), epochs=4, weeks=30))
+    assert [results.series_scores(run, case) for case in run.manifest.cases] == [None]
+
+
+def test_the_page_says_how_the_file_was_read(tmp_path):
+    """In the data section, once for all models; a registered series has no such table."""
+    synthetic_run.store(tmp_path, *run_of_file())
+    page = reports.write(tmp_path).markdown.read_text()
+    assert page.count("### The file co2") == 1
+    assert '| settings | decimal = "," |' in page
+    assert "### Scores per series" in page
+    registered = Run(*synthetic_run.records(cells=("lstm",), epochs=4, weeks=30))
+    assert not [data for data in registered.manifest.data.values() if data.understood]
