@@ -31,7 +31,7 @@ OTHERS = ["cp1251", "koi8_r", "cp1253", "cp932", "gb18030", "big5", "cp949", "cp
 
 @dataclass(frozen=True)
 class Source:
-    """A file that DuckDB can read."""
+    """A file that can be opened and read again."""
 
     path: Path  # as the user named it, for messages
     readable: Path  # UTF-8 text or Parquet

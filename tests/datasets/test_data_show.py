@@ -7,6 +7,7 @@ import pytest
 
 from benchmarks.__main__ import main
 from datasets import read
+from tests.benchmarks.command_line import in_process
 from tests.datasets.typed import CASES, spec
 
 
@@ -86,13 +87,15 @@ def test_a_wrong_word_is_an_error_of_one_sentence(words, message, capsys):
 
 
 @pytest.mark.slow
-def test_a_run_says_how_it_reads_the_file(capsys, tmp_path):
+@pytest.mark.slow
+def test_a_run_says_how_it_reads_the_file(tmp_path):
     """The two most important lines come first; all of them are in the manifest and in the report."""
     path = CASES / "semicolon-decimal-comma.csv"
     words = shlex.split(f"--csv {path} --target units --time day --window 5 --results {tmp_path} --backends reference")
     settings = ["--set", 'modes=["matched"]', "--set", "training.epochs=1", "--set", "model.cell=gru", "--seeds", "1"]
-    assert main(["run", *words, *settings]) == 0
-    lines = capsys.readouterr().out.splitlines()
+    done = in_process("run", *words, *settings, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.splitlines()
     assert lines[0] == (
         "file       semicolon-decimal-comma.csv: 60 rows, 2 columns, separated by semicolons, a header, UTF-8"
     )

@@ -166,7 +166,7 @@ def test_damaged_cases_are_read_or_refused_in_one_sentence(tmp_path, case, data)
 
 @pytest.mark.parametrize("name", ["a,b.csv", "ä ö.csv", "it's.csv", 'a "b".csv', "a;b=c.csv", "*.csv"])
 def test_any_name_of_a_file_is_read(tmp_path, name):
-    """Names reach DuckDB as text in a query."""
+    """Names may hold quotation marks, blanks and separators."""
     path = tmp_path / name
     path.write_text("day,a\n2020-01-01,1.5\n2020-01-02,2.5\n2020-01-03,3.5\n")
     assert read(DataSpec(csv=path, target="a", time="day")).rows == 3
