@@ -4,10 +4,9 @@ import argparse
 from functools import partial
 
 import backends
-from benchmarks.commands import Subparsers, options
+from benchmarks.commands import Subparsers, options, output
 from benchmarks.definition import loading
 from benchmarks.runner import certify, run
-from benchmarks.worker.jobs import CheckJob
 
 NAME = "certify"
 
@@ -34,5 +33,6 @@ def execute(arguments: argparse.Namespace) -> int:
     return 0 if all(check.passed for check in certificate.checks) else 1
 
 
-def _show(job: CheckJob) -> None:
-    print(f"checked {backends.entry(job.backend, job.program).display_name}, {job.dtype}", flush=True)
+def _show(checked: certify.Checked) -> None:
+    name = backends.entry(checked.job.backend, checked.job.program).display_name
+    print(f"checked {output.check_line(name, checked)}", flush=True)

@@ -10,8 +10,7 @@ from typing import Self
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from benchmarks.runner import environment, run
-from benchmarks.worker.jobs import CheckJob
+from benchmarks.runner import certify, environment, run
 from datasets.spec import counted
 from reports.records import Data, Manifest, Plan, Scores, Trial
 
@@ -41,6 +40,15 @@ def table(heads: Sequence[str], rows: Iterable[Sequence[str]], *, numbers: Colle
     columns = tuple(Column(head, numeric=head in numbers) for head in heads)
     cells = tuple(Row(tuple(map(Cell, row))) for row in rows)
     return "\n".join(plain_table(Table("", "", "", columns, cells)))
+
+
+def check_line(name: str, checked: certify.Checked) -> str:
+    """The result of a check in one line. name: of the backend."""
+    models = {
+        result: " and ".join(cases) if len(cases) <= 2 else counted(len(cases), "model")
+        for result, cases in checked.results.items()
+    }
+    return f"{name}, {checked.job.dtype}: {'; '.join(f'{cases} {result}' for result, cases in models.items())}"
 
 
 class Display:
@@ -78,13 +86,11 @@ class Display:
         done = f", {wanted - self._trials} of them finished before" if wanted > self._trials else ""
         print(f"{self._manifest.title}: {counted(wanted, 'trial')}{done}; records are written to {folder}", flush=True)
 
-    def _check_done(self, job: CheckJob) -> None:
+    def _check_done(self, checked: certify.Checked) -> None:
         self._checked += 1
         self._bar.advance(self._task)
-        cases = " and ".join(job.cases) if len(job.cases) <= 2 else counted(len(job.cases), "model")
-        name = self._manifest.backends[job.backend].display_name
-        count = f"check {self._checked}/{self._checks}  {name}, {job.dtype}"
-        self._console.print(f"{count}: {cases} compared with the reference implementation")
+        line = check_line(self._manifest.backends[checked.job.backend].display_name, checked)
+        self._console.print(f"check {self._checked}/{self._checks}  {line}", markup=False)
 
     def _trial_starts(self, plan: Plan) -> None:
         if self._finished == 0:
@@ -127,8 +133,10 @@ class JsonLines:
     def begin(self, folder: str) -> None:
         emit("run", benchmark=self._manifest.benchmark, folder=folder, trials=self._trials, checks=self._checks)
 
-    def _check_done(self, job: CheckJob) -> None:
-        emit("checked", backend=job.backend, dtype=job.dtype, cases=list(job.cases))
+    def _check_done(self, checked: certify.Checked) -> None:
+        job, failures = checked.job, {check.case: check.failure for check in checked.checks if check.failure}
+        facts = {"cases": list(job.cases), "earlier": sorted(checked.earlier), "failures": failures}
+        emit("checked", backend=job.backend, dtype=job.dtype, **facts)
 
     def _trial_starts(self, plan: Plan) -> None:
         emit("started", **plan.model_dump())

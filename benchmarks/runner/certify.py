@@ -3,6 +3,7 @@
 import tempfile
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from queue import SimpleQueue
 
@@ -21,8 +22,35 @@ Key = tuple[str, Dtype, str]  # backend, dtype and label of a case
 AT_ONCE = 4  # checks at most that run at the same time, which limits memory; nothing is timed here
 
 
+@dataclass(frozen=True)
+class Checked:
+    """A finished job, with a check for each of its cases. earlier: the cases whose check is that of an earlier run."""
+
+    job: CheckJob
+    checks: tuple[Check, ...]
+    earlier: frozenset[str]
+
+    @property
+    def results(self) -> dict[str, list[str]]:
+        """The cases by the result of their checks, a clause in one line."""
+        cases: dict[str, list[str]] = {}
+        for check in self.checks:
+            cases.setdefault(self._result(check), []).append(check.case)
+        return cases
+
+    def _result(self, check: Check) -> str:
+        if check.failure is None:
+            return (
+                "certified earlier, same inputs"
+                if check.case in self.earlier
+                else "equal to the reference implementation"
+            )
+        reason = " ".join(check.failure.removeprefix(certification.UNMADE).split())
+        return f"not equal: {reason}" if check.compared else f"failed: {reason}"
+
+
 def certify(
-    benchmark: Benchmark, backends: Iterable[str], report: Callable[[CheckJob], None], results: Path | None = None
+    benchmark: Benchmark, backends: Iterable[str], report: Callable[[Checked], None], results: Path | None = None
 ) -> Certificate:
     """Check every backend and case, in float64 and in the dtype that is timed.
 
@@ -37,12 +65,12 @@ def certify(
         free.put(conditions)
     jobs = [job for backend in backends for job in _jobs(benchmark, backend)]
     stored = _stored_checks(jobs, results) if results else {}
-    lacking = [_without(job, stored) for job in jobs]
     with tempfile.TemporaryDirectory(prefix="like-for-like-reference-") as folder:
-        paths = _store_references(lacking, Path(folder))
+        paths = _store_references([_without(job, stored) for job in jobs], Path(folder))
 
-        def run(job: CheckJob) -> dict[Key, Check]:
-            checks: tuple[Check, ...] = ()
+        def run(whole: CheckJob) -> dict[Key, Check]:
+            made: tuple[Check, ...] = ()
+            job = _without(whole, stored)
             if job.cases:
                 conditions = free.get()
                 references = {label: paths[label, job.dtype] for label in job.cases}
@@ -57,19 +85,20 @@ def certify(
                         f"the check of {job.backend} in {job.dtype} was killed; resume the run to repeat it"
                     )
                 reason = ended.answer.failure or "the worker gave no answer"
-                checks = ended.answer.checks or tuple(certification.unmade(job, label, reason) for label in job.cases)
+                made = ended.answer.checks or tuple(certification.unmade(job, label, reason) for label in job.cases)
                 if results:
-                    _store_checks(job, checks, results)
-            report(job)
-            return {(job.backend, job.dtype, check.case): check for check in checks}
+                    _store_checks(job, made, results)
+            every = stored | {(job.backend, job.dtype, check.case): check for check in made}
+            checks = {(job.backend, job.dtype, label): every[job.backend, job.dtype, label] for label in whole.cases}
+            report(Checked(whole, tuple(checks.values()), frozenset(whole.cases) - frozenset(job.cases)))
+            return checks
 
         pool = ThreadPoolExecutor(len(places()))
         try:
-            made = {key: check for checks in pool.map(run, lacking) for key, check in checks.items()}
+            every = {key: check for checks in pool.map(run, jobs) for key, check in checks.items()}
         finally:  # an interrupt reaches this thread alone
             pool.shutdown(wait=False, cancel_futures=True)
             processes.end_all()
-    every = stored | made
     return Certificate(checks=tuple(every[job.backend, job.dtype, label] for job in jobs for label in job.cases))
 
 

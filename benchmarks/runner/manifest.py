@@ -129,6 +129,7 @@ def backend_facts(programs: Mapping[str, str], names: Iterable[str]) -> dict[str
             framework=entry.framework,
             program=entry.program,
             repeats=entry.repeats,
+            user_program=name in programs,
             source_text=programs[name] if name in programs else backends.excerpt(name),
         )
         for name, entry in backends.entries(programs, names).items()

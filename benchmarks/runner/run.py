@@ -20,7 +20,7 @@ from benchmarks.runner.cores import Conditions, reserved
 from benchmarks.runner.executors import Executor
 from benchmarks.runner.machine import memory_bytes
 from benchmarks.runner.processes import Task
-from benchmarks.worker.jobs import CheckJob, TrialJob
+from benchmarks.worker.jobs import TrialJob
 from reports.records import Manifest, Plan, Session, Trial
 from reports.records.store import RecordError, read_run, trial_path, weights_path, write_bytes, write_json
 
@@ -29,7 +29,7 @@ from reports.records.store import RecordError, read_run, trial_path, weights_pat
 class Progress:
     """Functions that are called while a run makes progress."""
 
-    checked: Callable[[CheckJob], None]
+    checked: Callable[[certify.Checked], None]
     starting: Callable[[Plan], None]
     finished: Callable[[Trial], None]
 

@@ -184,6 +184,9 @@ def check(job: CheckJob) -> tuple[Check, ...]:
     return tuple(checks)
 
 
+UNMADE = "the check could not be made: "  # opens the failure of such a check
+
+
 def unmade(job: CheckJob, label: str, reason: str) -> Check:
     """Return the failed check of a case that could not be compared."""
     return Check(
@@ -200,7 +203,7 @@ def unmade(job: CheckJob, label: str, reason: str) -> Check:
         order_digest="",
         parameter_count=0,
         kernel="",
-        failure=f"the check could not be made: {reason}",
+        failure=f"{UNMADE}{reason}",
     )
 
 

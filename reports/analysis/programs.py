@@ -42,8 +42,10 @@ class Program:
 
     start: importing the framework and building a model, before the first step; over all programs and models of the
         framework, which import the same packages, so that the noise of single imports decides nothing.
-    first_step: tracing, compilation and one optimizer step; of a program that is called once an epoch, the first epoch.
-    compilation: of the first step, less a steady step. step, epoch: a steady step and a steady epoch.
+    compilation: of the first step, less a steady step; of a program that is called once an epoch, of the first epoch,
+        less a steady epoch.
+    step, epoch: a steady step and a steady epoch.
+    user_program: whether it is a user's file, with layers that are not the framework's.
     speedup: to the reference backend of the run.
     """
 
@@ -51,11 +53,11 @@ class Program:
     framework: str
     speedup: Speedup
     start: float
-    first_step: Interval
     compilation: float
     step: float
     epoch: Interval
     composition: StepComposition | None
+    user_program: bool
 
     @property
     def backend(self) -> str:
@@ -64,6 +66,11 @@ class Program:
     @property
     def comparable(self) -> bool:
         return self.speedup.comparable
+
+    @property
+    def first_epoch(self) -> float:
+        """Seconds from the first step until the end of the first epoch, which every program reaches."""
+        return self.compilation + self.epoch.estimate
 
     def total(self, epochs: float) -> float:
         """Seconds from the import of the framework until the end of so many epochs."""
@@ -74,7 +81,7 @@ class Program:
         return self.epoch.estimate if epochs is None else self.total(epochs)
 
     def break_even(self, other: "Program") -> float | None:
-        """Number of epochs after which this program's total is below that of one with an earlier first step.
+        """Number of epochs after which this program's total is below that of one with an earlier first epoch.
 
         None: never, because an epoch takes as long or longer.
         """
@@ -112,8 +119,8 @@ class CasePrograms:
         return min(self.frameworks[framework], key=lambda program: program.epoch.estimate)
 
     def earliest_in(self, framework: str) -> Program:
-        """The framework's program that finishes its first step earliest."""
-        return min(self.frameworks[framework], key=lambda program: program.compilation + program.step)
+        """The framework's program that finishes its first epoch earliest."""
+        return min(self.frameworks[framework], key=lambda program: program.first_epoch)
 
     def best_in(self, framework: str, epochs: int | None) -> tuple[Program, ...]:
         """The framework's programs with the shortest `Program.seconds`, the shortest first.
@@ -174,33 +181,34 @@ def _framework(run: Run, group: Group) -> str:
 
 def _programs(run: Run, speedups: CaseSpeedups, starts: dict[str, list[float]]) -> CasePrograms:
     groups = run.select(speedups.case, "matched")
-    timed = (_program(group, _framework(run, group), speedups.backends[group.backend], starts) for group in groups)
+    timed = (_program(run, group, speedups.backends[group.backend], starts) for group in groups)
     programs = [program for program in timed if program]
     frameworks = unique(program.framework for program in programs)
     programs.sort(key=lambda program: frameworks.index(program.framework))
     return CasePrograms(speedups.case, tuple(programs))
 
 
-def _program(group: Group, framework: str, speedup: Speedup, starts: dict[str, list[float]]) -> Program | None:
+def _program(run: Run, group: Group, speedup: Speedup, starts: dict[str, list[float]]) -> Program | None:
     """None without a trial that has a steady epoch."""
     outcomes = [outcome for outcome in group.outcomes.values() if steady_epoch(outcome.times.epochs)]
     epoch = median_interval([steady_epoch(outcome.times.epochs) or 0.0 for outcome in outcomes])
-    first_step = median_interval([outcome.times.first_step for outcome in outcomes])
-    if epoch is None or first_step is None:
+    if epoch is None:
         return None
+    first_step = median(outcome.times.first_step for outcome in outcomes)
     steps = group.data.train_windows // group.case.batch
     apart = any(outcome.times.epochs[0] for outcome in outcomes)  # else the first call took the whole first epoch
-    step = epoch.estimate / steps
+    step, framework = epoch.estimate / steps, _framework(run, group)
+    facts = run.manifest.backends.get(group.backend)
     return Program(
         group=group,
         framework=framework,
         speedup=speedup,
         start=median(starts[framework]),
-        first_step=first_step,
-        compilation=first_step.estimate - (step if apart else epoch.estimate),
+        compilation=first_step - (step if apart else epoch.estimate),
         step=step,
         epoch=epoch,
         composition=_composition(step, outcomes),
+        user_program=facts is not None and facts.user_program,
     )
 
 

@@ -13,6 +13,7 @@ class BackendFacts(Record):
     framework: str
     program: str
     repeats: str = ""  # the backend whose program this is again, as a second contestant; "": none
+    user_program: bool = False  # a user's file, with layers that are not the framework's
     source_text: str | None = None  # that shows the program, or of a user's whole file; None: not recorded
 
     @property

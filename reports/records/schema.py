@@ -259,7 +259,7 @@ class Check(Record):
     bounds: dict[str, float]  # by the names above
     windows_digest: str
     order_digest: str
-    parameter_count: int
+    parameter_count: int  # 0: the check could not be made
     kernel: str
     failure: str | None  # one sentence; None: all differences are within their bounds
     made: str | None = None  # UTC, ISO format; before the run's start: by an earlier run from the same inputs
@@ -267,6 +267,11 @@ class Check(Record):
     @property
     def passed(self) -> bool:
         return self.failure is None
+
+    @property
+    def compared(self) -> bool:
+        """Whether the backend was compared at all; if not, `failure` says why and no difference was measured."""
+        return self.parameter_count > 0
 
 
 class Certificate(Record):

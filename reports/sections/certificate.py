@@ -8,7 +8,7 @@ from math import inf, isnan
 from reports.analysis.context import Context
 from reports.analysis.run import Run, unique
 from reports.records import Certificate, Check
-from reports.render.formats import case_name, listed, one_digit, scientific, sentence, whole
+from reports.render.formats import case_name, listed, one_digit, plural, scientific, sentence, whole
 from reports.render.page import Section, table_section
 from reports.render.table import DASH, Cell, Table, TableColumn, numbers, tabulate, words
 
@@ -62,7 +62,8 @@ def checks_table(
     def verdict(check: Check) -> Cell:
         if check.passed:
             return Cell("equal", tone="good")
-        return Cell("not equal", notes=(_failure(check, cases, backends),), tone="bad")
+        text = "not equal" if check.compared else "failed"
+        return Cell(text, notes=(_failure(certificate, check, cases, backends),), tone="bad")
 
     columns: tuple[TableColumn[Check], ...] = (
         words("model", lambda check: cases.get(check.case, check.case)),
@@ -70,8 +71,8 @@ def checks_table(
         words("precision", lambda check: check.dtype),
         words("verdict", verdict),
         *(TableColumn(name, _difference_cell(name)) for name in DIFFERENCES),
-        numbers("parameters", lambda check: check.parameter_count, form=whole),
-        words("kernel", lambda check: check.kernel),
+        numbers("parameters", lambda check: check.parameter_count or None, form=whole),
+        words("kernel", lambda check: check.kernel or DASH),
     )
     steps = listed([str(steps) for steps in sorted({check.steps for check in certificate.checks})])
     caption = (
@@ -128,40 +129,50 @@ def _nearest(
         chosen = max(failed or [check for check in checks if check.dtype == EXACT], key=_nearness, default=None)
         if chosen is None:
             return DASH
+        notes = unique(_failure(certificate, check, cases, backends) for check in failed)
+        if not chosen.compared:
+            return Cell("✗ failed", detail=chosen.dtype, notes=notes, tone="bad")
         name = _largest(chosen)
         text = f"{name} {scientific(getattr(chosen, name))}"
         if not failed:
             return Cell(f"✓ {text}", _nearness(chosen), _bound(chosen, name), tone="good")
-        notes = tuple(_failure(check, cases, backends) for check in failed)
         return Cell(f"✗ {text}", _nearness(chosen), f"{_bound(chosen, name)}, {chosen.dtype}", notes, tone="bad")
 
     return cell
 
 
 def unequal_backends(run: Run) -> tuple[str, ...]:
-    """A sentence for each backend that differs from the reference implementation."""
+    """A sentence for each backend that differs from the reference implementation, or could not be compared with it."""
     failures: dict[str, list[Check]] = {}
     for check in run.certificate.checks if run.certificate else ():
         if check.failure is not None:
             failures.setdefault(check.backend, []).append(check)
-    return tuple(
-        sentence(
-            f"{run.backend_phrase(backend)} differs from the reference implementation in '{checks[0].case}', "
-            f"{checks[0].dtype}{f', and in {more} more checks' if (more := len(checks) - 1) else ''}: "
-            f"{checks[0].failure or ''}"
-        )
-        for backend, checks in failures.items()
+    return tuple(_unequal(run, first, len(others)) for first, *others in failures.values())
+
+
+def _unequal(run: Run, check: Check, others: int) -> str:
+    verb = "differs from" if check.compared else "could not be compared with"
+    more = f", and in {plural(others, 'more check')}" if others else ""
+    return sentence(
+        f"{run.backend_phrase(check.backend)} {verb} the reference implementation in '{check.case}', "
+        f"{check.dtype}{more}: {check.failure or ''}"
     )
 
 
-def _failure(check: Check, cases: Mapping[str, str], backends: Mapping[str, str]) -> str:
+def _failure(certificate: Certificate, check: Check, cases: Mapping[str, str], backends: Mapping[str, str]) -> str:
+    """A sentence on a failed check, and on those of the same backend and model that failed for the same reason."""
     backend, case = backends.get(check.backend, check.backend), cases.get(check.case, check.case)
-    return sentence(f"{backend}, {case}, {check.dtype}: {check.failure or ''}")
+    reason = (check.backend, check.case, check.failure)
+    alike = [other for other in certificate.checks if (other.backend, other.case, other.failure) == reason]
+    dtypes = listed(unique(other.dtype for other in alike))
+    return sentence(f"{backend}, {case}, {dtypes}: {check.failure or ''}")
 
 
 def _difference_cell(name: str) -> Callable[[Check], Cell]:
     def cell(check: Check) -> Cell:
         value, bound = getattr(check, name), check.bounds.get(name)
+        if not check.compared:
+            return DASH
         if value is None:
             return Cell("not reported", tone="muted")
         if bound is None:

@@ -17,10 +17,6 @@ from reports.sections.columns import measured
 
 HORIZONS: tuple[int | None, ...] = (1, 10, 100, None)  # numbers of epochs to choose a program for; None: very many
 Choice = tuple[CasePrograms, str]  # a model and a framework
-INTRODUCTION = (
-    "A program is how a training is written, apart from what it computes. The programs of a framework share its layers "
-    "and learn the same, so a difference between their times comes from the way they are written."
-)
 
 
 def section(context: Context) -> Section | None:
@@ -31,13 +27,28 @@ def section(context: Context) -> Section | None:
         return None
     drawn = total_times(run, cases)
     missing = missing_programs(run)
-    blocks: list[Block] = [Paragraph(INTRODUCTION), *([Bullets(missing)] if missing else [])]
+    blocks: list[Block] = [Paragraph(introduction(cases)), *([Bullets(missing)] if missing else [])]
     blocks += [how_to_write(run, cases), *([drawn] if drawn else [])]
     blocks += [program_table(run, case, number) for number, case in enumerate(cases, 1)]
     composition = composition_table(cases)
     blocks += [table_section(composition)] if composition.rows else []
     blocks += [source] if (source := source_texts(run, cases)) else []
     return Section("programs", "Programs", tuple(blocks))
+
+
+def introduction(cases: Iterable[CasePrograms]) -> str:
+    """What a program is, and which of them do not have the layers of their framework."""
+    programs = [program for case in cases for program in case.programs]
+    users = unique(program.group.backend_phrase for program in programs if program.user_program)
+    differing = (
+        f" An exception is {listed(users)}: a user's program has layers that are not the framework's, so its times "
+        "also depend on how these layers compute."
+    )
+    return (
+        "A program is how a training is written, apart from what it computes. The programs of a framework share its "
+        "layers and learn the same, so a difference between their times comes from the way they are written."
+        f"{differing if users else ''}"
+    )
 
 
 def missing_programs(run: Run) -> tuple[str, ...]:
@@ -61,10 +72,9 @@ def how_to_write(run: Run, cases: Sequence[CasePrograms]) -> Section:
         *(words(_horizon(epochs), _best_cell(run, epochs)) for epochs in HORIZONS),
     )
     caption = (
-        "The program with the shortest total time for so many epochs, with this time; for very many epochs, the "
-        "program with the shortest steady epoch. The total time is that of importing the framework, building the "
-        f"model, compiling and training. Programs that take at most {per_cent(MAX_VARIATION)} longer than the best are "
-        "named too, because times vary by as much."
+        "Each cell: the fastest program and its total time; for very many epochs, that of a steady epoch. The total "
+        "time is that of importing the framework, building the model, compiling and training. Programs that take at "
+        f"most {per_cent(MAX_VARIATION)} longer than the fastest are named too, because times vary by as much."
     )
     table = tabulate("best-programs", "", caption, columns, choices, stacked=True)
     frameworks = dict.fromkeys(framework for _, framework in choices)
@@ -87,7 +97,8 @@ def _best_cell(run: Run, epochs: int | None) -> Callable[[Choice], Cell]:
         case, framework = choice
         best = case.best_in(framework, epochs)
         seconds = best[0].seconds(epochs)
-        return Cell(" or ".join(_name(run, program) for program in best), seconds, duration(seconds))
+        detail = f"{duration(seconds)}{' an epoch' if epochs is None else ''}"
+        return Cell(" or ".join(_name(run, program) for program in best), seconds, detail)
 
     return cell
 
@@ -109,6 +120,8 @@ def _advice(run: Run, cases: Sequence[CasePrograms], framework: str) -> Paragrap
     advised_text = f"write {listed(parts)}."
     if any(choice.models < len(members) for choice, _ in advised):
         advised_text += " Other programs are better for some of the models; see the table."
+    for user in unique(names[program.backend] for program in programs if program.user_program):
+        advised_text += f" The {user} is a user's program: its layers are not those of {framework}."
     noisy = {names[program.backend]: "" for program in programs if timing_quality(program.group.outcomes).warnings}
     if not noisy:
         return Paragraph(f"In {framework}, {advised_text}", "lead")
@@ -117,11 +130,11 @@ def _advice(run: Run, cases: Sequence[CasePrograms], framework: str) -> Paragrap
 
 
 def program_table(run: Run, case: CasePrograms, number: int) -> Table:
-    """A row for each program of a model: its start, its first step, its steady epoch, and how these compare."""
+    """A row for each program of a model: its start, its first epoch, its steady epoch, and how these compare."""
     factor, unit = time_unit(program.epoch.estimate for program in case.programs)
     columns: tuple[TableColumn[Program], ...] = (
         words("program", lambda program: _program_cell(run, program)),
-        TableColumn("first step", lambda program: measured(program.first_step), "s"),
+        numbers("first epoch", lambda program: program.first_epoch, "s"),
         TableColumn(
             "steady epoch",
             lambda program: measured(program.epoch, factor=factor, notes=timing_warnings(program.group)),
@@ -134,12 +147,13 @@ def program_table(run: Run, case: CasePrograms, number: int) -> Table:
         numbers("start", lambda program: program.start, "s"),
     )
     caption = (
-        "Start is importing the framework and building a model, the median over all trials of the framework. "
-        "Compilation is the first step less a steady step; of a program that is called once an epoch, both are whole "
-        "epochs. "
-        "The ratios are those of the steady epoch to that of the framework's fastest program and of the fastest of "
-        "all. Break-even is the number of epochs after which the total time is below that of the framework's program "
-        "that finishes its first step earliest: the compilation has paid for itself."
+        "First epoch is compilation and a steady epoch. Compilation is the first step less a steady step; of a program "
+        "that is called once an epoch, the first epoch less a steady epoch. Start is importing the framework and "
+        "building a model: the median over all trials of the framework, because its programs import the same packages "
+        "and differences between single imports are noise. The ratios are those of the steady epoch to that of the "
+        "framework's fastest program and of the fastest of all. The program of a framework that finishes its "
+        "first epoch before the others is marked 'earliest'. Break-even is the number of epochs after which another "
+        "program has overtaken it, because shorter epochs have made up for the longer compilation."
     )
     return tabulate(f"programs-{number}", f"Programs: {case_name(case.case)}", caption, columns, case.programs)
 
@@ -166,7 +180,7 @@ def _break_even(case: CasePrograms, program: Program) -> Cell:
         return DASH
     earliest = case.earliest_in(program.framework)
     if earliest == program:
-        return Cell("starts first", tone="muted")
+        return Cell("earliest", tone="muted")
     epochs = program.break_even(earliest)
     return Cell("never", tone="muted") if epochs is None else Cell(whole(ceil(epochs)), epochs)
 

@@ -104,7 +104,7 @@ def _fastest_cell(run: Run, case: CaseSpeedups) -> Cell:
     if case.fastest is None:
         return DASH
     detail = "" if case.fastest.clear else "not by a clear margin"
-    detail = "in the only round" if case.fastest.lead.single else detail
+    detail = "in the single round" if case.fastest.lead.single else detail
     detail = "not reliable" if unreliable_because(run, case.compared) else detail
     return Cell(run.backend_name(case.fastest.backend), detail=detail)
 
@@ -211,13 +211,22 @@ def case_sentences(run: Run, case: Case, speedups: Speedups) -> tuple[str, str]:
     speedup = speedups[case.label]
     groups = run.finished(case)
     if not groups:
-        ended = any(trial.plan.case == case.label for trial in run.trials)
-        return ("All trials failed so far." if ended else "No trial has finished yet."), ""
+        return _without_outcome(run, case), ""
     (speed, *slower), (forecast, *others) = _speed(run, case, speedup), _forecasts(run, groups, speedup)
     if _single_round(speedup):
         return sentence(forecast), " ".join(map(sentence, (speed, *slower, *others)))
     first = (forecast, speed) if unreliable_because(run, speedup.equal) else (speed, forecast)
     return " ".join(map(sentence, first)), " ".join(map(sentence, (*slower, *others)))
+
+
+def _without_outcome(run: Run, case: Case) -> str:
+    """How many trials of a model failed, and how many have not run."""
+    failed = sum(trial.plan.case == case.label for trial in run.trials)
+    waiting = sum(plan.case == case.label for plan in run.manifest.trials) - failed
+    if not failed:
+        return "No trial has finished yet."
+    rest = f", {waiting:,} {'has' if waiting == 1 else 'have'} not run" if waiting else ""
+    return f"{plural(failed, 'trial')} failed{rest}."
 
 
 def _single_round(speedup: CaseSpeedups) -> bool:
@@ -255,7 +264,7 @@ def _fastest_of_case(run: Run, model: str, speedup: CaseSpeedups) -> str:
     ratios = [(other.backend, other.epoch) for other in speedup.compared if other.epoch]
     (first, lead), *others = ratios
     reference = run.backend_phrase(speedup.reference or "")
-    where = "In the only round" if lead.single else "On this machine"
+    where = "In the single round (one seed)" if lead.single else "On this machine"
     if lead.low > 1:
         ratio = f"{span(lead.low, lead.high)} times as fast as {reference}"
         rest = f"; {listed([_clause(run, *other) for other in others])}" if others else ""

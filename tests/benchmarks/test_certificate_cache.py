@@ -4,8 +4,11 @@ import threading
 
 import pytest
 
+from benchmarks.commands import output
 from benchmarks.definition import loading
 from benchmarks.runner import certificate_cache, certify, processes
+from benchmarks.worker import certification
+from benchmarks.worker.jobs import Answer
 from tests.benchmarks.command_line import REFERENCE
 
 
@@ -26,6 +29,36 @@ def certified(benchmark, tmp_path, monkeypatch):
         return certificate, len(jobs)
 
     return call
+
+
+def test_progress_lines_give_the_result_of_each_check(certified, benchmark, tmp_path, monkeypatch):
+    """Of checks of an earlier run too, and of checks that failed: none reads as if the backend were equal."""
+
+    def lines(results):
+        reports = []
+        certify.certify(benchmark, ["reference"], reports.append, results)
+        return sorted(output.check_line("NumPy", checked) for checked in reports)
+
+    ((label, _),) = benchmark.cases.items()
+    equal = "equal to the reference implementation"
+    assert lines(tmp_path) == [f"NumPy, float32: {label} {equal}", f"NumPy, float64: {label} {equal}"]
+    earlier = "certified earlier, same inputs"
+    assert lines(tmp_path) == [f"NumPy, float32: {label} {earlier}", f"NumPy, float64: {label} {earlier}"]
+    ended = processes.Ended(Answer(failure="it used 3 GiB,\nand was ended"), "", 1.0, killed=False)
+    monkeypatch.setattr(certify.processes, "run_job", lambda *job: ended)
+    failed = f"{label} failed: it used 3 GiB, and was ended"
+    assert lines(None) == [f"NumPy, float32: {failed}", f"NumPy, float64: {failed}"]
+
+
+def test_a_progress_line_names_each_result_with_its_models(benchmark):
+    job = next(iter(certify._jobs(benchmark, "reference")))
+    unequal = certification.unmade(job, "b", "").model_copy(update={"parameter_count": 7, "failure": "outputs differ"})
+    passed = [unequal.model_copy(update={"case": label, "failure": None}) for label in "acde"]
+    checked = certify.Checked(job, (*passed, unequal), frozenset("a"))
+    assert output.check_line("NumPy", checked) == (
+        "NumPy, float64: a certified earlier, same inputs; 3 models equal to the reference implementation; "
+        "b not equal: outputs differ"
+    )
 
 
 def files(tmp_path):

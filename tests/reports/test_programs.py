@@ -135,6 +135,50 @@ def test_the_compilation_of_a_whole_first_epoch_is_that_beyond_a_steady_epoch():
             assert program.compilation == pytest.approx(7.0)
 
 
+@pytest.fixture
+def with_a_users_program():
+    """A user's program whose first epoch takes 0.324 s, and an eager loop whose first step takes 0.0537 s."""
+    manifest, certificate, trials = records()
+    facts = manifest.backends["pytorch-dataloader"].model_copy(update={"program": "program lstm.py"})
+    facts = facts.model_copy(update={"display_name": "PyTorch, program lstm.py", "user_program": True})
+    seconds = {"pytorch": (0.0537, (0.245, *[0.25] * 5)), "pytorch-dataloader": (0.324, (0.0, *[0.3] * 5))}
+
+    def timed_as(trial):
+        first_step, epochs = seconds.get(trial.plan.backend, (5.0, (0.2,) * 6))
+        times = trial.outcome.times.model_copy(update={"first_step": first_step, "epochs": epochs})
+        return change(trial, times=times, background_load=0.0)
+
+    backends = manifest.backends | {"pytorch-dataloader": facts}
+    return Run(manifest.model_copy(update={"backends": backends}), certificate, tuple(map(timed_as, trials)))
+
+
+def test_first_epochs_are_compared_with_first_epochs(with_a_users_program):
+    """The first step of a program that is called once an epoch is an epoch, so first steps cannot be compared."""
+    for number, case in enumerate(cases_of(with_a_users_program), 1):
+        eager, _, users = case.frameworks["PyTorch"]
+        assert users.compilation == pytest.approx(0.024)
+        assert users.first_epoch == pytest.approx(0.324)
+        assert eager.compilation < 0.0537
+        assert case.earliest_in("PyTorch") == eager
+        table = page(with_a_users_program).table(f"programs-{number}")
+        place = [column.label for column in table.columns].index("break-even")
+        shown = {row.cells[0].text: row.cells[place].text for row in table.rows}
+        assert shown["PyTorch, eager loop"] == "earliest"
+        assert shown["PyTorch, program lstm.py"] == "never"
+        assert float(shown["PyTorch, compiled step"]) > 1
+
+
+def test_a_users_program_is_no_way_of_writing_the_layers_of_the_framework(with_a_users_program):
+    text = markdown.render(page(with_a_users_program))
+    exception = "An exception is the program lstm.py in PyTorch: a user's program has layers that are not the "
+    assert text.count(exception) == 1
+    (advised,) = (line for line in text.splitlines() if line.startswith("**In PyTorch, write "))
+    assert "The program lstm.py is a user's program: its layers are not those of PyTorch." in advised
+    (advised,) = (line for line in text.splitlines() if line.startswith("**In Flax, write "))
+    assert "user's program" not in advised
+    assert "An exception is" not in markdown.render(page(run_of_programs()))
+
+
 @pytest.mark.parametrize("seed", range(5))
 def test_the_parts_of_a_step_add_up(seed):
     for case in cases_of(run_of_programs(seed)):

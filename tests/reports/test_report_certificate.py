@@ -8,7 +8,7 @@ from reports.analysis.run import Run
 from reports.pages.run_page import page
 from reports.records import Certificate
 from reports.render import markdown
-from reports.sections.certificate import certificate_summary
+from reports.sections.certificate import certificate_summary, unequal_backends
 
 BACKENDS = ("pytorch", "keras", "keras-jax", "flax")
 
@@ -78,6 +78,46 @@ def test_a_failure_in_the_precision_that_is_timed_counts_too(records):
     assert shown.notes == ("Keras, compiled epoch, LSTM, float32: weights are not finite.",)
     assert glance(run).caption.startswith(
         "1 of 8 pairs of a model and a backend differ from the reference implementation."
+    )
+
+
+UNMADE = {
+    **dict.fromkeys(("outputs", "gradients", "losses", "weights"), float("inf")),
+    "parameter_count": 0,
+    "kernel": "",
+    "failure": "the check could not be made: out of memory",
+}
+
+
+def test_a_check_that_could_not_be_made_shows_no_differences_and_its_reason_once(records):
+    """Its recorded infinities and its zero are no measurements."""
+    manifest, certificate, trials = records
+    failed = changed(changed(certificate, "keras", "lstm", "float64", **UNMADE), "keras", "lstm", "float32", **UNMADE)
+    run = Run(manifest, failed, trials)
+    shown = page(run)
+    table = shown.table("certificate")
+    rows = [row for row in table.rows if [cell.text for cell in row.cells[:2]] == ["LSTM", "Keras, compiled epoch"]]
+    note = "Keras, compiled epoch, LSTM, float64 and float32: the check could not be made: out of memory."
+    for row in rows:
+        assert [cell.text for cell in row.cells[3:]] == ["failed", *"––––––"]
+    assert len(rows) == 2
+    assert table.notes == (note,)
+    at_a_glance = cell(run, "LSTM", "Keras, compiled epoch")
+    assert (at_a_glance.text, at_a_glance.detail, at_a_glance.notes) == ("✗ failed", "float64", (note,))
+    assert "not finite" not in markdown.render(shown)
+    assert unequal_backends(run) == (
+        "The compiled epoch in Keras could not be compared with the reference implementation in 'lstm', float64, and "
+        "in 1 more check: the check could not be made: out of memory.",
+    )
+
+
+def test_checks_that_differ_for_different_reasons_have_a_footnote_each(records):
+    manifest, certificate, trials = records
+    failed = changed(certificate, "keras", "lstm", "float64", failure="weights differ by 2e-3")
+    failed = changed(failed, "keras", "lstm", "float32", failure="weights differ by 3e-3")
+    assert page(Run(manifest, failed, trials)).table("certificate").notes == (
+        "Keras, compiled epoch, LSTM, float64: weights differ by 2e-3.",
+        "Keras, compiled epoch, LSTM, float32: weights differ by 3e-3.",
     )
 
 

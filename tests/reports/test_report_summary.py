@@ -106,7 +106,7 @@ def test_one_seed_gives_no_range_and_no_ratio_in_the_main_statement():
     lead, more = case(*shown)
     assert lead.startswith("All three forecasts agree")
     assert "times as" not in lead
-    assert more.startswith("In the only round the compiled epoch in Flax trains this GRU ")
+    assert more.startswith("In the single round (one seed) the compiled epoch in Flax trains this GRU ")
     assert limits(summary(*shown))[0] == (
         "A 95 % interval of a median needs 6 seeds. This run has 1 seed: no range is shown."
     )
@@ -181,6 +181,19 @@ def test_a_run_under_way_says_how_many_trials_have_finished(records):
 def test_a_run_without_trials_has_a_summary(records):
     manifest, certificate, _ = records
     assert case(manifest, certificate, ())[0] == "No trial has finished yet."
+
+
+@pytest.mark.parametrize(
+    ("failed", "words"),
+    [
+        (1, "1 trial failed, 17 have not run."),
+        (17, "17 trials failed, 1 has not run."),
+        (18, "18 trials failed."),
+    ],
+)
+def test_trials_that_failed_and_those_that_have_not_run_are_counted_apart(records, failed, words):
+    manifest, certificate, trials = records
+    assert case(manifest, certificate, [fail(trial) for trial in trials[:failed]])[0] == words
 
 
 def test_failed_trials_are_counted(records):
@@ -269,7 +282,7 @@ def test_ratios_of_a_single_round_are_in_the_table_only():
     shown = summary(*synthetic_run.records(**{**MANY, "seeds": (1,)}))
     assert leads(shown) == ["18 of 18 forecasts beat persistence with every seed."]
     table = next(block for block in shown.blocks if block.kind == "table")
-    assert {row.cells[1].detail for row in table.rows} == {"in the only round"}
+    assert {row.cells[1].detail for row in table.rows} == {"in the single round"}
 
 
 def test_unreliable_ratios_come_second_and_are_marked_in_the_table():
