@@ -1,5 +1,6 @@
 """Checks of earlier runs are taken over from the results folder, and never when anything has changed."""
 
+import json
 import threading
 
 import pytest
@@ -50,7 +51,8 @@ def test_progress_lines_give_the_result_of_each_check(certified, benchmark, tmp_
     assert lines(None) == [f"NumPy, float32: {failed}", f"NumPy, float64: {failed}"]
 
 
-def test_a_progress_line_names_each_result_with_its_models(benchmark):
+def test_progress_names_each_result_with_its_models(benchmark, capsys):
+    """In a line for a person, and in a JSON line for a program."""
     job = next(iter(certify._jobs(benchmark, "reference")))
     unequal = certification.unmade(job, "b", "").model_copy(update={"parameter_count": 7, "failure": "outputs differ"})
     passed = [unequal.model_copy(update={"case": label, "failure": None}) for label in "acde"]
@@ -59,6 +61,9 @@ def test_a_progress_line_names_each_result_with_its_models(benchmark):
         "NumPy, float64: a certified earlier, same inputs; 3 models equal to the reference implementation; "
         "b not equal: outputs differ"
     )
+    output.JsonLines(None, 1, 1).progress.checked(checked)
+    event = json.loads(capsys.readouterr().out)
+    assert (event["event"], event["earlier"], event["failures"]) == ("checked", ["a"], {"b": "outputs differ"})
 
 
 def files(tmp_path):
