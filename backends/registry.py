@@ -197,7 +197,9 @@ FRAMEWORKS: Mapping[str, tuple[str, str]] = {
     "tensorflow": ("TensorFlow", "keras.device"),
     "keras": ("Keras", "keras.device"),
     "backends.keras": ("Keras", "keras.device"),
-    "": ("NumPy", "reference.device"),
+    "numpy": ("NumPy", "reference.device"),
+    "backends.reference": ("NumPy", "reference.device"),
+    "": ("Python", "reference.device"),
 }
 
 
@@ -210,11 +212,12 @@ def is_file(name: str) -> bool:
 
 
 def resolved(name: str, folder: str | Path = ".") -> str:
-    """The name of a backend as runs record it: that of a user's program is its absolute path.
+    """The name of a backend as runs record it: a path, such as that of a user's program, is absolute.
 
     folder: where a relative path starts.
     """
-    return str((Path(folder) / Path(name).expanduser()).resolve()) if is_file(name) else name
+    is_path = is_file(name) or "/" in name
+    return str((Path(folder) / Path(name).expanduser()).resolve()) if is_path else name
 
 
 def texts(names: Iterable[str]) -> dict[str, str]:
@@ -232,6 +235,11 @@ def entry(name: str, text: str | None = None) -> Entry:
     if not is_file(name):
         if name in REGISTRY:
             return REGISTRY[name]
+        if is_file(name.removesuffix(AGAIN)):
+            raise BackendError(f"{name}: only backends of the registry can take part twice, as in pytorch{AGAIN}")
+        if "/" in name or Path(name).exists():
+            hint = user_program.near_file(name)
+            raise BackendError(f"{name} is no program: a program is a Python file whose name ends in .py{hint}")
         close = get_close_matches(name.lower(), REGISTRY, n=1, cutoff=0.5)
         hint = f"did you mean '{close[0]}'? " if close else ""
         known = ", ".join(sorted(REGISTRY))

@@ -15,6 +15,7 @@ import zlib
 from collections.abc import Iterable, Mapping
 from contextlib import redirect_stdout
 from dataclasses import dataclass
+from difflib import get_close_matches
 from functools import partial
 from pathlib import Path
 from types import ModuleType
@@ -67,11 +68,25 @@ def read(name: str) -> str:
     try:
         return Path(name).read_text(encoding="utf-8-sig")
     except FileNotFoundError:
-        raise BackendError(f"there is no program {name}; correct the path, or put the file back") from None
+        raise BackendError(f"there is no program {name}{near_file(name) or '; correct the path'}") from None
     except UnicodeDecodeError:
         raise BackendError(f"{name} is not UTF-8 text; write the path of a Python file") from None
     except OSError as error:
         raise BackendError(f"{name} cannot be read: {error.strerror}") from None
+
+
+def near_file(path: str) -> str:
+    """The end of a sentence about a wrong path: "; did you mean '/home/ann/lstm.py'?", or "" without a similar file.
+
+    Of a folder, its single Python file is similar too.
+    """
+    wrong = Path(path)
+    for folder in (wrong, wrong.parent):
+        files = {file.stem: file for file in sorted(folder.glob("*.py"))}
+        close = get_close_matches(wrong.stem, files, n=1) or (list(files) if folder == wrong else [])
+        if len(close) == 1:
+            return f"; did you mean '{files[close[0]]}'?"
+    return ""
 
 
 def describe(name: str, text: str) -> Description:

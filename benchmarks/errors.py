@@ -1,6 +1,6 @@
 """The error for mistakes of the user, the hint for a misspelt name, and an exception as a clause."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 
 
@@ -9,6 +9,25 @@ class UserError(ValueError):
 
     The message is one sentence: what is wrong, where (file, table, option), and what to write.
     """
+
+
+class SettingError(UserError):
+    """A mistake in the value of a setting.
+
+    setting: the dotted name; reason: the message without the place and the value.
+    """
+
+    def __init__(self, message: str, setting: str, reason: str) -> None:
+        super().__init__(message)
+        self.setting, self.reason = setting, reason
+
+    def blamed(self, options: Mapping[str, str]) -> UserError:
+        """The error that names the option which gave the value, or this error if the value is from the file.
+
+        options: as typed, by the dotted name of the setting that each changes.
+        """
+        option = options.get(self.setting)
+        return UserError(f"{option}: {self.reason}") if option else self
 
 
 def error_clause(error: BaseException) -> str:

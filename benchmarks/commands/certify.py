@@ -21,7 +21,8 @@ def add(subparsers: Subparsers) -> None:
 def execute(arguments: argparse.Namespace) -> int:
     import reports
 
-    read = partial(loading.read, arguments.name, quick=arguments.quick, only=options.only(arguments))
+    only, typed = options.only(arguments), options.typed(arguments)
+    read = partial(loading.read, arguments.name, quick=arguments.quick, only=only, typed=typed)
     benchmark = read(changes=options.changes(arguments))
     if arguments.backends is None:  # one backend for each framework and engine, and the programs of the definition
         every = [name for name, entry in backends.REGISTRY.items() if entry.native and not entry.base]

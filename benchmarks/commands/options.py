@@ -117,6 +117,14 @@ def changes(arguments: argparse.Namespace) -> dict[str, Any]:
     return changed | assignments(arguments.settings)
 
 
+def typed(arguments: argparse.Namespace) -> dict[str, str]:
+    """The options that make these changes, as typed, by the dotted name of the setting."""
+    settings = {"backends": "backends", "seeds": "seeds", "window": "window.length", "horizon": "window.horizon"}
+    given = {option: getattr(arguments, option) for option in settings}
+    words = {settings[option]: f"--{option} {shlex.quote(text)}" for option, text in given.items() if text is not None}
+    return words | {_assignment(text)[0]: f"--set {shlex.quote(text)}" for text in arguments.settings}
+
+
 def only(arguments: argparse.Namespace) -> dict[str, list[str]]:
     """The values to keep of each axis, by the axis's dotted name. Values for the same axis are joined."""
     narrowed: dict[str, list[str]] = {}

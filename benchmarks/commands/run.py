@@ -54,7 +54,8 @@ def definition(arguments: argparse.Namespace) -> Benchmark:
     if arguments.name is None and arguments.csv is None:
         raise UserError(f"name a benchmark ({', '.join(loading.names())}), or a file of your own with --csv")
     name = DEFAULT if arguments.name is None else arguments.name
-    return loading.read(name, quick=arguments.quick, changes=options.changes(arguments), only=options.only(arguments))
+    changes, only, typed = options.changes(arguments), options.only(arguments), options.typed(arguments)
+    return loading.read(name, quick=arguments.quick, changes=changes, only=only, typed=typed)
 
 
 def dry_run(benchmark: Benchmark, invocation: Invocation, *, as_json: bool) -> int:

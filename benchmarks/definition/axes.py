@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.definition.model_settings import CONVOLUTIONAL
-from benchmarks.errors import UserError, name_hint
+from benchmarks.errors import SettingError, UserError, name_hint
 
 Table = dict[str, Any]
 Tables = Mapping[str, Any]  # a table for each name; several models are a list of tables
@@ -95,7 +95,9 @@ def _points(path: Path, tables: Mapping[str, Table]) -> Iterator[tuple[list[str]
     for table, setting in places:
         values = tables[table][setting]
         if not values or any(values.count(value) > 1 for value in values):
-            raise UserError(f"{path}: {table}.{setting} = {values}: an axis needs values, and each value only once")
+            reason = "an axis needs values, and each value only once"
+            name = f"{table}.{setting}"
+            raise SettingError(f"{path}: {name} = {values}: {reason}", name, reason)
     for values in itertools.product(*(tables[table][setting] for table, setting in places)):
         point = {name: dict(settings) for name, settings in tables.items()}
         for (table, setting), value in zip(places, values, strict=True):

@@ -19,6 +19,7 @@ from pydantic import BaseModel
 import backends
 import datasets
 from backends.contract import BackendError
+from backends.registry import is_file
 from benchmarks.definition.axes import (
     MATRIX,
     PROVEN,
@@ -42,7 +43,7 @@ from benchmarks.definition.settings import (
     TrialMatrix,
     validated,
 )
-from benchmarks.errors import UserError, name_hint
+from benchmarks.errors import SettingError, UserError, name_hint
 from reports.records import Contender, Mode, Plan
 
 FOLDER = Path(__file__).parents[1]  # the TOML files of this checkout
@@ -164,18 +165,27 @@ def results_name(path: Path) -> str:
 
 
 def read(
-    name: str, *, quick: bool = False, changes: Table | None = None, only: Mapping[str, Sequence[str]] | None = None
+    name: str,
+    *,
+    quick: bool = False,
+    changes: Table | None = None,
+    only: Mapping[str, Sequence[str]] | None = None,
+    typed: Mapping[str, str] | None = None,
 ) -> Benchmark:
-    """Read, change and validate a benchmark. Raises UserError with the file and the setting that is wrong.
+    """Read, change and validate a benchmark. Raises UserError with the file, or the option, and the wrong setting.
 
     changes: settings by dotted name (`"seeds"`, `"training.epochs"`) that replace those of the file, or whole tables.
     only: the values of axes to keep, by dotted name, see `axes.narrow`.
+    typed: the options that give the changes, as typed, by the dotted name of the setting.
     """
     changes, only = changes or {}, only or {}
     path = find(name)
     text, tables = _read_tables(path)
-    _apply_changes(path, tables, quick=quick, changes=changes, only=only)
-    benchmark = replace(_validated(path, tables, text), quick=quick, narrowed=bool(changes or only))
+    try:
+        _apply_changes(path, tables, quick=quick, changes=changes, only=only)
+        benchmark = replace(_validated(path, tables, text), quick=quick, narrowed=bool(changes or only))
+    except SettingError as error:
+        raise error.blamed(typed or {}) from None
     data = changes.get("data")
     csv = changes.get("data.csv") or (data.get("csv") if isinstance(data, dict) else None)
     if isinstance(csv, str):  # runs on a data file of the command line have the name of this file
@@ -186,7 +196,13 @@ def read(
 
 
 def restore(path: Path, tables: Table) -> Benchmark:
-    """A benchmark from the definition in a run's manifest, whose path is `path`."""
+    """A benchmark from the definition in a run's manifest, whose path is `path`.
+
+    Raises UserError if a user's program is not in its place.
+    """
+    for name in tables.get("backends", ()):
+        if is_file(name) and not Path(name).exists():
+            raise UserError(f"{path}: there is no program {name}; put the file back")
     return _validated(path, {name: value for name, value in tables.items() if name != "quick"}, "")
 
 
@@ -256,10 +272,12 @@ def _set_values(path: Path, tables: Table, sets: list[Table], changes: Table) ->
         table, _, setting = dotted.rpartition(".")
         known = [*TABLES, *([SEARCH] if SEARCH in tables else [])]
         if table and table not in known:
-            raise UserError(f"{path}: there is no table '{table}' for the setting {dotted}; {name_hint(known, table)}")
+            reason = f"there is no table '{table}' for the setting {dotted}; {name_hint(known, table)}"
+            raise SettingError(f"{path}: {reason}", dotted, reason)
         homes = [name for name, kind in SETTINGS.items() if setting in kind.model_fields]
         if not table and homes and setting not in (*Header.model_fields, *known, VARIANT):
-            raise UserError(f"{path}: there is no setting '{setting}' at the top; did you mean {homes[0]}.{setting}?")
+            reason = f"there is no setting '{setting}' at the top; did you mean {homes[0]}.{setting}?"
+            raise SettingError(f"{path}: {reason}", dotted, reason)
         for table_set in sets if table in TABLES or setting in TABLES else [tables]:
             holder = table_set[table] if table else table_set
             for settings in holder if isinstance(holder, list) else [holder]:  # several models: a list
@@ -299,7 +317,9 @@ def _validated(path: Path, tables: Table, text: str) -> Benchmark:
     for table_set in table_sets(tables):
         matrix = _variant_matrix(path, header, table_set) if table_set is not tables else header
         for label, point in points(path, case_tables(table_set), table_set.get("name")).items():
-            settings = {table: validated(SETTINGS[table], point[table], f"{path}: [{table}]") for table in TABLES}
+            settings = {
+                table: validated(SETTINGS[table], point[table], f"{path}: [{table}]", table=table) for table in TABLES
+            }
             cases[label], matrices[label] = CaseSettings.model_validate(settings), matrix
     name, source = results_name(path), path.resolve()
     return Benchmark(name, header, cases, matrices, tables, source, text, search=search, programs=programs)
@@ -325,7 +345,7 @@ def _require_matrix(where: str, matrix: TrialMatrix) -> None:
         try:
             entry = backends.entry(backend)
         except BackendError as problem:
-            raise UserError(f"{where} backends: {problem}") from None
+            raise SettingError(f"{where} backends: {problem}", "backends", str(problem)) from None
         if matrix.modes == ("native",) and not entry.native:
             raise UserError(
                 f"{where} backend '{backend}' has no native mode; write modes = [\"matched\"], on the command line "
@@ -334,7 +354,8 @@ def _require_matrix(where: str, matrix: TrialMatrix) -> None:
     for name in MATRIX:
         values = getattr(matrix, name) or ()
         if len(set(values)) < len(values):
-            raise UserError(f"{where} {name} = {list(values)} names a value twice; name each value once")
+            reason = "a value is named twice; name each value once"
+            raise SettingError(f"{where} {name} = {list(values)}: {reason}", name, reason)
 
 
 def _require_known_cases(path: Path, benchmark: Benchmark) -> None:

@@ -50,7 +50,7 @@ def search_settings(path: Path, definition: dict[str, Any], header: Header) -> S
     """The table [search]; None if there is none. Raises UserError, with the path, if the search is not possible."""
     if SEARCH not in definition:
         return None
-    search = validated(SearchSettings, definition[SEARCH], f"{path}: [{SEARCH}]")
+    search = validated(SearchSettings, definition[SEARCH], f"{path}: [{SEARCH}]", table=SEARCH)
     if VARIANT in definition:
         raise UserError(f"{path}: [search] cannot be used together with [[variant]]; remove one of them")
     if isinstance(definition["model"], list):

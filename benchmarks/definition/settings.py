@@ -14,7 +14,7 @@ import datasets
 from backends.contract import Adam, Dtype, Loss, Objective
 from backends.model import ModelSpec
 from benchmarks.definition.model_settings import AnyLayer, ModelSettings
-from benchmarks.errors import UserError, name_hint
+from benchmarks.errors import SettingError, name_hint
 from datasets.spec import Count, Flag, Settings
 from reports.records import Limits, Mode, Published, Question
 
@@ -152,10 +152,13 @@ class CaseSettings(Settings):
         return self.model.architecture(outputs)
 
 
-def validated(schema: type[Schema], settings: dict[str, Any], where: str, others: Iterable[str] = ()) -> Schema:
-    """Validate settings. Raises UserError with one sentence about the first wrong setting.
+def validated(
+    schema: type[Schema], settings: dict[str, Any], where: str, others: Iterable[str] = (), table: str = ""
+) -> Schema:
+    """Validate settings. Raises SettingError with one sentence about the first wrong setting.
 
     where: the start of the sentence, file and table. others: names of tables, for the hint about a misspelt name.
+    table: the table of these settings; "" for the top of a definition.
     """
     try:
         return schema.model_validate(settings)
@@ -163,7 +166,10 @@ def validated(schema: type[Schema], settings: dict[str, Any], where: str, others
         # a misspelt setting is also a missing setting; the hint about the name is more useful
         error = min(problem.errors(), key=lambda error: error["type"] != "extra_forbidden")
         known = [field.alias or name for name, field in schema.model_fields.items()]
-        raise UserError(f"{where} {_sentence(error, [*known, *others])}") from None
+        message = _sentence(error, [*known, *others])
+        name = str(error["loc"][0]) if error["loc"] else ""
+        reason = message.removeprefix(f"{name} = {_as_toml(error['input'])}: ")
+        raise SettingError(f"{where} {message}", f"{table}.{name}" if table else name, reason) from None
 
 
 def _sentence(error: ErrorDetails, known: list[str]) -> str:
@@ -187,6 +193,8 @@ def _sentence(error: ErrorDetails, known: list[str]) -> str:
         return given + error["msg"].removeprefix("Value error, ")
     if error["type"] == "string_pattern_mismatch":
         return f"{given}it must be the number as printed, in quotation marks"
+    if error["type"] in ("bool_type", "bool_parsing"):
+        return f"{given}write true or false"
     if error["type"] in ("too_short", "string_too_short"):
         return f"{given}it must not be empty"
     if error["type"] == "tuple_type":

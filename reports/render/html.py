@@ -1,5 +1,6 @@
 """A page as one HTML file that needs no network and no other file."""
 
+import re
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -22,9 +23,12 @@ def render(page: Page) -> str:
     return _ENVIRONMENT.get_template("page.html.j2").render(page=page)
 
 
-def _prose(text: str) -> str:
-    """The text with a no-break space between each number and its per cent sign."""
-    return text.replace(" %", "\N{NO-BREAK SPACE}%")
+def _prose(text: str) -> Markup:
+    """The text with `...` as code, and a no-break space between each number and its per cent sign."""
+    parts = re.split("`([^`]+)`", text.replace(" %", "\N{NO-BREAK SPACE}%"))
+    return Markup().join(
+        Markup("<code>{}</code>").format(part) if place % 2 else part for place, part in enumerate(parts)
+    )
 
 
 def _svg(figure: Figure) -> Markup:

@@ -1,6 +1,7 @@
 """A user's program in a file: every fault is one sentence with the line, and nothing of it reaches the results."""
 
 import os
+import re
 
 import numpy as np
 import pytest
@@ -183,6 +184,29 @@ def test_a_file_that_cannot_be_read(name, content, message, tmp_path):
         registry.entry(str(tmp_path / name))
 
 
+NEAR = {
+    "a misspelt file": ("lstn.py", "there is no program .*/lstn.py; did you mean '(.*/lstm.py)'"),
+    "no similar file": ("other.py", "there is no program .*/other.py; correct the path$"),
+    "no ending": ("lstm", "lstm is no program: a program is a Python file whose name ends in .py; did you mean '(.*)'"),
+    "another ending": ("lstm.txt", "whose name ends in .py; did you mean '(.*/lstm.py)'"),
+    "a folder with one file": ("models", "whose name ends in .py; did you mean '(.*/models/gru.py)'"),
+    "a program twice": ("lstm.py#2", "lstm.py#2: only backends of the registry can take part twice, as in pytorch#2$"),
+}
+
+
+@pytest.mark.parametrize(("name", "message"), NEAR.values(), ids=NEAR)
+def test_a_wrong_path_names_a_similar_file(name, message, tmp_path):
+    """In place of the list of backends; the suggested path is accepted."""
+    (tmp_path / "models").mkdir()
+    for file in ("lstm.py", "models/gru.py"):
+        (tmp_path / file).write_text(GOOD)
+    (tmp_path / "lstm.txt").touch()
+    with pytest.raises(BackendError, match=message) as mistake:
+        registry.entry(registry.resolved(f"./{name}", tmp_path))
+    if near := re.search("did you mean '(.*)'", str(mistake.value)):
+        assert registry.entry(near[1]).two_functions
+
+
 def test_dropout_is_refused(build):
     """A program gets no masks; the alternative is a whole backend."""
     with pytest.raises(BackendError, match=r"mine.py cannot train this model: it has dropout.*'create'"):
@@ -195,7 +219,9 @@ IMPORTS = {
     "import jax\nfrom flax import nnx\n": ("Flax", "flax.device", ("flax", "jax")),
     "import jax\nimport keras\n": ("JAX", "flax.device", ("jax", "keras")),
     "from backends.pytorch import training\n": ("PyTorch", "pytorch.device", ()),
-    "import numpy\n": ("NumPy", "reference.device", ()),
+    "import numpy\n": ("NumPy", "reference.device", ("numpy",)),
+    "import numpy\nimport torch\n": ("PyTorch", "pytorch.device", ("torch", "numpy")),
+    "import no_such_package\n": ("Python", "reference.device", ()),
 }
 
 

@@ -65,6 +65,31 @@ MISTAKES = {
         "epochs",
         "run co2 --set training.epochs=9",
     ),
+    "a word for a truth value": (
+        "run co2 --set training.tf32=maybe",
+        "error: --set training.tf32=maybe: write true or false",
+        "run co2 --set training.tf32=true",
+    ),
+    "a length that is too small": (
+        "run co2 --window 0",
+        "error: --window 0: it should be greater than or equal to 1",
+        "run co2 --window 1",
+    ),
+    "a value of an axis twice": (
+        "run co2 --window 4,4",
+        "error: --window 4,4: an axis needs values, and each value only once",
+        "run co2 --window 4,5",
+    ),
+    "a backend twice": (
+        "certify co2 --backends flax,flax",
+        "error: --backends flax,flax: a value is named twice; name each value once",
+        "certify co2 --backends flax",
+    ),
+    "a backend of a setting": (
+        'run co2 --set backends=["flx"]',
+        """error: --set 'backends=["flx"]': there is no backend 'flx'; did you mean 'flax'?""",
+        """run co2 --set 'backends=["flax"]'""",
+    ),
     "an axis without a value": ("run co2 --only model.cell", "as in --only model.cell=lstm,gru", None),
     "an axis value that is unknown": ("run co2 --only model.cell=lsmt", "did you mean 'lstm'", None),
     "an unknown executor": ("run co2 --executor rya", "did you mean 'ray'", "run co2 --executor local"),

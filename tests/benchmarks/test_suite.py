@@ -135,7 +135,7 @@ MISTAKES = {
     "a missing setting": ("units = 50", "", r"\[model\] a model needs a cell and units"),
     "a missing table": ("[window]\nlength = 20", "", r"\[window\] length is missing"),
     "an unknown mode": ('"native"', '"nativ"', 'modes.1 = "nativ"'),
-    "a seed twice": ("[1, 2]", "[1, 1]", r"seeds = \[1, 1\] names a value twice"),
+    "a seed twice": ("[1, 2]", "[1, 1]", r"seeds = \[1, 1\]: a value is named twice"),
     "an axis without values": ("units = 50", "units = []", r"model.units = \[\]"),
     "a value twice on an axis": ("units = 50", "units = [8, 8]", "each value only once"),
     "a learning rate that is a truth value": ("epochs = 3", "epochs = 3\nlearning_rate = true", "learning_rate = true"),

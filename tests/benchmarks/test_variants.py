@@ -124,7 +124,7 @@ def test_a_benchmark_restored_from_its_definition_is_equal(written, tmp_path):
         ('backends = ["pytorch"]', 'backends = ["keras"]', r"'as written': backends: 'keras' is not among"),
         ("data.scale_on", "data.scale_onn", r"there is no setting 'scale_onn'; did you mean 'scale_on'"),
         ("data.scale_on", "dta.scale_on", r"variant 'as written': there is no setting 'dta'; did you mean 'data'"),
-        ("seeds = [40]", "seeds = [40, 40]", r"'as written': seeds = \[40, 40\] names a value twice"),
+        ("seeds = [40]", "seeds = [40, 40]", r"'as written': seeds = \[40, 40\]: a value is named twice"),
         ('data.scale_on = "all"', 'data = "all"', r"'as written': data is 'all'; it must be a table"),
     ],
 )

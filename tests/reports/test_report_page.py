@@ -7,6 +7,8 @@ import synthetic_run
 from synthetic_run import fail
 
 import reports
+from reports.render import html, markdown
+from reports.render.page import Bullets, Page, Paragraph, Section
 
 DRAWS = True
 
@@ -236,3 +238,13 @@ def test_markup_in_the_records_appears_as_text(visit, tmp_path):
 
 def test_the_summary_names_the_layers_of_each_model(visit, report):
     assert visit(report).page.locator(".case .layers").all_inner_texts() == ["1 × lstm 50", "1 × gru 50"]
+
+
+def test_code_in_a_sentence_is_code_on_the_page():
+    """Markdown keeps the backticks; a page in a browser shows none, and escapes the code like all text."""
+    blocks = (Paragraph("Type `make <x>` at 5 %."), Bullets(("`make y` too",)))
+    page = Page("A page", (Section("commands", "Commands", blocks),))
+    text = html.render(page)
+    assert "Type <code>make &lt;x&gt;</code> at 5\N{NO-BREAK SPACE}%." in text
+    assert "<li><code>make y</code> too</li>" in text
+    assert "`make y` too" in markdown.render(page)
