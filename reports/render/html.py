@@ -1,12 +1,11 @@
 """A page as one HTML file that needs no network and no other file."""
 
-import re
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from reports.render.page import Figure, Page
+from reports.render.page import CODE, Figure, Page
 from reports.render.table import Cell, Link, Table
 
 _ENVIRONMENT = Environment(
@@ -25,7 +24,7 @@ def render(page: Page) -> str:
 
 def _prose(text: str) -> Markup:
     """The text with `...` as code, and a no-break space between each number and its per cent sign."""
-    parts = re.split("`([^`]+)`", text.replace(" %", "\N{NO-BREAK SPACE}%"))
+    parts = CODE.split(text.replace(" %", "\N{NO-BREAK SPACE}%"))
     return Markup().join(
         Markup("<code>{}</code>").format(part) if place % 2 else part for place, part in enumerate(parts)
     )

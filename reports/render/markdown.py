@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable, Iterator
 
-from reports.render.page import Block, Bullets, Code, Figure, Page, Paragraph, Section, Terms
+from reports.render.page import CODE, Block, Bullets, Code, Figure, Page, Paragraph, Section, Terms
 from reports.render.table import Cell, Link, Table
 
 _SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~&$])")
@@ -16,7 +16,7 @@ def render(page: Page) -> str:
         escape(page.description),
         escape(" · ".join(page.facts)),
         " · ".join(map(_link, page.eyebrow)),
-        *(f"> {escape(notice)}" for notice in page.notices),
+        *(f"> {_prose(notice)}" for notice in page.notices),
         *(part for section in page.sections for part in _block(section, 2)),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
@@ -25,6 +25,12 @@ def render(page: Page) -> str:
 def escape(text: str) -> str:
     """The text on one line, with every character escaped that Markdown or HTML would interpret."""
     return _SPECIAL.sub(r"\\\1", " ".join(text.split()))
+
+
+def _prose(text: str) -> str:
+    """The sentences with every character escaped but those of code, `...`."""
+    parts = CODE.split(" ".join(text.split()))
+    return "".join(f"`{part}`" if place % 2 else _SPECIAL.sub(r"\\\1", part) for place, part in enumerate(parts))
 
 
 def _block(block: Block, level: int) -> Iterator[str]:
@@ -41,10 +47,10 @@ def _block(block: Block, level: int) -> Iterator[str]:
         yield f"![{escape(block.alt)}](figures/{block.name}.svg)"
         yield escape(block.caption)
     elif isinstance(block, Paragraph):
-        text = f"**{escape(block.text)}**" if block.style == "lead" else escape(block.text)
+        text = f"**{_prose(block.text)}**" if block.style == "lead" else _prose(block.text)
         yield " ".join((text, *map(_link, block.links))).strip()
     elif isinstance(block, Bullets):
-        yield "\n".join(f"- {escape(item)}" for item in block.items)
+        yield "\n".join(f"- {_prose(item)}" for item in block.items)
     elif isinstance(block, Code):
         yield _inline(block.text) if block.command else _fenced(block.text, block.language)
     elif isinstance(block, Terms):
@@ -57,10 +63,10 @@ def _table(table: Table, level: int) -> Iterable[str]:
     rules = ["---:" if column.numeric else "---" for column in table.columns]
     rows = [heads, rules, *([_cell(table, cell) for cell in row.cells] for row in table.rows)]
     lines = ["| " + " | ".join(row) + " |" for row in rows] if table.rows else []
-    notes = [f"<sup>{number}</sup> {escape(note)}  " for number, note in enumerate(table.notes, 1)]
+    notes = [f"<sup>{number}</sup> {_prose(note)}  " for number, note in enumerate(table.notes, 1)]
     source = f"[{table.source}]({table.source})" if table.source else ""
     title = f"{'#' * level} {escape(table.title)}" if table.title else ""
-    caption = f"{escape(table.caption)} {source}".strip()
+    caption = f"{_prose(table.caption)} {source}".strip()
     return [part for part in (title, caption, "\n".join(lines), "\n".join(notes)) if part]
 
 

@@ -3,11 +3,14 @@
 A page is a tuple of sections, a section a tuple of blocks: prose, tables, figures, code and further sections.
 """
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from reports.render.table import Link, Table
+
+CODE = re.compile("`([^`]+)`")  # code in a sentence
 
 # Placeholder colours in a figure's SVG; `Figure.inline` and `Figure.standalone` replace them.
 INK, FAINT, PAPER = "#010203", "#a1a2a3", "#fafbfc"
