@@ -25,8 +25,11 @@ Excerpt = tuple[tuple[str, ...], ...]
 
 def loaded(
     source: Source, readable: Path, dialect: Dialect, types: "dict[str, pa.DataType]", data: DataSpec
-) -> Columns:
-    """The columns with these types; as text if a cell does not fit its type."""
+) -> tuple[Columns, int]:
+    """The columns with these types, or as text if a cell does not fit its type; and the number of rows that were short.
+
+    A row with fewer cells than the header gets empty cells at its end.
+    """
     text = dict.fromkeys(types, pa.string())
     for attempt in (types, text) if types != text else (text,):
         try:
@@ -35,7 +38,7 @@ def loaded(
                 table, _ = _parsed(source, *rewritten(source, dialect, padded=True), attempt, data)
         except pa.ArrowInvalid as error:
             if "Empty CSV file" in str(error):
-                return {name: pd.Series([], dtype="str") for name in types}
+                return {name: pd.Series([], dtype="str") for name in types}, 0
             if "Expected" in str(error) and "columns" in str(error):
                 raise _too_long(source, readable, dialect) from None
             if "UTF8" in str(error):
@@ -53,14 +56,17 @@ def loaded(
             columns[name] = _column(table.column(name))
             table = table.drop_columns([name])
         pa.default_memory_pool().release_unused()
-        return columns
+        return columns, short
     raise AssertionError  # text fits every cell
 
 
 def _parsed(
     source: Source, readable: Path, dialect: Dialect, types: "dict[str, pa.DataType]", data: DataSpec
-) -> "tuple[pa.Table, bool]":
-    """The columns, and whether rows with too few cells were skipped. Raises ArrowInvalid for a cell of another type."""
+) -> "tuple[pa.Table, int]":
+    """The columns, and the number of rows with too few cells, which were skipped.
+
+    Raises ArrowInvalid for a cell of another type.
+    """
     short = []
 
     def unequal(row: "reader.InvalidRow") -> str:
@@ -85,7 +91,7 @@ def _parsed(
                 strings_can_be_null=True,
             ),
         )
-    return table, bool(short)
+    return table, len(short)
 
 
 def _offset(path: Path, lines: int) -> int:

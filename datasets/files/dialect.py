@@ -7,7 +7,7 @@ import csv
 import re
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from datasets.files.numbers import MISSING
@@ -16,6 +16,7 @@ from datasets.spec import DataError, DataSpec, to_set
 HEAD = 1 << 16  # characters that the dialect is found from
 LINES = 200  # that the separator is found from
 MOST_TITLES = 50  # lines above the header
+MOST_HEADERS = 5  # further lines of the header
 COMMENTS = ("#", "%", "//", ";;")
 NAMES = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "|", " ": "blanks", ":": "colons", "": "a single column"}
 
@@ -59,11 +60,24 @@ def sniff(path: Path, text: Path, data: DataSpec) -> Dialect:
     if top >= len(lines):
         raise DataError(f"{path} has no line below the {top} lines that are left out: {to_set(skip=0)}.")
     body = [line for line in lines[top:] if line.strip() and not (comment and line.startswith(comment))]
-    separator, quote = _separator(body[:LINES], data.separator or declared, data.decimal)
+    separator, quote = _separator(body[:LINES], data.separator or declared)
     rows = _rows(lines[top:], separator, quote, comment)
     if not rows:
         raise DataError(f"{path} has no line that is not a comment.")
-    return _laid_out(path, lines, top, rows, separator, quote, comment, data)
+    return _laid_out(_Head(path, lines, top, comment, separator, quote, rows), data)
+
+
+@dataclass(frozen=True)
+class _Head:
+    """The head of a text, split into rows."""
+
+    path: Path
+    lines: Sequence[str]
+    top: int  # lines above the first row
+    comment: str
+    separator: str
+    quote: str
+    rows: list[tuple[int, list[str]]]  # the number of the last line of each row below `top`, and its cells
 
 
 def _top(lines: Sequence[str], data: DataSpec) -> tuple[int, str, str | None]:
@@ -82,7 +96,7 @@ def _top(lines: Sequence[str], data: DataSpec) -> tuple[int, str, str | None]:
     return number, comment, declared
 
 
-def _separator(lines: Sequence[str], given: str | None, decimal: str | None) -> tuple[str, str]:
+def _separator(lines: Sequence[str], given: str | None) -> tuple[str, str]:
     """Separator and quotation mark."""
     import clevercsv
 
@@ -121,60 +135,68 @@ def _rows(lines: Sequence[str], separator: str, quote: str, comment: str) -> lis
     return rows
 
 
-def _laid_out(
-    path: Path,
-    lines: Sequence[str],
-    top: int,
-    rows: list[tuple[int, list[str]]],
-    separator: str,
-    quote: str,
-    comment: str,
-    data: DataSpec,
-) -> Dialect:
+def _laid_out(head: _Head, data: DataSpec) -> Dialect:
+    """The names of the columns and the first row of data."""
+    rows, top = head.rows, head.top
     width = _width([cells for _, cells in rows])
-    start = 0
-    if data.skip is None:  # titles have fewer cells than rows
-        filled = [sum(map(bool, cells)) for _, cells in rows[:MOST_TITLES]]
-        start = next((row for row, count in enumerate(filled) if count > 1 or len(rows[row][1]) >= width), 0)
-        if len(rows[start][1]) < width - 1:
-            start = next((row for row, (_, cells) in enumerate(rows[:MOST_TITLES]) if len(cells) >= width), start)
+    start = _header_row(rows, width) if data.skip is None else 0
     number, header = rows[start]
     body = [cells for _, cells in rows[start + 1 :]]
     shapes = [_shapes(body, column) for column in range(width)]
-    if len(header) == width - 1 and (separator != "," or not shapes[0]):  # names of rows in a column without a name
+    if len(header) == width - 1 and (head.separator != "," or not shapes[0]):  # the names of rows have no name
         header = ["", *header]
-    named = not body or _is_header(header, shapes)
-    notes, others = [], 0
-    if named:
-        while others < min(5, len(body) - 1) and _is_header(body[others], shapes, below=True):
-            others += 1
-    else:
-        notes.append(f"The file has no header line; its columns are called column 1 to column {width}.")
+    notes = []
     if start:
         notes.append(f"{_lines(top + 1, top + rows[start - 1][0])} above the header, {_shown(rows[0][1])}, left out.")
+    above = rows[start - 1][0] if start else 0  # lines above the header
+    if body and not _is_header(header, shapes):
+        notes.append(f"The file has no header line; its columns are called column 1 to column {width}.")
+        return _dialect(head, data, _names([], width, notes), start, above, notes)
+    _refuse_longer_rows(head, start, width, len(header))
+    others = 0
+    while others < min(MOST_HEADERS, len(body) - 1) and _is_header(body[others], shapes, below=True):
+        others += 1
+    last = rows[start + others][0]
     if others:
         shown = "; ".join(_shown(cells) for cells in body[:others])
-        notes.append(f"Below the header, {_lines(top + number + 1, top + rows[start + others][0])} of text: {shown}.")
-    names = _names(header if named else [], width, notes)
-    first = top + rows[start + others][0] if named else top + (rows[start - 1][0] if start else 0)
-    if named and body and width == len(header) + 1 and any(cells[-1] for cells in body if len(cells) == width):
-        example = next(line for line, cells in rows[start + 1 :] if len(cells) == width)
-        raise DataError(
-            f"{path} has {width} cells in line {top + example} and {len(header)} in its header, line {top + number}: "
-            "give each column a name, and write no comma inside a number."
-        )
+        notes.append(f"Below the header, {_lines(top + number + 1, top + last)} of text: {shown}.")
+    dialect = _dialect(head, data, _names(header, width, notes), start + others + 1, last, notes)
+    return replace(dialect, other_names=tuple(map(tuple, body[:others])), header=head.lines[top + number - 1].strip())
+
+
+def _dialect(head: _Head, data: DataSpec, names: tuple[str, ...], row: int, lines: int, notes: list[str]) -> Dialect:
+    """The dialect of a text whose data begins with a row, below so many lines from the top."""
+    first, comment = head.top + lines, head.comment
     return Dialect(
-        separator,
-        quote,
-        first,
-        names,
-        comment,
-        has_comments=bool(data.comment) or (bool(comment) and any(line.startswith(comment) for line in lines[first:])),
-        rows=tuple(tuple(cells) for cells in body[others:]) if named else tuple(tuple(c) for _, c in rows[start:]),
+        separator=head.separator,
+        quote=head.quote,
+        first=first,
+        names=names,
+        comment=comment,
+        has_comments=bool(data.comment)
+        or (comment != "" and any(line.startswith(comment) for line in head.lines[first:])),
+        rows=tuple(tuple(cells) for _, cells in head.rows[row:]),
         notes=tuple(notes),
-        other_names=tuple(tuple(cells) for cells in body[:others]),
-        header=lines[top + number - 1].strip() if named else "",
     )
+
+
+def _header_row(rows: list[tuple[int, list[str]]], width: int) -> int:
+    """The first row that is no title: a title has fewer cells than the rows below."""
+    filled = [sum(map(bool, cells)) for _, cells in rows[:MOST_TITLES]]
+    start = next((row for row, count in enumerate(filled) if count > 1 or len(rows[row][1]) >= width), 0)
+    if len(rows[start][1]) >= width - 1:
+        return start
+    return next((row for row, (_, cells) in enumerate(rows[:MOST_TITLES]) if len(cells) >= width), start)
+
+
+def _refuse_longer_rows(head: _Head, start: int, width: int, names: int) -> None:
+    """Raise DataError if rows have more cells than the header, other than an empty cell at their end."""
+    longer = [(line, cells) for line, cells in head.rows[start + 1 :] if len(cells) == width > names]
+    if any(cells[-1] for _, cells in longer):
+        raise DataError(
+            f"{head.path} has {width} cells in line {head.top + longer[0][0]} and {names} in its header, line "
+            f"{head.top + head.rows[start][0]}: give each column a name, and write no comma inside a number."
+        )
 
 
 def _lines(first: int, last: int) -> str:

@@ -103,7 +103,9 @@ def _csv(source: Source, data: DataSpec) -> Table:
             notes += [f"Column {name!r}: {note}"] if note else []
         if len(time) == 1 and data.time_format is None and (form := _iso_format(samples[time[0]])):
             types[time[0]] = pa.timestamp("us")
-    columns = cells.loaded(source, readable, dialect, {name: types[name] for name in wanted}, data)
+    columns, short = cells.loaded(source, readable, dialect, {name: types[name] for name in wanted}, data)
+    if short:
+        notes.append(f"{counted(short)} with fewer cells than the header; the missing cells are empty.")
     if below:
         columns = {name: column[: len(column) - len(below)] for name, column in columns.items()}
         shown = "; ".join(repr(",".join(row)[:60]) for row in below)

@@ -30,23 +30,10 @@ def understood(
         lines.append(("time", "no time stamps: each row is a step"))
     if series.groups:
         lines.append(("series", f"{len(series.groups):,} by {','.join(chosen.group)}"))
-    lines.append(
-        (
-            "columns",
-            "; ".join(
-                _column(series, name, column, place)
-                for place, (name, column) in enumerate(zip(chosen.numbers, columns, strict=True))
-            ),
-        )
-    )
-    lines.append(
-        (
-            "filled",
-            f"{counted(len(series.filled))}, of which {len(series.unscored)} in a target"
-            if len(series.filled)
-            else "no row",
-        )
-    )
+    described = [_column(name, column, series) for name, column in zip(chosen.numbers, columns, strict=True)]
+    lines.append(("columns", "; ".join(described)))
+    filled = f"{counted(len(series.filled))}, of which {len(series.unscored)} in a target"
+    lines.append(("filled", filled if len(series.filled) else "no row"))
     for label, excerpt in (("first rows", chosen.head), ("last rows", chosen.tail)):
         if excerpt:
             lines.append((label, "; ".join(" | ".join(row) for row in excerpt)))
@@ -54,13 +41,13 @@ def understood(
     return tuple(lines)
 
 
-def _column(series: Series, name: str, column: Numbers, place: int) -> str:
-    style = {",": "decimal comma"}.get(column.style.decimal, "")
-    if column.style.thousands:
-        style += f"{', ' if style else ''}{column.style.thousands!r} between thousands"
-    unit = f"in {column.unit}" if column.unit else ""
-    details = ", ".join(filter(None, ("target" if name in series.targets else "input", unit, style)))
-    return f"{name} ({details})"
+def _column(name: str, column: Numbers, series: Series) -> str:
+    """A column with its role, its unit and its style."""
+    details = ["target" if name in series.targets else "input"]
+    details += [f"in {column.unit}"] if column.unit else []
+    details += ["decimal comma"] if column.style.decimal == "," else []
+    details += [f"{column.style.thousands!r} between thousands"] if column.style.thousands else []
+    return f"{name} ({', '.join(details)})"
 
 
 def _settings(chosen: Table, data: DataSpec, parsed: Stamps | None, columns: Sequence[Numbers]) -> str:
