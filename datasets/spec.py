@@ -121,6 +121,15 @@ def _checked_step(value: object) -> object:
     return value.strip()
 
 
+def _checked_encoding(value: object) -> object:
+    if value is not None:
+        try:
+            "".encode(str(value))
+        except LookupError:
+            raise ValueError(f'{value!r} is no encoding; write one such as "utf-8" or "latin-1"') from None
+    return value
+
+
 def _checked_time_format(value: object) -> object:
     if value is None or value in EPOCHS:
         return value
@@ -140,6 +149,7 @@ Count = Annotated[int, Field(strict=True, ge=1)]
 Flag = Annotated[bool, Field(strict=True)]
 
 Calendar = Annotated[tuple[Literal["hour", "weekday", "month"], ...], BeforeValidator(_split)]
+Encoding = Annotated[str | None, BeforeValidator(_checked_encoding)]
 Step = Annotated[str | None, BeforeValidator(_checked_step)]
 TimeFormat = Annotated[str | None, BeforeValidator(_checked_time_format)]
 
@@ -162,7 +172,7 @@ class DataSpec(Settings):
     time_format: TimeFormat = None  # a strptime format ("%d/%m/%Y"), or "epoch s", "epoch ms", "epoch us", "epoch ns"
     time_zone: str | None = None  # of the time stamps, as in "Europe/Berlin"
     group: Names | None = None  # columns that tell several series in one file apart
-    encoding: str | None = None  # as in "latin-1"
+    encoding: Encoding = None  # as in "latin-1"
     separator: Annotated[str, Field(min_length=1, max_length=1)] | None = None
     decimal: Literal[".", ","] | None = None
     thousands: Literal["", ".", ",", " ", "'"] | None = None  # "": no mark between thousands

@@ -41,7 +41,9 @@ SHOWN = 10  # names in a note
 def read(data: DataSpec) -> Series:
     """The chosen columns, on a regular grid of time if there are time stamps, gaps filled as `gaps` says."""
     path = (data.csv or Path()).expanduser()
-    with opened(path, data.encoding) as source:
+    settings = (data.target, data.features, data.time, data.group)
+    names = [name for setting in settings for name in table.resolve(setting, ()) if name != "*"]
+    with opened(path, data.encoding, names) as source:
         return _series(table.read(source, data), data, source)
 
 

@@ -12,7 +12,7 @@ import re
 import tempfile
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -42,13 +42,26 @@ class Source:
     notes: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True)
+class _Request:
+    """What to open, and how."""
+
+    path: Path
+    folder: Path  # for temporary files
+    encoding: str | None
+    names: tuple[str, ...]  # texts that occur in the file
+
+
 @contextmanager
-def opened(path: Path, encoding: str | None = None) -> Iterator[Source]:
-    """The file as text or Parquet. Raises DataError if it is missing, damaged, or neither."""
+def opened(path: Path, encoding: str | None = None, names: Sequence[str] = ()) -> Iterator[Source]:
+    """The file as text or Parquet. Raises DataError if it is missing, damaged, or neither.
+
+    names: texts that occur in the file, which decide an encoding that is not set and not UTF-8.
+    """
     _check_path(path)
     with tempfile.TemporaryDirectory(prefix="like-for-like-data-") as folder:
         try:
-            yield _readable(path, Path(folder), encoding)
+            yield _readable(_Request(path, Path(folder), encoding, tuple(names)))
         except OSError as error:
             raise DataError(f"{path} cannot be read ({error.strerror or error}).") from None
         except UnicodeDecodeError:
@@ -69,7 +82,8 @@ def _check_path(path: Path) -> None:
     raise DataError(f"there is no file {path}" + (f"; did you mean {path.parent / near[0]}?" if near else "."))
 
 
-def _readable(path: Path, folder: Path, encoding: str | None) -> Source:
+def _readable(request: _Request) -> Source:
+    path, folder = request.path, request.folder
     with path.open("rb") as file:
         head = file.read(8)
     if not head:
@@ -81,27 +95,28 @@ def _readable(path: Path, folder: Path, encoding: str | None) -> Source:
     try:
         if head.startswith(b"\x1f\x8b"):
             with gzip.open(path) as stream:
-                return replace(_text(path, stream, folder, encoding, in_place=False), container="gzip")
+                return replace(_text(request, stream, in_place=False), container="gzip")
         if head.startswith(b"PK\x03\x04"):
-            return _from_zip(path, folder, encoding)
+            return _from_zip(request)
     except (EOFError, zlib.error, gzip.BadGzipFile, zipfile.BadZipFile):
         raise DataError(f"{path} is damaged: its compressed content is incomplete.") from None
     with path.open("rb") as stream:
-        return _text(path, stream, folder, encoding, in_place=True)
+        return _text(request, stream, in_place=True)
 
 
-def _from_zip(path: Path, folder: Path, encoding: str | None) -> Source:
+def _from_zip(request: _Request) -> Source:
     """The only file in an archive, or the first sheet of a workbook."""
+    path = request.path
     with zipfile.ZipFile(path) as archive:
         names = [name for name in archive.namelist() if not name.endswith("/") and not name.startswith("__MACOSX")]
         if "xl/workbook.xml" in names:
-            return _from_excel(path, folder)
+            return _from_excel(path, request.folder)
         if len(names) != 1:
             raise DataError(
                 f"{path} holds {len(names)} files ({', '.join(names[:5])}): unpack it, and name one of them."
             )
         with archive.open(names[0]) as stream:
-            return replace(_text(path, stream, folder, encoding, in_place=False), container="zip")
+            return replace(_text(request, stream, in_place=False), container="zip")
 
 
 def _from_excel(path: Path, folder: Path) -> Source:
@@ -117,8 +132,8 @@ def _from_excel(path: Path, folder: Path) -> Source:
             for row in sheet.iter_rows(values_only=True):
                 if any(cell is not None for cell in row):
                     writer.writerow(["" if cell is None else cell for cell in row])
-    except (KeyError, ValueError, IndexError, zipfile.BadZipFile) as error:
-        raise DataError(f"{path} is a damaged Excel workbook ({error}): save it as CSV.") from None
+    except Exception:  # openpyxl raises errors of many types for a damaged file
+        raise DataError(f"{path} is a damaged Excel workbook: save it as CSV.") from None
     others = [other.title for other in book.worksheets[1:]]
     notes = (
         (f"Of the workbook, the first sheet, {sheet.title!r}, was read; not {', '.join(others)}.",) if others else ()
@@ -126,14 +141,13 @@ def _from_excel(path: Path, folder: Path) -> Source:
     return Source(path, folder / "text.csv", folder, container="Excel", notes=notes)
 
 
-def _text(
-    path: Path, stream: IO[bytes] | gzip.GzipFile, folder: Path, encoding: str | None, *, in_place: bool
-) -> Source:
+def _text(request: _Request, stream: IO[bytes] | gzip.GzipFile, *, in_place: bool) -> Source:
     """The text of a stream. It is copied unless it is plain UTF-8 `in_place`, at the path itself."""
+    path, folder = request.path, request.folder
     head = stream.read(HEAD)
     if not head.strip(b"\0\r\n\t \xef\xbb\xbf"):
         raise DataError(f"{path} is empty: it needs a header line and rows of numbers.")
-    chosen = encoding or next((name for mark, name in MARKS.items() if head.startswith(mark)), None)
+    chosen = request.encoding or next((name for mark, name in MARKS.items() if head.startswith(mark)), None)
     if chosen is None and b"\0" in head:
         raise DataError(
             f"{path} is not a text file: save it as CSV; or if it is text, name its encoding, as in "
@@ -142,7 +156,7 @@ def _text(
     if len(head) == HEAD and not any(end in head for end in (b"\n", b"\r")):
         raise DataError(f"{path} has no end of line in its first {HEAD:,} bytes: it is not a table; save it as CSV.")
     if chosen is None:
-        chosen = "utf-8" if _is_utf8(head) else _guessed(head)
+        chosen = "utf-8" if _is_utf8(head) else _guessed(head, request.names)
     if in_place and chosen in ("utf-8", "utf-8-sig"):  # the reader refuses later bytes that are not UTF-8
         return Source(path, path, folder)
     stream.seek(0)
@@ -173,17 +187,30 @@ def _is_utf8(head: bytes) -> bool:
     return True
 
 
-def _guessed(head: bytes) -> str:
-    """The encoding of text that is not UTF-8, by the letters that it gives. Only names and units depend on it."""
+def _guessed(head: bytes, names: Sequence[str]) -> str:
+    """The encoding of text that is not UTF-8: one in which the names occur, and that gives likely letters."""
     from charset_normalizer import from_bytes
 
-    words = b"".join(re.findall(rb"[A-Za-z]*[\x80-\xff][A-Za-z\x80-\xff]*", head))
-    foreign = re.sub(rb"[A-Za-z]", b"", words)
-    latin = len(foreign) <= len(words) - len(foreign) or set(foreign) <= SIGNS
-    best = from_bytes(head[:100_000], cp_isolation=LATIN if latin else OTHERS).best()
-    if best is None:
-        return "latin-1"
+    words = re.findall(rb"[A-Za-z]*[\x80-\xff][A-Za-z\x80-\xff]*", head)
+    letters = b"".join(words)
+    foreign = re.sub(rb"[A-Za-z]", b"", letters)
+    latin = len(foreign) <= len(letters) - len(foreign)
+    if set(foreign) <= SIGNS or (latin and all(_decoded(word, "cp1252").isalpha() for word in words)):
+        likely = ["cp1252"]
+    else:
+        isolated = LATIN if latin else OTHERS
+        best = from_bytes(head[:100_000], cp_isolation=isolated).best()
+        likely = [best.encoding] if best is not None else []
+    for encoding in (*likely, *LATIN, *OTHERS):
+        text = _decoded(head, encoding)
+        if text and all(name in text for name in names):
+            return encoding
+    return likely[0] if likely else "latin-1"
+
+
+def _decoded(content: bytes, encoding: str) -> str:
+    """The text; empty if the content is none in this encoding."""
     try:
-        return "cp1252" if head.decode("cp1252") == head.decode(best.encoding) else best.encoding
+        return content.decode(encoding)
     except UnicodeDecodeError:
-        return best.encoding
+        return ""
