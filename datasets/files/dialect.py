@@ -110,9 +110,10 @@ def _separator(lines: Sequence[str], given: str | None) -> tuple[str, str]:
     quote = quote if quote in ('"', "'") else '"'
     if given or not separator:
         return separator, quote
-    if separator in " :":  # also within dates, times and numbers
-        separator = next((mark for mark in ";\t|," if _is_even(_rows(lines, mark, quote, ""))), separator)
     rows = _rows(lines, separator, quote, "")
+    if separator in " :" or not _is_even(rows):  # blanks, colons and commas are also within dates and numbers
+        separator = next((mark for mark in ";\t|," if _is_even(_rows(lines, mark, quote, ""))), separator)
+        rows = _rows(lines, separator, quote, "")
     if separator in ",: " and len(rows) > 1 and len(rows[0][1]) == 1 and all(len(cells) == 2 for _, cells in rows[1:]):
         return "", quote  # a decimal comma, a time of day or a time after a date, in a single column
     return separator, quote
