@@ -24,7 +24,7 @@ from reports.figures.style import (
     to_svg,
 )
 from reports.records import Case, Data
-from reports.render.formats import case_name, four_digits, plural
+from reports.render.formats import case_name, four_digits, steps
 from reports.render.page import FAINT, INK, Figure
 
 STRETCH = 104  # the last test windows, at most so many, so that the lines stay apart
@@ -48,12 +48,13 @@ def _forecast(run: Run, case: Case) -> Figure | None:
     with styled(name):
         canvas = Canvas(figsize=(WIDTH, 4.3), layout="constrained")
         upper, lower = canvas.subplots(2, 1, sharex=True, height_ratios=(1.7, 1))
-        times = _times(data.test_times)[-STRETCH:]
-        truth = _first_step(data.test_truth)
+        stretch = _stretch(data)
+        times = _times(data.test_times)[-stretch:]
+        truth = _first_step(data.test_truth, stretch)
         upper.plot(times, truth, color=INK, linewidth=5, alpha=0.3, label="truth")
         for place, (group, outcome) in enumerate(drawn):
             style = {**palette.line(group.backend), **nested(place, len(drawn), step=1.0)}
-            forecast = _first_step(outcome.predictions)
+            forecast = _first_step(outcome.predictions, stretch)
             upper.plot(times, forecast, **style)
             lower.plot(times, forecast - truth, **style)
         if single_target:  # the RMSE covers all targets, and only the first is drawn
@@ -64,11 +65,12 @@ def _forecast(run: Run, case: Case) -> Figure | None:
         lower.set_xlabel(brief(f"one point per {data.step}"))
         legend(canvas, upper)
         svg = to_svg(canvas)
-    ahead = "" if data.horizon == 1 else f", forecast one {data.step} ahead"
+    ahead = "" if data.horizon == 1 else f", forecast {steps(1, data.step).replace('1', 'one', 1)} ahead"
+    of_series = f" of the series {data.groups[-1][0]}" if data.groups else ""
     band = "; the grey band is ± the RMSE of persistence" if single_target else " of the first target"
     caption = (
-        f"{case_name(case)}, {run.mode_of(case)} mode, seed {seed}: the last {plural(len(times), data.step)} of the "
-        f"test part{ahead}. The lower panel is the error{band}.{only_first(len(run.manifest.cases))}"
+        f"{case_name(case)}, {run.mode_of(case)} mode, seed {seed}: the last {steps(len(times), data.step)} of the "
+        f"test part{of_series}{ahead}. The lower panel is the error{band}.{only_first(len(run.manifest.cases))}"
     )
     errors = "; ".join(
         f"{run.backend_name(g.backend)}: {four_digits(o.scores.rmse)} {data.unit}".strip() for g, o in drawn
@@ -83,9 +85,16 @@ def _persistence_band(axes: Axes, data: Data) -> None:
         axes.axhspan(-rmse, rmse, color=FAINT, alpha=0.22, linewidth=0)
 
 
-def _first_step(values: Sequence[tuple[float, ...]]) -> np.ndarray:
-    """(N, horizon × targets) to (at most `STRETCH`,): the first target one step ahead, the last windows."""
-    return np.array([row[0] for row in values[-STRETCH:]])
+def _stretch(data: Data) -> int:
+    """The number of stored windows that are drawn: the last ones, of several series those of the last."""
+    if not data.groups:
+        return STRETCH
+    return max(1, min(STRETCH, data.groups[-1][1] // data.test_stride))
+
+
+def _first_step(values: Sequence[tuple[float, ...]], stretch: int) -> np.ndarray:
+    """(N, horizon × targets) to (at most `stretch`,): the first target one step ahead, the last windows."""
+    return np.array([row[0] for row in values[-stretch:]])
 
 
 def _times(texts: tuple[str, ...]) -> np.ndarray:

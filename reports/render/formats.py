@@ -149,6 +149,11 @@ def plural(number: int, noun: str, several: str = "") -> str:
     return f"{number:,} {noun if number == 1 else several or f'{noun}s'}"
 
 
+def steps(number: int, step: str) -> str:
+    """A number of steps of a series: "3 days", "3 steps of 15 minutes"."""
+    return f"{plural(number, 'step')} of {step}" if step[:1].isdigit() else plural(number, step)
+
+
 def sentence(words: str) -> str:
     """The words with a capital first letter and a full stop."""
     return words[:1].upper() + words[1:] + ("" if words.endswith((".", "!", "?")) else ".")

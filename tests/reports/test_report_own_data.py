@@ -4,6 +4,7 @@ import synthetic_run
 
 import reports
 from reports.analysis.run import Run
+from reports.figures import forecast
 from reports.sections import results
 
 LINES = (("file", "sales.csv: 60 rows"), ("time", "day as %Y-%m-%d"), ("settings", 'decimal = ","'))
@@ -60,6 +61,16 @@ def test_of_many_series_the_first_are_shown_and_the_number_is_said():
 def test_a_single_series_has_no_such_table():
     run = Run(*synthetic_run.records(cells=("lstm",), epochs=4, weeks=30))
     assert [results.series_scores(run, case) for case in run.manifest.cases] == [None]
+
+
+def test_the_forecast_of_one_series_is_drawn_with_its_step_in_words():
+    """Windows of several series follow one another, so a line through all of them would go back in time."""
+    manifest, certificate, trials = run_of_file()
+    (key,) = manifest.data
+    data = manifest.data[key].model_copy(update={"step": "15 minutes"})
+    run = Run(manifest.model_copy(update={"data": {key: data}}), certificate, trials)
+    (figure, *_) = forecast.forecasts(run)
+    assert "the last 20 steps of 15 minutes of the test part of the series Oslo" in figure.caption
 
 
 def test_the_page_says_how_the_file_was_read(tmp_path):
