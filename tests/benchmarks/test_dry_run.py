@@ -26,7 +26,7 @@ def test_a_dry_run_prints_trials_and_an_estimate_and_writes_nothing(written, tmp
     assert "certificate" in done.stdout
     assert "in total" in done.stdout
     assert "rests on 1 probe" in done.stdout
-    assert done.stderr.splitlines() == [f"probing {name}, gru, units 8"]
+    assert done.stderr.splitlines() == [f"probing {name}"]
     assert list(tmp_path.iterdir()) == []
 
 
