@@ -20,7 +20,7 @@ def disk(tmp_path):
         return subprocess.run(["mount", "-t", "tmpfs", "-o", options, "tmpfs", place], capture_output=True, check=False)
 
     try:
-        mounted = mount("size=44k")
+        mounted = mount("size=76k")
     except FileNotFoundError:
         pytest.skip("this system has no mount")
     if mounted.returncode:
