@@ -36,7 +36,8 @@ class Style:
     @property
     def pattern(self) -> str:
         mark, group = re.escape(self.decimal), re.escape(self.thousands)
-        whole = rf"(?:\d{{1,3}}(?:{group}\d{{3}})+|\d+)" if group else r"\d+"
+        # A number with marks of thousands does not begin with 0, so that 0.125 proves a decimal point.
+        whole = rf"(?:[1-9]\d{{0,2}}(?:{group}\d{{3}})+|\d+)" if group else r"\d+"
         return rf"[+-]?(?:{whole}(?:{mark}\d*)?|{mark}\d+)(?:[eE][+-]?\d+)?"
 
     def fits(self, cells: "pd.Series[str]") -> "pd.Series[bool]":

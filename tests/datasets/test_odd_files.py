@@ -125,3 +125,12 @@ def test_a_letter_of_another_encoding_far_below_is_named(tmp_path):
         read(DataSpec(csv=path, target="a", group="name"))
     grouped = outcomes(["--csv", str(path), "--target", "a", "--group", "name"])[0]
     assert grouped.groups == ("x", "é")
+
+
+def test_a_leading_zero_proves_a_decimal_point(tmp_path):
+    """Three decimals could be marks of thousands, as in 2.000, but 0.125 cannot."""
+    path = tmp_path / "data.csv"
+    values = [f"{value:.3f}" for value in np.random.default_rng(5).uniform(0, 12, 40)]
+    path.write_text("a\n" + "\n".join([*values, "0.125"]) + "\n")
+    series = read(DataSpec(csv=path, target="a"))
+    np.testing.assert_array_equal(series.values[:, 0], [*map(float, values), 0.125])
