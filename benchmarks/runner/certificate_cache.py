@@ -6,6 +6,7 @@ packages, the processor, the settings of the case, and the windows. Only passed 
 
 import hashlib
 import json
+import time
 from functools import cache
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from reports.records import Certificate, Check
 from reports.records.store import RecordError, read_json, write_json
 
 FOLDER = ".certificates"  # in the results folder; deleting it makes the next run check everything again
+OLD = 3600.0  # seconds after which a temporary file is left over
 CODE = ("backends", "benchmarks", "datasets")
 
 
@@ -39,8 +41,12 @@ def read(results: Path, key: str, label: str) -> Check | None:
 
 def write(results: Path, key: str, check: Check) -> None:
     """Store a check that passed. Raises RecordError if the file cannot be written."""
-    if check.passed:
-        write_json(_path(results, key), Certificate(checks=(check,)))
+    if not check.passed:
+        return
+    for left_over in (results / FOLDER).glob(".*.tmp"):  # of a run that was killed
+        if time.time() - left_over.stat().st_mtime > OLD:
+            left_over.unlink(missing_ok=True)
+    write_json(_path(results, key), Certificate(checks=(check,)))
 
 
 def _path(results: Path, key: str) -> Path:

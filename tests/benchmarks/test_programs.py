@@ -37,7 +37,7 @@ def test_the_page_compares_the_programs_and_shows_what_ran(written, tmp_path):
         assert manifest.backends[trial.plan.backend].source_text == excerpt(trial.plan.backend)
         assert f"```python\n{excerpt(trial.plan.backend)}\n```" in text
     assert "### How should I write it?" in text
-    assert "In PyTorch, write the " in text
+    assert "In PyTorch, " in text  # a disturbed run gives no reliable answer
     assert "### What a training step consists of" in text
 
 
