@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from datasets.files import stamps, table
-from datasets.files.numbers import numbers
+from datasets.files.numbers import Numbers, numbers
 from datasets.files.rows import (
     Context,
     Rows,
@@ -66,21 +66,10 @@ def _series(chosen: Table, data: DataSpec, source: Source) -> Series:
     notes = list(chosen.notes)
     parsed = _times(chosen, data, notes)
     names, codes = groups(chosen)
-    columns = []
-    values = np.empty((chosen.rows, len(chosen.numbers))) if len(chosen.numbers) > 1 else None
-    for place, name in enumerate(chosen.numbers):
-        where = f"{path}, column {name!r}"
-        column = numbers(chosen.columns.pop(name), where, data, chosen.separator, chosen.decimal)
-        if values is None:
-            values = column.values[:, None]
-        else:
-            values[:, place] = column.values
-        notes += [f"Column {name!r}: {note}" for note in column.notes]
-        columns.append(replace(column, values=np.empty(0)))
+    values, columns = _numbers(chosen, data, notes)
     left_out = [name for name in chosen.names if name not in (*chosen.numbers, *chosen.time, *chosen.group)]
     if data.features == "*" and left_out:
         notes.append("Columns left out: " + ", ".join(f"{name} ({chosen.kinds[name]})" for name in left_out) + ".")
-    assert values is not None  # there is a target
     rows = Rows(values, None if parsed is None else parsed.times, codes)
     context = Context(chosen, data, source, names)
     step = step_of_equal_distances(rows, data)
@@ -112,6 +101,23 @@ def _series(chosen: Table, data: DataSpec, source: Source) -> Series:
         groups=whole.names if data.group is not None else (),
     )
     return replace(series, understood=understood(series, context, parsed, columns))
+
+
+def _numbers(chosen: Table, data: DataSpec, notes: list[str]) -> tuple[np.ndarray, list[Numbers]]:
+    """The values (rows, columns), and each column without its values. Takes the cells out of the table as it goes."""
+    columns = []
+    values = np.empty((chosen.rows, len(chosen.numbers))) if len(chosen.numbers) > 1 else None
+    for place, name in enumerate(chosen.numbers):
+        where = f"{chosen.path}, column {name!r}"
+        column = numbers(chosen.columns.pop(name), where, data, chosen.separator, chosen.decimal)
+        if values is None:
+            values = column.values[:, None]
+        else:
+            values[:, place] = column.values
+        notes += [f"Column {name!r}: {note}" for note in column.notes]
+        columns.append(replace(column, values=np.empty(0)))
+    assert values is not None  # there is a target
+    return values, columns
 
 
 def _times(chosen: Table, data: DataSpec, notes: list[str]) -> Stamps | None:

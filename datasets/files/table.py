@@ -111,12 +111,6 @@ def _csv(source: Source, data: DataSpec) -> Table:
         shown = "; ".join(repr(",".join(row)[:60]) for row in below)
         notes.append(f"{counted(len(below), 'row')} at the end of the file without a time stamp, {shown}, left out.")
     rows = len(next(iter(columns.values())))
-    container = f", from {source.container}" if source.container else ""
-    line = "no header" if not dialect.header else "a header"
-    separated = dialect.described if not dialect.separator else f"separated by {dialect.described}"
-    file = (
-        f"{counted(rows)}, {counted(len(dialect.names), 'column')}, {separated}, {line}, {source.encoding}{container}"
-    )
     proving = (samples[name] for name in dialect.names if kinds_of[name] == "number" and name not in time)
     return Table(
         path=source.path,
@@ -131,12 +125,21 @@ def _csv(source: Source, data: DataSpec) -> Table:
         time_format=form or "",
         separator=dialect.separator,
         decimal=decimal_mark(proving),
-        facts=(("file", f"{source.path.name}: {file}"),),
+        facts=(("file", _described(source, dialect, rows)),),
         notes=tuple(notes),
         head=dialect.rows[:3],
         tail=tuple(tuple(row) for row in tail[: len(tail) - len(below)][-3:]),
         settings=_settings(source, dialect),
     )
+
+
+def _described(source: Source, dialect: Dialect, rows: int) -> str:
+    """The file in one line: its size, separator, header and encoding."""
+    container = f", from {source.container}" if source.container else ""
+    header = "a header" if dialect.header else "no header"
+    separated = f"separated by {dialect.described}" if dialect.separator else dialect.described
+    size = f"{counted(rows)}, {counted(len(dialect.names), 'column')}"
+    return f"{source.path.name}: {size}, {separated}, {header}, {source.encoding}{container}"
 
 
 def _settings(source: Source, dialect: Dialect) -> dict[str, str]:
