@@ -8,6 +8,7 @@ import resource
 import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import TypeVar
 
 import psutil
@@ -43,9 +44,14 @@ def cpu_seconds() -> float:
 
 
 def peak_memory_bytes() -> int:
-    """Return the largest resident set of this process so far. Linux reports KiB, macOS bytes."""
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else peak * 1024
+    """Return the largest resident set of this process so far.
+
+    On Linux, getrusage counts the process that started this one too (its memory before exec); VmHWM does not.
+    """
+    if sys.platform == "linux":
+        status = Path("/proc/self/status").read_text("ascii", errors="replace")
+        return int(status.partition("VmHWM:")[2].split()[0]) * 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 
 
 def pin(cores: tuple[int, ...]) -> None:

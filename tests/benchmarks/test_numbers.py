@@ -120,3 +120,10 @@ def test_thread_settings_of_the_user_are_recorded(monkeypatch):
     assert variables["OMP_NUM_THREADS"] == "2"
     assert "KMP_INIT_AT_FORK" not in variables
     assert "KERAS_BACKEND" not in environment.worker_environment(variables)
+
+
+def test_the_peak_memory_of_a_worker_is_not_that_of_the_process_that_started_it():
+    ours = np.ones(2**26)  # 512 MiB
+    script = "from benchmarks.worker.timing import peak_memory_bytes; print(peak_memory_bytes())"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert 2**20 < int(done.stdout) < ours.nbytes

@@ -14,13 +14,12 @@ from reports.pages import index_entries, index_page
 from reports.records import store
 
 MEASURE = """
-import json, resource, sys, time
+import json, sys
 from pathlib import Path
 import reports
-start = time.process_time()
+from benchmarks.worker.timing import peak_memory_bytes
 written = reports.write(Path(sys.argv[1]))
-peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-print(json.dumps({"seconds": time.process_time() - start, "peak": peak * 1024, "page": written.html.stat().st_size}))
+print(json.dumps({"peak": peak_memory_bytes(), "page": written.html.stat().st_size}))
 """
 
 
