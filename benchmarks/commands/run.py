@@ -3,6 +3,8 @@
 import argparse
 import sys
 from collections.abc import Iterator
+from math import inf
+from pathlib import Path
 
 import backends
 from benchmarks.commands import Subparsers, options, session
@@ -27,6 +29,10 @@ def add(subparsers: Subparsers) -> None:
     summary = "run a benchmark and write its report"
     groups = options.command(subparsers, NAME, execute, summary, example, executor=True, json=options.PROGRESS)
     options.add_definition(groups.what, optional=True)
+    text = "add rounds until every speed ratio is known so precisely, as in 5%%"
+    groups.what.add_argument("--repeat-until", metavar="PERCENT", help=text)
+    text = "minutes of trials after which --repeat-until adds no round (default: 30)"
+    groups.what.add_argument("--budget", metavar="MINUTES", help=text)
     text = "print the trials and an estimate of their time, and write nothing"
     groups.what.add_argument("--dry-run", action="store_true", help=text)
     data = groups.parser.add_argument_group("your own data, with the models and settings of NAME (default: co2)")
@@ -38,7 +44,7 @@ def execute(arguments: argparse.Namespace) -> int:
     benchmark = definition(arguments)
     invocation = session.invocation(arguments)
     if arguments.dry_run:
-        return dry_run(benchmark, invocation, as_json=arguments.json)
+        return dry_run(benchmark, invocation, arguments.results, as_json=arguments.json)
     folder, manifest = run.begin(benchmark, arguments.results, invocation)
     if not arguments.json:
         print_understood(manifest)
@@ -55,23 +61,50 @@ def definition(arguments: argparse.Namespace) -> Benchmark:
         raise UserError(f"name a benchmark ({', '.join(loading.names())}), or a file of your own with --csv")
     name = DEFAULT if arguments.name is None else arguments.name
     changes, only, typed = options.changes(arguments), options.only(arguments), options.typed(arguments)
+    changes |= _repetition(arguments)
     return loading.read(name, quick=arguments.quick, changes=changes, only=only, typed=typed)
 
 
-def dry_run(benchmark: Benchmark, invocation: Invocation, *, as_json: bool) -> int:
+def _repetition(arguments: argparse.Namespace) -> dict[str, float]:
+    """The settings that add rounds."""
+    until, budget = arguments.repeat_until, arguments.budget
+    if until is None and budget is not None:
+        raise UserError(f"--budget needs --repeat-until, as in --repeat-until 5% --budget {budget}")
+    settings = {}
+    if until is not None:
+        percent = _between_0_and(100, until.removesuffix("%"))
+        if percent is None or not until.endswith("%"):
+            raise UserError(f"--repeat-until {until}: write a percentage below 100 %, as in --repeat-until 5%")
+        settings["repeat_until"] = percent / 100
+    if budget is not None:
+        minutes = _between_0_and(inf, budget)
+        if minutes is None:
+            raise UserError(f"--budget {budget}: write a number of minutes above 0, as in --budget 30")
+        settings["budget"] = minutes
+    return settings
+
+
+def _between_0_and(limit: float, text: str) -> float | None:
+    try:
+        return value if 0 < (value := float(text)) < limit else None
+    except ValueError:
+        return None
+
+
+def dry_run(benchmark: Benchmark, invocation: Invocation, results: Path, *, as_json: bool) -> int:
     """Print the trials, then the estimate. Raises the errors that a run raises for a wrong definition."""
     manifest = run.lay_out(benchmark, invocation)
     if as_json:
         for trial in manifest.trials:
             emit("trial", **trial.model_dump())
-        _emit(estimate(benchmark, manifest, lambda _: None))
+        _emit(estimate(benchmark, manifest, lambda _: None, results))
         return 0
     total = len(manifest.trials)
     chosen = f" of {total}, chosen by the sampler" if manifest.expected_trials < total else ""
     print_understood(manifest)
     print(f"{manifest.title}: {counted(manifest.expected_trials, 'trial')}{chosen}\n")
     print(_listed(manifest) if total <= MANY else _counted_by_case(manifest), flush=True)
-    print("\n" + "\n".join(_described(estimate(benchmark, manifest, _print_probe))))
+    print("\n" + "\n".join(_described(estimate(benchmark, manifest, _print_probe, results), manifest)))
     return 0
 
 
@@ -103,15 +136,25 @@ def _print_probe(plan: Plan) -> None:
     print(f"probing {backends.entry(plan.backend).display_name}", file=sys.stderr, flush=True)
 
 
-def _described(result: Estimate) -> Iterator[str]:
-    rows = [[backends.entry(backend).display_name, "trials", duration(span)] for backend, span in result.trials.items()]
+def _described(result: Estimate, plan: Manifest) -> Iterator[str]:
+    rows = [
+        [backends.entry(backend).display_name, "trials", duration(span), f"{result.memory[backend] / 2**30:.1f} GiB"]
+        for backend, span in result.trials.items()
+    ]
     if result.certificate:
-        rows.append(["all", "certificate", duration(result.certificate)])
+        rows.append(["all", "certificate", duration(result.certificate), ""])
     if result.complete:
-        rows.append(["all", "in total", duration(result.whole)])
+        rows.append(["all", "in total", duration(result.whole), ""])
     if rows:
-        yield table(("backend", "part", "estimate"), rows)
+        yield table(("backend", "part", "time", "memory"), rows)
         yield ""
+    limit = plan.limits.memory_bytes if plan.limits else None
+    for backend, needed in result.memory.items():
+        if limit is not None and needed > limit:
+            yield (
+                f"A trial of {backend} needs {needed / 2**30:.1f} GiB of memory, more than the limit of "
+                f"{limit / 2**30:.1f} GiB, at which it will be ended; set training.batch lower, or memory_limit higher."
+            )
     for failure in result.failures:
         yield f"{failure[:1].upper()}{failure[1:].rstrip('.')}."
     yield from _basis(result)
@@ -123,7 +166,7 @@ def _basis(result: Estimate) -> Iterator[str]:
         f"The estimate rests on {counted(result.probes, 'probe')} on this machine under its present load. Each probe "
         f"started a process, built the largest model of each kind and timed {PROBE_REPEATS} repeats of some steps. A "
         "smaller model's step is assumed to take at least its share of the operations and at most as long; native "
-        "models are assumed to be as fast as matched ones."
+        "models are assumed to be as fast as matched ones. Memory is that of the probe's process."
     )
     yield (
         "The range also covers the middle half of those repeats and, for the certificate, checks that run all at once "
@@ -140,6 +183,7 @@ def _emit(result: Estimate) -> None:
         seconds=span(result.whole) if result.complete else None,
         backends={name: span(of) for name, of in result.trials.items()},
         certificate=span(result.certificate),
+        memory=result.memory,
         probes=result.probes,
         failures=list(result.failures),
         basis=" ".join(_basis(result)),

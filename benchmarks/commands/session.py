@@ -10,10 +10,10 @@ from benchmarks.definition import loading
 from benchmarks.definition.loading import Benchmark
 from benchmarks.errors import UserError, name_hint
 from benchmarks.microbenchmarks import harness_overhead
-from benchmarks.runner import certify, executors, run
+from benchmarks.runner import certify, executors, rounds, run
 from benchmarks.runner.run import Invocation, point_latest
 from datasets.spec import counted
-from reports.records import Manifest
+from reports.records import Manifest, Repetition
 from reports.records.store import read_run
 
 INTERRUPTED = 130  # exit status after Ctrl-C, as in shells
@@ -68,15 +68,34 @@ def execute(
                 from benchmarks.runner import search
 
                 search.execute(benchmark, folder, session.executor, display.progress)
-        rounds = benchmark.header.harness_overhead
-        if rounds and manifest.reproduces is None and session.executor.name == "local":
+        if manifest.repetition is not None and manifest.reproduces is None:
+            _add_rounds(arguments, benchmark, folder, session, manifest.repetition)
+        overhead_rounds = benchmark.header.harness_overhead
+        if overhead_rounds and manifest.reproduces is None and session.executor.name == "local":
             with run.locked(folder):
-                harness_overhead.add(folder, benchmark.header.backends, rounds)
+                harness_overhead.add(folder, benchmark.header.backends, overhead_rounds)
     except KeyboardInterrupt:
-        kept = f"{manifest.expected_trials - run.left(folder)} of {counted(manifest.expected_trials, 'trial')} are kept"
+        planned = read_run(folder)[0].expected_trials
+        kept = f"{planned - run.left(folder)} of {counted(planned, 'trial')} are kept"
         print(f"interrupted: {kept}; continue with: {command_line('resume', short(folder))}", file=sys.stderr)
         return INTERRUPTED
     return conclude(arguments, folder)
+
+
+def _add_rounds(
+    arguments: argparse.Namespace, benchmark: Benchmark, folder: Path, session: Invocation, rule: Repetition
+) -> None:
+    """Run further rounds until the ratios are precise enough or the budget is used up, and print why."""
+    while True:
+        decision = rounds.decide(benchmark, folder, rule)
+        if arguments.json:
+            emit("round", another=decision.manifest is not None, reason=decision.reason)
+        else:
+            print(f"{decision.reason[:1].upper()}{decision.reason[1:]}.", flush=True)
+        if decision.manifest is None:
+            return
+        with (JsonLines if arguments.json else Display)(decision.manifest, run.left(folder), checks=0) as display:
+            run.execute(benchmark, folder, session.executor, display.progress)
 
 
 def conclude(arguments: argparse.Namespace, folder: Path) -> int:

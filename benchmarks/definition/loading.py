@@ -8,7 +8,7 @@ import hashlib
 import json
 import re
 import tomllib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from random import Random
@@ -36,6 +36,7 @@ from benchmarks.definition.axes import (
 from benchmarks.definition.model_settings import ModelSettings
 from benchmarks.definition.search_space import SEARCH, SearchSpace, search_settings, search_space
 from benchmarks.definition.settings import (
+    REPETITION,
     CaseSettings,
     Header,
     SearchSettings,
@@ -84,13 +85,20 @@ class Benchmark:
         Order, hash seed and size of the environment affect times without being of interest (Mytkowicz et al. 2009).
         They are drawn from the definition, so that every layout of the same definition is the same.
         """
-        plans: list[Plan] = []
-        for mode, seed, case in self._rounds():
+        return tuple(self._planned(self._rounds(), place=0))
+
+    def round(self, seed: int, place: int) -> tuple[Plan, ...]:
+        """The trials of a further round in matched mode, with one seed for all cases. place: of its first trial."""
+        cases = (case for case, matrix in self.matrices.items() if matrix.proven and "matched" in matrix.modes)
+        return tuple(self._planned((("matched", seed, case) for case in cases), place))
+
+    def _planned(self, rounds: Iterable[tuple[Mode, int, str]], place: int) -> Iterator[Plan]:
+        for mode, seed, case in rounds:
             names = list(self._able(mode, self.matrices[case].backends))
             Random(f"{mode} {seed} {case}").shuffle(names)
             for backend in names:
-                plans.append(self._plan(case, backend, mode, seed, place=len(plans)))
-        return tuple(plans)
+                yield self._plan(case, backend, mode, seed, place)
+                place += 1
 
     def _rounds(self) -> Iterator[tuple[Mode, int, str]]:
         """Mode by mode, seed by seed, so that an interrupted run has trials of every case."""
@@ -183,7 +191,8 @@ def read(
     text, tables = _read_tables(path)
     try:
         _apply_changes(path, tables, quick=quick, changes=changes, only=only)
-        benchmark = replace(_validated(path, tables, text), quick=quick, narrowed=bool(changes or only))
+        narrowed = bool(changes.keys() - REPETITION or only)
+        benchmark = replace(_validated(path, tables, text), quick=quick, narrowed=narrowed)
     except SettingError as error:
         raise error.blamed(typed or {}) from None
     data = changes.get("data")
@@ -225,8 +234,7 @@ def _apply_changes(
     """Apply `[quick]`, the variants and the command line to the tables, in place."""
     quick_table = tables.pop("quick")
     _require_quick(path, quick_table)
-    if not quick:
-        quick_table = {}
+    quick_table = quick_table if quick else {}
     narrowed = {axis: values for axis, values in _dotted(quick_table.pop("only", {})) if axis not in only}
     _set_values(path, tables, [tables], dict(_dotted(quick_table)))
     complete_variants(path, tables)

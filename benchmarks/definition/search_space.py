@@ -51,6 +51,8 @@ def search_settings(path: Path, definition: dict[str, Any], header: Header) -> S
     if SEARCH not in definition:
         return None
     search = validated(SearchSettings, definition[SEARCH], f"{path}: [{SEARCH}]", table=SEARCH)
+    if header.repeat_until is not None:
+        raise UserError(f"{path}: repeat_until adds rounds for speed ratios, which a search has not; leave it out")
     if VARIANT in definition:
         raise UserError(f"{path}: [search] cannot be used together with [[variant]]; remove one of them")
     if isinstance(definition["model"], list):

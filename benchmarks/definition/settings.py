@@ -16,13 +16,14 @@ from backends.model import ModelSpec
 from benchmarks.definition.model_settings import AnyLayer, ModelSettings
 from benchmarks.errors import SettingError, name_hint
 from datasets.spec import Count, Flag, Settings
-from reports.records import Limits, Mode, Published, Question
+from reports.records import Limits, Mode, Published, Question, Repetition
 
 Amount = Annotated[float, Field(gt=0, allow_inf_nan=False, strict=True)]
 Seed = Annotated[int, Field(ge=0, lt=2**32, strict=True)]
 Seeds = Annotated[tuple[Seed, ...], Field(min_length=1)]
 Sampler = Literal["grid", "random", "tpe"]
 Schema = TypeVar("Schema", bound=BaseModel)
+REPETITION = {"repeat_until", "budget"}  # settings of the top that add trials and change none
 
 
 class TrialMatrix(Settings):
@@ -49,8 +50,14 @@ class Header(TrialMatrix):
     step_parts: Flag = False  # time forward pass, backward pass and optimizer of a step apart, after training
     published: tuple[Published, ...] = ()  # published values, to be compared with those of the run
     questions: Annotated[tuple[Question, ...], Field(alias="question")] = ()  # answered in the report
+    repeat_until: Annotated[Amount, Field(lt=1)] | None = None  # half width of a speed ratio's interval, as a share
+    budget: Amount = 30  # minutes of trials after which no further round begins, with repeat_until
     time_limit: Amount = 3600  # seconds per trial
     memory_limit: Amount | None = None  # GiB per trial; None: 90 % of the memory of the machine
+
+    def repetition(self) -> Repetition | None:
+        """When further rounds end; None if there are none."""
+        return None if self.repeat_until is None else Repetition(precision=self.repeat_until, minutes=self.budget)
 
     def limits(self, memory_bytes: int) -> Limits:
         """The time and memory after which a trial is ended, on a machine with so much memory."""
@@ -63,6 +70,7 @@ class TrainingSettings(Settings):
 
     epochs: Count
     batch: Count | Literal["full"]  # windows per step
+    partial_batch: Literal["drop", "use"] = "drop"  # "use": a last step on the windows that do not fill a batch
     learning_rate: Amount = 1e-3
     schedule: Literal["constant", "step", "cosine"] = "constant"  # of the learning rate
     step_epochs: Count | None = None  # schedule "step": after every so many epochs ...
@@ -116,6 +124,7 @@ class TrainingSettings(Settings):
             decay: decay,
             f"stops after {self.patience} {epochs} without a better validation loss": self.patience,
             "full batches": self.batch == "full",
+            "each epoch ends with the incomplete batch": self.partial_batch == "use",
             "products in TF32 on GPUs": self.tf32,
         }
         return tuple(phrase for phrase, applies in phrases.items() if applies)
@@ -150,6 +159,17 @@ class CaseSettings(Settings):
     def architecture(self, outputs: int) -> ModelSpec:
         """The layers of the model for `outputs` values per window (horizon times targets)."""
         return self.model.architecture(outputs)
+
+
+# What to write, by the type of pydantic's error.
+WANTED = {
+    "bool_type": "true or false",
+    "bool_parsing": "true or false",
+    "int_type": "a whole number",
+    "int_from_float": "a whole number",
+    "float_type": "a number",
+    "string_type": "a text, in quotation marks",
+}
 
 
 def validated(
@@ -193,8 +213,8 @@ def _sentence(error: ErrorDetails, known: list[str]) -> str:
         return given + error["msg"].removeprefix("Value error, ")
     if error["type"] == "string_pattern_mismatch":
         return f"{given}it must be the number as printed, in quotation marks"
-    if error["type"] in ("bool_type", "bool_parsing"):
-        return f"{given}write true or false"
+    if error["type"] in WANTED:
+        return f"{given}write {WANTED[error['type']]}"
     if error["type"] in ("too_short", "string_too_short"):
         return f"{given}it must not be empty"
     if error["type"] == "tuple_type":

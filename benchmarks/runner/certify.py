@@ -14,7 +14,7 @@ from benchmarks.runner import certificate_cache, processes
 from benchmarks.runner.cores import Conditions
 from benchmarks.runner.machine import memory_bytes
 from benchmarks.worker import certification
-from benchmarks.worker.jobs import CheckJob, Job
+from benchmarks.worker.jobs import Answer, CheckJob, Job, ReferenceJob
 from reports.records import Certificate, Check, Limits
 
 Key = tuple[str, Dtype, str]  # backend, dtype and label of a case
@@ -60,50 +60,99 @@ def certify(
     report: called after each job, from another thread.
     results: the results folder, from which checks of equal inputs are taken; None: check everything.
     """
-    free: SimpleQueue[Conditions] = SimpleQueue()
-    for conditions in places():
-        free.put(conditions)
     jobs = [job for backend in backends for job in _jobs(benchmark, backend)]
-    stored = _stored_checks(jobs, results) if results else {}
+    stored = _stored_checks(jobs, results)
+    to_make = [_without(job, stored) for job in jobs]
+    workers = _Workers(benchmark.header.limits(memory_bytes()))
     with tempfile.TemporaryDirectory(prefix="like-for-like-reference-") as folder:
-        paths = _store_references([_without(job, stored) for job in jobs], Path(folder))
+        try:
+            paths = _references(to_make, Path(folder), workers)
 
-        def run(whole: CheckJob) -> dict[Key, Check]:
-            made: tuple[Check, ...] = ()
-            job = _without(whole, stored)
-            if job.cases:
-                conditions = free.get()
-                references = {label: paths[label, job.dtype] for label in job.cases}
-                try:
-                    update = {"cores": conditions.cores, "references": references}
-                    pinned = Job(check=job.model_copy(update=update))
-                    ended = processes.run_job(pinned, conditions.variables, _limits(benchmark, job))
-                finally:
-                    free.put(conditions)
-                if ended.killed:  # which says nothing about the backend and must not be recorded
-                    raise UserError(
-                        f"the check of {job.backend} in {job.dtype} was killed; resume the run to repeat it"
-                    )
-                reason = ended.answer.failure or "the worker gave no answer"
-                made = ended.answer.checks or tuple(certification.unmade(job, label, reason) for label in job.cases)
+            def checks_of(whole: CheckJob, job: CheckJob) -> dict[Key, Check]:
+                made = _make(job, paths, workers) if job.cases else ()
                 if results:
                     _store_checks(job, made, results)
-            every = stored | {(job.backend, job.dtype, check.case): check for check in made}
-            checks = {(job.backend, job.dtype, label): every[job.backend, job.dtype, label] for label in whole.cases}
-            report(Checked(whole, tuple(checks.values()), frozenset(whole.cases) - frozenset(job.cases)))
-            return checks
+                every = stored | {(job.backend, job.dtype, check.case): check for check in made}
+                checks = {
+                    (job.backend, job.dtype, label): every[job.backend, job.dtype, label] for label in whole.cases
+                }
+                report(Checked(whole, tuple(checks.values()), frozenset(whole.cases) - frozenset(job.cases)))
+                return checks
 
-        pool = ThreadPoolExecutor(len(places()))
-        try:
-            every = {key: check for checks in pool.map(run, jobs) for key, check in checks.items()}
+            every = {key: made for checks in workers.map(checks_of, jobs, to_make) for key, made in checks.items()}
         finally:  # an interrupt reaches this thread alone
-            pool.shutdown(wait=False, cancel_futures=True)
-            processes.end_all()
+            workers.end()
     return Certificate(checks=tuple(every[job.backend, job.dtype, label] for job in jobs for label in job.cases))
 
 
-def _stored_checks(jobs: Iterable[CheckJob], results: Path) -> dict[Key, Check]:
-    checks = {}
+class _Workers:
+    """Runs jobs in worker processes, each on a core of its own, as many at once as there are places."""
+
+    def __init__(self, limits: Limits) -> None:
+        """limits: those of a trial; a check has this time for each of its cases."""
+        self._limits = limits
+        self._free: SimpleQueue[Conditions] = SimpleQueue()
+        for conditions in places():
+            self._free.put(conditions)
+        self._pool = ThreadPoolExecutor(len(places()))
+        self.map = self._pool.map
+
+    def answer(self, job: CheckJob | ReferenceJob) -> Answer:
+        """Raises UserError if the process was killed, which says nothing about the backend and must not be recorded."""
+        conditions = self._free.get()
+        try:
+            pinned = job.model_copy(update={"cores": conditions.cores})
+            if isinstance(pinned, CheckJob):
+                limits = self._limits.model_copy(update={"seconds": self._limits.seconds * len(job.cases)})
+                ended = processes.run_job(Job(check=pinned), conditions.variables, limits)
+            else:
+                ended = processes.run_job(Job(reference=pinned), conditions.variables)
+        finally:
+            self._free.put(conditions)
+        if ended.killed:
+            name = job.backend if isinstance(job, CheckJob) else "the reference implementation"
+            raise UserError(f"the check of {name} in {job.dtype} was killed; resume the run to repeat it")
+        return ended.answer
+
+    def end(self) -> None:
+        self._pool.shutdown(wait=False, cancel_futures=True)
+        processes.end_all()
+
+
+def _references(jobs: Iterable[CheckJob], folder: Path, workers: _Workers) -> dict[tuple[str, Dtype], str]:
+    """Store the reference trajectories of all cases of these jobs; return their files by case and dtype."""
+    wanted = {(label, job.dtype): job for job in jobs for label in job.cases}
+    paths = {key: str(folder / f"{number}.npz") for number, key in enumerate(wanted)}
+    shares: list[ReferenceJob] = []
+    for dtype in dict.fromkeys(dtype for _, dtype in wanted):
+        keys = [key for key in wanted if key[1] == dtype]
+        for share in filter(None, (keys[place :: len(places())] for place in range(len(places())))):
+            cases = {paths[key]: wanted[key].cases[key[0]] for key in share}
+            shares.append(ReferenceJob(dtype=dtype, seed=wanted[share[0]].seed, cases=cases, cores=()))
+    for answer in workers.map(workers.answer, shares):
+        if answer.failure:
+            raise UserError(f"the reference implementation failed, so nothing can be certified: {answer.failure}")
+    return paths
+
+
+def _make(job: CheckJob, paths: Mapping[tuple[str, Dtype], str], workers: _Workers) -> tuple[Check, ...]:
+    references = {label: paths[label, job.dtype] for label in job.cases}
+    answer = workers.answer(job.model_copy(update={"references": references}))
+    reason = answer.failure or "the worker gave no answer"
+    return answer.checks or tuple(certification.unmade(job, label, reason) for label in job.cases)
+
+
+def lacking(benchmark: Benchmark, results: Path | None) -> list[CheckJob]:
+    """Return the jobs of the benchmark's own backends, with the cases that have no stored check."""
+    jobs = [job for backend in benchmark.header.backends for job in _jobs(benchmark, backend)]
+    stored = _stored_checks(jobs, results)
+    return [job for whole in jobs if (job := _without(whole, stored)).cases]
+
+
+def _stored_checks(jobs: Iterable[CheckJob], results: Path | None) -> dict[Key, Check]:
+    checks: dict[Key, Check] = {}
+    if results is None:
+        return checks
     for job in jobs:
         for label in job.cases:
             digest = certificate_cache.digest(job, label)
@@ -122,12 +171,6 @@ def _without(job: CheckJob, checks: Mapping[Key, Check]) -> CheckJob:
     """Return the job without the cases that have a check already."""
     cases = {label: case for label, case in job.cases.items() if (job.backend, job.dtype, label) not in checks}
     return job.model_copy(update={"cases": cases})
-
-
-def _limits(benchmark: Benchmark, job: CheckJob) -> Limits:
-    """Return the limits of a job: for each of its cases the time of a trial."""
-    limits = benchmark.header.limits(memory_bytes())
-    return limits.model_copy(update={"seconds": limits.seconds * len(job.cases)})
 
 
 def places() -> tuple[Conditions, ...]:
@@ -154,18 +197,6 @@ def groups(benchmark: Benchmark, backend: str) -> dict[tuple[Dtype, bool], list[
             tf32 = dtype == "float32" and benchmark.cases[label].training.tf32
             labels.setdefault((dtype, tf32), []).append(label)
     return labels
-
-
-def _store_references(jobs: Iterable[CheckJob], folder: Path) -> dict[tuple[str, Dtype], str]:
-    """Compute the reference trajectories of all cases of these jobs; return their files by case and dtype."""
-    paths: dict[tuple[str, Dtype], str] = {}
-    for job in jobs:
-        for label, case in job.cases.items():
-            if (label, job.dtype) not in paths:
-                path = folder / f"{len(paths)}.npz"
-                certification.store_reference(case, job.dtype, job.seed, path)
-                paths[label, job.dtype] = str(path)
-    return paths
 
 
 def _jobs(benchmark: Benchmark, backend: str) -> Iterable[CheckJob]:

@@ -8,6 +8,7 @@ step takes at most as long as the largest case's step and at least its share of 
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
@@ -15,7 +16,7 @@ from benchmarks.definition.loading import Benchmark
 from benchmarks.runner import certify, environment, processes
 from benchmarks.runner.cores import Conditions, reserved
 from benchmarks.worker import certification
-from benchmarks.worker.jobs import Job, Probed, ProbeJob, TrialJob
+from benchmarks.worker.jobs import CheckJob, Job, Probed, ProbeJob, TrialJob
 from reports.records import Case, Manifest, Mode, Plan
 
 REFERENCE = "reference"
@@ -74,9 +75,10 @@ Probes = dict[tuple[str, Kind], Probe]  # by backend and kind
 
 @dataclass(frozen=True)
 class Estimate:
-    """Seconds. Backends without a successful probe are missing; `failures` has a clause for each failed probe."""
+    """Seconds and bytes. Backends without a successful probe are missing; `failures` has a clause for each."""
 
     trials: dict[str, Span]  # by backend
+    memory: dict[str, int]  # by backend: bytes of a trial's process, at most
     certificate: Span | None  # None if a probe failed
     probes: int
     failures: tuple[str, ...]
@@ -90,14 +92,20 @@ class Estimate:
         return total((*self.trials.values(), *([self.certificate] if self.certificate else [])))
 
 
-def estimate(benchmark: Benchmark, plan: Manifest, starting: Callable[[Plan], None]) -> Estimate:
+def estimate(benchmark: Benchmark, plan: Manifest, starting: Callable[[Plan], None], results: Path) -> Estimate:
     """Probe every backend of a planned run and the reference implementation. `starting` is called before each process.
 
-    A process probes all kinds of cases of a backend with equal dtype and threads.
+    A process probes all kinds of cases of a backend with equal dtype and threads. results: the folder of all runs,
+    whose stored checks are not made again.
     """
     probes: Probes = {}
     failures: list[str] = []
-    cases = {name: _cases(benchmark, plan, name) for name in (*benchmark.header.backends, REFERENCE)}
+    checks = _checks_to_make(benchmark, plan, results)
+    labels = {
+        name: {label for label, matrix in benchmark.matrices.items() if name in matrix.backends}
+        for name in benchmark.header.backends
+    } | {REFERENCE: {label for job in checks for label in job.cases}}
+    cases = {name: tuple(case for case in plan.cases if case.label in labels[name]) for name in labels}
     # sorted, so that the last case of each kind is the largest
     largest = {(name, kind_of(case)): case for name in cases for case in sorted(cases[name], key=_operations)}
     together: dict[tuple[str, str, int | None], list[Case]] = {}
@@ -112,17 +120,21 @@ def estimate(benchmark: Benchmark, plan: Manifest, starting: Callable[[Plan], No
             probes |= {(backend, kind_of(case)): probe for case, probe in zip(alike, result, strict=True)}
     estimable = {name for name in cases if all((name, kind_of(case)) in probes for case in cases[name])}
     trials = {name: _trials(plan, name, probes) for name in benchmark.header.backends if name in estimable}
-    certificate = _certificate(benchmark, plan, probes) if estimable == set(cases) else None
-    return Estimate(trials, certificate, len(together), tuple(failures))
+    certificate = _certificate(plan, checks, probes) if estimable == set(cases) else None
+    memory = {name: max(p.probed.peak_memory for (n, _), p in probes.items() if n == name) for name in trials}
+    return Estimate(trials, memory, certificate, len(together), tuple(failures))
 
 
-def _cases(benchmark: Benchmark, plan: Manifest, backend: str) -> tuple[Case, ...]:
-    """Return a backend's cases; for the reference implementation, all cases that any backend is certified on."""
-    if backend == REFERENCE:
-        labels = {label for name in benchmark.header.backends for label in benchmark.matched(name)}
-    else:
-        labels = {label for label, matrix in benchmark.matrices.items() if backend in matrix.backends}
-    return tuple(case for case in plan.cases if case.label in labels)
+def _checks_to_make(benchmark: Benchmark, plan: Manifest, results: Path) -> list[CheckJob]:
+    """Return the jobs of the certificate whose cases have no stored check.
+
+    A search certifies the case that it selects, for which the largest case is an upper bound.
+    """
+    if plan.search is None:
+        return certify.lacking(benchmark, results)
+    largest = max(plan.cases, key=_operations).label
+    jobs = certify.lacking(benchmark, None)
+    return [job.model_copy(update={"cases": {largest: job.cases[largest]}}) for job in jobs if largest in job.cases]
 
 
 def kind_of(case: Case) -> Kind:
@@ -178,46 +190,30 @@ def _searched(plan: Manifest) -> float:
 
 
 def _trial(plan: Manifest, case: Case, probe: Probe) -> Span:
-    steps = case.epochs * (plan.data[case.data].train_windows // case.batch) - 1
+    steps = case.epochs * case.steps(plan.data[case.data].train_windows) - 1
     fixed = probe.fixed + (case.epochs - 1) * probe.probed.validation
     return probe.step(_operations(case)) * steps + Span(fixed, fixed)
 
 
-def _certificate(benchmark: Benchmark, plan: Manifest, probes: Probes) -> Span:
+def _certificate(plan: Manifest, jobs: Iterable[CheckJob], probes: Probes) -> Span:
     """Return the time of the reference trajectories and of the checks: all at once, up to one after another."""
-    reference, checks = _checks(benchmark, plan, REFERENCE, probes), Span()
-    for backend in benchmark.header.backends:
-        starts: dict[str, float] = {}  # one process for each dtype
-        for case in _certified(benchmark, plan, backend):
-            probe = probes[backend, kind_of(case)]
-            start = probe.start + probe.probed.import_framework
-            starts |= dict.fromkeys(certify.dtypes(benchmark, case.label), start)
-        checks += _checks(benchmark, plan, backend, probes) + Span(sum(starts.values()), sum(starts.values()))
-    return reference + Span(checks.low / len(certify.places()), checks.high)
+    cases, checks = {case.label: case for case in plan.cases}, Span()
+    references: dict[tuple[str, str], Span] = {}
+    for job in jobs:
+        start = 0.0
+        for case in map(cases.__getitem__, job.cases):
+            probe = probes[job.backend, kind_of(case)]
+            start = probe.start + probe.probed.import_framework  # one process for all cases of a job
+            checks += _check(probe, case, 1.0 if job.dtype == case.dtype else FLOAT64_FACTOR)
+            references[case.label, job.dtype] = _check(probes[REFERENCE, kind_of(case)], case, 1.0)
+        checks += Span(start, start)
+    return total(references.values()) + Span(checks.low / len(certify.places()), checks.high)
 
 
-def _checks(benchmark: Benchmark, plan: Manifest, backend: str, probes: Probes) -> Span:
-    """Return the time of all cases in all dtypes, without starting the processes."""
-    spent = Span()
-    for case in _certified(benchmark, plan, backend):
-        probe = probes[backend, kind_of(case)]
-        steps = probe.step(_operations(case)) * certification.STEPS
-        for dtype in certify.dtypes(benchmark, case.label):
-            factor = 1.0 if dtype == case.dtype or backend == REFERENCE else FLOAT64_FACTOR
-            spent += Span(probe.setup + steps.low, probe.setup + steps.high * factor)
-    return spent
-
-
-def _certified(benchmark: Benchmark, plan: Manifest, backend: str) -> tuple[Case, ...]:
-    """Return the cases that a backend is certified on; the reference implementation computes them all.
-
-    A search certifies the case that it selects, for which the largest case is an upper bound.
-    """
-    if plan.search is not None:
-        return (max(plan.cases, key=_operations),)
-    if backend == REFERENCE:
-        return _cases(benchmark, plan, REFERENCE)
-    return tuple(case for case in plan.cases if case.label in benchmark.matched(backend))
+def _check(probe: Probe, case: Case, factor: float) -> Span:
+    """Return the time of a check without starting its process. factor: for steps in another dtype, at most."""
+    steps = probe.step(_operations(case)) * certification.STEPS
+    return Span(probe.setup + steps.low, probe.setup + steps.high * factor)
 
 
 def _operations(case: Case) -> int:

@@ -113,6 +113,7 @@ def describe(benchmark: Benchmark, prepared: dict[str, Prepared], session: Sessi
         quick=benchmark.quick,
         narrowed=benchmark.narrowed,
         sessions=(session,),
+        repetition=benchmark.header.repetition(),
         backends=backend_facts(benchmark.programs, benchmark.header.backends),
         search=None if benchmark.search is None else _search(benchmark.search, len(benchmark.cases)),
     )
@@ -173,6 +174,7 @@ def _case(label: str, case: CaseSettings, prepared: Prepared, threads: int) -> C
         threads=training.threads or threads,
         tf32=training.tf32,
         step_flops=step_flops(model, features=features, window=window, batch=batch),
+        partial_batch=training.partial_batch == "use",
     )
 
 

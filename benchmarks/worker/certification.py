@@ -19,7 +19,7 @@ from backends.contract import Backend, BackendError, Dtype, Model, Steps
 from backends.reference import training
 from benchmarks.definition.settings import CaseSettings
 from benchmarks.worker.checkpoints import digest_arrays
-from benchmarks.worker.jobs import CheckJob
+from benchmarks.worker.jobs import CheckJob, ReferenceJob
 from benchmarks.worker.trial import matched_weights, training_plan
 from reports.records import Check
 
@@ -67,13 +67,13 @@ class CheckInputs:
     """The windows and steps that a backend and the reference implementation both get, in one dtype."""
 
     windows: datasets.Windows
-    steps: Steps
+    steps: tuple[Steps, ...]  # STEPS in all, see TrainingPlan.first
     dtype: Dtype
 
     @classmethod
     def of(cls, case: CaseSettings, dtype: Dtype, seed: int) -> "CheckInputs":
         windows = datasets.prepare(case.data, case.window, dtype)
-        return cls(windows, training_plan(case, windows, seed).first(STEPS), dtype)
+        return cls(windows, tuple(training_plan(case, windows, seed).first(STEPS)), dtype)
 
     def build(self, backend: Backend, case: CaseSettings, seed: int) -> Model:
         train = self.windows.train
@@ -90,27 +90,29 @@ class CheckInputs:
 
     def trajectory(self, model: Model) -> Trajectory:
         outputs = model.predict(self.windows.test.x[:ROWS])
-        masks = {name: mask[0] for name, mask in self.steps.masks.items()}
-        gradients = model.gradients(self.steps.order[0], masks)
+        masks = {name: mask[0] for name, mask in self.steps[0].masks.items()}
+        gradients = model.gradients(self.steps[0].order[0], masks)
         losses: list[Array] = []
         weights: dict[str, Array] = {}
-        epoch = max(1, len(self.windows.train.x) // self.steps.order.shape[1])
-        start = 0
-        for end in WEIGHED:
-            for first in range(start, end, epoch):  # no more than an epoch at once, so that one program serves all
-                losses.append(model.train(self.steps[first : min(first + epoch, end)]))
-            start = end
-            weights |= {f"{end} {name}": value for name, value in model.weights().items()}
+        done = 0
+        for steps in self.steps:
+            while len(steps):
+                now = steps[: next(end for end in WEIGHED if end > done) - done]
+                losses.append(model.train(now))
+                steps, done = steps[len(now) :], done + len(now)
+                if done in WEIGHED:
+                    weights |= {f"{done} {name}": value for name, value in model.weights().items()}
         reported = np.concatenate(losses)
         return Trajectory(outputs, gradients, reported if len(reported) == STEPS else None, weights)
 
 
-def store_reference(case: CaseSettings, dtype: Dtype, seed: int, path: Path) -> None:
-    """Store the reference trajectory, computed in float64 from the numbers that the backends get in `dtype`."""
-    inputs = CheckInputs.of(case, dtype, seed)
+def store_references(job: ReferenceJob) -> None:
+    """Store the reference trajectories, computed in float64 from the numbers that the backends get in the dtype."""
     reference = training.create("reference", dtype="float64")
-    with np.errstate(all="ignore"):  # a diverging training shows in its losses
-        inputs.trajectory(inputs.build(reference, case, seed)).save(path)
+    for path, case in job.cases.items():
+        inputs = CheckInputs.of(case, job.dtype, job.seed)
+        with np.errstate(all="ignore"):  # a diverging training shows in its losses
+            inputs.trajectory(inputs.build(reference, case, job.seed)).save(Path(path))
 
 
 def difference(values: Array, reference: Array) -> float:
@@ -226,7 +228,7 @@ def _check_case(backend: Backend, job: CheckJob, label: str, case: CaseSettings)
         steps=STEPS,
         bounds={name: bound for name, bound in bounds.items() if figures[name] is not None},
         windows_digest=inputs.windows.digest,
-        order_digest=digest_arrays([inputs.steps.order]),
+        order_digest=digest_arrays([steps.order for steps in inputs.steps]),
         parameter_count=count,
         kernel=model.kernel(),
         failure=failure,

@@ -33,6 +33,15 @@ class CheckJob(Record):
     tf32: bool
 
 
+class ReferenceJob(Record):
+    """Compute the trajectories of the reference implementation, and store each in the file that its case names."""
+
+    dtype: Dtype  # of the numbers that it gets; it computes in float64
+    seed: int
+    cases: dict[str, CaseSettings]  # by the path of the file
+    cores: tuple[int, ...]
+
+
 class ProbeJob(Record):
     """Take a few training steps of each trial, from which the duration of whole trials is estimated.
 
@@ -63,7 +72,7 @@ class Transferred(Record):
 
 
 class Probed(Record):
-    """A part of the answer to a ProbeJob: wall seconds of the parts of a trial."""
+    """A part of the answer to a ProbeJob: wall seconds of the parts of a trial, and its memory."""
 
     prepare: float  # cutting windows, drawing batches and initial weights
     import_framework: float
@@ -73,19 +82,21 @@ class Probed(Record):
     validation: float  # the forecast of the validation part; 0 without one
     extra: float  # spent on the repeats and on that forecast
     whole: float  # everything above, and the inference of a trial
+    peak_memory: int  # bytes of the process so far
 
 
 class Job(Record):
-    """Exactly one of the four is given."""
+    """Exactly one of the five is given."""
 
     trial: TrialJob | None = None
     check: CheckJob | None = None
+    reference: ReferenceJob | None = None
     probe: ProbeJob | None = None
     transfer: TransferJob | None = None
 
 
 class Answer(Record):
-    """The result of the job, or the reason why there is none."""
+    """The result of the job, or the reason why there is none. A ReferenceJob has no result but its files."""
 
     model_config = ConfigDict(ser_json_bytes="base64", val_json_bytes="base64")
 

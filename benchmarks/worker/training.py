@@ -1,7 +1,8 @@
 """Which batches a training takes, the loop over epochs, and the checks that a finished training must pass."""
 
+import itertools
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from typing import Literal, TypeVar
@@ -28,14 +29,9 @@ class TrialError(Exception):
     """The trial has no valid result; the message is the reason."""
 
 
-def epoch_order(seed: int, epoch: int, rows: int, batch: int) -> Array:
-    """Return the row indices of one epoch's batches, (rows // batch, batch), int64.
-
-    Every batch is full. Each epoch shuffles anew, so that the rows left out differ from epoch to epoch.
-    """
-    generator = np.random.Generator(np.random.PCG64(np.random.SeedSequence([seed, epoch])))
-    steps = rows // batch
-    return generator.permutation(rows)[: steps * batch].reshape(steps, batch)
+def epoch_order(seed: int, epoch: int, rows: int) -> Array:
+    """Return the row indices in the order in which an epoch takes them, (rows,), int64. Each epoch shuffles anew."""
+    return np.random.Generator(np.random.PCG64(np.random.SeedSequence([seed, epoch]))).permutation(rows)
 
 
 def predict(model: Model, x: Array) -> Array:
@@ -92,23 +88,34 @@ class TrainingPlan:
     schedule: Schedule
     seed: int
     masked: bool = True  # False: the framework draws its own dropout masks
+    partial: bool = False  # whether an epoch ends with a step on the rows that do not fill a batch
 
-    def epoch(self, number: int) -> Steps:
-        """Return all steps of one epoch."""
+    def epoch(self, number: int) -> tuple[Steps, ...]:
+        """Return all steps of one epoch: those with full batches; then, if `partial`, the step with the rows left.
+
+        Without that step, the rows left out differ from epoch to epoch.
+        """
         rows, window, features = self.x.shape
-        order = epoch_order(self.seed, number, rows, self.batch)
-        sizes = {"seed": self.seed, "epoch": number, "steps": len(order), "batch": self.batch}
+        full, left = divmod(rows, self.batch)
+        steps = full + (self.partial and left > 0)
+        order = epoch_order(self.seed, number, rows)
+        rates = self.schedule.rates(number, steps)
+        sizes = {"seed": self.seed, "epoch": number, "steps": steps, "batch": self.batch}
         masks = draw_masks(self.model, features, window, **sizes) if self.masked else {}
-        return Steps(order, self.schedule.rates(number, len(order)), masks)
+        batches = order[: full * self.batch].reshape(full, self.batch)
+        parts = [Steps(batches, rates[:full], {name: mask[:full] for name, mask in masks.items()})]
+        if steps > full:
+            last = {name: mask[full:, :left] for name, mask in masks.items()}
+            parts.append(Steps(order[None, full * self.batch :], rates[full:], last))
+        return tuple(parts)
 
-    def first(self, steps: int) -> Steps:
-        """Return the first steps, which may span several epochs."""
-        epochs = [self.epoch(number) for number in range(-(-steps // (len(self.x) // self.batch)))]
-        masks = {name: np.concatenate([epoch.masks[name] for epoch in epochs])[:steps] for name in epochs[0].masks}
-        order, rates = (
-            np.concatenate(parts)[:steps] for parts in zip(*((e.order, e.rates) for e in epochs), strict=True)
-        )
-        return Steps(order, rates, masks)
+    def first(self, count: int) -> Iterator[Steps]:
+        """Yield the first `count` steps, at most an epoch at once and with batches of equal size."""
+        for number in itertools.count():
+            for steps in self.epoch(number):
+                yield steps[:count]
+                if (count := count - len(steps)) <= 0:
+                    return
 
 
 @dataclass
@@ -144,8 +151,8 @@ class Training:
         self.validation_seconds: list[float] = []
         self.step_losses: list[Array] = []  # of each epoch, (steps,)
         self.validation_losses: list[float] = []
-        self.orders: list[Array] = []  # of each epoch, (steps, batch)
-        self.masks: list[str] = []  # digests of each epoch's dropout masks
+        self.orders: list[Array] = []  # of each epoch, (steps, batch); with a smaller last batch, that as an array too
+        self.masks: list[str] = []  # digests of the dropout masks, as `orders`
         self.best: Best | None = None
 
     @property
@@ -157,13 +164,16 @@ class Training:
         """Train. The first call is timed separately, because it traces and compiles."""
         start = time.perf_counter()
         for epoch in range(epochs):
-            steps, losses = self._harness_work(partial(self._draw, training_plan, epoch)), np.empty(0)
+            parts, losses = self._harness_work(partial(self._draw, training_plan, epoch)), []
             if epoch == 0:
-                self.first_step, losses = timed(partial(self.model.train, steps[: self._first]))
-                self.first_loss = float(losses[0])
-                steps = steps[len(losses) :]
-            seconds, rest = self._timed_steps(steps)
-            self._record(epoch, seconds, np.concatenate([losses, rest]))
+                self.first_step, first = timed(partial(self.model.train, parts[0][: self._first]))
+                self.first_loss = float(first[0])
+                parts, losses = (parts[0][len(first) :], *parts[1:]), [first]
+            seconds = 0.0
+            for steps in parts:
+                spent, reported = self._timed_steps(steps)
+                seconds, losses = seconds + spent, [*losses, reported]
+            self._record(epoch, seconds, np.concatenate(losses))
             monitor.read_frequencies()
             if self.patience is not None and self._harness_work(self._patience_ends):
                 break
@@ -178,12 +188,11 @@ class Training:
         self.harness += seconds
         return result
 
-    def _draw(self, training_plan: TrainingPlan, epoch: int) -> Steps:
-        steps = training_plan.epoch(epoch)
-        self.orders.append(steps.order)
-        if steps.masks:
-            self.masks.append(digest_weights(steps.masks))
-        return steps
+    def _draw(self, training_plan: TrainingPlan, epoch: int) -> tuple[Steps, ...]:
+        parts = training_plan.epoch(epoch)
+        self.orders += [steps.order for steps in parts]
+        self.masks += [digest_weights(steps.masks) for steps in parts if steps.masks]
+        return parts
 
     def _timed_steps(self, steps: Steps) -> tuple[float, Array]:
         if not len(steps):  # the first call was the whole first epoch, as with a full batch

@@ -120,7 +120,7 @@ def _probe(job: TrialJob) -> Probed:
     start = time.perf_counter()
     preparing, inputs = timed(lambda: prepare(job))
     built = build(job, inputs)
-    windows, model, steps = inputs.windows, built.model, inputs.training_plan.epoch(0)
+    windows, model, steps = inputs.windows, built.model, inputs.training_plan.epoch(0)[0]
     first_step, _ = timed(lambda: model.train(steps[:1]))
     extra, repeats = timed(lambda: _repeated_steps(model, steps))
     validation = 0.0
@@ -138,6 +138,7 @@ def _probe(job: TrialJob) -> Probed:
         validation=validation,
         extra=extra + validation,
         whole=time.perf_counter() - start,
+        peak_memory=peak_memory_bytes(),
     )
 
 
@@ -158,7 +159,8 @@ def continue_training(job: TransferJob) -> Transferred:
     model.restore(checkpoints.from_bytes(Path(job.checkpoint).read_bytes()))
     forecast = predict(model, test)
     epochs = range(job.first_epoch, job.first_epoch + job.epochs)
-    losses = [loss for epoch in epochs for loss in model.train(inputs.training_plan.epoch(epoch)).tolist()]
+    calls = (steps for epoch in epochs for steps in inputs.training_plan.epoch(epoch))
+    losses = [loss for steps in calls for loss in model.train(steps).tolist()]
     return Transferred(forecast=_rows(forecast), losses=tuple(losses), later=_rows(predict(model, test)))
 
 
@@ -172,7 +174,8 @@ def training_plan(case: CaseSettings, windows: datasets.Windows, seed: int, *, m
     batch = settings.batch_of(len(train))
     if batch > len(train):
         raise TrialError(f"training.batch = {batch}, but the training part has {len(train)} windows")
-    return TrainingPlan(case.architecture(train.y.shape[1]), train.x, batch, Schedule.of(settings), seed, masked)
+    model, partial = case.architecture(train.y.shape[1]), settings.partial_batch == "use"
+    return TrainingPlan(model, train.x, batch, Schedule.of(settings), seed, masked, partial)
 
 
 def matched_weights(case: CaseSettings, windows: datasets.Windows, seed: int) -> Weights:
@@ -228,7 +231,7 @@ def _gradient_norms(job: TrialJob, training: Training, model: Model) -> dict[str
 
 def _step_times(model: Model, plan: TrainingPlan) -> StepTimes | None:
     """Time the parts of a training step; None if the program does not give them. Changes the model."""
-    parts = model.step_parts(plan.epoch(0)[:1])
+    parts = model.step_parts(plan.epoch(0)[0][:1])
     if parts is None:
         return None
     calls = (parts.forward, parts.gradients, parts.optimizer)

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
-from math import ceil, comb, exp, isfinite, log, sqrt
+from math import ceil, comb, exp, inf, isfinite, log, sqrt
 from statistics import fmean, median
 from typing import Literal
 
@@ -39,6 +39,11 @@ class Interval:
     @property
     def is_confidence_interval(self) -> bool:
         return self.count >= (MIN_FOR_INTERVAL if self.statistic == "median" else 2)
+
+    @property
+    def precision(self) -> float:
+        """Half of the 95 % interval's width, relative to the estimate, on its wider side; infinite without one."""
+        return max(self.high / self.estimate - 1, 1 - self.low / self.estimate) if self.is_confidence_interval else inf
 
     @property
     def single(self) -> bool:

@@ -132,7 +132,7 @@ def _gemm_peak(o: Observation) -> float | None:
 
 def _per_second(o: Observation, amount: float | None) -> float | None:
     """Return an amount per training step as an amount per second of a steady epoch."""
-    epoch, steps = steady_epoch(o.outcome.times.epochs), o.data.train_windows // o.case.batch
+    epoch, steps = steady_epoch(o.outcome.times.epochs), o.case.steps(o.data.train_windows)
     return amount * steps / epoch if amount and epoch else None
 
 

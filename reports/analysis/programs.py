@@ -195,7 +195,7 @@ def _program(run: Run, group: Group, speedup: Speedup, starts: dict[str, list[fl
     if epoch is None:
         return None
     first_step = median(outcome.times.first_step for outcome in outcomes)
-    steps = group.data.train_windows // group.case.batch
+    steps = group.case.steps(group.data.train_windows)
     apart = any(outcome.times.epochs[0] for outcome in outcomes)  # else the first call took the whole first epoch
     step, framework = epoch.estimate / steps, _framework(run, group)
     facts = run.manifest.backends.get(group.backend)

@@ -164,6 +164,11 @@ class Case(Record):
     threads: int | None = None  # per trial, each on its own core; None: not recorded
     tf32: bool | None = None  # GPUs may round factors of float32 products to TensorFloat-32; None: not recorded
     step_flops: int | None = None  # floating-point operations of one optimizer step, from the shapes
+    partial_batch: bool = False  # whether an epoch ends with a step on the windows that do not fill a batch
+
+    def steps(self, windows: int) -> float:
+        """Return the optimizer steps of an epoch over so many windows; an incomplete batch is a part of a step."""
+        return windows / self.batch if self.partial_batch else windows // self.batch
 
 
 class Plan(Record):
@@ -206,6 +211,13 @@ class Search(Record):
     published: PublishedBest | None = None
 
 
+class Repetition(Record):
+    """Rounds are added until every speed ratio is precise enough, or the trials have taken so many minutes."""
+
+    precision: float  # half width of the 95 % interval, relative to the ratio
+    minutes: float
+
+
 class Manifest(Record):
     """What a run was asked to do, on which data, with all planned trials."""
 
@@ -230,6 +242,7 @@ class Manifest(Record):
     sessions: tuple[Session, ...] = ()  # the start, then one per resumption
     reproduces: str | None = None  # folder of the run that this run repeats
     search: Search | None = None  # None: all planned trials are run
+    repetition: Repetition | None = None  # None: only the rounds of the definition
     null_test: NullTest | None = None  # the newest of this machine before the run; None: there was none
     # Every known backend, in the order of the registry; then the users' programs of this run.
     backends: dict[str, BackendFacts] = Field(default_factory=backends_of_version_0_1)

@@ -5,7 +5,7 @@ import json
 from reports.analysis.context import Context
 from reports.analysis.run import Run
 from reports.records import Case, Data, Session
-from reports.render.formats import case_name, listed, numbered, plain, plural, sentence, whole
+from reports.render.formats import case_name, listed, numbered, per_cent, plain, plural, sentence, whole
 from reports.render.page import Code, Section, table_section
 from reports.render.table import NONE, Cell, Table, TableColumn, numbers, tabulate, words
 from reports.sections import search
@@ -70,6 +70,9 @@ def understood(data: Data) -> Table:
 
 
 def models(run: Run) -> Table:
+    def left_out(case: Case) -> int:
+        return 0 if case.partial_batch else run.data(case).train_windows % case.batch
+
     columns: tuple[TableColumn[Case], ...] = (
         words("model", case_name),
         words("layers", layers),
@@ -77,7 +80,7 @@ def models(run: Run) -> Table:
         numbers("horizon", lambda case: case.horizon, form=whole),
         numbers("epochs", lambda case: case.epochs, form=whole),
         numbers("batch", lambda case: case.batch, form=whole),
-        numbers("left out of an epoch", lambda case: run.data(case).train_windows % case.batch, "windows", whole),
+        numbers("left out of an epoch", left_out, "windows", whole),
         numbers("learning rate", lambda case: case.learning_rate, form=plain),
         words("training", lambda case: "; ".join(case.training_notes) or "Adam, mean squared error"),
         words("precision", lambda case: case.dtype),
@@ -87,9 +90,18 @@ def models(run: Run) -> Table:
     seeds = f"{plural(len(run.seeds), 'seed').split()[1]} {listed(numbered(run.seeds))}"
     caption = (
         f"Layers are listed from input to output with their units. All models are trained with Adam, with {seeds}. "
-        "Parameters are those of the matched model. An epoch leaves out the windows that do not fill its last batch; "
-        "the order is drawn anew for each epoch, so these are other windows each time."
+        "Parameters are those of the matched model."
     )
+    if (rule := run.manifest.repetition) is not None:
+        caption += (
+            f" Rounds were added until every speed ratio was known within ±{per_cent(rule.precision)}, or until the "
+            f"trials had taken {rule.minutes:g} minutes. Stopping at such a moment makes intervals slightly too narrow."
+        )
+    if any(map(left_out, run.manifest.cases)):
+        caption += (
+            " An epoch leaves out the windows that do not fill its last batch; the order is drawn anew for each "
+            'epoch, so these are other windows each time. With training.partial_batch = "use", a last step takes them.'
+        )
     if all(case.tf32 is False for case in run.manifest.cases):
         caption += " TensorFloat-32, which rounds the factors of float32 products on GPUs, is off in all frameworks."
     return tabulate("models", "Models", caption, columns, run.manifest.cases, source=SOURCE)

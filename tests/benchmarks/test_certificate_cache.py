@@ -20,14 +20,19 @@ def benchmark(written):
 
 @pytest.fixture
 def certified(benchmark, tmp_path, monkeypatch):
-    """Certifies with the cache in `tmp_path`; returns the certificate and the number of processes it took."""
+    """Certifies with the cache in `tmp_path`; returns the certificate and the number of checks that were made.
+
+    The reference trajectories are computed for these checks alone.
+    """
     run_job, jobs = processes.run_job, []
-    monkeypatch.setattr(certify.processes, "run_job", lambda *job: jobs.append(job) or run_job(*job))
+    monkeypatch.setattr(certify.processes, "run_job", lambda job, *more: jobs.append(job) or run_job(job, *more))
 
     def call():
         jobs.clear()
         certificate = certify.certify(benchmark, ["reference"], lambda job: None, tmp_path)
-        return certificate, len(jobs)
+        checks, references = ([job for job in jobs if getattr(job, kind)] for kind in ("check", "reference"))
+        assert {job.check.dtype for job in checks} == {job.reference.dtype for job in references}
+        return certificate, len(checks)
 
     return call
 
@@ -46,7 +51,8 @@ def test_progress_lines_give_the_result_of_each_check(certified, benchmark, tmp_
     earlier = "certified earlier, same inputs"
     assert lines(tmp_path) == [f"NumPy, float32: {label} {earlier}", f"NumPy, float64: {label} {earlier}"]
     ended = processes.Ended(Answer(failure="it used 3 GiB,\nand was ended"), "", 1.0, killed=False)
-    monkeypatch.setattr(certify.processes, "run_job", lambda *job: ended)
+    run_job = processes.run_job
+    monkeypatch.setattr(certify.processes, "run_job", lambda job, *more: ended if job.check else run_job(job, *more))
     failed = f"{label} failed: it used 3 GiB, and was ended"
     assert lines(None) == [f"NumPy, float32: {failed}", f"NumPy, float64: {failed}"]
 

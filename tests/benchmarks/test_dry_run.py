@@ -46,6 +46,7 @@ def probed(step=0.001):
         validation=0.01,
         extra=0.5,
         whole=3.0,
+        peak_memory=2**28,
     )
 
 
@@ -81,10 +82,10 @@ def test_many_trials_are_counted_by_case(written, instant_probes, capsys):
     assert len(output.splitlines()) < 20
 
 
-def test_a_backend_whose_probe_fails_has_no_estimate(written, instant_probes):
+def test_a_backend_whose_probe_fails_has_no_estimate(written, instant_probes, tmp_path):
     benchmark = loading.read(str(written(GRID.replace('["reference"]', '["pytorch", "reference"]'))))
     plan = lay_out(benchmark, Invocation("", create("local")))
-    result = estimate(benchmark, plan, lambda plan: None)
+    result = estimate(benchmark, plan, lambda plan: None, tmp_path)
     assert result.failures == ("no estimate from pytorch, gru, units 8: its process was killed by SIGKILL",)
     assert list(result.trials) == ["reference"]
     assert result.probes == 2
@@ -102,12 +103,12 @@ def test_repeated_steps_are_not_part_of_a_trials_fixed_time():
     assert probe.fixed == pytest.approx(1.0 + 3.0 - 0.5)
 
 
-def test_one_process_probes_all_kinds_of_cases(written, instant_probes):
+def test_one_process_probes_all_kinds_of_cases(written, instant_probes, tmp_path):
     """The import of a framework takes most of a probe's time."""
     definition = GRID.replace('cell = "gru"', 'cell = ["gru", "lstm"]')
     benchmark = loading.read(str(written(definition)))
     plan, started = lay_out(benchmark, Invocation("", create("local"))), []
-    result = estimate(benchmark, plan, started.append)
+    result = estimate(benchmark, plan, started.append, tmp_path)
     assert [trial.backend for trial in started] == ["reference"]
     assert result.probes == 1
     assert result.complete

@@ -18,31 +18,62 @@ from benchmarks.worker import certification, scores, training
 from benchmarks.worker.checkpoints import digest_arrays
 from benchmarks.worker.timing import LoadMonitor
 
+MASK = "0.recurrent_mask"
+
+
+def planned(rows, batch, **options):
+    """The plan of a training on so many windows of six rows and two columns."""
+    model = ModelSpec((Recurrent("gru", 4, recurrent_dropout=0.5), Dense(1)))
+    schedule = training.Schedule("constant", 1e-3)
+    return training.TrainingPlan(model, np.zeros((rows, 6, 2)), batch, schedule, **({"seed": 3} | options))
+
 
 @given(seed=st.integers(0, 2**32), epoch=st.integers(0, 50), rows=st.integers(1, 200), batch=st.integers(1, 50))
 def test_an_epoch_takes_no_row_twice(seed, epoch, rows, batch):
-    order = training.epoch_order(seed, epoch, rows, batch)
-    assert order.shape == (rows // batch, batch)
-    assert len(np.unique(order)) == order.size
-    np.testing.assert_array_equal(order, training.epoch_order(seed, epoch, rows, batch))
+    full, *rest = planned(rows, batch, seed=seed).epoch(epoch)
+    assert rest == []
+    assert full.order.shape == (rows // batch, batch)
+    assert len(np.unique(full.order)) == full.order.size
+    np.testing.assert_array_equal(full.order, planned(rows, batch, seed=seed).epoch(epoch)[0].order)
+
+
+@given(rows=st.integers(1, 200), batch=st.integers(1, 50), epoch=st.integers(0, 5))
+def test_with_the_incomplete_batch_an_epoch_takes_every_row_once(rows, batch, epoch):
+    """The full batches, their masks and a constant rate are those of an epoch without the incomplete batch."""
+    (full, *rest), (without,) = (planned(rows, batch, partial=partial).epoch(epoch) for partial in (True, False))
+    orders = [full.order, *(steps.order for steps in rest)]
+    assert sorted(np.concatenate([order.ravel() for order in orders])) == list(range(rows))
+    assert [steps.order.shape for steps in rest] == ([(1, rows % batch)] if rows % batch else [])
+    np.testing.assert_array_equal(full.order, without.order)
+    np.testing.assert_array_equal(full.rates, without.rates)
+    np.testing.assert_array_equal(full.masks[MASK], without.masks[MASK])
+    for steps in rest:
+        assert steps.masks[MASK].shape[:2] == steps.order.shape
+        assert steps.rates.shape == (1,)
+
+
+def test_the_mask_of_the_incomplete_batch_is_its_own():
+    full, rest = planned(43, 20, partial=True).epoch(0)
+    assert not any(np.array_equal(mask[:3], rest.masks[MASK][0]) for mask in full.masks[MASK])
 
 
 def test_epochs_and_seeds_shuffle_differently():
-    first = training.epoch_order(1, 0, 100, 10)
-    assert not np.array_equal(first, training.epoch_order(1, 1, 100, 10))
-    assert not np.array_equal(first, training.epoch_order(2, 0, 100, 10))
+    first = training.epoch_order(1, 0, 100)
+    assert not np.array_equal(first, training.epoch_order(1, 1, 100))
+    assert not np.array_equal(first, training.epoch_order(2, 0, 100))
 
 
-def test_the_certificate_takes_the_batches_of_the_training():
-    model = ModelSpec((Recurrent("gru", 4, recurrent_dropout=0.5), Dense(1)))
-    plan = training.TrainingPlan(
-        model, np.zeros((50, 6, 2)), batch=10, schedule=training.Schedule("constant", 1e-3), seed=3
-    )
-    steps = plan.first(7)
-    np.testing.assert_array_equal(steps.order[:5], training.epoch_order(3, 0, 50, 10))
-    np.testing.assert_array_equal(steps.order[5:], training.epoch_order(3, 1, 50, 10)[:2])
-    np.testing.assert_array_equal(steps.masks["0.recurrent_mask"][5:], plan.epoch(1).masks["0.recurrent_mask"][:2])
-    np.testing.assert_array_equal(steps.rates, np.full(7, 1e-3))
+@pytest.mark.parametrize("partial", [False, True])
+def test_the_certificate_takes_the_batches_of_the_training(partial):
+    plan = planned(53, 10, seed=3, partial=partial)
+    expected = [steps for epoch in range(2) for steps in plan.epoch(epoch)]
+    calls = list(plan.first(7))
+    assert sum(map(len, calls)) == 7
+    assert max(map(len, calls)) == 5
+    for call, steps in zip(calls, expected, strict=False):
+        np.testing.assert_array_equal(call.order, steps.order[: len(call)])
+        np.testing.assert_array_equal(call.masks[MASK], steps.masks[MASK][: len(call)])
+        np.testing.assert_array_equal(call.rates, np.full(len(call), 1e-3))
 
 
 def test_scores_by_hand():
