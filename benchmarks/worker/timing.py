@@ -8,6 +8,7 @@ import resource
 import sys
 import time
 from collections.abc import Callable
+from math import ceil
 from pathlib import Path
 from typing import TypeVar
 
@@ -36,6 +37,13 @@ def repeated(call: Callable[[], object], *, budget: float, most: int) -> tuple[f
     while len(seconds) < 3 or (len(seconds) < most and sum(seconds) < budget):
         seconds.append(timed(call)[0])
     return tuple(seconds)
+
+
+def seconds_of_repeated(call: Callable[[], object], *, budget: float, most: int) -> float:
+    """Return about how many seconds `repeated` would take, from a second call after the one that compiles."""
+    first, _ = timed(call)
+    again, _ = timed(call)
+    return first + again * max(3, min(most, ceil(budget / max(again, 1e-9))))
 
 
 def cpu_seconds() -> float:

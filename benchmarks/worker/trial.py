@@ -3,6 +3,7 @@
 import gc
 import platform
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -17,7 +18,7 @@ from benchmarks.definition.settings import CaseSettings
 from benchmarks.worker import checkpoints, scores
 from benchmarks.worker.checkpoints import digest_arrays, digest_texts, digest_weights
 from benchmarks.worker.jobs import Probed, ProbeJob, TransferJob, Transferred, TrialJob
-from benchmarks.worker.timing import LoadMonitor, cpu_seconds, peak_memory_bytes, repeated, timed
+from benchmarks.worker.timing import LoadMonitor, cpu_seconds, peak_memory_bytes, repeated, seconds_of_repeated, timed
 from benchmarks.worker.training import (
     Schedule,
     Training,
@@ -128,7 +129,10 @@ def _probe(job: TrialJob) -> Probed:
         predict(model, windows.validation.x)  # traces and compiles, as after the first epoch of a trial
         validation, _ = timed(lambda: predict(model, windows.validation.x))
     predict(model, windows.train.x[rows_to_check(steps.order)])
-    _inference_times(model, windows)
+    known = time.perf_counter() - start
+    inference = sum(
+        seconds_of_repeated(call, budget=budget, most=most) for call, budget, most in _inferences(model, windows)
+    )
     return Probed(
         prepare=preparing,
         import_framework=built.import_framework,
@@ -137,7 +141,7 @@ def _probe(job: TrialJob) -> Probed:
         steps=repeats,
         validation=validation,
         extra=extra + validation,
-        whole=time.perf_counter() - start,
+        whole=known + inference,
         peak_memory=peak_memory_bytes(),
     )
 
@@ -256,7 +260,9 @@ def _train(job: TrialJob, model: Model, inputs: TrialInputs) -> tuple[Training, 
 
 def _times(built: Built, training: Training, windows: datasets.Windows) -> Times:
     """Collect the times of training, and measure those of inference."""
-    predict_one, predict_test = _inference_times(built.model, windows)
+    predict_one, predict_test = (
+        repeated(call, budget=budget, most=most) for call, budget, most in _inferences(built.model, windows)
+    )
     return Times(
         import_framework=built.import_framework,
         build=built.build,
@@ -271,11 +277,11 @@ def _times(built: Built, training: Training, windows: datasets.Windows) -> Times
     )
 
 
-def _inference_times(model: Model, windows: datasets.Windows) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Return the seconds of repeated forecasts of one window, and of the whole test part."""
+def _inferences(model: Model, windows: datasets.Windows) -> tuple[tuple[Callable[[], Array], float, int], ...]:
+    """Return the forecasts of one window and of the whole test part, each with seconds and number of its repeats."""
     x = windows.test.x
-    single = repeated(lambda: datasets.forecast(partial(predict, model), windows, x[:1]), budget=0.5, most=100)
-    return single, repeated(lambda: datasets.forecast(partial(predict, model), windows, x), budget=1.0, most=20)
+    forecast = partial(datasets.forecast, partial(predict, model), windows)
+    return (partial(forecast, x[:1]), 0.5, 100), (partial(forecast, x), 1.0, 20)
 
 
 def gemm_peak(job: TrialJob) -> GemmPeak:
