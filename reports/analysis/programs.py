@@ -134,7 +134,7 @@ class CasePrograms:
 
 
 def programs_of(run: Run, speedups: Speedups) -> tuple[CasePrograms, ...]:
-    """The programs of each model in matched mode.
+    """The programs of each model in matched mode, without second contestants, which are no programs of their own.
 
     Empty unless a framework trained a model with two programs or more, and empty if times are not comparable.
     """
@@ -174,13 +174,18 @@ def _several(programs: Iterable[Program]) -> bool:
     return len(set(frameworks)) < len(frameworks)
 
 
+def _is_second(run: Run, group: Group) -> bool:
+    facts = run.manifest.backends.get(group.backend)
+    return facts is not None and bool(facts.repeats)
+
+
 def _framework(run: Run, group: Group) -> str:
     facts = run.manifest.backends.get(group.backend)
     return facts.framework if facts else group.backend
 
 
 def _programs(run: Run, speedups: CaseSpeedups, starts: dict[str, list[float]]) -> CasePrograms:
-    groups = run.select(speedups.case, "matched")
+    groups = [group for group in run.select(speedups.case, "matched") if not _is_second(run, group)]
     timed = (_program(run, group, speedups.backends[group.backend], starts) for group in groups)
     programs = [program for program in timed if program]
     frameworks = unique(program.framework for program in programs)

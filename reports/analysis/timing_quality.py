@@ -1,8 +1,10 @@
 """Quality of timings: variation between epochs and between seeds, and load by other processes."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from math import isfinite
+from statistics import median
 
 from reports.analysis.intervals import (
     MAX_N,
@@ -21,6 +23,7 @@ from reports.render.formats import case_name, listed, numbered, per_cent
 MAX_VARIATION = 0.10  # coefficient of variation above which times are called unstable
 MAX_DEVIATION = 0.50  # relative distance from the median above which one epoch makes a trial unstable
 MAX_UNACCOUNTED = 0.02  # share of a training that no clock measured above which times are called incomplete
+MAX_IMPRECISION = 0.25  # half width of a ratio's 95 % interval, relative to the ratio, above which it is unreliable
 MAX_BACKGROUND_LOAD = 0.10  # share of the cores used by other processes above which times are called disturbed
 
 
@@ -121,17 +124,36 @@ def largest_unaccounted(outcomes: Iterable[Outcome]) -> float:
 
 
 def unreliable_because(run: Run, speedups: Iterable[Speedup]) -> str:
-    """Return why speedups are not reliable, as clauses; empty if they are."""
+    """Return why speedups are not reliable, as clauses; empty if they are.
+
+    The interval of a ratio covers what differs between its rounds. So with enough rounds for a 95 % interval, a ratio
+    is unreliable if the interval is wide or if most rounds are bad; with fewer rounds, if one of them is.
+    """
     compared = tuple(speedups)
-    outcomes = [o for speedup in compared for o in (*speedup.outcomes, *speedup.reference_outcomes)]
-    load, unaccounted = largest_background_load(outcomes), largest_unaccounted(outcomes)
+    load = max((_typical(s, lambda o: o.background_load or 0.0) for s in compared), default=0.0)
+    unaccounted = max((_typical(s, lambda o: o.times.unaccounted) for s in compared), default=0.0)
     unstable = unique(backend for speedup in compared for backend in _unstable_backends(speedup))
+    imprecise = {s.backend: s.epoch.precision for s in compared if s.epoch and isfinite(s.epoch.precision)}
+    imprecise = {backend: value for backend, value in imprecise.items() if value > MAX_IMPRECISION}
     clauses = [f"other programs used up to {per_cent(load)} of the cores"] if load > MAX_BACKGROUND_LOAD else []
     if unstable:
         clauses.append(f"the times of {run.backend_phrases(unstable)} are unstable")
+    if imprecise:
+        within = per_cent(max(imprecise.values()))
+        clauses.append(f"the ratio of {run.backend_phrases(imprecise)} is known within ±{within} only")
     if unaccounted > MAX_UNACCOUNTED:
         clauses.append(f"the clocks left out up to {per_cent(unaccounted)} of a training")
     return listed(clauses)
+
+
+def _typical(speedup: Speedup, value: Callable[[Outcome], float]) -> float:
+    """Return the median over both sides if the ratio has a 95 % interval, else the largest value."""
+    values = [value(outcome) for outcome in (*speedup.outcomes, *speedup.reference_outcomes)]
+    return (median if _has_interval(speedup) else max)(values) if values else 0.0
+
+
+def _has_interval(speedup: Speedup) -> bool:
+    return speedup.epoch is not None and speedup.epoch.is_confidence_interval
 
 
 def withhold_unreliable(run: Run, speedups: Speedups) -> Speedups:
@@ -147,18 +169,19 @@ def _withheld(run: Run, case: CaseSpeedups) -> dict[str, Speedup]:
 
 
 def _unstable_backends(speedup: Speedup) -> list[str]:
-    """Return the sides of a speedup whose steady epochs vary between seeds, the reference first.
+    """Return the sides of a speedup with no steady state in most of their processes, the reference first.
 
-    Also a side with no steady state in most of its processes.
+    Also a side whose steady epochs vary between the rounds, if these are too few for an interval of the ratio.
     """
     sides = ((speedup.reference or "", speedup.reference_outcomes), (speedup.backend, speedup.outcomes))
-    return [name for name, outcomes in sides if _unstable(outcomes)]
+    return [name for name, outcomes in sides if _unstable(outcomes, vary=not _has_interval(speedup))]
 
 
-def _unstable(outcomes: Sequence[Outcome]) -> bool:
+def _unstable(outcomes: Sequence[Outcome], *, vary: bool) -> bool:
     states = [state for outcome in outcomes if (state := steady_state(outcome.times.epochs))]
     unsteady = sum(not state.reached for state in states)
-    return coefficient_of_variation(_steady_epochs(outcomes)) > MAX_VARIATION or 2 * unsteady > len(states)
+    varies = vary and coefficient_of_variation(_steady_epochs(outcomes)) > MAX_VARIATION
+    return varies or 2 * unsteady > len(states)
 
 
 def _steady_epochs(outcomes: Iterable[Outcome]) -> Sequence[float]:

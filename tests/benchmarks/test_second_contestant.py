@@ -19,7 +19,9 @@ def test_a_program_takes_part_twice_in_a_run(tmp_path, written):
     assert {check.backend for check in run.certificate.checks} == {"reference", "reference#2"}
     (pair,) = null_pairs(run, speedups_of(run))
     assert pair.ratio is not None
-    assert "## Null test" in (tmp_path / "small" / "latest" / "report.md").read_text()
+    text = (tmp_path / "small" / "latest" / "report.md").read_text()
+    assert "## Null test" in text
+    assert "## Programs" not in text, "a program is no alternative to itself"
 
 
 def test_an_unknown_second_contestant_is_refused(tmp_path):

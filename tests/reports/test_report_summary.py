@@ -5,7 +5,10 @@ import synthetic_run
 from synthetic_run import change, fail
 
 from reports.analysis.context import Context
+from reports.analysis.intervals import coefficient_of_variation
 from reports.analysis.run import Run
+from reports.analysis.speedup import speedups_of
+from reports.analysis.timing_quality import withhold_unreliable
 from reports.records import NullTest
 from reports.render.formats import per_cent
 from reports.render.page import Bullets, Paragraph, Section
@@ -240,6 +243,33 @@ def test_times_that_vary_between_seeds_make_ratios_unreliable(records, backend, 
     assert lead.startswith("All three forecasts agree")  # the reliable statement comes first
     lead, _ = case(manifest, certificate, drifted, show_unreliable=True)
     assert lead.endswith(f"; but the times of {name} are unstable, so the ratios are not reliable.")
+
+
+@pytest.fixture(scope="module")
+def eight():
+    """Records of eight seeds: enough for a 95 % interval of a ratio."""
+    return synthetic_run.records(cells=("gru",), seeds=tuple(range(1, 9)))
+
+
+@pytest.mark.parametrize(
+    ("pace", "reason"), [(1.02, ""), (1.5, "the ratio of the compiled epoch in Flax is known within ±")]
+)
+def test_with_an_interval_its_width_decides_and_not_the_seeds(eight, pace, reason):
+    """One seed that is far off leaves the interval of eight narrow; seeds that drift apart make it wide."""
+    manifest, certificate, trials = eight
+    changed = tuple(paced([t], flax=pace**t.plan.seed * (3 if t.plan.seed == 8 else 1))[0] for t in trials)
+    (speedups,) = withhold_unreliable(run := Run(manifest, certificate, changed), speedups_of(run)).values()
+    assert coefficient_of_variation(list(speedups.backends["flax"].epoch_ratios)) > 0.1
+    assert speedups.backends["flax"].withheld.startswith(reason)
+    assert bool(speedups.backends["flax"].withheld) == bool(reason)
+
+
+@pytest.mark.parametrize(("disturbed", "reason"), [(3, ""), (8, "other programs used up to 42 % of the cores")])
+def test_with_an_interval_most_rounds_must_be_disturbed(eight, disturbed, reason):
+    manifest, certificate, trials = eight
+    changed = tuple(change(t, background_load=0.42) if t.plan.seed <= disturbed else t for t in trials)
+    (speedups,) = withhold_unreliable(run := Run(manifest, certificate, changed), speedups_of(run)).values()
+    assert speedups.backends["flax"].withheld == reason
 
 
 def test_a_single_epoch_has_no_steady_epoch():
