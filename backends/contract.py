@@ -1,7 +1,7 @@
 """The contract between the benchmarks and a backend: NumPy arrays in, NumPy arrays out.
 
 Input windows are (N, T, F): windows, time steps, features. Forecasts are (N, H): windows, outputs. Weights, gradients,
-Adam's moments and dropout masks are dictionaries with canonical names and layouts, which backends/layers.py defines.
+moments of optimizers and dropout masks are dictionaries with canonical names and layouts, see backends/layers.py.
 """
 
 from collections.abc import Callable, Mapping
@@ -11,6 +11,7 @@ from typing import Any, Literal, Protocol, TypeVar
 import numpy as np
 
 from backends.model import ModelSpec
+from backends.optimizers import Optimizer
 
 Array = np.ndarray
 Weights = Mapping[str, np.ndarray]
@@ -35,22 +36,6 @@ class Objective:
     loss: Loss = "mse"
     l2: float = 0.0
     l2_on: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class Adam:
-    """Adam (Kingma & Ba 2015, algorithm 1). Epsilon is added to the square root of the corrected second moment.
-
-    clip_norm: a gradient whose norm over all parameters exceeds this value is scaled down to it, before all else.
-    weight_decay: this factor times the weights is added to the gradient of every parameter, biases included, after
-        clipping and before the moments (the form of PyTorch's Adam).
-    """
-
-    beta1: float = 0.9
-    beta2: float = 0.999
-    epsilon: float = 1e-8
-    clip_norm: float | None = None
-    weight_decay: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -81,7 +66,9 @@ class Steps:
         lacking = max(0, rows // self.order.shape[1] - len(self))
 
         def pad(values: Array, dtype: str) -> Array:
-            return np.pad(values, [(0, lacking), *[(0, 0)] * (values.ndim - 1)]).astype(dtype)
+            if lacking:  # np.pad takes as long as a small training step
+                values = np.pad(values, [(0, lacking), *[(0, 0)] * (values.ndim - 1)])
+            return values.astype(dtype)
 
         masks = {name: pad(mask, dtype) for name, mask in self.masks.items()}
         return Steps(pad(self.order, "int32"), pad(self.rates, dtype), masks)
@@ -89,14 +76,13 @@ class Steps:
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """The state of a training: weights, Adam's first and second moments, and the number of steps taken.
+    """The state of a training: weights, the optimizer's moments by their names, and the number of steps taken.
 
     A checkpoint of one framework can be restored in another. Training then continues with equal results.
     """
 
     weights: Weights
-    first: Weights
-    second: Weights
+    moments: Mapping[str, Weights]
     steps: int
 
 
@@ -109,7 +95,7 @@ class StepParts:
 
     forward: the objective of the batch, which it returns.
     gradients: forward and backward pass; returns the objective.
-    optimizer: Adam's update from gradients that are already there.
+    optimizer: the optimizer's update from gradients that are already there.
     """
 
     forward: Callable[[], float]
@@ -204,14 +190,14 @@ class Backend:
     name: str
     network: Callable[..., Any]
     load_weights: Callable[[Any, Weights], None]
-    adam: Callable[..., Any]
+    make_optimizer: Callable[..., Any]
     model: Callable[..., Model]
 
     def build(
         self,
         model: ModelSpec,
         objective: Objective,
-        optimizer: Adam,
+        optimizer: Optimizer,
         weights: Weights | None,
         x: Array,
         y: Array,
@@ -231,4 +217,4 @@ class Backend:
         network = self.network(model, x.shape[2], x.shape[1], dtype, seed, native=native)
         if weights is not None:
             self.load_weights(network, weights)
-        return self.model(network, objective, self.adam(network, optimizer, native=native), x, y)
+        return self.model(network, objective, self.make_optimizer(network, optimizer, native=native), x, y)

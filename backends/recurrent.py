@@ -12,6 +12,7 @@ from typing import Literal, get_args
 
 from backends.layers import NEEDS_SEQUENCE, Layer, Mask, Shape, count_fault, rate_fault
 
+RecurrentActivation = Literal["tanh", "relu", "sigmoid"]
 Cell = Literal["rnn", "lstm", "gru", "gru-reset-before", "gru1", "gru2", "gru3", "rmlp"]
 
 
@@ -50,6 +51,8 @@ class Recurrent(Layer):
         Without `sequences` they are each direction's output after its own last step.
     dropout, recurrent_dropout: rates of the masks on the input and on the state where it enters the recurrent product,
         each drawn once a sequence (Gal & Ghahramani 2016).
+    activation: φ of the cell's equations, as Keras's argument of this name: of the candidate and, in the lstm, of the
+        cell's state on its way to the output. The gates keep the sigmoid.
     hidden: widths of the rmlp's hidden layers with ReLU.
     memory: width of the rmlp's memory; None means `units`, which is the width of its prediction.
     """
@@ -60,11 +63,13 @@ class Recurrent(Layer):
     bidirectional: bool = False
     dropout: float = 0.0
     recurrent_dropout: float = 0.0
+    activation: RecurrentActivation = "tanh"
     hidden: tuple[int, ...] = (32, 8)
     memory: int | None = None
 
     def __str__(self) -> str:
         settings = {
+            self.activation: self.activation != "tanh",
             f"memory {self.memory}": self.memory,
             f"hidden {self.hidden}": self.cell == "rmlp",
             "both directions": self.bidirectional,
@@ -102,6 +107,11 @@ class Recurrent(Layer):
     def fault(self) -> str | None:
         if self.cell not in get_args(Cell):
             return f"there is no such cell; use one of {', '.join(get_args(Cell))}"
+        if self.activation not in get_args(RecurrentActivation):
+            known = ", ".join(get_args(RecurrentActivation))
+            return f"there is no activation {self.activation!r} for a recurrent layer; use one of {known}"
+        if self.cell == "rmlp" and self.activation != "tanh":
+            return "the cell rmlp has ReLU in its hidden layers; remove activation"
         if self.cell != "rmlp" and (self.hidden, self.memory) != ((32, 8), None):
             return "hidden and memory belong to the cell rmlp; remove them"
         counts = {"units": self.units} | {f"hidden[{n}]": width for n, width in enumerate(self.hidden)}

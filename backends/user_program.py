@@ -23,8 +23,9 @@ from typing import Any
 
 import numpy as np
 
-from backends.contract import Adam, Array, Backend, BackendError, Checkpoint, Dtype, Objective, Steps, Weights
+from backends.contract import Array, Backend, BackendError, Checkpoint, Dtype, Objective, Steps, Weights
 from backends.model import ModelSpec
+from backends.optimizers import Adam, Optimizer
 
 SIGNATURES = {
     "train": "train(problem, weights, x, y, order, rates, state)",
@@ -36,7 +37,8 @@ SIGNATURES = {
 class Problem:
     """What a program trains, the first argument of its functions. Hashable, as a static argument of `jax.jit`.
 
-    model: the layers, see backends/layers.py and backends/recurrent.py; objective, adam: see backends/contract.py.
+    model: the layers, see backends/layers.py and backends/recurrent.py; objective: see backends/contract.py; adam: see
+    backends/optimizers.py.
     threads: the number that the program may use.
     """
 
@@ -130,9 +132,13 @@ def _place(name: str, line: int | None) -> str:
     return f"{Path(name).name}, line {line}" if line else Path(name).name
 
 
-def unsupported(model: ModelSpec, features: int, window: int) -> str | None:
-    """A clause on what `train` and `predict` cannot do for a model, or None."""
-    return "it has dropout, but the function 'train' gets no masks" if model.masks(features, window) else None
+def unsupported(model: ModelSpec, features: int, window: int, optimizer: Optimizer) -> str | None:
+    """A clause on what `train` and `predict` cannot do for a model and an optimizer, with a remedy, or None."""
+    if model.masks(features, window):
+        return "it has dropout, but the function 'train' gets no masks; set dropout to 0"
+    if type(optimizer) is not Adam:
+        return f"the optimizer is {optimizer.title}, but the function 'train' gets the settings of Adam alone; use Adam"
+    return None
 
 
 def create(name: str, text: str, *, dtype: Dtype, threads: int) -> Backend:
@@ -149,7 +155,14 @@ def create(name: str, text: str, *, dtype: Dtype, threads: int) -> Backend:
             raise BackendError(f"{program.place('create')}: it returns {type(backend).__name__}, not a Backend")
         return backend
     network = partial(Network, program)
-    return Backend(name, network, Network.load, lambda _, adam, native: adam, partial(ProgramModel, program, threads))
+    return Backend(name, network, Network.load, _settings, partial(ProgramModel, program, threads))
+
+
+def _settings(network: "Network", spec: Optimizer, *, native: bool) -> Optimizer:
+    """The settings that `train` gets. Raises BackendError if the functions do not suffice for model or optimizer."""
+    if reason := unsupported(network.model, network.features, network.window, spec):
+        raise BackendError(f"{network.file} cannot train this model: {reason}, or write a whole backend with 'create'")
+    return spec
 
 
 class Program:
@@ -220,11 +233,9 @@ class Network:
     def __init__(
         self, program: Program, model: ModelSpec, features: int, window: int, dtype: Dtype, seed: int, *, native: bool
     ) -> None:
-        file = Path(program.name).name
+        self.file, self.features, self.window = Path(program.name).name, features, window
         if native:
-            raise BackendError(f"{file} has no native mode; use matched mode")
-        if reason := unsupported(model, features, window):
-            raise BackendError(f"{file} cannot train this model: {reason}; write a whole backend, with 'create'")
+            raise BackendError(f"{self.file} has no native mode; use matched mode")
         self.model, self.dtype, self.shapes = model, dtype, model.shapes(features, window)
         self.outputs = model.outputs(features, window)
         self.weights: Mapping[str, Any] = {}
@@ -319,7 +330,7 @@ class ProgramModel:
         raise self._refuse("train", "returns no gradients, so gradient_flow is impossible; remove that setting")
 
     def checkpoint(self) -> Checkpoint:
-        return Checkpoint(self.weights(), {}, {}, self._steps)
+        return Checkpoint(self.weights(), {}, self._steps)
 
     def restore(self, checkpoint: Checkpoint) -> None:
         self._network.load(checkpoint.weights)

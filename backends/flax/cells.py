@@ -1,9 +1,9 @@
 """Flax: recurrent layers. Its own, and every cell as one step next to its equation in a scan over the steps.
 
 The scan serves cells that Flax lacks, recurrent dropout, and state perturbations. A cell takes the weights of one
-direction in canonical layout, which is Flax's own, and gives its step. A step takes `a` = x W + b, computed for all
-time steps beforehand; `m`, the state as it enters the recurrent product; and the last state. The sources of the
-equations are in backends/reference/cells.py.
+direction in canonical layout, Flax's own, and the activation φ, and gives its step. A step takes `a` = x W + b,
+computed for all time steps beforehand; `m`, the state as it enters the recurrent product; and the last state. The
+sources of the equations are in backends/reference/cells.py.
 """
 
 from collections.abc import Callable, Mapping
@@ -20,45 +20,47 @@ from backends.recurrent import Recurrent
 State = tuple[jax.Array, ...]  # see Recurrent.states
 Step = Callable[[jax.Array, jax.Array, State], State]
 Weights = Mapping[str, jax.Array]
+Activation = Callable[[jax.Array], jax.Array]  # φ
 
+ACTIVATIONS: Mapping[str, Activation] = {"tanh": jnp.tanh, "relu": nnx.relu, "sigmoid": nnx.sigmoid}
 FUSED = {"lstm": nnx.OptimizedLSTMCell, "gru": nnx.GRUCell, "rnn": nnx.SimpleCell}
 NAMES = {"kernel": "cell.dense_i.kernel", "recurrent_kernel": "cell.dense_h.kernel", "bias": "cell.dense_i.bias"}
 LSTM_NAMES = {**NAMES, "bias": "cell.dense_h.bias"}
 
 
-def rnn(weights: Weights) -> Step:
-    """h' = tanh(a + m U)"""
+def rnn(weights: Weights, phi: Activation) -> Step:
+    """h' = φ(a + m U)"""
     U = weights["recurrent_kernel"]
-    return lambda a, m, state: (jnp.tanh(a + m @ U),)
+    return lambda a, m, state: (phi(a + m @ U),)
 
 
-def lstm(weights: Weights) -> Step:
-    """i, f, o = σ(a + m U); g = tanh(a + m U); c' = f c + i g; h' = o tanh(c')"""
+def lstm(weights: Weights, phi: Activation) -> Step:
+    """i, f, o = σ(a + m U); g = φ(a + m U); c' = f c + i g; h' = o φ(c')"""
     U = weights["recurrent_kernel"]
 
     def step(a: jax.Array, m: jax.Array, state: State) -> State:
         i, f, g, o = jnp.split(a + m @ U, 4, axis=1)
-        cell = nnx.sigmoid(f) * state[1] + nnx.sigmoid(i) * jnp.tanh(g)
-        return nnx.sigmoid(o) * jnp.tanh(cell), cell
+        cell = nnx.sigmoid(f) * state[1] + nnx.sigmoid(i) * phi(g)
+        return nnx.sigmoid(o) * phi(cell), cell
 
     return step
 
 
-def gru(weights: Weights) -> Step:
-    """u = m U; r, z = σ(a + u); n = tanh(a + r u); h' = (1 - z) n + z h"""
+def gru(weights: Weights, phi: Activation) -> Step:
+    """u = m U; r, z = σ(a + u); n = φ(a + r u); h' = (1 - z) n + z h"""
     U = weights["recurrent_kernel"]
     parts = [2 * len(U)]
 
     def step(a: jax.Array, m: jax.Array, state: State) -> State:
         (a_rz, a_n), (u_rz, u_n) = jnp.split(a, parts, axis=1), jnp.split(m @ U, parts, axis=1)
         r, z = jnp.split(nnx.sigmoid(a_rz + u_rz), 2, axis=1)
-        return ((1 - z) * jnp.tanh(a_n + r * u_n) + z * state[0],)
+        return ((1 - z) * phi(a_n + r * u_n) + z * state[0],)
 
     return step
 
 
-def gru_reset_before(weights: Weights) -> Step:
-    """r, z = σ(a + m U); n = tanh(a + (r m) U); h' = (1 - z) n + z h
+def gru_reset_before(weights: Weights, phi: Activation) -> Step:
+    """r, z = σ(a + m U); n = φ(a + (r m) U); h' = (1 - z) n + z h
 
     The reduced forms differ in the terms of r and z: gru1 has m U + b, gru2 m U, gru3 b. Missing terms are zero.
     """
@@ -69,12 +71,12 @@ def gru_reset_before(weights: Weights) -> Step:
     def step(a: jax.Array, m: jax.Array, state: State) -> State:
         a_rz, a_n = jnp.split(a, [2 * units], axis=1)
         r, z = jnp.split(nnx.sigmoid(a_rz + m @ U_rz if gated else a_rz), 2, axis=1)
-        return ((1 - z) * jnp.tanh(a_n + (r * m) @ U_n) + z * state[0],)
+        return ((1 - z) * phi(a_n + (r * m) @ U_n) + z * state[0],)
 
     return step
 
 
-def rmlp(weights: Weights) -> Step:
+def rmlp(weights: Weights, phi: Activation) -> Step:
     """v₀ = relu(a + m U); vᵢ = relu(vᵢ₋₁ Wᵢ + bᵢ), the last without relu; (prediction, memory') = the last v, split"""
     U = weights["recurrent_kernel"]
     count = sum(name.startswith("kernel_") for name in weights)
@@ -90,7 +92,7 @@ def rmlp(weights: Weights) -> Step:
     return step
 
 
-CELLS: Mapping[str, Callable[[Weights], Step]] = {
+CELLS: Mapping[str, Callable[[Weights, Activation], Step]] = {
     "rnn": rnn,
     "lstm": lstm,
     "gru": gru,
@@ -114,8 +116,9 @@ def make_recurrent(spec: Recurrent, shape: Shape, dtype: Dtype, rngs: nnx.Rngs, 
         raise BackendError(f"Flax has no layer of its own for {spec}{dropout}; use matched mode")
     if spec.cell not in FUSED:
         return Unrolled(spec, shape[1], dtype)
+    settings = {} if spec.activation == "tanh" else {"activation_fn": ACTIVATIONS[spec.activation]}
     forward, *backward = (
-        nnx.RNN(FUSED[spec.cell](shape[1], spec.units, dtype=dtype, param_dtype=dtype, rngs=rngs))
+        nnx.RNN(FUSED[spec.cell](shape[1], spec.units, dtype=dtype, param_dtype=dtype, rngs=rngs, **settings))
         for _ in spec.directions
     )
     return nnx.Bidirectional(forward, *backward) if backward else forward
@@ -166,7 +169,11 @@ def _loop(
         x = x * masks["input_mask"][:, None]
     projected = x.swapaxes(0, 1) @ weights["kernel"]
     a = _widened(projected, spec.columns) + _widened(weights["bias"], spec.columns)
-    step, mask, perturbation = CELLS[spec.cell](weights), masks.get("recurrent_mask"), perturbations.get("state")
+    step, mask, perturbation = (
+        CELLS[spec.cell](weights, ACTIVATIONS[spec.activation]),
+        masks.get("recurrent_mask"),
+        perturbations.get("state"),
+    )
     if perturbation is not None and reverse:
         perturbation = perturbation[::-1]
 

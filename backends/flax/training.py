@@ -12,7 +12,7 @@ from flax import nnx
 
 from backends.contract import Array, Backend, Checkpoint, Dtype, Objective, StepParts, Steps, Weights, norms_by_lag
 from backends.flax.network import Network, canonical, load_weights, make_network, parameters
-from backends.flax.optimizer import Optimizer, adam, checkpoint, restore
+from backends.flax.optimizer import OptaxOptimizer, checkpoint, make_optimizer, restore
 from backends.recurrent import Recurrent
 
 Named = Mapping[str, jax.Array]
@@ -30,13 +30,13 @@ NONE: Named = {}
 
 def create(name: str, *, dtype: Dtype) -> Backend:
     """The backend."""
-    return Backend(name, make_network, load_weights, adam, FlaxModel)
+    return Backend(name, make_network, load_weights, make_optimizer, FlaxModel)
 
 
 class FlaxModel:
     """Implements backends.contract.Model."""
 
-    def __init__(self, network: Network, objective: Objective, optimizer: Optimizer, x: Array, y: Array) -> None:
+    def __init__(self, network: Network, objective: Objective, optimizer: OptaxOptimizer, x: Array, y: Array) -> None:
         self.network, self.objective, self.optimizer = network, objective, optimizer
         self._trained = parameters(network)
         self._graph, zeros, self._random = nnx.split(network, nnx.Param, ...)
@@ -54,7 +54,7 @@ class FlaxModel:
         """A network with these parameters. A copy, because a trace must not advance the random streams."""
         network = nnx.merge(self._graph, self._zeros, random, copy=True)
         for name, variable in parameters(network).items():
-            variable.set_value(values[name])
+            variable.set_raw_value(values[name])
         return network
 
     def _loss(
@@ -78,7 +78,7 @@ class FlaxModel:
     def _update(
         self, gradients: Named, moments: optax.OptState, values: Named, rate: jax.Array
     ) -> tuple[Named, optax.OptState]:
-        """The parameters and the moments after Adam's update."""
+        """The parameters and the moments after the optimizer's update."""
         directions, moments = self.optimizer.transformation.update(gradients, moments, values)
         updates = jax.tree.map(lambda direction: -rate * direction, directions)
         return optax.apply_updates(values, updates), moments
@@ -109,7 +109,7 @@ class FlaxModel:
     def _set_state(self, state: State) -> None:
         values, self._random, self.optimizer.state = state
         for name, variable in self._trained.items():
-            variable.set_value(values[name])
+            variable.set_raw_value(values[name])
 
     def train(self, steps: Steps) -> Array:
         full = steps.padded(len(self._data[0]), self._dtype.name)

@@ -7,7 +7,7 @@ from flax import nnx
 from backends.contract import Array, Backend, Dtype, Objective
 from backends.flax import training
 from backends.flax.network import Network
-from backends.flax.optimizer import Optimizer
+from backends.flax.optimizer import OptaxOptimizer
 from backends.flax.training import FlaxModel
 
 UNROLL = 4  # time steps in one turn of the loop; more take longer to compile and are no faster on a CPU
@@ -21,7 +21,7 @@ def create(name: str, *, dtype: Dtype) -> Backend:
 class UnrolledModel(FlaxModel):
     """Sets `unroll` of every `nnx.RNN`; cells that Flax lacks keep their scan."""
 
-    def __init__(self, network: Network, objective: Objective, optimizer: Optimizer, x: Array, y: Array) -> None:
+    def __init__(self, network: Network, objective: Objective, optimizer: OptaxOptimizer, x: Array, y: Array) -> None:
         for _, module in nnx.iter_modules(network):
             if isinstance(module, nnx.RNN):
                 module.unroll = UNROLL

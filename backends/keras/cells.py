@@ -1,9 +1,10 @@
 """Keras: recurrent layers. Its own, and every cell as one step next to its equation in the engine's loop over steps.
 
 The loop serves cells that Keras lacks, recurrent dropout, and state perturbations. A cell takes the weights of one
-direction in Keras's layout, with the GRUs' gates in its order z r h, and gives its step. A step takes `a` = x W + b,
-computed for all time steps beforehand; `m`, the state as it enters the recurrent product; and the last state. Each cell
-is written once, in keras.ops, for all engines. The sources of the equations are in backends/reference/cells.py.
+direction in Keras's layout, with the GRUs' gates in its order z r h, and the activation φ, and gives its step. A step
+takes `a` = x W + b, computed for all time steps beforehand; `m`, the state as it enters the recurrent product; and the
+last state. Each cell is written once, in keras.ops, for all engines. The sources of the equations are in
+backends/reference/cells.py.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -17,43 +18,45 @@ from backends.layers import Shape
 from backends.recurrent import Recurrent
 
 Step = Callable[[Tensor, Tensor, State], State]
+Activation = Callable[[Tensor], Tensor]  # φ
 
+ACTIVATIONS: Mapping[str, Activation] = {"tanh": ops.tanh, "relu": ops.relu, "sigmoid": ops.sigmoid}
 FUSED = {"lstm": layers.LSTM, "gru": layers.GRU, "gru-reset-before": layers.GRU, "rnn": layers.SimpleRNN}
 
 
-def rnn(weights: Named) -> Step:
-    """h' = tanh(a + m U)"""
+def rnn(weights: Named, phi: Activation) -> Step:
+    """h' = φ(a + m U)"""
     U = weights["recurrent_kernel"]
-    return lambda a, m, state: (ops.tanh(a + ops.matmul(m, U)),)
+    return lambda a, m, state: (phi(a + ops.matmul(m, U)),)
 
 
-def lstm(weights: Named) -> Step:
-    """i, f, o = σ(a + m U); g = tanh(a + m U); c' = f c + i g; h' = o tanh(c')"""
+def lstm(weights: Named, phi: Activation) -> Step:
+    """i, f, o = σ(a + m U); g = φ(a + m U); c' = f c + i g; h' = o φ(c')"""
     U = weights["recurrent_kernel"]
 
     def step(a: Tensor, m: Tensor, state: State) -> State:
         i, f, g, o = ops.split(a + ops.matmul(m, U), 4, axis=-1)
-        cell = ops.sigmoid(f) * state[1] + ops.sigmoid(i) * ops.tanh(g)
-        return ops.sigmoid(o) * ops.tanh(cell), cell
+        cell = ops.sigmoid(f) * state[1] + ops.sigmoid(i) * phi(g)
+        return ops.sigmoid(o) * phi(cell), cell
 
     return step
 
 
-def gru(weights: Named) -> Step:
-    """u = m U; z, r = σ(a + u); n = tanh(a + r u); h' = (1 - z) n + z h"""
+def gru(weights: Named, phi: Activation) -> Step:
+    """u = m U; z, r = σ(a + u); n = φ(a + r u); h' = (1 - z) n + z h"""
     U, c = weights["recurrent_kernel"], weights["recurrent_bias"]
 
     def step(a: Tensor, m: Tensor, state: State) -> State:
         (a_z, a_r, a_n), (u_z, u_r, u_n) = ops.split(a, 3, axis=-1), ops.split(ops.matmul(m, U) + c, 3, axis=-1)
         z, r = ops.sigmoid(a_z + u_z), ops.sigmoid(a_r + u_r)
-        n = ops.tanh(a_n + r * u_n)
+        n = phi(a_n + r * u_n)
         return (n + z * (state[0] - n),)
 
     return step
 
 
-def gru_reset_before(weights: Named) -> Step:
-    """z, r = σ(a + m U); n = tanh(a + (r m) U); h' = (1 - z) n + z h
+def gru_reset_before(weights: Named, phi: Activation) -> Step:
+    """z, r = σ(a + m U); n = φ(a + (r m) U); h' = (1 - z) n + z h
 
     The reduced forms differ in the terms of r and z: gru1 has m U + b, gru2 m U, gru3 b. Missing terms are zero.
     """
@@ -64,13 +67,13 @@ def gru_reset_before(weights: Named) -> Step:
     def step(a: Tensor, m: Tensor, state: State) -> State:
         a_zr, a_n = a[:, :-units], a[:, -units:]
         z, r = ops.split(ops.sigmoid(a_zr + ops.matmul(m, U_zr) if gated else a_zr), 2, axis=-1)
-        n = ops.tanh(a_n + ops.matmul(r * m, U_n))
+        n = phi(a_n + ops.matmul(r * m, U_n))
         return (n + z * (state[0] - n),)
 
     return step
 
 
-def rmlp(weights: Named) -> Step:
+def rmlp(weights: Named, phi: Activation) -> Step:
     """v₀ = relu(a + m U); vᵢ = relu(vᵢ₋₁ Wᵢ + bᵢ), the last without relu; (prediction, memory') = the last v, split"""
     U = weights["recurrent_kernel"]
     count = sum(name.startswith("kernel_") for name in weights)
@@ -86,7 +89,7 @@ def rmlp(weights: Named) -> Step:
     return step
 
 
-CELLS: Mapping[str, Callable[[Named], Step]] = {
+CELLS: Mapping[str, Callable[[Named, Activation], Step]] = {
     "rnn": rnn,
     "lstm": lstm,
     "gru": gru,
@@ -108,7 +111,7 @@ def make_recurrent(spec: Recurrent, shape: Shape, dtype: Dtype, *, native: bool)
             attribute = name.replace(".", "_")
             setattr(layer, attribute, layer.add_weight(size, "zeros", name=attribute))
         return layer
-    settings: dict[str, object] = {"return_sequences": spec.sequences, "dtype": dtype}
+    settings: dict[str, object] = {"return_sequences": spec.sequences, "activation": spec.activation, "dtype": dtype}
     if native:
         settings |= {"dropout": spec.dropout, "recurrent_dropout": spec.recurrent_dropout}
     if spec.cell == "gru-reset-before":
@@ -167,7 +170,7 @@ def _loop(spec: Recurrent, x: Tensor, weights: Named, masks: Named, perturbation
         x = x * masks["input_mask"][:, None]
     projected = ops.matmul(ops.swapaxes(x, 0, 1), weights["kernel"])
     a = _widened(projected, spec.columns) + _widened(bias, spec.columns)
-    cell = CELLS[spec.cell](weights)
+    cell = CELLS[spec.cell](weights, ACTIVATIONS[spec.activation])
 
     def step(inputs: Sequence[Tensor], state: State) -> State:
         a_t, *perturbation = inputs

@@ -22,7 +22,7 @@ from backends.contract import (
 )
 from backends.keras.engines import ENGINE, NONE, Named, Optimizer, Tensor
 from backends.keras.network import Network, canonical, load_weights, parameters
-from backends.keras.optimizer import adam, checkpoint, restore
+from backends.keras.optimizer import checkpoint, make_optimizer, restore
 
 LOSSES = {"mse": losses.mean_squared_error, "mae": losses.mean_absolute_error, "huber": losses.huber}
 
@@ -35,7 +35,7 @@ def create(name: str, *, dtype: Dtype) -> Backend:
     keras.config.set_floatx(dtype)
     if dtype == "float64":
         _keep_float64()
-    return Backend(name, Network, load_weights, adam, KerasModel)
+    return Backend(name, Network, load_weights, make_optimizer, KerasModel)
 
 
 class KerasModel:

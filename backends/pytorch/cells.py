@@ -1,9 +1,9 @@
 """PyTorch: recurrent layers. The fused ones, and every cell as one step next to its equation in a loop over the steps.
 
-The loop serves cells that PyTorch lacks, recurrent dropout, and state perturbations. A cell takes the weights of one
-direction in PyTorch's layout, which is the transposed canonical one, and gives its step. A step takes `a` = x W + b,
-computed for all time steps beforehand; `m`, the state as it enters the recurrent product; and the last state. The
-sources of the equations are in backends/reference/cells.py.
+The loop serves cells and activations that PyTorch lacks, recurrent dropout, and state perturbations. A cell takes the
+weights of one direction in PyTorch's layout, which is the transposed canonical one, and the activation φ, and gives its
+step. A step takes `a` = x W + b, computed for all time steps beforehand; `m`, the state as it enters the recurrent
+product; and the last state. The sources of the equations are in backends/reference/cells.py.
 """
 
 from collections.abc import Callable, Mapping
@@ -19,7 +19,9 @@ from backends.recurrent import Recurrent
 State = tuple[Tensor, ...]  # see Recurrent.states
 Step = Callable[[Tensor, Tensor, State], State]
 Weights = Mapping[str, Tensor]
+Activation = Callable[[Tensor], Tensor]  # φ
 
+ACTIVATIONS: Mapping[str, Activation] = {"tanh": torch.tanh, "relu": torch.relu, "sigmoid": torch.sigmoid}
 FUSED = {"lstm": nn.LSTM, "gru": nn.GRU, "rnn": nn.RNN}
 NAMES = {
     "kernel": "weight_ih_l0",
@@ -29,39 +31,39 @@ NAMES = {
 }
 
 
-def rnn(weights: Weights) -> Step:
-    """h' = tanh(a + m U)"""
+def rnn(weights: Weights, phi: Activation) -> Step:
+    """h' = φ(a + m U)"""
     U, c = weights["recurrent_kernel"], weights.get("recurrent_bias")
-    return lambda a, m, state: (torch.tanh(a + functional.linear(m, U, c)),)
+    return lambda a, m, state: (phi(a + functional.linear(m, U, c)),)
 
 
-def lstm(weights: Weights) -> Step:
-    """i, f, o = σ(a + m U); g = tanh(a + m U); c' = f c + i g; h' = o tanh(c')"""
+def lstm(weights: Weights, phi: Activation) -> Step:
+    """i, f, o = σ(a + m U); g = φ(a + m U); c' = f c + i g; h' = o φ(c')"""
     U, c = weights["recurrent_kernel"], weights.get("recurrent_bias")
 
     def step(a: Tensor, m: Tensor, state: State) -> State:
         i, f, g, o = (a + functional.linear(m, U, c)).chunk(4, 1)
-        cell = torch.addcmul(f.sigmoid() * state[1], i.sigmoid(), g.tanh())
-        return o.sigmoid() * cell.tanh(), cell
+        cell = torch.addcmul(f.sigmoid() * state[1], i.sigmoid(), phi(g))
+        return o.sigmoid() * phi(cell), cell
 
     return step
 
 
-def gru(weights: Weights) -> Step:
-    """u = m U; r, z = σ(a + u); n = tanh(a + r u); h' = (1 - z) n + z h"""
+def gru(weights: Weights, phi: Activation) -> Step:
+    """u = m U; r, z = σ(a + u); n = φ(a + r u); h' = (1 - z) n + z h"""
     U, c = weights["recurrent_kernel"], weights.get("recurrent_bias")
     parts = [2 * U.shape[1], U.shape[1]]
 
     def step(a: Tensor, m: Tensor, state: State) -> State:
         (a_rz, a_n), (u_rz, u_n) = a.split(parts, 1), functional.linear(m, U, c).split(parts, 1)
         r, z = torch.sigmoid(a_rz + u_rz).chunk(2, 1)
-        return (torch.lerp(torch.tanh(torch.addcmul(a_n, r, u_n)), state[0], z),)
+        return (torch.lerp(phi(torch.addcmul(a_n, r, u_n)), state[0], z),)
 
     return step
 
 
-def gru_reset_before(weights: Weights) -> Step:
-    """r, z = σ(a + m U); n = tanh(a + (r m) U); h' = (1 - z) n + z h
+def gru_reset_before(weights: Weights, phi: Activation) -> Step:
+    """r, z = σ(a + m U); n = φ(a + (r m) U); h' = (1 - z) n + z h
 
     The reduced forms differ in the terms of r and z: gru1 has m U + b, gru2 m U, gru3 b. Missing terms are zero.
     """
@@ -72,12 +74,12 @@ def gru_reset_before(weights: Weights) -> Step:
     def step(a: Tensor, m: Tensor, state: State) -> State:
         a_rz, a_n = a.split([2 * units, units], 1)
         r, z = torch.sigmoid(torch.addmm(a_rz, m, U_rz) if gated else a_rz).chunk(2, 1)
-        return (torch.lerp(torch.tanh(torch.addmm(a_n, r * m, U_n)), state[0], z),)
+        return (torch.lerp(phi(torch.addmm(a_n, r * m, U_n)), state[0], z),)
 
     return step
 
 
-def rmlp(weights: Weights) -> Step:
+def rmlp(weights: Weights, phi: Activation) -> Step:
     """v₀ = relu(a + m U); vᵢ = relu(vᵢ₋₁ Wᵢ + bᵢ), the last without relu; (prediction, memory') = the last v, split"""
     U = weights["recurrent_kernel"].T
     count = sum(name.startswith("kernel_") for name in weights)
@@ -93,7 +95,7 @@ def rmlp(weights: Weights) -> Step:
     return step
 
 
-CELLS: Mapping[str, Callable[[Weights], Step]] = {
+CELLS: Mapping[str, Callable[[Weights, Activation], Step]] = {
     "rnn": rnn,
     "lstm": lstm,
     "gru": gru,
@@ -114,11 +116,17 @@ class Unrolled(nn.Module):
 def make_recurrent(spec: Recurrent, shape: Shape, dtype: Dtype, *, native: bool) -> nn.Module:
     """PyTorch's own layer for inputs (T, F), or the parameters of a layer that it lacks."""
     dropout = " with dropout in it" if spec.dropout or spec.recurrent_dropout else ""
-    if native and (dropout or spec.cell not in FUSED):
+    if native and (dropout or not _has(spec)):
         raise BackendError(f"PyTorch has no layer of its own for {spec}{dropout}; use matched mode")
-    if spec.cell in FUSED:
-        return FUSED[spec.cell](shape[1], spec.units, batch_first=True, bidirectional=spec.bidirectional)
-    return Unrolled(spec, shape[1])
+    if not _has(spec):
+        return Unrolled(spec, shape[1])
+    settings = {"nonlinearity": spec.activation} if spec.cell == "rnn" else {}
+    return FUSED[spec.cell](shape[1], spec.units, batch_first=True, bidirectional=spec.bidirectional, **settings)
+
+
+def _has(spec: Recurrent) -> bool:
+    """Whether PyTorch has this layer: its LSTM and GRU have tanh alone, its RNN also ReLU."""
+    return spec.cell in FUSED and (spec.activation == "tanh" or (spec.cell, spec.activation) == ("rnn", "relu"))
 
 
 def recurrent_parameters(spec: Recurrent, layer: nn.Module) -> dict[str, nn.Parameter]:
@@ -138,7 +146,7 @@ def recurrent(spec: Recurrent, layer: nn.Module, x: Tensor, masks: Weights, pert
     masks, perturbations: those of this layer, by name; see ModelSpec.
     """
     written = getattr(layer, "written", False)  # set by a program that needs the loop
-    if spec.cell in FUSED and not written and masks.keys() <= {"input_mask"} and not perturbations:
+    if _has(spec) and not written and masks.keys() <= {"input_mask"} and not perturbations:
         outputs, _ = layer(x * masks["input_mask"][:, None] if masks else x)
         return outputs if spec.sequences else _last(spec, outputs)
     weights, sides = recurrent_parameters(spec, layer), []
@@ -163,7 +171,11 @@ def _loop(spec: Recurrent, x: Tensor, weights: Weights, masks: Weights, perturba
     projected = functional.linear(x.transpose(0, 1), weights["kernel"])
     a = _widened(projected, spec.columns) + _widened(weights["bias"], spec.columns)
     state = tuple(x.new_zeros(len(x), width) for width in spec.states)
-    step, mask, perturbation = CELLS[spec.cell](weights), masks.get("recurrent_mask"), perturbations.get("state")
+    step, mask, perturbation = (
+        CELLS[spec.cell](weights, ACTIVATIONS[spec.activation]),
+        masks.get("recurrent_mask"),
+        perturbations.get("state"),
+    )
     outputs = []
     for t, a_t in enumerate(a.unbind(0)):
         state = step(a_t, state[0] if mask is None else state[0] * mask, state)

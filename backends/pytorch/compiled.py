@@ -33,7 +33,9 @@ def create(name: str, *, dtype: Dtype) -> Backend:
 class CompiledModel(PyTorchModel):
     """`torch.compile` of the objective of a training step; the loop over the steps is that of `PyTorchModel`."""
 
-    def __init__(self, network: Network, objective: Objective, optimizer: torch.optim.Adam, x: Array, y: Array) -> None:
+    def __init__(
+        self, network: Network, objective: Objective, optimizer: torch.optim.Optimizer, x: Array, y: Array
+    ) -> None:
         super().__init__(network, objective, optimizer, x, y)
         for layer in network.layers:
             if isinstance(layer, nn.GRU | nn.RNN):

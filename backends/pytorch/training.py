@@ -9,7 +9,7 @@ from torch.nn import functional
 
 from backends.contract import Array, Backend, Checkpoint, Dtype, Objective, StepParts, Steps, Weights, norms_by_lag
 from backends.pytorch.network import Network, canonical, load_weights, parameters
-from backends.pytorch.optimizer import adam, checkpoint, restore
+from backends.pytorch.optimizer import checkpoint, make_optimizer, restore
 from backends.recurrent import Recurrent
 
 LOSSES: Mapping[str, Callable[..., Tensor]] = {
@@ -22,13 +22,15 @@ NONE: Mapping[str, Tensor] = {}
 
 def create(name: str, *, dtype: Dtype) -> Backend:
     """The backend."""
-    return Backend(name, Network, load_weights, adam, PyTorchModel)
+    return Backend(name, Network, load_weights, make_optimizer, PyTorchModel)
 
 
 class PyTorchModel:
     """Implements backends.contract.Model."""
 
-    def __init__(self, network: Network, objective: Objective, optimizer: torch.optim.Adam, x: Array, y: Array) -> None:
+    def __init__(
+        self, network: Network, objective: Objective, optimizer: torch.optim.Optimizer, x: Array, y: Array
+    ) -> None:
         self.network, self.objective, self.optimizer = network, objective, optimizer
         self._trained = parameters(network)
         self._like = next(network.parameters())

@@ -3,9 +3,10 @@
 A cell takes the weights of one direction and gives its step and the step's derivative. A step takes
 `a` = x W + b (N, gates*units), computed for all time steps beforehand, with zeros where a gate has no block in W or b;
 `m` (N, width), the state as it enters the recurrent product, after recurrent dropout; and the last state. U is the
-recurrent kernel. Sources: LSTM, Gers, Schmidhuber & Cummins 2000 (forget gate, no peepholes); GRU, Cho et al. 2014, and
-with the reset gate after the product (cuDNN's form); reduced GRUs, Dey & Salem 2017; recurrent perceptron, De Mari,
-Theory and Practice of Deep Learning (50.039), week 5; recurrent dropout, Gal & Ghahramani 2016.
+recurrent kernel; φ is the layer's activation. Sources: LSTM, Gers, Schmidhuber & Cummins 2000 (forget gate, no
+peepholes); GRU, Cho et al. 2014, and with the reset gate after the product (cuDNN's form); reduced GRUs, Dey & Salem
+2017; recurrent perceptron, De Mari, Theory and Practice of Deep Learning (50.039), week 5; recurrent dropout, Gal &
+Ghahramani 2016.
 """
 
 from collections.abc import Callable, Mapping
@@ -34,58 +35,65 @@ class CellEquations(NamedTuple):
     back: Callable[[Cache, State], tuple[Array, Array, State, Gradients]]
 
 
-def rnn(weights: Weights) -> CellEquations:
-    """h' = tanh(a + m U)"""
+class Activation(NamedTuple):
+    """A function, and its derivative as a function of its value."""
+
+    value: Callable[[Array], Array]
+    slope: Callable[[Array], Array]
+
+
+def rnn(weights: Weights, phi: Activation) -> CellEquations:
+    """h' = φ(a + m U)"""
     U = weights["recurrent_kernel"]
 
     def step(a: Array, m: Array, state: State) -> tuple[State, Cache]:
-        h = np.tanh(a + m @ U)
+        h = phi.value(a + m @ U)
         return (h,), (m, h)
 
     def back(cache: Cache, d_state: State) -> tuple[Array, Array, State, Gradients]:
         m, h = cache
-        d_a = d_state[0] * (1 - h**2)
+        d_a = d_state[0] * phi.slope(h)
         return d_a, d_a @ U.T, (np.zeros_like(h),), {"recurrent_kernel": m.T @ d_a}
 
     return CellEquations(step, back)
 
 
-def lstm(weights: Weights) -> CellEquations:
-    """i, f, o = σ(a + m U); g = tanh(a + m U); c' = f c + i g; h' = o tanh(c')"""
+def lstm(weights: Weights, phi: Activation) -> CellEquations:
+    """i, f, o = σ(a + m U); g = φ(a + m U); c' = f c + i g; h' = o φ(c')"""
     U = weights["recurrent_kernel"]
 
     def step(a: Array, m: Array, state: State) -> tuple[State, Cache]:
         i, f, g, o = np.split(a + m @ U, 4, axis=1)
-        i, f, g, o = _sigmoid(i), _sigmoid(f), np.tanh(g), _sigmoid(o)
+        i, f, g, o = _sigmoid(i), _sigmoid(f), phi.value(g), _sigmoid(o)
         c = f * state[1] + i * g
-        squashed = np.tanh(c)
+        squashed = phi.value(c)
         return (o * squashed, c), (m, i, f, g, o, squashed, state[1])
 
     def back(cache: Cache, d_state: State) -> tuple[Array, Array, State, Gradients]:
         m, i, f, g, o, squashed, c_last = cache
         d_h, d_c = d_state
-        d_c = d_c + d_h * o * (1 - squashed**2)
+        d_c = d_c + d_h * o * phi.slope(squashed)
         d_i, d_f, d_g, d_o = d_c * g, d_c * c_last, d_c * i, d_h * squashed
-        d_a = np.hstack([d_i * i * (1 - i), d_f * f * (1 - f), d_g * (1 - g**2), d_o * o * (1 - o)])
+        d_a = np.hstack([d_i * i * (1 - i), d_f * f * (1 - f), d_g * phi.slope(g), d_o * o * (1 - o)])
         return d_a, d_a @ U.T, (np.zeros_like(d_h), d_c * f), {"recurrent_kernel": m.T @ d_a}
 
     return CellEquations(step, back)
 
 
-def gru(weights: Weights) -> CellEquations:
-    """u = m U; r, z = σ(a + u); n = tanh(a + r u); h' = (1 - z) n + z h"""
+def gru(weights: Weights, phi: Activation) -> CellEquations:
+    """u = m U; r, z = σ(a + u); n = φ(a + r u); h' = (1 - z) n + z h"""
     U = weights["recurrent_kernel"]
 
     def step(a: Array, m: Array, state: State) -> tuple[State, Cache]:
         (a_r, a_z, a_n), (u_r, u_z, u_n) = np.split(a, 3, axis=1), np.split(m @ U, 3, axis=1)
         r, z = _sigmoid(a_r + u_r), _sigmoid(a_z + u_z)
-        n = np.tanh(a_n + r * u_n)
+        n = phi.value(a_n + r * u_n)
         return ((1 - z) * n + z * state[0],), (m, r, z, n, u_n, state[0])
 
     def back(cache: Cache, d_state: State) -> tuple[Array, Array, State, Gradients]:
         m, r, z, n, u_n, h_last = cache
         d_h = d_state[0]
-        d_n = d_h * (1 - z) * (1 - n**2)
+        d_n = d_h * (1 - z) * phi.slope(n)
         d_r = d_n * u_n * r * (1 - r)
         d_z = d_h * (h_last - n) * z * (1 - z)
         d_u = np.hstack([d_r, d_z, d_n * r])
@@ -94,8 +102,8 @@ def gru(weights: Weights) -> CellEquations:
     return CellEquations(step, back)
 
 
-def gru_reset_before(weights: Weights) -> CellEquations:
-    """r, z = σ(a + m U); n = tanh(a + (r m) U); h' = (1 - z) n + z h
+def gru_reset_before(weights: Weights, phi: Activation) -> CellEquations:
+    """r, z = σ(a + m U); n = φ(a + (r m) U); h' = (1 - z) n + z h
 
     The reduced forms differ in the terms of r and z: gru1 has m U + b, gru2 m U, gru3 b. Missing terms are zero.
     """
@@ -105,13 +113,13 @@ def gru_reset_before(weights: Weights) -> CellEquations:
 
     def step(a: Array, m: Array, state: State) -> tuple[State, Cache]:
         r, z = np.split(_sigmoid(a[:, : 2 * units] + _widened(m @ U_rz, 2 * units)), 2, axis=1)
-        n = np.tanh(a[:, 2 * units :] + (r * m) @ U_n)
+        n = phi.value(a[:, 2 * units :] + (r * m) @ U_n)
         return ((1 - z) * n + z * state[0],), (m, r, z, n, state[0])
 
     def back(cache: Cache, d_state: State) -> tuple[Array, Array, State, Gradients]:
         m, r, z, n, h_last = cache
         d_h = d_state[0]
-        d_n = d_h * (1 - z) * (1 - n**2)
+        d_n = d_h * (1 - z) * phi.slope(n)
         d_rm = d_n @ U_n.T
         d_rz = np.hstack([d_rm * m * r * (1 - r), d_h * (h_last - n) * z * (1 - z)])
         d_u = d_rz[:, d_rz.shape[1] - U_rz.shape[1] :]
@@ -121,10 +129,10 @@ def gru_reset_before(weights: Weights) -> CellEquations:
     return CellEquations(step, back)
 
 
-def rmlp(weights: Weights) -> CellEquations:
+def rmlp(weights: Weights, phi: Activation) -> CellEquations:
     """v₀ = relu(a + m U); vᵢ = relu(vᵢ₋₁ Wᵢ + bᵢ), the last without relu; (prediction, memory') = the last v, split
 
-    The memory is the state that enters the recurrent product, the prediction is the layer's output.
+    The memory is the state that enters the recurrent product, the prediction is the layer's output; φ is not used.
     """
     U, last = weights["recurrent_kernel"], sum(name.startswith("kernel_") for name in weights)
 
@@ -149,7 +157,7 @@ def rmlp(weights: Weights) -> CellEquations:
     return CellEquations(step, back)
 
 
-CELLS: Mapping[str, Callable[[Weights], CellEquations]] = {
+CELLS: Mapping[str, Callable[[Weights, Activation], CellEquations]] = {
     "rnn": rnn,
     "lstm": lstm,
     "gru": gru,
@@ -203,7 +211,8 @@ def recurrent_back(
 
 def _loop(spec: Recurrent, x: Array, weights: Weights, masks: Weights, perturbations: Weights) -> tuple[Array, Cache]:
     """One direction: the output of every step, (N, T, units), and a cache."""
-    cell, mask, perturbation = CELLS[spec.cell](weights), masks.get("recurrent_mask", 1.0), perturbations.get("state")
+    cell = CELLS[spec.cell](weights, ACTIVATIONS[spec.activation])
+    mask, perturbation = masks.get("recurrent_mask", 1.0), perturbations.get("state")
     x = x * masks["input_mask"][:, None] if "input_mask" in masks else x
     a = _widened(x @ weights["kernel"], spec.columns) + _widened(weights["bias"], spec.columns)
     state: State = tuple(np.zeros((len(x), width)) for width in spec.states)
@@ -220,7 +229,7 @@ def _loop(spec: Recurrent, x: Array, weights: Weights, masks: Weights, perturbat
 def _loop_back(spec: Recurrent, weights: Weights, cache: Cache, d_outputs: Array) -> tuple[Array, Gradients, Array]:
     """One direction: the loss's derivatives by the input, by the parameters, and by the state after each step."""
     x, masks, caches = cache
-    cell, mask = CELLS[spec.cell](weights), masks.get("recurrent_mask", 1.0)
+    cell, mask = CELLS[spec.cell](weights, ACTIVATIONS[spec.activation]), masks.get("recurrent_mask", 1.0)
     gradients = {name: np.zeros_like(value) for name, value in weights.items()}
     d_a = np.zeros((*x.shape[:2], spec.columns))
     d_state: State = tuple(np.zeros((len(x), width)) for width in spec.states)
@@ -242,6 +251,13 @@ def _loop_back(spec: Recurrent, weights: Weights, cache: Cache, d_outputs: Array
 def _sigmoid(x: Array) -> Array:
     """1 / (1 + exp(-x)), without overflow."""
     return 0.5 * (1 + np.tanh(0.5 * x))
+
+
+ACTIVATIONS: Mapping[str, Activation] = {
+    "tanh": Activation(np.tanh, lambda y: 1 - y**2),
+    "relu": Activation(lambda x: np.maximum(x, 0), lambda y: (y > 0).astype(np.float64)),
+    "sigmoid": Activation(_sigmoid, lambda y: y * (1 - y)),
+}
 
 
 def _turned(direction: str, sequence: Array) -> Array:

@@ -15,7 +15,7 @@ from backends.contract import (
     norms_by_lag,
 )
 from backends.reference.network import Network, canonical, load_weights, parameters
-from backends.reference.optimizer import Optimizer, adam, checkpoint, restore
+from backends.reference.optimizer import NumpyOptimizer, checkpoint, make_optimizer, restore
 
 THREADS = 1  # the products are small: with more, the threads mostly wait for each other
 NONE: Weights = {}
@@ -23,13 +23,13 @@ NONE: Weights = {}
 
 def create(name: str, *, dtype: Dtype) -> Backend:
     """The backend. The reference implementation computes in float64 and with one thread for any `dtype`."""
-    return Backend(name, Network, load_weights, adam, ReferenceModel)
+    return Backend(name, Network, load_weights, make_optimizer, ReferenceModel)
 
 
 class ReferenceModel:
     """Implements backends.contract.Model."""
 
-    def __init__(self, network: Network, objective: Objective, optimizer: Optimizer, x: Array, y: Array) -> None:
+    def __init__(self, network: Network, objective: Objective, optimizer: NumpyOptimizer, x: Array, y: Array) -> None:
         self.network, self.objective, self.optimizer = network, objective, optimizer
         self.x, self.y = np.asarray(x, np.float64), np.asarray(y, np.float64)
 

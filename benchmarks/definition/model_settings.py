@@ -6,7 +6,7 @@ from pydantic import Field, model_validator
 
 from backends.layers import Activation, Conv1D, Dense, Dropout, Flatten, Layer, Repeat
 from backends.model import ModelSpec
-from backends.recurrent import Cell, Recurrent
+from backends.recurrent import Cell, Recurrent, RecurrentActivation
 from datasets.spec import Count, Flag, Settings
 
 CONVOLUTIONAL = "cnn"  # label of a convolutional model without a name
@@ -42,6 +42,7 @@ class RecurrentSettings(Settings):
     bidirectional: Flag = False
     dropout: Rate = 0.0
     recurrent_dropout: Rate = 0.0
+    activation: RecurrentActivation = "tanh"
     hidden: tuple[Count, ...] = (32, 8)  # cell "rmlp"
     memory: Count | None = None  # cell "rmlp"; None: its units
 
@@ -95,6 +96,7 @@ class ModelSettings(Settings):
     dropout: Rate = 0.0  # after each recurrent layer
     input_dropout: Rate = 0.0  # of the inputs of each recurrent layer, one mask per sequence
     recurrent_dropout: Rate = 0.0  # of the state of each recurrent layer, one mask per sequence
+    activation: RecurrentActivation = "tanh"  # of each recurrent layer, as Keras's argument of this name
     filters: Annotated[tuple[Count, ...], Field(min_length=1)] | None = None  # of each convolution
     width: Count | None = None  # of all convolutions
     dense: tuple[Count, ...] = ()  # units of the hidden dense layers before the output layer
@@ -151,6 +153,8 @@ class ModelSettings(Settings):
         layers: list[Layer] = []
         for depth in range(self.layers):
             sequences = depth < self.layers - 1
-            layers.append(Recurrent(self.cell, self.units, sequences, self.bidirectional, *rates))
+            layers.append(
+                Recurrent(self.cell, self.units, sequences, self.bidirectional, *rates, activation=self.activation)
+            )
             layers += [Dropout(self.dropout)] if self.dropout else []
         return layers

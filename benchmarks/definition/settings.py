@@ -4,15 +4,17 @@
 """
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import fields, replace
 from typing import Annotated, Any, Literal, Self, TypeVar, get_args
 
-from pydantic import BaseModel, Field, ValidationError, model_validator
+from pydantic import BaseModel, BeforeValidator, Field, PlainSerializer, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 
 import datasets
-from backends.contract import Adam, Dtype, Loss, Objective
+from backends.contract import Dtype, Loss, Objective
 from backends.model import ModelSpec
+from backends.optimizers import OPTIMIZERS, Adam, Optimizer
 from benchmarks.definition.model_settings import AnyLayer, ModelSettings
 from benchmarks.errors import SettingError, name_hint
 from datasets.spec import Count, Flag, Settings
@@ -23,6 +25,7 @@ Seed = Annotated[int, Field(ge=0, lt=2**32, strict=True)]
 Seeds = Annotated[tuple[Seed, ...], Field(min_length=1)]
 Sampler = Literal["grid", "random", "tpe"]
 Schema = TypeVar("Schema", bound=BaseModel)
+SHARED = {"clip_norm", "weight_decay"}  # settings of every optimizer, which are settings of the training
 REPETITION = {"repeat_until", "budget"}  # settings of the top that add trials and change none
 
 
@@ -65,8 +68,38 @@ class Header(TrialMatrix):
         return Limits(seconds=self.time_limit, memory_bytes=int(available))
 
 
+def read_optimizer(value: object) -> Optimizer:
+    """An optimizer from its name, or from a table of its name and settings. Raises ValueError with a remedy."""
+    if isinstance(value, Optimizer):
+        return value
+    table: dict[str, Any] = dict(value) if isinstance(value, Mapping) else {"name": value}
+    name = table.pop("name", None)
+    if name not in OPTIMIZERS:
+        raise ValueError(f"there is no optimizer {name!r}; use one of {', '.join(OPTIMIZERS)}")
+    kind = OPTIMIZERS[name]
+    known = {field.name: type(field.default) for field in fields(kind) if field.name not in SHARED}
+    for setting, number in table.items():
+        if setting not in known:
+            hint = name_hint(known, setting) if known else "it has no settings"
+            raise ValueError(f"{name} has no setting '{setting}'; {hint}")
+        if known[setting] is bool and not isinstance(number, bool):
+            raise ValueError(f"{setting} = {number}: write true or false")
+        if known[setting] is float and (not isinstance(number, float | int) or not 0 <= number < 1):
+            raise ValueError(f"{setting} = {number}: write a number of at least 0 and below 1")
+    if table.get("nesterov") and not table.get("momentum"):
+        raise ValueError('nesterov needs momentum, as in { name = "sgd", momentum = 0.9, nesterov = true }')
+    return kind(**table)
+
+
+def as_table(value: Optimizer) -> dict[str, object]:
+    """The table from which `read_optimizer` makes this optimizer."""
+    name = next(name for name, kind in OPTIMIZERS.items() if kind is type(value))
+    names = (field.name for field in fields(value) if field.name not in SHARED)
+    return {"name": name} | {field: getattr(value, field) for field in names}
+
+
 class TrainingSettings(Settings):
-    """The table `[training]`: the loss, Adam, and the epochs and batches; equal for all backends."""
+    """The table `[training]`: the loss, the optimizer, and the epochs and batches; equal for all backends."""
 
     epochs: Count
     batch: Count | Literal["full"]  # windows per step
@@ -78,7 +111,8 @@ class TrainingSettings(Settings):
     loss: Loss = "mse"
     l2: Amount | None = None  # times the sum of squares of `l2_on`, added to the loss (Keras's regularizers)
     l2_on: tuple[str, ...] = ()  # names of parameters, as in "0.kernel"
-    weight_decay: Amount | None = None  # times all parameters, added to their gradients (PyTorch's Adam)
+    optimizer: Annotated[Optimizer, BeforeValidator(read_optimizer), PlainSerializer(as_table)] = Adam()
+    weight_decay: Amount | None = None  # times all parameters, added to their gradients (AdamW: subtracted from them)
     clip_norm: Amount | None = None  # largest norm of the gradient over all parameters
     patience: Count | None = None  # epochs without a better validation loss; then the best weights are restored
     dtype: Dtype = "float32"
@@ -105,8 +139,10 @@ class TrainingSettings(Settings):
     def objective(self) -> Objective:
         return Objective(self.loss, self.l2 or 0.0, self.l2_on)
 
-    def optimizer(self) -> Adam:
-        return Adam(clip_norm=self.clip_norm, weight_decay=self.weight_decay or 0.0)
+    def complete_optimizer(self) -> Optimizer:
+        """The optimizer with clipping and weight decay; without a weight decay it has its own default."""
+        decay = {} if self.weight_decay is None else {"weight_decay": self.weight_decay}
+        return replace(self.optimizer, clip_norm=self.clip_norm, **decay)
 
     def notes(self) -> tuple[str, ...]:
         """All differences from plain Adam on the mean squared error, one phrase each.
@@ -116,6 +152,7 @@ class TrainingSettings(Settings):
         decay = f"learning rate times {self.step_factor:g} every {self.step_epochs} epochs" if self.step_factor else ""
         epochs = "epoch" if self.patience == 1 else "epochs"
         phrases = {
+            str(self.optimizer): self.optimizer != Adam(),
             f"loss {self.loss}": self.loss != "mse",
             f"L2 {self.l2} on {', '.join(self.l2_on)}": self.l2,
             f"weight decay {self.weight_decay}": self.weight_decay,

@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 
 import backends
-from backends.contract import Adam, Array, Backend, Objective, Steps
+from backends.contract import Array, Backend, Objective, Steps
 from backends.model import ModelSpec
+from backends.optimizers import Adam
 from backends.seeded import draw_masks, initial_weights
 from benchmarks.errors import UserError
 from benchmarks.runner.cores import Conditions

@@ -81,11 +81,12 @@ def _require_fit(name: str, label: str, case: CaseSettings, windows: datasets.Wi
 def _require_programs(benchmark: Benchmark, label: str, windows: datasets.Windows) -> None:
     """Raise UserError where a user's program cannot train a case."""
     _, window, features = windows.train.x.shape
-    model = benchmark.cases[label].architecture(windows.train.y.shape[1])
-    reason = user_program.unsupported(model, features, window)
+    case = benchmark.cases[label]
+    model, optimizer = case.architecture(windows.train.y.shape[1]), case.training.complete_optimizer()
+    reason = user_program.unsupported(model, features, window, optimizer)
     for name in benchmark.matrices[label].backends:
         if reason and backends.entry(name, benchmark.programs.get(name)).two_functions:
-            raise UserError(f"{name} cannot train '{label}': {reason}; set dropout to 0, or leave the model out")
+            raise UserError(f"{name} cannot train '{label}': {reason}, or leave the model out")
 
 
 def describe(benchmark: Benchmark, prepared: dict[str, Prepared], session: Session, threads: int) -> Manifest:

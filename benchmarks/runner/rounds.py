@@ -13,7 +13,7 @@ from reports.records.store import write_json
 
 @dataclass(frozen=True)
 class Decision:
-    """Whether a run goes on. manifest: with the next round; None: the run ends. reason: one sentence."""
+    """Whether a run continues. manifest: with the next round; None: the run ends. reason: one sentence."""
 
     manifest: Manifest | None
     reason: str

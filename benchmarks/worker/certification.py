@@ -80,7 +80,7 @@ class CheckInputs:
         return backend.build(
             case.architecture(train.y.shape[1]),
             case.training.objective(),
-            case.training.optimizer(),
+            case.training.complete_optimizer(),
             matched_weights(case, self.windows, seed),
             train.x,
             train.y,

@@ -10,12 +10,13 @@ import numpy as np
 
 from backends.contract import Checkpoint
 
-PARTS = ("weights", "first", "second")  # the weights, and Adam's first and second moments
+WEIGHTS = "weights"
 
 
 def to_bytes(checkpoint: Checkpoint) -> bytes:
-    """Return a checkpoint as .npz: `weights/0.kernel`, `first/0.kernel`, `second/0.kernel`, ..., and `steps`."""
-    named = {f"{part}/{name}": value for part in PARTS for name, value in getattr(checkpoint, part).items()}
+    """Return a checkpoint as .npz: `weights/0.kernel`, ..., moments such as `first/0.kernel`, and `steps`."""
+    parts = {WEIGHTS: checkpoint.weights, **checkpoint.moments}
+    named = {f"{part}/{name}": value for part, values in parts.items() for name, value in values.items()}
     stream = io.BytesIO()
     np.savez(stream, steps=checkpoint.steps, **named)  # type: ignore[arg-type]
     return stream.getvalue()
@@ -31,12 +32,12 @@ def from_bytes(stored: bytes) -> Checkpoint:
 
 def _read(stored: bytes) -> Checkpoint:
     with np.load(io.BytesIO(stored), allow_pickle=False) as arrays:
-        parts: dict[str, dict[str, np.ndarray]] = {part: {} for part in PARTS}
+        parts: dict[str, dict[str, np.ndarray]] = {}
         for full_name in arrays.files:
             part, _, name = full_name.partition("/")
             if name:
-                parts[part][name] = arrays[full_name]
-        return Checkpoint(**parts, steps=int(arrays["steps"]))
+                parts.setdefault(part, {})[name] = arrays[full_name]
+        return Checkpoint(parts.pop(WEIGHTS), parts, int(arrays["steps"]))
 
 
 def weights_to_bytes(weights: Mapping[str, np.ndarray]) -> bytes:

@@ -209,7 +209,7 @@ def build(job: TrialJob, inputs: TrialInputs) -> Built:
         lambda: backend.build(
             job.case.architecture(train.y.shape[1]),
             settings.objective(),
-            settings.optimizer(),
+            settings.complete_optimizer(),
             inputs.weights,
             train.x,
             train.y,

@@ -78,7 +78,7 @@ def checks_table(
     caption = (
         "Each backend is compared with a reference implementation in NumPy that computes in float64. The numbers are "
         "the largest relative differences, each with its bound: of the outputs, of the gradient of every parameter, of "
-        f"the loss of each step, and of all weights, over {steps} steps of Adam from random weights. The weights are "
+        f"the loss of each step, and of all weights, over {steps} optimizer steps from random weights. The weights are "
         "compared after 1, 10, 50 and all steps; a program that does not report gradients or the loss of each step is "
         "compared without them. The kernel is what computes the recurrence in this precision: it may differ between "
         "precisions."

@@ -5,7 +5,7 @@ from reports.render.page import Paragraph, Section, Terms
 
 HOW_TO_READ = (
     "Models are compared in matched mode: all frameworks compute the same function, with one bias per gate, the same "
-    "initial weights, the same batches in the same order and the same Adam optimizer. Only the implementation differs, "
+    "initial weights, the same batches in the same order and the same optimizer. Only the implementation differs, "
     "so the times can be compared. A backend is compared only if it has a certificate, which shows that the backend "
     "computes and learns the same as a reference implementation in NumPy.",
     "The speed ratio is the time of the reference backend divided by the time of this backend: above 1 is faster. The "
@@ -40,8 +40,8 @@ WORDS = {
     "MSE, RMSE, MAE": "mean squared error, its square root, and mean absolute error",
     "naive forecast": "a forecast without a neural network, which every model must beat to be useful",
     "native": "the mode in which each framework uses its own layers with its number of biases, its initial weights and "
-    "dropout, and its defaults of Adam's betas and epsilon. Batches, learning rates, loss and program are those of "
-    "matched mode. The models differ, so there are no speed ratios",
+    "dropout, and its defaults of the optimizer's betas, decay and epsilon. Batches, learning rates, loss and program "
+    "are those of matched mode. The models differ, so there are no speed ratios",
     "operations": "multiplications and additions of floating-point numbers (FLOP)",
     "peak memory": "the largest resident memory of the process of a trial, with the framework itself",
     "persistence": "the naive forecast that repeats the last value",

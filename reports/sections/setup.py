@@ -89,7 +89,8 @@ def models(run: Run) -> Table:
     )
     seeds = f"{plural(len(run.seeds), 'seed').split()[1]} {listed(numbered(run.seeds))}"
     caption = (
-        f"Layers are listed from input to output with their units. All models are trained with Adam, with {seeds}. "
+        f"Layers are listed from input to output with their units. All models are trained with {seeds}, with Adam and "
+        "the mean squared error unless the column training names others. "
         "Parameters are those of the matched model."
     )
     if (rule := run.manifest.repetition) is not None:

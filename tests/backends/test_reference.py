@@ -5,9 +5,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from backends.contract import Adam, Objective, Steps
+from backends.contract import Objective, Steps
 from backends.layers import Conv1D, Dense, Dropout, Flatten, Repeat
 from backends.model import ModelSpec
+from backends.optimizers import Adam
 from backends.recurrent import Recurrent
 from backends.reference import training
 from backends.seeded import draw_masks, initial_weights
@@ -120,5 +121,5 @@ def test_clipping_and_decay_follow_their_formulas():
     assert norm > bound
     model.optimizer.spec = replace(Adam(), clip_norm=bound, weight_decay=decay)
     model.train(Steps(np.arange(N)[None], np.full(1, 1e-3)))
-    for name, first in model.checkpoint().first.items():
+    for name, first in model.checkpoint().moments["first"].items():
         np.testing.assert_allclose(first, 0.1 * (raw[name] * bound / norm + decay * weights[name]), rtol=1e-9)

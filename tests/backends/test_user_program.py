@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 
 from backends import registry, user_program
-from backends.contract import Adam, BackendError, Objective, Steps
+from backends.contract import BackendError, Objective, Steps
 from backends.layers import Dropout
 from backends.model import ModelSpec, forecaster
+from backends.optimizers import Adam
 from backends.reference import training
 from backends.seeded import initial_weights
 

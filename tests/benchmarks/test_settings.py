@@ -7,6 +7,7 @@ import pytest
 
 from backends.layers import Conv1D, Dense, Dropout, Flatten
 from backends.model import ModelSpec
+from backends.optimizers import SGD, Adam, AdamW, RMSprop
 from backends.recurrent import Recurrent
 from benchmarks.definition import loading
 from benchmarks.definition.settings import CaseSettings
@@ -203,3 +204,44 @@ def test_the_advice_for_a_model_can_be_typed(written):
     assert texts[2] in str(preset.value)
     for text in texts:
         assert model(re.sub(r", (?=units|width|stack)", "\n", text), written).layers
+
+
+@pytest.mark.parametrize(
+    ("written_as", "expected"),
+    [
+        ('"adam"', Adam(weight_decay=0.1)),
+        ('"adamw"', AdamW(weight_decay=0.1)),
+        ('{ name = "sgd", momentum = 0.9, nesterov = true }', SGD(momentum=0.9, nesterov=True, weight_decay=0.1)),
+        ('{ name = "rmsprop", decay = 0.5 }', RMSprop(decay=0.5, weight_decay=0.1)),
+    ],
+)
+def test_an_optimizer_reaches_the_worker_as_written(written, written_as, expected):
+    """Through the definition, its axis, and the JSON of a job."""
+    text = REFERENCE.replace("epochs = 3", f"epochs = 3\noptimizer = {written_as}\nweight_decay = 0.1")
+    (case,) = loading.read(str(written(text))).cases.values()
+    assert CaseSettings.model_validate_json(case.model_dump_json()).training.complete_optimizer() == expected
+
+
+def test_adamw_without_a_weight_decay_has_its_default(written):
+    (case,) = loading.read(
+        str(written(REFERENCE.replace("epochs = 3", 'epochs = 3\noptimizer = "adamw"')))
+    ).cases.values()
+    assert case.training.complete_optimizer() == AdamW(weight_decay=0.01)
+
+
+@pytest.mark.parametrize(
+    ("written_as", "message"),
+    [
+        ('"adma"', "there is no optimizer 'adma'; use one of adam, adamw, sgd, rmsprop"),
+        ('{ name = "sgd", beta1 = 0.9 }', "sgd has no setting 'beta1'"),
+        ('{ name = "sgd", momentum = 1.5 }', "momentum = 1.5: write a number of at least 0 and below 1"),
+        ('{ name = "sgd", momentum = true }', "momentum = True: write a number"),
+        ('{ name = "sgd", nesterov = 1 }', "nesterov = 1: write true or false"),
+        ('{ name = "sgd", nesterov = true }', "nesterov needs momentum"),
+        ("{ momentum = 0.9 }", "there is no optimizer None; use one of"),
+        ("3", "there is no optimizer 3; use one of"),
+    ],
+)
+def test_a_wrong_optimizer_is_refused(written, written_as, message):
+    with pytest.raises(UserError, match=re.escape(message)):
+        loading.read(str(written(REFERENCE.replace("epochs = 3", f"epochs = 3\noptimizer = {written_as}"))))

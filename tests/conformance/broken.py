@@ -6,7 +6,7 @@ import numpy as np
 
 from backends.recurrent import BLOCKS, Recurrent
 from backends.reference.network import load_weights
-from backends.reference.optimizer import Optimizer, adam
+from backends.reference.optimizer import NumpyOptimizer, make_optimizer
 from backends.reference.training import ReferenceModel, create
 
 REFERENCE = create("reference", dtype="float64")
@@ -29,7 +29,7 @@ def recurrent_biases(weights):
     return [name for name in weights if name in kernels]
 
 
-class SecondBiasOptimizer(Optimizer):
+class SecondBiasOptimizer(NumpyOptimizer):
     """Each recurrent bias is the sum of two trained biases, as in PyTorch by default."""
 
     def step(self, gradients, rate):
@@ -51,7 +51,7 @@ def second_bias_adam(network, spec, *, native):
 
 def keras_adam(network, spec, *, native):
     """Adam with Keras's default epsilon."""
-    return adam(network, replace(spec, epsilon=1e-7), native=native)
+    return make_optimizer(network, replace(spec, epsilon=1e-7), native=native)
 
 
 class UnscaledMasksModel(ReferenceModel):
@@ -63,7 +63,7 @@ class UnscaledMasksModel(ReferenceModel):
 
 BROKEN = {
     "swapped-gates": replace(REFERENCE, load_weights=load_swapped),
-    "second-bias": replace(REFERENCE, adam=second_bias_adam, model=SecondBiasModel),
-    "keras-epsilon": replace(REFERENCE, adam=keras_adam),
+    "second-bias": replace(REFERENCE, make_optimizer=second_bias_adam, model=SecondBiasModel),
+    "keras-epsilon": replace(REFERENCE, make_optimizer=keras_adam),
     "unscaled-masks": replace(REFERENCE, model=UnscaledMasksModel),
 }

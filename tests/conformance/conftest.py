@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import backends
-from backends.contract import Adam
+from backends.optimizers import Adam
 from tests.conformance import equality_checks
 from tests.conformance.broken import BROKEN
 from tests.conformance.problems import PROBLEMS, QUICK
@@ -66,7 +66,10 @@ def simple():
     return PROBLEMS["gru"]
 
 
-@pytest.fixture(params=parameters(["gru", "lstm, masked", "rmlp", "weight decay"], ["gru"]))
+RESUMED = ["gru", "lstm, masked", "rmlp", "weight decay", "sgd, nesterov", "rmsprop", "adamw"]
+
+
+@pytest.fixture(params=parameters(RESUMED, ["gru"]))
 def resumed_problem(request):
     """Problems that together have every kind of state that a checkpoint holds."""
     return PROBLEMS[request.param]

@@ -1,13 +1,14 @@
 """The models and trainings on which every backend is checked."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from hypothesis import strategies as st
 
-from backends.contract import Adam, Objective, Steps
+from backends.contract import Objective, Steps
 from backends.layers import Conv1D, Dense, Dropout, Flatten, Repeat
 from backends.model import ModelSpec, forecaster
+from backends.optimizers import SGD, Adam, AdamW, Optimizer, RMSprop
 from backends.recurrent import Recurrent
 from backends.seeded import draw_masks, initial_weights
 
@@ -26,7 +27,7 @@ class Problem:
     batch: int = 8
     seed: int = 5
     objective: Objective = field(default_factory=Objective)
-    optimizer: Adam = field(default_factory=Adam)
+    optimizer: Optimizer = field(default_factory=Adam)
 
     @property
     def recurs(self):
@@ -111,6 +112,16 @@ PROBLEMS = {
         optimizer=Adam(clip_norm=0.05),
     ),
     "weight decay": stack(Recurrent("gru", 5), Dense(2), optimizer=Adam(weight_decay=0.03, clip_norm=0.3)),
+    "sgd, nesterov": stack(
+        Recurrent("lstm", 5), Dense(2), optimizer=SGD(momentum=0.9, nesterov=True, clip_norm=0.5, weight_decay=0.02)
+    ),
+    "sgd, momentum": stack(Recurrent("gru", 5), Dense(2), optimizer=SGD(momentum=0.8)),
+    "sgd": stack(Recurrent("rnn", 5), Dense(2), optimizer=SGD()),
+    "rmsprop": stack(Recurrent("gru", 5), Dense(2), optimizer=RMSprop(weight_decay=0.02)),
+    "adamw": stack(Recurrent("lstm", 5), Dense(2), optimizer=AdamW(weight_decay=0.1, clip_norm=0.3)),
+    **{f"{cell}, relu": stack(Recurrent(cell, 5, activation="relu"), Dense(2)) for cell in ("rnn", "lstm", "gru")},
+    "gru-reset-before, sigmoid": stack(Recurrent("gru-reset-before", 5, activation="sigmoid"), Dense(2)),
+    "lstm, sigmoid, both directions": stack(Recurrent("lstm", 5, bidirectional=True, activation="sigmoid"), Dense(2)),
     "lstm, briefly masked": stack(
         Recurrent("lstm", 5, bidirectional=True, dropout=0.3, recurrent_dropout=0.4), Dropout(0.2), Dense(2)
     ),
@@ -123,6 +134,7 @@ PROBLEMS = {
         optimizer=Adam(clip_norm=0.05, weight_decay=0.03),
     ),
 }
+EVERY_OPTIMIZER = (Adam(), AdamW(), SGD(), SGD(momentum=0.9), SGD(momentum=0.5, nesterov=True), RMSprop())
 # What `make test` checks: a fused cell, a cell in a loop with masks, and every setting of the training.
 QUICK = ("gru", "lstm, briefly masked", "convolution, all settings")
 
@@ -166,6 +178,8 @@ def any_problems(draw):
     model = ModelSpec((*layers, *([Flatten()] if steps else []), Dense(horizon)))
     kernels = tuple(name for name in model.shapes(features, window) if name.endswith(".kernel"))
     objective = Objective(draw(st.sampled_from(["mse", "mae", "huber"])), draw(st.sampled_from([0.0, 0.01])), kernels)
-    optimizer = Adam(clip_norm=draw(st.sampled_from([None, 0.1])), weight_decay=draw(st.sampled_from([0.0, 0.02])))
+    kind = draw(st.sampled_from(EVERY_OPTIMIZER))
+    decay = {"clip_norm": draw(st.sampled_from([None, 0.1])), "weight_decay": draw(st.sampled_from([0.0, 0.02]))}
+    optimizer = replace(kind, **decay)
     sizes = {"rows": 23, "batch": draw(sizes), "seed": draw(st.integers(0, 99))}
     return Problem(model, features, window, horizon, **sizes, objective=objective, optimizer=optimizer)

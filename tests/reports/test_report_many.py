@@ -57,7 +57,7 @@ def test_the_page_does_not_grow_with_the_number_of_trials(drawn, tmp_path):
     assert "(40 of 135 rounds are drawn)" in text
     assert "(10 of 135 seeds are drawn)" in text
     assert "[all 135](trials.html)" in text
-    assert "with seeds 1 to 135." in text
+    assert "with seeds 1 to 135," in text
 
 
 def test_failures_for_one_reason_have_one_log(run_of):
