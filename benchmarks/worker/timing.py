@@ -8,6 +8,7 @@ import resource
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from math import ceil
 from pathlib import Path
 from typing import TypeVar
@@ -111,13 +112,24 @@ class LoadMonitor:
         return end[0] - start[0], end[1] - start[1], end[2] - start[2], stolen
 
     def _counters(self) -> tuple[float, float, float, float | None]:
-        """Wall seconds, busy seconds of the cores, CPU seconds of this process, and stolen seconds of the cores."""
+        """Wall seconds, busy seconds of the cores, CPU seconds of this trial, and stolen seconds of the cores."""
         times = psutil.cpu_times(percpu=True)
         idle = ("idle", "iowait", "guest", "guest_nice")  # guest time is already part of user time
         fields = [field for field in times[0]._fields if field not in idle]
         busy = float(sum(getattr(times[core], field) for core in self._cores for field in fields))
         stolen = float(sum(times[core].steal for core in self._cores)) if "steal" in fields else None
-        return time.perf_counter(), busy, cpu_seconds(), stolen
+        return time.perf_counter(), busy, cpu_seconds() + _children_seconds(), stolen
+
+
+def _children_seconds() -> float:
+    """CPU seconds of all processes that this one has started, such as the compilers of `torch.compile`."""
+    ended = resource.getrusage(resource.RUSAGE_CHILDREN)
+    seconds = ended.ru_utime + ended.ru_stime
+    for child in psutil.Process().children(recursive=True):
+        with suppress(psutil.Error):  # it may have ended meanwhile
+            times = child.cpu_times()
+            seconds += times.user + times.system + times.children_user + times.children_system
+    return seconds
 
 
 def _share(part: float, whole: float) -> float:

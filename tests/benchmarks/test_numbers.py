@@ -1,6 +1,8 @@
 """Batches, scores, digests, differences of the certificate, background load, and environment variables."""
 
 import os
+import shlex
+import signal
 import subprocess
 import sys
 import time
@@ -126,18 +128,22 @@ def test_the_first_parameter_that_differs_is_named():
 
 
 @pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="this system cannot pin a process to a core")
-def test_background_load_is_measured():
-    """Another process keeps the core busy."""
+@pytest.mark.parametrize("started_here", [False, True])
+def test_background_load_is_that_of_other_programs(started_here):
+    """A process keeps the core busy: another program's, or one that this process started, such as a compiler."""
     core = (min(os.sched_getaffinity(0)),)
     pinned = f"import os; os.sched_setaffinity(0, {core})\nwhile True: pass"
-    with subprocess.Popen([sys.executable, "-c", pinned]) as other:
+    busy = shlex.join([sys.executable, "-c", pinned])
+    command = f"exec {busy}" if started_here else f"{busy} > /dev/null & echo $!"
+    with subprocess.Popen(["sh", "-c", command], stdout=subprocess.PIPE, text=True) as shell:
+        other = shell.pid if started_here else int(shell.stdout.readline())
         time.sleep(0.3)
         monitor = LoadMonitor(core)
         time.sleep(1.0)
         monitor.stop()
         disturbed = monitor.background_load()
-        other.kill()
-    assert disturbed > 0.7
+        os.kill(other, signal.SIGKILL)
+    assert disturbed < 0.3 if started_here else disturbed > 0.7
 
 
 def test_thread_settings_of_the_user_are_recorded(monkeypatch):
