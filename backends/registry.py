@@ -10,10 +10,32 @@ from difflib import get_close_matches
 from importlib import import_module, util
 from pathlib import Path
 from textwrap import dedent
-from typing import Any
+from typing import Any, get_args
 
 from backends import user_program
 from backends.contract import Backend, BackendError, Dtype
+from backends.model import ModelSpec
+from backends.recurrent import Cell, Recurrent, RecurrentActivation
+
+
+@dataclass(frozen=True)
+class NativeLayers:
+    """The recurrent layers that a framework has of its own: the activations of each cell.
+
+    dropout: whether they have dropout in them.
+    """
+
+    activations: Mapping[str, tuple[str, ...]]
+    dropout: bool = False
+
+    def lacking(self, model: ModelSpec) -> Recurrent | None:
+        """The first layer of a model that the framework lacks, or None."""
+        for layer in model.layers:
+            if isinstance(layer, Recurrent):
+                known = layer.activation in self.activations.get(layer.cell, ())
+                if not known or (not self.dropout and (layer.dropout or layer.recurrent_dropout)):
+                    return layer
+        return None
 
 
 @dataclass(frozen=True)
@@ -25,7 +47,7 @@ class Entry:
     module, device: modules in the package `backends`; the first has `create`, the second `configure`, `gemm` and
         `peak_memory`.
     packages: the required packages, which have the same name on PyPI and when imported.
-    native: whether the framework has layers and defaults of its own.
+    native: the framework's own recurrent layers; None if the backend has no native mode.
     environment: variables to set before the module is imported.
     unneeded: packages that the framework imports where it sees them, and that no backend of it needs. They are hidden
         from its import, which otherwise takes up to twice as long because other frameworks are installed beside it.
@@ -42,7 +64,7 @@ class Entry:
     module: str
     device: str
     packages: tuple[str, ...] = ()
-    native: bool = True
+    native: NativeLayers | None = None
     environment: Mapping[str, str] = field(default_factory=dict)
     unneeded: tuple[str, ...] = ()
     base: str = ""
@@ -57,12 +79,18 @@ class Entry:
         return f"{self.framework}, {self.program}"
 
 
+EVERY = get_args(RecurrentActivation)
+PYTORCH = NativeLayers({"lstm": ("tanh",), "gru": ("tanh",), "rnn": ("tanh", "relu")})
+KERAS = NativeLayers(dict.fromkeys(("lstm", "gru", "gru-reset-before", "rnn"), EVERY), dropout=True)
+FLAX = NativeLayers(dict.fromkeys(("lstm", "gru", "rnn"), EVERY))
+
 REGISTRY: dict[str, Entry] = {
     "pytorch": Entry(
         "PyTorch",
         "eager loop",
         module="pytorch.training",
         device="pytorch.device",
+        native=PYTORCH,
         packages=("torch",),
         code=("pytorch.training.PyTorchModel.train",),
     ),
@@ -71,6 +99,7 @@ REGISTRY: dict[str, Entry] = {
         "compiled epoch",
         module="keras.training",
         device="keras.device",
+        native=KERAS,
         packages=("keras", "tensorflow"),
         environment={"KERAS_BACKEND": "tensorflow"},
         unneeded=("jax", "matplotlib", "sklearn"),
@@ -81,6 +110,7 @@ REGISTRY: dict[str, Entry] = {
         "compiled epoch",
         module="flax.training",
         device="flax.device",
+        native=FLAX,
         packages=("jax", "flax", "optax"),
         code=("flax.training.FlaxModel._step", "flax.training.FlaxModel._epoch"),
     ),
@@ -89,6 +119,7 @@ REGISTRY: dict[str, Entry] = {
         "compiled epoch",
         module="keras.training",
         device="flax.device",
+        native=KERAS,
         packages=("keras", "jax"),
         environment={"KERAS_BACKEND": "jax"},
         unneeded=("matplotlib", "sklearn"),
@@ -99,6 +130,7 @@ REGISTRY: dict[str, Entry] = {
         "eager loop",
         module="keras.training",
         device="pytorch.device",
+        native=KERAS,
         packages=("keras", "torch"),
         environment={"KERAS_BACKEND": "torch"},
         unneeded=("jax", "matplotlib", "sklearn"),
@@ -109,7 +141,6 @@ REGISTRY: dict[str, Entry] = {
         "eager loop",
         module="reference.training",
         device="reference.device",
-        native=False,
         code=("reference.training.ReferenceModel.train",),
     ),
     "pytorch-compile": Entry(
@@ -117,6 +148,7 @@ REGISTRY: dict[str, Entry] = {
         "compiled step",
         module="pytorch.compiled",
         device="pytorch.device",
+        native=PYTORCH,
         packages=("torch",),
         base="pytorch",
         code=("pytorch.compiled.CompiledModel",),
@@ -126,6 +158,7 @@ REGISTRY: dict[str, Entry] = {
         "DataLoader loop",
         module="pytorch.dataloader",
         device="pytorch.device",
+        native=PYTORCH,
         packages=("torch",),
         base="pytorch",
         code=("pytorch.dataloader.DataLoaderModel.train",),
@@ -135,6 +168,7 @@ REGISTRY: dict[str, Entry] = {
         "fit loop",
         module="keras.fit",
         device="keras.device",
+        native=KERAS,
         packages=("keras", "tensorflow"),
         environment={"KERAS_BACKEND": "tensorflow"},
         unneeded=("jax", "matplotlib", "sklearn"),
@@ -147,6 +181,7 @@ REGISTRY: dict[str, Entry] = {
         "fit loop",
         module="keras.fit",
         device="flax.device",
+        native=KERAS,
         packages=("keras", "jax"),
         environment={"KERAS_BACKEND": "jax"},
         unneeded=("matplotlib", "sklearn"),
@@ -159,6 +194,7 @@ REGISTRY: dict[str, Entry] = {
         "fit loop",
         module="keras.fit",
         device="pytorch.device",
+        native=KERAS,
         packages=("keras", "torch"),
         environment={"KERAS_BACKEND": "torch"},
         unneeded=("jax", "matplotlib", "sklearn"),
@@ -171,6 +207,7 @@ REGISTRY: dict[str, Entry] = {
         "compiled step",
         module="flax.step",
         device="flax.device",
+        native=FLAX,
         packages=("jax", "flax", "optax"),
         base="flax",
         code=("flax.step.StepModel",),
@@ -180,6 +217,7 @@ REGISTRY: dict[str, Entry] = {
         "unrolled epoch",
         module="flax.unroll",
         device="flax.device",
+        native=FLAX,
         packages=("jax", "flax", "optax"),
         base="flax",
         code=("flax.unroll.UnrolledModel",),
@@ -253,7 +291,7 @@ def entry(name: str, text: str | None = None) -> Entry:
         module="user_program",
         device=device,
         packages=tuple(key for key in imported if "." not in key),
-        native=facts.is_backend,
+        native=NativeLayers(dict.fromkeys(get_args(Cell), EVERY), dropout=True) if facts.is_backend else None,
         two_functions=not facts.is_backend,
     )
 

@@ -43,6 +43,7 @@ def prepare(benchmark: Benchmark) -> dict[str, Prepared]:
         prepared = by_case[label] = cut[repr(settings)]
         _require_fit(benchmark.name, label, case, prepared.windows)
         _require_programs(benchmark, label, prepared.windows)
+        _require_native_layers(benchmark, label, prepared.windows)
         if benchmark.search is not None and not len(prepared.windows.validation):
             raise UserError(f"{benchmark.name}: a search needs a validation part; give data.validation a share")
     return by_case
@@ -67,9 +68,10 @@ def _require_fit(name: str, label: str, case: CaseSettings, windows: datasets.Wi
         raise UserError(f"{name}: the model of '{label}': {problem}") from None
     if not shapes:
         raise UserError(f"{name}: the model of '{label}' has no parameters; add a dense layer at its end")
-    if outputs != train.y.shape[1]:
+    needed = train.y.shape[1] * len(training.quantiles or (1,))
+    if outputs != needed:
         raise UserError(
-            f"{name}: the model of '{label}' has {outputs} outputs and its windows {train.y.shape[1]}; "
+            f"{name}: the model of '{label}' has {outputs} outputs and its windows need {needed}; "
             "leave out the units of the last layer to give it as many outputs as needed"
         )
     for parameter in training.l2_on:
@@ -87,6 +89,19 @@ def _require_programs(benchmark: Benchmark, label: str, windows: datasets.Window
     for name in benchmark.matrices[label].backends:
         if reason and backends.entry(name, benchmark.programs.get(name)).two_functions:
             raise UserError(f"{name} cannot train '{label}': {reason}, or leave the model out")
+
+
+def _require_native_layers(benchmark: Benchmark, label: str, windows: datasets.Windows) -> None:
+    """Raise UserError where a framework lacks a layer of a case that runs in native mode."""
+    matrix = benchmark.matrices[label]
+    model = benchmark.cases[label].architecture(windows.train.y.shape[1])
+    for name in matrix.backends if "native" in matrix.modes else ():
+        entry = backends.entry(name, benchmark.programs.get(name))
+        if entry.native and (layer := entry.native.lacking(model)):
+            raise UserError(
+                f"{benchmark.name}: {entry.framework} has no layer of its own for '{layer}' of '{label}', which native "
+                'mode needs; write modes = ["matched"], on the command line --set \'modes=["matched"]\''
+            )
 
 
 def describe(benchmark: Benchmark, prepared: dict[str, Prepared], session: Session, threads: int) -> Manifest:

@@ -37,6 +37,11 @@ MISTAKES = {
     "an unknown benchmark": ("run co3", "there is no benchmark 'co3'; did you mean 'co2'", None),
     "a benchmark to certify": ("certify co3", "there is no benchmark 'co3'; did you mean 'co2'", None),
     "a missing definition": ("run mine.toml", "mine.toml does not exist", "run co2"),
+    "a cell without a native layer": (
+        """run architectures --only model.cell=gru1 --backends flax --set 'modes=["native"]'""",
+        "Flax has no layer of its own for 'gru1 8'",
+        """run architectures --only model.cell=gru1 --backends flax --set 'modes=["matched"]'""",
+    ),
     "an unknown backend": ("run co2 --backends pytorhc", "did you mean 'pytorch'", None),
     "an unknown backend for all": ("all --backends flx", "--backends: there is no backend 'flx'; did you mean", None),
     "an empty backend": ("run co2 --backends flax,", "--backends flax", None),
