@@ -16,7 +16,7 @@ from backends.optimizers import Optimizer
 Array = np.ndarray
 Weights = Mapping[str, np.ndarray]
 Dtype = Literal["float32", "float64"]
-Loss = Literal["mse", "mae", "huber"]
+Loss = Literal["mse", "mae", "huber", "quantile"]
 Named = TypeVar("Named")
 
 
@@ -28,7 +28,10 @@ class BackendError(ValueError):
 class Objective:
     """The function that training minimises: the mean loss over windows and outputs, plus an L2 penalty.
 
-    loss: the loss of an error e: "mse" is e²; "mae" is |e|; "huber" is e²/2 where |e| ≤ 1, and |e| - 1/2 elsewhere.
+    loss: the loss of an error e: "mse" is e²; "mae" is |e|; "huber" is e²/2 where |e| ≤ 1, and |e| - 1/2 elsewhere;
+        "quantile" is max(q e, (q - 1) e) with e = target - output (Koenker & Bassett 1978).
+    quantiles: of the loss "quantile". A model then has an output for each target and quantile, (N, H * quantiles), with
+        the quantiles of a target side by side, and the loss is the mean over all of them.
     l2: factor of the sum of squares of the parameters in `l2_on`, as in Keras's `kernel_regularizer=l2(...)`.
     l2_on: canonical parameter names, for example ("0.kernel",).
     """
@@ -36,6 +39,7 @@ class Objective:
     loss: Loss = "mse"
     l2: float = 0.0
     l2_on: tuple[str, ...] = ()
+    quantiles: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -13,11 +13,16 @@ from backends.recurrent import Cell, Recurrent
 class ModelSpec:
     """Layers from a window (T, F) to H outputs. In all methods `features` is F and `window` is T.
 
+    masked: the last column of a window is no feature but its mask, 1 for a real step and 0 for padding. A recurrent
+        layer leaves its state as it was in a step of padding, in both directions, and its last output is that of the
+        last real step that it reads. Every sequence that a layer gives is zero in the steps of padding.
+
     Raises ModelError, which names the first faulty layer: on construction if a setting is invalid, and in the methods
     if a layer cannot read the output of the layer before it.
     """
 
     layers: tuple[Layer, ...]
+    masked: bool = False
 
     def __post_init__(self) -> None:
         if not self.layers:
@@ -31,7 +36,7 @@ class ModelSpec:
 
     def walk(self, features: int, window: int) -> Iterator[tuple[int, Layer, Shape]]:
         """Position, layer and input shape of every layer, in order."""
-        shape: Shape = (window, features)
+        shape: Shape = (window, features - self.masked)
         for position, layer in enumerate(self.layers):
             self._refuse(position, layer.misfit(shape))
             yield position, layer, shape

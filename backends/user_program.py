@@ -136,6 +136,8 @@ def unsupported(model: ModelSpec, features: int, window: int, optimizer: Optimiz
     """A clause on what `train` and `predict` cannot do for a model and an optimizer, with a remedy, or None."""
     if model.masks(features, window):
         return "it has dropout, but the function 'train' gets no masks; set dropout to 0"
+    if model.masked:
+        return "its windows have a mask of padded rows, which the functions do not get; set window.mask to false"
     if type(optimizer) is not Adam:
         return f"the optimizer is {optimizer.title}, but the function 'train' gets the settings of Adam alone; use Adam"
     return None

@@ -133,7 +133,7 @@ def _shared(runs: list[Span], part: Sequence[Span]) -> list[Span]:
 class _Layout:
     """The scaled rows, with `padding` rows of zeros before each run."""
 
-    array: np.ndarray  # (rows + padding * runs, F)
+    array: np.ndarray  # (rows + padding * runs, F), with a mask F + 1
     observed: np.ndarray  # (rows + padding * runs,) False where a row is padding
     usable: list[Span]
     padding: int
@@ -152,7 +152,8 @@ def _lay_out(
     series: Series, usable: list[Span], scaler: Scaler, data: DataSpec, window: WindowSpec, dtype: Dtype
 ) -> _Layout:
     padding = window.length - window.shortest
-    array = np.zeros((series.rows + padding * len(usable), len(series.columns)), dtype)
+    columns = len(series.columns)
+    array = np.zeros((series.rows + padding * len(usable), columns + window.masked), dtype)
     observed = np.zeros(len(array), bool)
     for run, (start, stop) in enumerate(usable, start=1):
         shift = run * padding
@@ -160,7 +161,9 @@ def _lay_out(
         with np.errstate(over="ignore"):  # infinite values are refused below
             of_run = scaler.of(int(np.searchsorted(series.runs, start, side="right")) - 1)
             for first, block in blocks(series.values, [(start, stop)], data.difference):
-                array[first + shift : first + shift + len(block)] = of_run.apply(block)
+                array[first + shift : first + shift + len(block), :columns] = of_run.apply(block)
+    if window.masked:
+        array[:, columns] = observed
     if not (float(array.min()) >= -LARGEST and float(array.max()) <= LARGEST):
         raise _too_large(series, array, data, dtype)
     return _Layout(array, observed, usable, padding)
@@ -203,15 +206,13 @@ def _part(
             )
     shift = layout.shift(rows)
     input_begin, target_begin = shifted(rows, shift - window.length), shifted(rows, shift)
-    part = Part(
-        name,
-        x=sliding_window_view(layout.array, window.length, axis=0)[input_begin].transpose(0, 2, 1),
-        y=targets_from(layout.array, series.index(series.targets), target_begin, window.target_rows),
-        rows=rows,
-        stamps=series.times,
-        mask=sliding_window_view(layout.observed, window.length)[input_begin] if layout.padding else None,
-    )
-    return part, total - len(rows)
+    x = sliding_window_view(layout.array, window.length, axis=0)[input_begin].transpose(0, 2, 1)
+    mask = sliding_window_view(layout.observed, window.length)[input_begin] if layout.padding else None
+    if mask is not None and window.padding == "right":
+        order = np.argsort(~mask, axis=1, kind="stable")  # the observed rows first
+        x, mask = np.take_along_axis(x, order[:, :, None], axis=1), np.take_along_axis(mask, order, axis=1)
+    y = targets_from(layout.array, series.index(series.targets), target_begin, window.target_rows)
+    return Part(name, x, y, rows, series.times, mask), total - len(rows)
 
 
 def _first_target_rows(usable: list[Span], window: WindowSpec, spans: Sequence[Span]) -> Rows:
@@ -255,9 +256,10 @@ def _notes(series: Series, data: DataSpec, window: WindowSpec, parts: Split, sca
         )
     notes += _scaling_notes(series, data, scaler)
     if window.shortest < window.length:
+        reading = "recurrent layers skip" if window.masked else "models read as values"
         notes.append(
-            f"Windows with {window.shortest} to {window.length - 1} rows of past are padded with zeros on the left, "
-            f"which models read as values; of longer pasts, the last {window.length} rows are used."
+            f"Windows with {window.shortest} to {window.length - 1} rows of past are padded with zeros on the "
+            f"{window.padding}, which {reading}; of longer pasts, the last {window.length} rows are used."
         )
     return tuple(notes)
 

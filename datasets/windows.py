@@ -40,11 +40,11 @@ class Part:
     """The windows of one part of the split. Arrays are read-only views if the windows are evenly spaced."""
 
     name: str
-    x: np.ndarray  # (N, T, F), scaled
+    x: np.ndarray  # (N, T, F), scaled; with WindowSpec.masked a last column is the mask
     y: np.ndarray  # (N, H * targets), scaled, the targets of one step side by side; with a rollout only the first row
     rows: Rows  # (N,) the row of each window's first target in the series
     stamps: np.ndarray | None  # the time stamps of the series
-    mask: np.ndarray | None = None  # (N, T), False where an input row is padding; models do not receive the mask
+    mask: np.ndarray | None = None  # (N, T), False where an input row is padding
 
     def __len__(self) -> int:
         return len(self.x)
@@ -149,5 +149,7 @@ def forecast(predict: Callable[[np.ndarray], np.ndarray], windows: Windows, x: n
         rows.append(predict(x))
         following = np.empty_like(x[:, :1])
         following[:, 0, windows.targets] = rows[-1]
+        if windows.window.masked:
+            following[:, 0, -1] = 1
         x = np.concatenate([x[:, 1:], following], axis=1)
     return np.concatenate(rows, axis=1)

@@ -137,21 +137,38 @@ def recurrent_parameters(spec: Recurrent, layer: nnx.Module) -> dict[str, nnx.Pa
     }
 
 
-def recurrent(spec: Recurrent, layer: nnx.Module, x: jax.Array, masks: Weights, perturbations: Weights) -> jax.Array:
+def recurrent(
+    spec: Recurrent, layer: nnx.Module, x: jax.Array, real: jax.Array | None, masks: Weights, perturbations: Weights
+) -> jax.Array:
     """The layer's output, (N, T, width) or (N, width), from Flax's own layer where it offers what is needed.
 
+    real: (N, T, 1), whether a step is real; the state passes other steps unchanged. None: all steps are real.
     masks, perturbations: those of this layer, by name; see ModelSpec.
     """
     if spec.cell in FUSED and masks.keys() <= {"input_mask"} and not perturbations:
-        outputs = layer(x * masks["input_mask"][:, None] if masks else x)
+        x = x * masks["input_mask"][:, None] if masks else x
+        if real is not None:
+            return _with_lengths(spec, layer, x, real)
+        outputs = layer(x)
         return outputs if spec.sequences else _last(spec, outputs)
     weights = {name: variable[...] for name, variable in recurrent_parameters(spec, layer).items()}
     sides = []
     for direction in spec.directions:
         named = (of_direction(direction, part) for part in (weights, masks, perturbations))
-        final, outputs = _loop(spec, x, *named, reverse=direction != "")
+        final, outputs = _loop(spec, x, real, *named, reverse=direction != "")
         sides.append(outputs.swapaxes(0, 1) if spec.sequences else final[spec.output])
     return jnp.concatenate(sides, axis=-1) if spec.bidirectional else sides[0]
+
+
+def _with_lengths(spec: Recurrent, layer: nnx.Module, x: jax.Array, real: jax.Array) -> jax.Array:
+    """The output of Flax's own layer with `seq_lengths`, for which the real steps come first. Any may be padding."""
+    order = jnp.argsort(~real, axis=1, stable=True)
+    lengths = jnp.sum(real, axis=(1, 2))
+    outputs = layer(jnp.take_along_axis(x, order, axis=1), seq_lengths=lengths)
+    if spec.sequences:
+        return jnp.take_along_axis(outputs, jnp.argsort(order, axis=1), axis=1)
+    last = jnp.take_along_axis(outputs, lengths[:, None, None] - 1, axis=1)[:, 0]
+    return jnp.concatenate([last[:, : spec.units], outputs[:, 0, spec.units :]], axis=1)
 
 
 def _last(spec: Recurrent, outputs: jax.Array) -> jax.Array:
@@ -162,7 +179,14 @@ def _last(spec: Recurrent, outputs: jax.Array) -> jax.Array:
 
 
 def _loop(
-    spec: Recurrent, x: jax.Array, weights: Weights, masks: Weights, perturbations: Weights, *, reverse: bool
+    spec: Recurrent,
+    x: jax.Array,
+    real: jax.Array | None,
+    weights: Weights,
+    masks: Weights,
+    perturbations: Weights,
+    *,
+    reverse: bool,
 ) -> tuple[State, jax.Array]:
     """One direction: the state after its last step, and the outputs (T, N, units) in the order of time."""
     if "input_mask" in masks:
@@ -177,15 +201,18 @@ def _loop(
     if perturbation is not None and reverse:
         perturbation = perturbation[::-1]
 
-    def scanned(state: State, inputs: tuple[jax.Array, jax.Array | None]) -> tuple[State, jax.Array]:
-        a_t, perturbation_t = inputs
-        state = step(a_t, state[0] if mask is None else state[0] * mask, state)
+    def scanned(state: State, inputs: tuple[jax.Array, jax.Array | None, jax.Array | None]) -> tuple[State, jax.Array]:
+        a_t, perturbation_t, real_t = inputs
+        after = step(a_t, state[0] if mask is None else state[0] * mask, state)
         if perturbation_t is not None:
-            state = (state[0] + perturbation_t, *state[1:])
-        return state, state[spec.output]
+            after = (after[0] + perturbation_t, *after[1:])
+        if real_t is not None:
+            after = tuple(jnp.where(real_t, new, old) for new, old in zip(after, state, strict=True))
+        return after, after[spec.output]
 
     start = tuple(jnp.zeros((len(x), width), x.dtype) for width in spec.states)
-    return jax.lax.scan(scanned, start, (a, perturbation), reverse=reverse)
+    steps = None if real is None else real.swapaxes(0, 1)
+    return jax.lax.scan(scanned, start, (a, perturbation, steps), reverse=reverse)
 
 
 def _widened(blocks: jax.Array, columns: int) -> jax.Array:

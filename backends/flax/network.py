@@ -47,11 +47,12 @@ class Network(nnx.Module):
         self, x: jax.Array, masks: Mapping[str, jax.Array], perturbations: Mapping[str, jax.Array], *, training: bool
     ) -> jax.Array:
         """masks, perturbations: by name, see ModelSpec. training: native dropout is active."""
+        x, real = (x[..., :-1] * x[..., -1:], x[..., -1:] > 0) if self.model.masked else (x, None)
         for position, (spec, layer) in enumerate(zip(self.model.layers, self.layers, strict=True)):
             layer_masks = of_layer(position, masks)
             match spec:
                 case Recurrent():
-                    x = recurrent(spec, layer, x, layer_masks, of_layer(position, perturbations))
+                    x = recurrent(spec, layer, x, real, layer_masks, of_layer(position, perturbations))
                 case Dense() | Conv1D():
                     x = ACTIVATIONS[spec.activation](layer(x))
                 case Flatten():
@@ -60,6 +61,10 @@ class Network(nnx.Module):
                     x = jnp.repeat(x[:, None], spec.times, axis=1)
                 case Dropout():
                     x = layer(x, deterministic=not training) * layer_masks.get("mask", 1)
+            if x.ndim == 2:  # a vector has no steps
+                real = None
+            elif real is not None:
+                x = x * real
         return x
 
 

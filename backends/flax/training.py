@@ -25,6 +25,14 @@ LOSSES: Mapping[str, Callable[..., jax.Array]] = {
     "mae": lambda outputs, y: jnp.abs(outputs - y),
     "huber": optax.huber_loss,
 }
+
+
+def _pinball(outputs: jax.Array, y: jax.Array, quantiles: Array) -> jax.Array:
+    """max(q e, (q - 1) e) of outputs (N, H * Q), y (N, H) and quantiles (H * Q,); see Objective."""
+    error = jnp.repeat(y, outputs.shape[1] // y.shape[1], axis=1) - outputs
+    return jnp.maximum(quantiles * error, (quantiles - 1) * error)
+
+
 NONE: Named = {}
 
 
@@ -43,6 +51,7 @@ class FlaxModel:
         self._zeros = jax.tree.map(jnp.zeros_like, zeros)
         self._dtype = next(iter(self._trained.values())).dtype
         self._data = (jnp.asarray(x, self._dtype), jnp.asarray(y, self._dtype))
+        self._quantiles = np.tile(objective.quantiles, y.shape[1]).astype(self._dtype)
 
     def _values(self) -> dict[str, jax.Array]:
         return {name: variable.get_raw_value() for name, variable in self._trained.items()}  # get_value is slow
@@ -70,7 +79,10 @@ class FlaxModel:
         """The objective over the training rows `rows`, and the random streams afterwards."""
         network, (x, y) = self._network(values, random), data
         outputs = network(x[rows], masks, perturbations, training=training)
-        loss = LOSSES[self.objective.loss](outputs, y[rows]).mean()
+        if self.objective.loss == "quantile":
+            loss = _pinball(outputs, y[rows], self._quantiles).mean()
+        else:
+            loss = LOSSES[self.objective.loss](outputs, y[rows]).mean()
         for name in self.objective.l2_on:
             loss = loss + self.objective.l2 * jnp.sum(values[name] ** 2)
         return loss, nnx.split(network, nnx.Param, ...)[2]

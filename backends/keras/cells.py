@@ -141,26 +141,38 @@ def recurrent_parameters(spec: Recurrent, layer: KerasLayer) -> dict[str, Variab
 
 
 def recurrent(
-    spec: Recurrent, layer: KerasLayer, x: Tensor, masks: Named, perturbations: Named, *, training: bool
+    spec: Recurrent,
+    layer: KerasLayer,
+    x: Tensor,
+    real: Tensor | None,
+    masks: Named,
+    perturbations: Named,
+    *,
+    training: bool,
 ) -> Tensor:
     """The layer's output, (N, T, width) or (N, width), from Keras's own layer where it offers what is needed.
 
+    real: (N, T, 1), whether a step is real; the state passes other steps unchanged. None: all steps are real.
     masks, perturbations: those of this layer, by name; see ModelSpec. training: native dropout is active.
     """
     if spec.cell in FUSED and masks.keys() <= {"input_mask"} and not perturbations:
-        return layer(x * masks["input_mask"][:, None] if masks else x, training=training)
+        steps = {} if real is None else {"mask": real[..., 0]}
+        return layer(x * masks["input_mask"][:, None] if masks else x, training=training, **steps)
     variables = recurrent_parameters(spec, layer)
     weights = {name: ops.convert_to_tensor(variable) for name, variable in variables.items()}
     sides = []
     for direction in spec.directions:
         named = (of_direction(direction, part) for part in (weights, masks, perturbations))
-        outputs = _loop(spec, ops.flip(x, 1) if direction else x, *named)
+        read = ops.flip(real, 1) if real is not None and direction else real
+        outputs = _loop(spec, ops.flip(x, 1) if direction else x, read, *named)
         in_time = ops.flip(outputs, 0) if direction else outputs
         sides.append(ops.swapaxes(in_time, 0, 1) if spec.sequences else outputs[-1])
     return ops.concatenate(sides, axis=-1) if spec.bidirectional else sides[0]
 
 
-def _loop(spec: Recurrent, x: Tensor, weights: Named, masks: Named, perturbations: Named) -> Tensor:
+def _loop(
+    spec: Recurrent, x: Tensor, real: Tensor | None, weights: Named, masks: Named, perturbations: Named
+) -> Tensor:
     """One direction: the output of each step, (T, N, units)."""
     bias, mask = weights["bias"], masks.get("recurrent_mask")
     if len(bias.shape) == 2:
@@ -173,12 +185,17 @@ def _loop(spec: Recurrent, x: Tensor, weights: Named, masks: Named, perturbation
     cell = CELLS[spec.cell](weights, ACTIVATIONS[spec.activation])
 
     def step(inputs: Sequence[Tensor], state: State) -> State:
-        a_t, *perturbation = inputs
+        a_t, *more = inputs
         after = cell(a_t, state[0] if mask is None else state[0] * mask, state)
-        return (after[0] + perturbation[0], *after[1:]) if perturbation else after
+        if perturbations:
+            after = (after[0] + more[0], *after[1:])
+        if real is None:
+            return after
+        return tuple(ops.where(more[-1], new, old) for new, old in zip(after, state, strict=True))
 
     start = tuple(ops.zeros((x.shape[0], width), dtype=a.dtype) for width in spec.states)
-    return ENGINE.scan(step, start, [a, *perturbations.values()])[spec.output]
+    steps = [] if real is None else [ops.swapaxes(real, 0, 1)]
+    return ENGINE.scan(step, start, [a, *perturbations.values(), *steps])[spec.output]
 
 
 def _widened(blocks: Tensor, columns: int) -> Tensor:

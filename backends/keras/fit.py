@@ -26,7 +26,7 @@ class FitModel(KerasModel):
         super().__init__(network, objective, optimizer, x, y)
         self._x, self._y, self._rate = x, y, _prepare(network, objective, optimizer, x.dtype.name)
         self._sequential = keras.Sequential([keras.Input(x.shape[1:], dtype=x.dtype.name), *network.layers])
-        self._sequential.compile(optimizer=optimizer, loss=objective.loss)
+        self._sequential.compile(optimizer=optimizer, loss=self._criterion)
 
     def train(self, steps: Steps) -> Array:
         rows, batch = steps.order.ravel(), steps.order.shape[1]
@@ -54,13 +54,15 @@ class SetRate(keras.callbacks.Callback):
 def _prepare(network: Network, objective: Objective, optimizer: Optimizer, dtype: str) -> Variable:
     """Set what `fit` reads from layers and optimizer, the penalty and the learning rate; return the rate's variable.
 
-    Raises BackendError for a layer that `fit` cannot train: written cells, and dropout with given masks.
+    Raises BackendError for what `fit` cannot train: written cells, dropout with given masks, and masked windows.
     """
     for spec in network.model.layers:
         if isinstance(spec, Recurrent) and spec.cell not in FUSED:
             raise BackendError(f"fit trains Keras's own layers, and Keras has none for {spec}; use the backend 'keras'")
     if not network.native and network.model.masks(network.features, network.window):
         raise BackendError("fit cannot be given dropout masks; use the backend 'keras', or native mode")
+    if network.model.masked:
+        raise BackendError("fit cannot be given the mask of a padded window; use the backend 'keras'")
     for name in objective.l2_on if objective.l2 else ():
         parameters(network)[name].regularizer = keras.regularizers.L2(objective.l2)
     rate = keras.Variable(0.0, dtype=dtype, trainable=False, name="rate")

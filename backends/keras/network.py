@@ -38,16 +38,22 @@ class Network:
 
     def __call__(self, x: Tensor, masks: Named, perturbations: Named, *, training: bool) -> Tensor:
         """masks, perturbations: by name, see ModelSpec. training: native dropout is active."""
+        x, real = (x[..., :-1] * x[..., -1:], x[..., -1:] > 0) if self.model.masked else (x, None)
         for position, (spec, layer) in enumerate(zip(self.model.layers, self.layers, strict=True)):
             layer_masks = of_layer(position, masks)
             match spec:
                 case Recurrent():
-                    x = recurrent(spec, layer, x, layer_masks, of_layer(position, perturbations), training=training)
+                    named = (layer_masks, of_layer(position, perturbations))
+                    x = recurrent(spec, layer, x, real, *named, training=training)
                 case Dropout():
                     dropped = layer(x, training=training)
                     x = dropped * layer_masks["mask"] if layer_masks else dropped
                 case _:
                     x = layer(x)
+            if len(x.shape) == 2:  # a vector has no steps
+                real = None
+            elif real is not None:
+                x = x * ops.cast(real, x.dtype)
         return x
 
 

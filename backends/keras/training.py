@@ -1,7 +1,7 @@
 """Keras: the backend and the objective; the training loop is the engine's, in engines.py."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import keras
@@ -27,6 +27,21 @@ from backends.keras.optimizer import checkpoint, make_optimizer, restore
 LOSSES = {"mse": losses.mean_squared_error, "mae": losses.mean_absolute_error, "huber": losses.huber}
 
 
+def _pinball(outputs: Tensor, y: Tensor, quantiles: Array) -> Tensor:
+    """max(q e, (q - 1) e) of outputs (N, H * Q), y (N, H) and quantiles (H * Q,), the mean of each window, (N,)."""
+    error = ops.repeat(y, outputs.shape[1] // y.shape[1], axis=1) - outputs
+    below, above = (ops.convert_to_tensor(factors, dtype=outputs.dtype) for factors in (quantiles - 1, quantiles))
+    return ops.mean(ops.maximum(above * error, below * error), axis=-1)
+
+
+def _loss_function(objective: Objective, targets: int) -> Callable[[Tensor, Tensor], Tensor]:
+    """The loss of y (N, H) and outputs for each window, (N,). targets: H."""
+    if objective.loss == "quantile":
+        quantiles = np.tile(objective.quantiles, targets).astype(keras.config.floatx())
+        return lambda y, outputs: _pinball(outputs, y, quantiles)
+    return LOSSES[objective.loss]
+
+
 def create(name: str, *, dtype: Dtype) -> Backend:
     """The backend; sets Keras's dtype for this process. Raises BackendError if Keras runs on another engine."""
     wanted, running = os.environ["KERAS_BACKEND"], keras.backend.backend()
@@ -44,12 +59,13 @@ class KerasModel:
     def __init__(self, network: Network, objective: Objective, optimizer: Optimizer, x: Array, y: Array) -> None:
         self.network, self.objective, self.optimizer = network, objective, optimizer
         self._trained = parameters(network)
+        self._criterion = _loss_function(objective, y.shape[1])
         self._engine = ENGINE(network, self._loss, optimizer, *(rows.astype(keras.config.floatx()) for rows in (x, y)))
 
     def _loss(self, x: Tensor, y: Tensor, masks: Named, perturbations: Named, *, training: bool) -> Tensor:
         """The objective of inputs x and targets y."""
         outputs = self.network(x, masks, perturbations, training=training)
-        loss = ops.mean(LOSSES[self.objective.loss](y, outputs))
+        loss = ops.mean(self._criterion(y, outputs))
         for name in self.objective.l2_on if self.objective.l2 else ():
             loss = loss + self.objective.l2 * ops.sum(ops.square(self._trained[name]))
         return loss

@@ -140,21 +140,42 @@ def recurrent_parameters(spec: Recurrent, layer: nn.Module) -> dict[str, nn.Para
     }
 
 
-def recurrent(spec: Recurrent, layer: nn.Module, x: Tensor, masks: Weights, perturbations: Weights) -> Tensor:
+def recurrent(
+    spec: Recurrent, layer: nn.Module, x: Tensor, real: Tensor | None, masks: Weights, perturbations: Weights
+) -> Tensor:
     """The layer's output, (N, T, width) or (N, width), from PyTorch's own layer where it offers what is needed.
 
+    real: (N, T, 1), whether a step is real; the state passes other steps unchanged. None: all steps are real.
     masks, perturbations: those of this layer, by name; see ModelSpec.
     """
     written = getattr(layer, "written", False)  # set by a program that needs the loop
     if _has(spec) and not written and masks.keys() <= {"input_mask"} and not perturbations:
-        outputs, _ = layer(x * masks["input_mask"][:, None] if masks else x)
+        x = x * masks["input_mask"][:, None] if masks else x
+        if real is not None:
+            return _packed(spec, layer, x, real)
+        outputs, _ = layer(x)
         return outputs if spec.sequences else _last(spec, outputs)
     weights, sides = recurrent_parameters(spec, layer), []
     for direction in spec.directions:
         named = (of_direction(direction, part) for part in (weights, masks, perturbations))
-        outputs = _loop(spec, x.flip(1) if direction else x, *named)
+        read = real.flip(1) if real is not None and direction else real
+        outputs = _loop(spec, x.flip(1) if direction else x, read, *named)
         sides.append(torch.stack(outputs[::-1] if direction else outputs, 1) if spec.sequences else outputs[-1])
     return torch.cat(sides, -1) if spec.bidirectional else sides[0]
+
+
+def _packed(spec: Recurrent, layer: nn.Module, x: Tensor, real: Tensor) -> Tensor:
+    """The output of PyTorch's own layer on a packed sequence, which has no padding. Any steps may be padding."""
+    order = real.logical_not().to(torch.uint8).argsort(dim=1, stable=True)  # the real steps first
+    lengths = real.sum((1, 2)).cpu()
+    front = x.gather(1, order.expand(-1, -1, x.shape[2]))
+    packed = nn.utils.rnn.pack_padded_sequence(front, lengths, batch_first=True, enforce_sorted=False)
+    outputs, states = layer(packed)
+    if not spec.sequences:
+        last = states[0] if spec.cell == "lstm" else states
+        return last.transpose(0, 1).flatten(1)
+    padded, _ = nn.utils.rnn.pad_packed_sequence(outputs, batch_first=True, total_length=x.shape[1])
+    return torch.zeros_like(padded).scatter(1, order.expand(-1, -1, padded.shape[2]), padded)
 
 
 def _last(spec: Recurrent, outputs: Tensor) -> Tensor:
@@ -164,7 +185,9 @@ def _last(spec: Recurrent, outputs: Tensor) -> Tensor:
     return torch.cat([outputs[:, -1, : spec.units], outputs[:, 0, spec.units :]], 1)
 
 
-def _loop(spec: Recurrent, x: Tensor, weights: Weights, masks: Weights, perturbations: Weights) -> list[Tensor]:
+def _loop(
+    spec: Recurrent, x: Tensor, real: Tensor | None, weights: Weights, masks: Weights, perturbations: Weights
+) -> list[Tensor]:
     """One direction: the output of each step, (N, units)."""
     if "input_mask" in masks:
         x = x * masks["input_mask"][:, None]
@@ -178,9 +201,12 @@ def _loop(spec: Recurrent, x: Tensor, weights: Weights, masks: Weights, perturba
     )
     outputs = []
     for t, a_t in enumerate(a.unbind(0)):
-        state = step(a_t, state[0] if mask is None else state[0] * mask, state)
+        after = step(a_t, state[0] if mask is None else state[0] * mask, state)
         if perturbation is not None:
-            state = (state[0] + perturbation[t], *state[1:])
+            after = (after[0] + perturbation[t], *after[1:])
+        if real is not None:
+            after = tuple(torch.where(real[:, t], new, old) for new, old in zip(after, state, strict=True))
+        state = after
         outputs.append(state[spec.output])
     return outputs
 

@@ -45,11 +45,12 @@ class Network(nn.Module):
         """masks, perturbations: by name, see ModelSpec. training: native dropout is active."""
         if self.training != training:
             self.train(training)
+        x, real = (x[..., :-1] * x[..., -1:], x[..., -1:] > 0) if self.model.masked else (x, None)
         for position, (spec, layer) in enumerate(zip(self.model.layers, self.layers, strict=True)):
             layer_masks = of_layer(position, masks)
             match spec:
                 case Recurrent():
-                    x = recurrent(spec, layer, x, layer_masks, of_layer(position, perturbations))
+                    x = recurrent(spec, layer, x, real, layer_masks, of_layer(position, perturbations))
                 case Dense():
                     x = ACTIVATIONS[spec.activation](layer(x))
                 case Conv1D():
@@ -60,6 +61,10 @@ class Network(nn.Module):
                     x = x[:, None].expand(-1, spec.times, -1)
                 case Dropout():
                     x = layer(x) * layer_masks["mask"] if layer_masks else layer(x)
+            if x.ndim == 2:  # a vector has no steps
+                real = None
+            elif real is not None:
+                x = x * real
         return x
 
 

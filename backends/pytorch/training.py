@@ -17,6 +17,14 @@ LOSSES: Mapping[str, Callable[..., Tensor]] = {
     "mae": functional.l1_loss,
     "huber": functional.huber_loss,
 }
+
+
+def _pinball(outputs: Tensor, y: Tensor, quantiles: Tensor) -> Tensor:
+    """max(q e, (q - 1) e) of outputs (N, H * Q), y (N, H) and quantiles (H * Q,); see Objective."""
+    error = y.repeat_interleave(outputs.shape[1] // y.shape[1], 1) - outputs
+    return torch.maximum(quantiles * error, (quantiles - 1) * error).mean()
+
+
 NONE: Mapping[str, Tensor] = {}
 
 
@@ -35,6 +43,7 @@ class PyTorchModel:
         self._trained = parameters(network)
         self._like = next(network.parameters())
         self._x, self._y = self._tensor(x), self._tensor(y)
+        self._quantiles = self._tensor(np.tile(objective.quantiles, y.shape[1]))
         self.step_loss: Callable[..., Tensor] = self._loss  # in training steps; a program may compile it
 
     def _tensor(self, values: Array) -> Tensor:
@@ -45,7 +54,10 @@ class PyTorchModel:
     ) -> Tensor:
         """The objective of inputs x and targets y."""
         outputs = self.network(x, masks, perturbations, training=training)
-        loss = LOSSES[self.objective.loss](outputs, y)
+        if self.objective.loss == "quantile":
+            loss = _pinball(outputs, y, self._quantiles)
+        else:
+            loss = LOSSES[self.objective.loss](outputs, y)
         for name in self.objective.l2_on:
             loss = loss + self.objective.l2 * self._trained[name].square().sum()
         return loss

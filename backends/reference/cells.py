@@ -177,14 +177,18 @@ def recurrent_parameters(spec: Recurrent, layer: dict[str, Array]) -> dict[str, 
 
 
 def recurrent(
-    spec: Recurrent, layer: dict[str, Array], x: Array, masks: Weights, perturbations: Weights
+    spec: Recurrent, layer: dict[str, Array], x: Array, real: Array | None, masks: Weights, perturbations: Weights
 ) -> tuple[Array, Cache]:
-    """The layer's output, (N, T, width) or (N, width), and a cache for `recurrent_back`."""
+    """The layer's output, (N, T, width) or (N, width), and a cache for `recurrent_back`.
+
+    real: (N, T), whether a step is real; the state passes other steps unchanged. None: all steps are real.
+    """
     outputs, caches = [], {}
     for direction in spec.directions:
         named = (of_direction(direction, part) for part in (layer, masks, perturbations))
-        steps, caches[direction] = _loop(spec, _turned(direction, x), *named)
-        outputs.append(_turned(direction, steps) if spec.sequences else steps[:, -1])
+        read = None if real is None else _turned(direction, real)
+        steps, last, caches[direction] = _loop(spec, _turned(direction, x), read, *named)
+        outputs.append(_turned(direction, steps) if spec.sequences else last)
     return np.concatenate(outputs, axis=-1), caches
 
 
@@ -197,20 +201,22 @@ def recurrent_back(
     d_states: Gradients = {}
     for direction, d_side in zip(spec.directions, np.split(d_output, len(spec.directions), axis=-1), strict=True):
         x, *_ = cache[direction]
-        d_steps = np.zeros((*x.shape[:2], spec.units))
+        d_steps, d_last = np.zeros((*x.shape[:2], spec.units)), np.zeros((len(x), spec.units))
         if spec.sequences:
             d_steps[:] = _turned(direction, d_side)
         else:
-            d_steps[:, -1] = d_side
+            d_last[:] = d_side
         weights = of_direction(direction, layer)
-        d_read, by_weight, d_states[f"{direction}state"] = _loop_back(spec, weights, cache[direction], d_steps)
+        d_read, by_weight, d_states[f"{direction}state"] = _loop_back(spec, weights, cache[direction], d_steps, d_last)
         gradients |= {direction + name: value for name, value in by_weight.items()}
         d_x.append(_turned(direction, d_read))
     return np.sum(d_x, axis=0), gradients, d_states
 
 
-def _loop(spec: Recurrent, x: Array, weights: Weights, masks: Weights, perturbations: Weights) -> tuple[Array, Cache]:
-    """One direction: the output of every step, (N, T, units), and a cache."""
+def _loop(
+    spec: Recurrent, x: Array, real: Array | None, weights: Weights, masks: Weights, perturbations: Weights
+) -> tuple[Array, Array, Cache]:
+    """One direction: the output of every step, (N, T, units), that after the last step, (N, units), and a cache."""
     cell = CELLS[spec.cell](weights, ACTIVATIONS[spec.activation])
     mask, perturbation = masks.get("recurrent_mask", 1.0), perturbations.get("state")
     x = x * masks["input_mask"][:, None] if "input_mask" in masks else x
@@ -218,27 +224,37 @@ def _loop(spec: Recurrent, x: Array, weights: Weights, masks: Weights, perturbat
     state: State = tuple(np.zeros((len(x), width)) for width in spec.states)
     outputs, caches = [], []
     for t in range(x.shape[1]):
-        state, cache = cell.step(a[:, t], state[0] * mask, state)
+        after, cache = cell.step(a[:, t], state[0] * mask, state)
         if perturbation is not None:
-            state = (state[0] + perturbation[t], *state[1:])
+            after = (after[0] + perturbation[t], *after[1:])
+        if real is not None:
+            after = tuple(np.where(real[:, t, None], new, old) for new, old in zip(after, state, strict=True))
+        state = after
         outputs.append(state[spec.output])
         caches.append(cache)
-    return np.stack(outputs, axis=1), (x, masks, caches)
+    return np.stack(outputs, axis=1), state[spec.output], (x, real, masks, caches)
 
 
-def _loop_back(spec: Recurrent, weights: Weights, cache: Cache, d_outputs: Array) -> tuple[Array, Gradients, Array]:
+def _loop_back(
+    spec: Recurrent, weights: Weights, cache: Cache, d_outputs: Array, d_last: Array
+) -> tuple[Array, Gradients, Array]:
     """One direction: the loss's derivatives by the input, by the parameters, and by the state after each step."""
-    x, masks, caches = cache
+    x, real, masks, caches = cache
     cell, mask = CELLS[spec.cell](weights, ACTIVATIONS[spec.activation]), masks.get("recurrent_mask", 1.0)
     gradients = {name: np.zeros_like(value) for name, value in weights.items()}
     d_a = np.zeros((*x.shape[:2], spec.columns))
-    d_state: State = tuple(np.zeros((len(x), width)) for width in spec.states)
+    zeros: State = tuple(np.zeros((len(x), width)) for width in spec.states)
+    d_state = tuple(d_last if n == spec.output else zero for n, zero in enumerate(zeros))
     d_states = np.zeros((x.shape[1], len(x), spec.states[0]))
     for t in reversed(range(x.shape[1])):
         d_state = tuple(d + d_outputs[:, t] if n == spec.output else d for n, d in enumerate(d_state))
+        passed = zeros
+        if real is not None:  # the state before a step of padding is the state after it
+            step = real[:, t, None]
+            passed, d_state = tuple(d * ~step for d in d_state), tuple(d * step for d in d_state)
         d_states[t] = d_state[0]
         d_a[:, t], d_m, (d_direct, *rest), by_weight = cell.back(caches[t], d_state)
-        d_state = (d_direct + d_m * mask, *rest)
+        d_state = tuple(d + skipped for d, skipped in zip((d_direct + d_m * mask, *rest), passed, strict=True))
         for name, value in by_weight.items():
             gradients[name] += value
     d_projected = d_a[..., spec.columns - weights["kernel"].shape[1] :]

@@ -30,9 +30,14 @@ class Network:
         masks, perturbations: by name, see ModelSpec. training: native dropout is active; here it has no effect.
         """
         caches = []
+        x, real = (x[..., :-1] * x[..., -1:], x[..., -1] > 0) if self.model.masked else (x, None)
         for position, (spec, layer) in enumerate(zip(self.model.layers, self.layers, strict=True)):
-            x, cache = _forward(spec, layer, x, of_layer(position, masks), of_layer(position, perturbations))
-            caches.append(cache)
+            x, cache = _forward(spec, layer, x, real, of_layer(position, masks), of_layer(position, perturbations))
+            if x.ndim == 2:  # a vector has no steps
+                real = None
+            elif real is not None:
+                x = x * real[..., None]
+            caches.append((cache, real))
         return x, caches
 
     def back(self, caches: Cache, d_output: Array) -> tuple[dict[str, Array], dict[str, Array]]:
@@ -40,7 +45,9 @@ class Network:
         gradients: dict[str, Array] = {}
         d_states: dict[str, Array] = {}
         for position, spec in reversed(list(enumerate(self.model.layers))):
-            d_output, by_weight, by_state = _backward(spec, self.layers[position], caches[position], d_output)
+            cache, real = caches[position]
+            d_output = d_output if real is None else d_output * real[..., None]
+            d_output, by_weight, by_state = _backward(spec, self.layers[position], cache, d_output)
             gradients |= {f"{position}.{name}": value for name, value in by_weight.items()}
             d_states |= {f"{position}.{name}": value for name, value in by_state.items()}
         return gradients, d_states
@@ -74,12 +81,12 @@ def canonical(network: Network, tensors: Mapping[str, Array]) -> dict[str, Array
 
 
 def _forward(
-    spec: Layer, layer: dict[str, Array], x: Array, masks: Weights, perturbations: Weights
+    spec: Layer, layer: dict[str, Array], x: Array, real: Array | None, masks: Weights, perturbations: Weights
 ) -> tuple[Array, Cache]:
     """The output of a layer, and a cache for its derivative."""
     match spec:
         case Recurrent():
-            return recurrent(spec, layer, x, masks, perturbations)
+            return recurrent(spec, layer, x, real, masks, perturbations)
         case Dense():
             output = _activated(x @ layer["kernel"] + layer["bias"], spec.activation)
             return output, (x, output)

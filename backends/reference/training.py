@@ -36,7 +36,7 @@ class ReferenceModel:
     def differentiate(self, rows: Array, masks: Weights) -> tuple[float, dict[str, Array], dict[str, Array]]:
         """The objective over `rows`, and its derivatives by every parameter and every state perturbation."""
         outputs, caches = self.network(self.x[rows], masks, NONE, training=True)
-        value, d_outputs = loss(self.objective.loss, outputs - self.y[rows])
+        value, d_outputs = loss(self.objective, outputs, self.y[rows])
         gradients, d_states = self.network.back(caches, d_outputs)
         weights, l2 = parameters(self.network), self.objective.l2
         for name in self.objective.l2_on:
@@ -67,7 +67,7 @@ class ReferenceModel:
 
         def forward() -> float:
             outputs, _ = self.network(self.x[rows], masks, NONE, training=True)
-            return loss(self.objective.loss, outputs - self.y[rows])[0] + self._penalty()
+            return loss(self.objective, outputs, self.y[rows])[0] + self._penalty()
 
         return StepParts(
             forward,
@@ -99,8 +99,13 @@ class ReferenceModel:
         return "NumPy"
 
 
-def loss(kind: str, error: Array) -> tuple[float, Array]:
-    """The mean loss of the errors, and its derivative by each error."""
+def loss(objective: Objective, outputs: Array, y: Array) -> tuple[float, Array]:
+    """The mean loss, and its derivative by each output."""
+    kind = objective.loss
+    if kind == "quantile":
+        q, error = np.tile(objective.quantiles, y.shape[1]), np.repeat(y, len(objective.quantiles), axis=1) - outputs
+        return float(np.mean(np.maximum(q * error, (q - 1) * error))), np.where(error > 0, -q, 1 - q) / error.size
+    error = outputs - y
     if kind == "mse":
         return float(np.mean(error**2)), 2 * error / error.size
     size = np.abs(error)

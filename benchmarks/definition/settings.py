@@ -21,6 +21,7 @@ from datasets.spec import Count, Flag, Settings
 from reports.records import Limits, Mode, Published, Question, Repetition
 
 Amount = Annotated[float, Field(gt=0, allow_inf_nan=False, strict=True)]
+Share = Annotated[float, Field(gt=0, lt=1, strict=True)]
 Seed = Annotated[int, Field(ge=0, lt=2**32, strict=True)]
 Seeds = Annotated[tuple[Seed, ...], Field(min_length=1)]
 Sampler = Literal["grid", "random", "tpe"]
@@ -109,6 +110,7 @@ class TrainingSettings(Settings):
     step_epochs: Count | None = None  # schedule "step": after every so many epochs ...
     step_factor: Annotated[Amount, Field(le=1)] | None = None  # ... the rate is multiplied by this factor
     loss: Loss = "mse"
+    quantiles: Annotated[tuple[Share, ...], Field(min_length=1)] | None = None  # loss "quantile": 0.5 and others
     l2: Amount | None = None  # times the sum of squares of `l2_on`, added to the loss (Keras's regularizers)
     l2_on: tuple[str, ...] = ()  # names of parameters, as in "0.kernel"
     optimizer: Annotated[Optimizer, BeforeValidator(read_optimizer), PlainSerializer(as_table)] = Adam()
@@ -126,6 +128,17 @@ class TrainingSettings(Settings):
             raise ValueError('schedule = "step" needs step_epochs and step_factor, as in 10 and 0.5')
         if self.schedule != "step" and not all(step):
             raise ValueError('step_epochs and step_factor belong to schedule = "step"; remove them, or set it')
+        if (self.loss == "quantile") != (self.quantiles is not None):
+            raise ValueError(
+                'loss = "quantile" needs quantiles, and quantiles need it, as in quantiles = [0.1, 0.5, 0.9]'
+            )
+        if self.quantiles is not None and (
+            0.5 not in self.quantiles or list(self.quantiles) != sorted(set(self.quantiles))
+        ):
+            raise ValueError(
+                f"quantiles = {list(self.quantiles)}: they must ascend, and 0.5 must be among them, because the median "
+                "is the forecast that is scored"
+            )
         if (self.l2 is None) == bool(self.l2_on):
             raise ValueError('l2 needs l2_on, and l2_on needs l2, as in l2 = 0.01, l2_on = ["0.kernel"]')
         if len(set(self.l2_on)) < len(self.l2_on):
@@ -137,7 +150,7 @@ class TrainingSettings(Settings):
         return rows if self.batch == "full" else self.batch
 
     def objective(self) -> Objective:
-        return Objective(self.loss, self.l2 or 0.0, self.l2_on)
+        return Objective(self.loss, self.l2 or 0.0, self.l2_on, self.quantiles or ())
 
     def complete_optimizer(self) -> Optimizer:
         """The optimizer with clipping and weight decay; without a weight decay it has its own default."""
@@ -153,7 +166,7 @@ class TrainingSettings(Settings):
         epochs = "epoch" if self.patience == 1 else "epochs"
         phrases = {
             str(self.optimizer): self.optimizer != Adam(),
-            f"loss {self.loss}": self.loss != "mse",
+            f"loss {' '.join([self.loss, *map(str, self.quantiles or ())])}": self.loss != "mse",
             f"L2 {self.l2} on {', '.join(self.l2_on)}": self.l2,
             f"weight decay {self.weight_decay}": self.weight_decay,
             f"gradients clipped to norm {self.clip_norm}": self.clip_norm,
@@ -194,8 +207,9 @@ class CaseSettings(Settings):
     training: TrainingSettings
 
     def architecture(self, outputs: int) -> ModelSpec:
-        """The layers of the model for `outputs` values per window (horizon times targets)."""
-        return self.model.architecture(outputs)
+        """The layers of the model for `outputs` values per window (horizon times targets), and for each quantile."""
+        outputs *= len(self.training.quantiles or (1,))
+        return replace(self.model.architecture(outputs), masked=self.window.masked)
 
 
 # What to write, by the type of pydantic's error.

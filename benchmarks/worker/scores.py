@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from backends.contract import Loss
+from backends.contract import Objective
 from datasets import Windows
 from reports.records import Scores
 
@@ -16,12 +16,16 @@ def stored_stride(windows: int, outputs: int) -> int:
     return max(1, -(-windows * outputs // MOST_KEPT))
 
 
-def loss(kind: Loss, forecast: Array, truth: Array) -> float:
-    """Return the mean training loss over all windows and outputs, (N, H) both, scaled; see contract.Objective."""
+def loss(objective: Objective, forecast: Array, truth: Array) -> float:
+    """Return the mean training loss over all windows and outputs, scaled; see contract.Objective."""
+    if objective.loss == "quantile":
+        q = np.tile(objective.quantiles, truth.shape[1])
+        below = np.subtract(np.repeat(truth, len(objective.quantiles), axis=1), forecast, dtype=np.float64)
+        return float(np.mean(np.maximum(q * below, (q - 1) * below)))
     error = np.abs(np.subtract(forecast, truth, dtype=np.float64))
-    if kind == "mse":
+    if objective.loss == "mse":
         return float(np.mean(error**2))
-    if kind == "mae":
+    if objective.loss == "mae":
         return float(np.mean(error))
     return float(np.mean(np.where(error <= 1, error**2 / 2, error - 0.5)))
 

@@ -50,6 +50,14 @@ def predict(model: Model, x: Array) -> Array:
     return result
 
 
+def predict_points(model: Model, objective: Objective, x: Array) -> Array:
+    """Forecasts (N, H) of windows (N, T, F): the model's outputs, or of several quantiles the median."""
+    outputs = predict(model, x)
+    if objective.loss != "quantile":
+        return outputs
+    return outputs[:, objective.quantiles.index(0.5) :: len(objective.quantiles)]
+
+
 @dataclass(frozen=True)
 class Schedule:
     """The learning rate of every step.
@@ -209,7 +217,7 @@ class Training:
         if len(self.validation):
             spent, forecast = timed(lambda: predict(self.model, self.validation.x))
             self.validation_seconds.append(spent)
-            self.validation_losses.append(scores.loss(self.objective.loss, forecast, self.validation.y))
+            self.validation_losses.append(scores.loss(self.objective, forecast, self.validation.y))
 
     def _patience_ends(self) -> bool:
         """Keep the checkpoint if this epoch is the best so far; return whether the patience is used up."""
@@ -245,4 +253,4 @@ def _objective(training: Training, x: Array, y: Array) -> float:
     """Return the value of the minimized objective, L2 penalty included, with the current weights."""
     objective, weights = training.objective, training.model.weights()
     penalty = sum(float(np.sum(np.square(weights[name], dtype=np.float64))) for name in objective.l2_on)
-    return scores.loss(objective.loss, predict(training.model, x), y) + objective.l2 * penalty
+    return scores.loss(objective, predict(training.model, x), y) + objective.l2 * penalty

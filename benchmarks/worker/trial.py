@@ -12,7 +12,7 @@ import numpy as np
 
 import backends
 import datasets
-from backends.contract import Model, Steps, Weights
+from backends.contract import Model, Objective, Steps, Weights
 from backends.seeded import initial_weights
 from benchmarks.definition.settings import CaseSettings
 from benchmarks.worker import checkpoints, scores
@@ -26,6 +26,7 @@ from benchmarks.worker.training import (
     TrialError,
     check_learning,
     predict,
+    predict_points,
     rows_to_check,
 )
 from reports.records import GemmPeak, Outcome, StepTimes, Times
@@ -65,7 +66,7 @@ def run(job: TrialJob) -> tuple[Outcome, bytes]:
     before = model.checkpoint()
     training, monitor = _train(job, model, inputs)
     check_learning(training, windows.train)
-    scaled = datasets.forecast(partial(predict, model), windows, windows.test.x)
+    scaled = datasets.forecast(partial(predict_points, model, training.objective), windows, windows.test.x)
     predictions, truth = windows.to_unit(windows.test, scaled), windows.truth(windows.test)
     if not np.isfinite(predictions).all():
         raise TrialError("a prediction on the test part is not finite")
@@ -130,9 +131,8 @@ def _probe(job: TrialJob) -> Probed:
         validation, _ = timed(lambda: predict(model, windows.validation.x))
     predict(model, windows.train.x[rows_to_check(steps.order)])
     known = time.perf_counter() - start
-    inference = sum(
-        seconds_of_repeated(call, budget=budget, most=most) for call, budget, most in _inferences(model, windows)
-    )
+    calls = _inferences(model, job.case.training.objective(), windows)
+    inference = sum(seconds_of_repeated(call, budget=budget, most=most) for call, budget, most in calls)
     return Probed(
         prepare=preparing,
         import_framework=built.import_framework,
@@ -260,9 +260,8 @@ def _train(job: TrialJob, model: Model, inputs: TrialInputs) -> tuple[Training, 
 
 def _times(built: Built, training: Training, windows: datasets.Windows) -> Times:
     """Collect the times of training, and measure those of inference."""
-    predict_one, predict_test = (
-        repeated(call, budget=budget, most=most) for call, budget, most in _inferences(built.model, windows)
-    )
+    calls = _inferences(built.model, training.objective, windows)
+    predict_one, predict_test = (repeated(call, budget=budget, most=most) for call, budget, most in calls)
     return Times(
         import_framework=built.import_framework,
         build=built.build,
@@ -277,10 +276,12 @@ def _times(built: Built, training: Training, windows: datasets.Windows) -> Times
     )
 
 
-def _inferences(model: Model, windows: datasets.Windows) -> tuple[tuple[Callable[[], Array], float, int], ...]:
+def _inferences(
+    model: Model, objective: Objective, windows: datasets.Windows
+) -> tuple[tuple[Callable[[], Array], float, int], ...]:
     """Return the forecasts of one window and of the whole test part, each with seconds and number of its repeats."""
     x = windows.test.x
-    forecast = partial(datasets.forecast, partial(predict, model), windows)
+    forecast = partial(datasets.forecast, partial(predict_points, model, objective), windows)
     return (partial(forecast, x[:1]), 0.5, 100), (partial(forecast, x), 1.0, 20)
 
 

@@ -117,3 +117,12 @@ def counting() -> RawTable:
     first = np.random.default_rng(1).integers(0, 91, size=100)
     numbers = first[:, None] + np.arange(10)
     return RawTable(numbers.reshape(-1, 1).astype(np.float64), runs=tuple(range(0, numbers.size, 10)))
+
+
+def waves() -> RawTable:
+    """200 runs of 16 values of a wave with noise: each has its own level, period (8 to 24 steps) and phase."""
+    random = np.random.default_rng(3)
+    level, period, phase = random.normal(0, 2, 200), random.uniform(8, 24, 200), random.uniform(0, 2 * np.pi, 200)
+    angles = 2 * np.pi * np.arange(16) / period[:, None] + phase[:, None]
+    values = np.round(level[:, None] + np.sin(angles) + random.normal(0, 0.1, angles.shape), 6)
+    return RawTable(values.reshape(-1, 1), runs=tuple(range(0, values.size, 16)))

@@ -200,6 +200,19 @@ _ENTRIES = (
         origin=Generated(readers.counting),
         note="No window spans two runs.",
     ),
+    SeriesEntry(
+        name="waves",
+        title="Two hundred short waves of sixteen values",
+        unit="",
+        step="step",
+        season=None,
+        rows=3200,
+        columns=("value",),
+        licence="generated",
+        source="a level, a period from 8 to 24 steps and a phase for each run, noise of standard deviation 0.1, seed 3",
+        origin=Generated(readers.waves),
+        note="No window spans two runs.",
+    ),
 )
 _REGISTRY = {entry.name: entry for entry in _ENTRIES}
 

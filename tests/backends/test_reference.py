@@ -28,6 +28,7 @@ LAYERS = {
         f"{cell}, both directions, masked": last(cell, bidirectional=True, dropout=0.4, recurrent_dropout=0.3)
         for cell in CELLS
     },
+    **{f"{cell}, {phi}": last(cell, activation=phi) for cell in CELLS[:4] for phi in ("relu", "sigmoid")},
     **{f"{cell}, all outputs": (Recurrent(cell, 2, True, True), Flatten(), Dense(H)) for cell in CELLS},
     "rmlp, memory of its own width": last("rmlp", memory=6, hidden=(7, 5, 3)),
     "stack": (Recurrent("lstm", 4, True, dropout=0.3), Dropout(0.4), *last("gru", recurrent_dropout=0.5)),
@@ -44,10 +45,12 @@ LAYERS = {
 }
 
 
-def build(layers, objective, weights=None):
-    model = ModelSpec(layers)
+def build(layers, objective, weights=None, *, masked=False):
+    model = ModelSpec(layers, masked)
     random = np.random.default_rng(1)
     x, y = random.normal(size=(N, T, F)), random.normal(size=(N, H))
+    if masked:
+        x[..., -1] = [[0, 0, 1, 1, 1], [1, 1, 0, 0, 0], [0, 1, 0, 1, 0], [1, 1, 1, 1, 1]]
     weights = initial_weights(model, F, T, 2) if weights is None else weights
     reference = training.create("reference", dtype="float64")
     built = reference.build(model, objective, Adam(), weights, x, y, dtype="float64", seed=0)
@@ -55,9 +58,9 @@ def build(layers, objective, weights=None):
     return built, {name: mask[0] for name, mask in masks.items()}
 
 
-def objective_at(layers, objective, weights, masks):
+def objective_at(layers, objective, weights, masks, **options):
     """The objective at these weights: what a step reports before its update."""
-    model, _ = build(layers, objective, weights)
+    model, _ = build(layers, objective, weights, **options)
     steps = Steps(np.arange(N)[None], np.zeros(1), {name: mask[None] for name, mask in masks.items()})
     return model.train(steps)[0]
 
@@ -68,13 +71,26 @@ def test_gradients_are_the_differences_of_the_objective(layers):
     check(layers, Objective())
 
 
+PADDED = [name for name in LAYERS if "both directions" in name or "all outputs" in name] + ["stack", "convolutions"]
+
+
+@pytest.mark.parametrize("name", PADDED)
+def test_gradients_with_padding_are_the_differences_of_the_objective(name):
+    """Padding on the left, on the right and between real steps."""
+    check(LAYERS[name], Objective(), masked=True)
+
+
+def test_quantiles():
+    check((Recurrent("gru", 4), Dense(3 * H)), Objective("quantile", quantiles=(0.1, 0.5, 0.7)))
+
+
 @pytest.mark.parametrize("loss", ["mse", "mae", "huber"])
 def test_losses_and_penalty(loss):
     check(LAYERS["gru"], Objective(loss, l2=0.05, l2_on=("0.kernel", "1.kernel")))
 
 
-def check(layers, objective):
-    model, masks = build(layers, objective)
+def check(layers, objective, **options):
+    model, masks = build(layers, objective, **options)
     gradients, weights = model.gradients(np.arange(N), masks), model.weights()
     assert gradients.keys() == weights.keys()
     random = np.random.default_rng(4)
@@ -84,7 +100,7 @@ def check(layers, objective):
             for sign in (1, -1):
                 moved = value.copy()
                 moved.flat[place] += sign * STEP
-                ends.append(objective_at(layers, objective, weights | {name: moved}, masks))
+                ends.append(objective_at(layers, objective, weights | {name: moved}, masks, **options))
             slope = (ends[0] - ends[1]) / (2 * STEP)
             assert gradients[name].flat[place] == pytest.approx(slope, rel=1e-6, abs=1e-8), f"{name}[{place}]"
 

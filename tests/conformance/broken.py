@@ -4,8 +4,10 @@ from dataclasses import replace
 
 import numpy as np
 
+from backends.contract import of_layer
+from backends.optimizers import SGD
 from backends.recurrent import BLOCKS, Recurrent
-from backends.reference.network import load_weights
+from backends.reference.network import Network, _forward, load_weights
 from backends.reference.optimizer import NumpyOptimizer, make_optimizer
 from backends.reference.training import ReferenceModel, create
 
@@ -61,9 +63,60 @@ class UnscaledMasksModel(ReferenceModel):
         return super().differentiate(rows, {name: np.sign(mask) for name, mask in masks.items()})
 
 
+class OutputMaskNetwork(Network):
+    """The mask is applied to the outputs of layers, but the state runs through the steps of padding."""
+
+    def __call__(self, x, masks, perturbations, *, training):
+        open_mask = np.concatenate([x[..., :-1] * x[..., -1:], np.ones_like(x[..., -1:])], axis=-1)
+        return super().__call__(open_mask if self.model.masked else x, masks, perturbations, training=training)
+
+
+class LastInTimeNetwork(Network):
+    """A bidirectional layer gives both directions' outputs at the last step, where the backward one has just begun."""
+
+    def __call__(self, x, masks, perturbations, *, training):
+        caches = []
+        for position, (spec, layer) in enumerate(zip(self.model.layers, self.layers, strict=True)):
+            last = isinstance(spec, Recurrent) and spec.bidirectional and not spec.sequences
+            every = replace(spec, sequences=True) if last else spec
+            x, cache = _forward(every, layer, x, None, of_layer(position, masks), of_layer(position, perturbations))
+            x = x[:, -1] if last else x
+            caches.append((cache, None))
+        return x, caches
+
+
+class KerasMomentumOptimizer(NumpyOptimizer):
+    """The learning rate is inside the velocity, as in Keras: v = μ v - α g; w += v."""
+
+    def step(self, gradients, rate):
+        spec = self.spec
+        if not isinstance(spec, SGD):
+            super().step(gradients, rate)
+            return
+        self.steps += 1
+        for name, w in self.weights.items():
+            v = self.moments["velocity"][name]
+            v[...] = spec.momentum * v + rate * gradients[name]
+            w -= v
+
+
+def keras_momentum(network, spec, *, native):
+    return KerasMomentumOptimizer(network, spec)
+
+
 BROKEN = {
     "swapped-gates": replace(REFERENCE, load_weights=load_swapped),
     "second-bias": replace(REFERENCE, make_optimizer=second_bias_adam, model=SecondBiasModel),
     "keras-epsilon": replace(REFERENCE, make_optimizer=keras_adam),
     "unscaled-masks": replace(REFERENCE, model=UnscaledMasksModel),
+    "mask-on-outputs": replace(REFERENCE, network=OutputMaskNetwork),
+    "last-in-time": replace(REFERENCE, network=LastInTimeNetwork),
+    "keras-momentum": replace(REFERENCE, make_optimizer=keras_momentum),
+}
+# The problems on which a fault has an effect; those of the others are plain.
+AFFECTED = {
+    "unscaled-masks": ("lstm, masked", "input dropout alone"),
+    "mask-on-outputs": ("lstm, both directions, padded", "gru on rnn, both directions, padded on the right"),
+    "last-in-time": ("rnn, both directions", "lstm, both directions"),
+    "keras-momentum": ("sgd, momentum",),
 }

@@ -10,7 +10,7 @@ import backends
 from backends.optimizers import Adam
 from tests.conformance import equality_checks
 from tests.conformance.broken import BROKEN
-from tests.conformance.problems import PROBLEMS, QUICK
+from tests.conformance.problems import PADDED, PROBLEMS, QUICK
 
 
 def pytest_addoption(parser):
@@ -59,6 +59,14 @@ RECURRENT = [name for name, problem in PROBLEMS.items() if problem.recurs and pr
 def recurrent_problem(request):
     """Problems for gradient norms, on which the optimizer has no effect."""
     return PROBLEMS[request.param]
+
+
+SAME_ALONE = [name for name in PADDED if "convolution" not in name]  # a convolution reads across the edge of padding
+
+
+@pytest.fixture(params=parameters(SAME_ALONE, QUICK))
+def padded_problem(request):
+    return PADDED[request.param]
 
 
 @pytest.fixture

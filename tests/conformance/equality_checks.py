@@ -4,6 +4,7 @@ Weights, inputs and targets are random: with constants a pair of swapped gates w
 """
 
 import os
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -62,6 +63,19 @@ def test_equals_the_reference_on_any_shape(backend, dtype, problem):
 @given(problem=any_problems())
 def test_equals_the_reference_on_any_model(backend, dtype, problem):
     require_equality(backend, problem, dtype)
+
+
+def test_a_padded_window_forecasts_as_the_short_window_alone(backend, padded_problem, dtype):
+    """The same weights in a model without a mask, which reads the real steps alone."""
+    problem = padded_problem
+    (x, y), real = problem.data(dtype), problem.real()
+    forecasts = problem.build(backend, dtype).predict(x)
+    for length in (1, problem.window // 2, problem.window):
+        rows = real.sum(axis=1) == length
+        short = x[rows][..., :-1][real[rows]].reshape(-1, length, problem.features - 1)
+        settings = (problem.objective, problem.optimizer, problem.weights(), short, y[rows])
+        alone = backend.build(replace(problem.model, masked=False), *settings, dtype=dtype, seed=0)
+        assert difference(forecasts[rows], alone.predict(short)) <= BOUNDS[dtype]["outputs"]
 
 
 def test_gradient_norms_equal_the_reference(backend, recurrent_problem, dtype):

@@ -28,6 +28,7 @@ class Problem:
     seed: int = 5
     objective: Objective = field(default_factory=Objective)
     optimizer: Optimizer = field(default_factory=Adam)
+    padding: str = "left"  # of a masked model: "left", "right" or, of any steps, "any"
 
     @property
     def recurs(self):
@@ -37,7 +38,16 @@ class Problem:
         random = np.random.default_rng(self.seed)
         x = random.normal(size=(self.rows, self.window, self.features)).astype(dtype)
         y = random.normal(size=(self.rows, self.horizon)).astype(dtype)
+        if self.model.masked:  # the numbers in steps of padding stay random: they must have no effect
+            x[..., -1] = self.real()
         return x, y
+
+    def real(self):
+        """(N, T), whether a step is real; at least one is in each window, and windows of every length occur."""
+        random = np.random.default_rng(self.seed + 2)
+        lengths = 1 + random.permutation(self.rows) % self.window
+        real = np.arange(self.window) < lengths[:, None]
+        return {"left": real[:, ::-1], "right": real, "any": random.permuted(real, axis=1)}[self.padding]
 
     def weights(self):
         return initial_weights(self.model, self.features, self.window, self.seed)
@@ -64,8 +74,8 @@ def standard(cell):
     return Problem(forecaster(cell, units=5, layers=1, horizon=2))
 
 
-def stack(*layers, **training):
-    return Problem(ModelSpec(layers), **training)
+def stack(*layers, masked=False, **training):
+    return Problem(ModelSpec(layers, masked), **training)
 
 
 def masked(cell):
@@ -80,6 +90,29 @@ def masked_twice(cell):
     return stack(below, Dropout(0.2), Recurrent(cell, 4, bidirectional=True, recurrent_dropout=0.25), Dense(2))
 
 
+def padded(*layers, padding="left"):
+    return stack(*layers, Dense(2), masked=True, padding=padding)
+
+
+def dense(optimizer):
+    """A model that compiles fast, with everything that an optimizer sees."""
+    return stack(Flatten(), Dense(4, "tanh"), Dense(2), optimizer=optimizer)
+
+
+PADDED = {
+    "lstm, both directions, padded": padded(Recurrent("lstm", 5, bidirectional=True)),
+    "gru on rnn, both directions, padded on the right": padded(
+        Recurrent("rnn", 6, sequences=True, bidirectional=True),
+        Recurrent("gru", 4, bidirectional=True),
+        padding="right",
+    ),
+    "masked twice and padded anywhere": padded(
+        Recurrent("gru-reset-before", 5, sequences=True, bidirectional=True, dropout=0.3, recurrent_dropout=0.4),
+        Recurrent("rmlp", 3, memory=4, recurrent_dropout=0.25),
+        padding="any",
+    ),
+    "convolution on padding": padded(Conv1D(6, 3, "relu"), Recurrent("gru", 4)),
+}
 PROBLEMS = {
     "lstm": standard("lstm"),
     "gru": standard("gru"),
@@ -112,15 +145,13 @@ PROBLEMS = {
         optimizer=Adam(clip_norm=0.05),
     ),
     "weight decay": stack(Recurrent("gru", 5), Dense(2), optimizer=Adam(weight_decay=0.03, clip_norm=0.3)),
-    "sgd, nesterov": stack(
-        Recurrent("lstm", 5), Dense(2), optimizer=SGD(momentum=0.9, nesterov=True, clip_norm=0.5, weight_decay=0.02)
-    ),
-    "sgd, momentum": stack(Recurrent("gru", 5), Dense(2), optimizer=SGD(momentum=0.8)),
-    "sgd": stack(Recurrent("rnn", 5), Dense(2), optimizer=SGD()),
-    "rmsprop": stack(Recurrent("gru", 5), Dense(2), optimizer=RMSprop(weight_decay=0.02)),
-    "adamw": stack(Recurrent("lstm", 5), Dense(2), optimizer=AdamW(weight_decay=0.1, clip_norm=0.3)),
-    **{f"{cell}, relu": stack(Recurrent(cell, 5, activation="relu"), Dense(2)) for cell in ("rnn", "lstm", "gru")},
-    "gru-reset-before, sigmoid": stack(Recurrent("gru-reset-before", 5, activation="sigmoid"), Dense(2)),
+    "sgd, nesterov": dense(SGD(momentum=0.9, nesterov=True, clip_norm=0.5, weight_decay=0.02)),
+    "sgd, momentum": dense(SGD(momentum=0.8)),
+    "sgd": dense(SGD()),
+    "rmsprop": dense(RMSprop(weight_decay=0.02)),
+    "adamw": dense(AdamW(weight_decay=0.1, clip_norm=0.3)),
+    **PADDED,
+    **{f"{cell}, relu": stack(Recurrent(cell, 5, activation="relu"), Dense(2)) for cell in ("rnn", "gru")},
     "lstm, sigmoid, both directions": stack(Recurrent("lstm", 5, bidirectional=True, activation="sigmoid"), Dense(2)),
     "lstm, briefly masked": stack(
         Recurrent("lstm", 5, bidirectional=True, dropout=0.3, recurrent_dropout=0.4), Dropout(0.2), Dense(2)
@@ -134,9 +165,11 @@ PROBLEMS = {
         optimizer=Adam(clip_norm=0.05, weight_decay=0.03),
     ),
 }
+QUANTILES = Objective("quantile", quantiles=(0.1, 0.5, 0.8))
+PROBLEMS["quantiles"] = stack(Recurrent("gru", 5), Dense(6), objective=QUANTILES)
 EVERY_OPTIMIZER = (Adam(), AdamW(), SGD(), SGD(momentum=0.9), SGD(momentum=0.5, nesterov=True), RMSprop())
 # What `make test` checks: a fused cell, a cell in a loop with masks, and every setting of the training.
-QUICK = ("gru", "lstm, briefly masked", "convolution, all settings")
+QUICK = ("gru", "lstm, briefly masked", "convolution, all settings", "lstm, both directions, padded")
 
 
 @st.composite
@@ -175,11 +208,13 @@ def any_problems(draw):
             case "repeat":
                 steps = draw(sizes)
                 layers.append(Repeat(steps))
-    model = ModelSpec((*layers, *([Flatten()] if steps else []), Dense(horizon)))
+    model = ModelSpec((*layers, *([Flatten()] if steps else []), Dense(horizon)), masked=draw(st.booleans()))
+    features += model.masked
     kernels = tuple(name for name in model.shapes(features, window) if name.endswith(".kernel"))
     objective = Objective(draw(st.sampled_from(["mse", "mae", "huber"])), draw(st.sampled_from([0.0, 0.01])), kernels)
     kind = draw(st.sampled_from(EVERY_OPTIMIZER))
     decay = {"clip_norm": draw(st.sampled_from([None, 0.1])), "weight_decay": draw(st.sampled_from([0.0, 0.02]))}
     optimizer = replace(kind, **decay)
     sizes = {"rows": 23, "batch": draw(sizes), "seed": draw(st.integers(0, 99))}
+    sizes |= {"padding": draw(st.sampled_from(["left", "right", "any"]))}
     return Problem(model, features, window, horizon, **sizes, objective=objective, optimizer=optimizer)

@@ -114,6 +114,15 @@ FACTS = {  # rows, first and last value of the target, first and last time, miss
         0,
         "7d48adbe22c34e23f01636349f45ab8a55d81fe353fd5e0d1929a9523d55239c",
     ),
+    "waves": (
+        3200,
+        3.139958,
+        0.454695,
+        None,
+        None,
+        0,
+        "ccabea440432996d3fde05575964a3bb942187cd5ac7fd485c8b02cf72fac2d8",
+    ),
 }
 DOWNLOADED = ("temperatures", "seatac", "cet", "etth1", "housing")
 
