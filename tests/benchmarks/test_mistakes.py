@@ -38,7 +38,7 @@ MISTAKES = {
     "a benchmark to certify": ("certify co3", "there is no benchmark 'co3'; did you mean 'co2'", None),
     "a missing definition": ("run mine.toml", "mine.toml does not exist", "run co2"),
     "a cell without a native layer": (
-        """run architectures --only model.cell=gru1 --backends flax --set 'modes=["native"]'""",
+        'run architectures --only model.cell=gru1 --backends flax --set modes=["native"]',
         "Flax has no layer of its own for 'gru1 8'",
         """run architectures --only model.cell=gru1 --backends flax --set 'modes=["matched"]'""",
     ),

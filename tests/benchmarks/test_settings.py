@@ -127,7 +127,7 @@ UNFIT = {
     "another number of outputs": (
         'name = "x"\nstack = [{kind = "flatten"}, {kind = "dense", units = 5}]',
         "",
-        "'x' has 5 outputs and its windows 1; leave out the units of the last layer",
+        "'x' has 5 outputs and its windows need 1; leave out the units of the last layer",
     ),
     "a penalty on nothing": (
         PRESET,

@@ -38,6 +38,8 @@ def cases(draw, **fixed) -> tuple[Series, DataSpec, WindowSpec]:
         horizon=draw(st.integers(1, 4)),
         stride=draw(st.integers(1, 9)),
         min_history=draw(st.one_of(st.none(), st.integers(1, length))),
+        padding=draw(st.sampled_from(["left", "right"])),
+        mask=draw(st.booleans()),
     )
     return series, data, window
 
@@ -70,18 +72,24 @@ def parts(windows: Windows) -> list:
 @QUICK
 @given(cases())
 def test_views_equal_windows_copied_one_by_one(case):
-    """A window has the T rows before its target, padded with zeros if there are fewer, and the H rows from it on."""
+    """A window has the T rows before its target, padded with zeros if there are fewer, and the H rows from it on.
+
+    A masked window has a column with 1 for each of its rows and 0 for padding.
+    """
     windows = made(case)
     scaled, (length, horizon) = scaled_series(windows), (windows.window.length, windows.window.horizon)
     for part in parts(windows):
         for number, row in enumerate(part.rows):
             past = scaled[max(run_start(windows, row), row - length) : row]
-            expected = np.zeros((length, scaled.shape[1]))
-            expected[length - len(past) :] = past
+            first = 0 if windows.window.padding == "right" else length - len(past)
+            real = slice(first, first + len(past))
+            expected = np.zeros((length, scaled.shape[1] + windows.window.masked))
+            expected[real] = 1
+            expected[real, : scaled.shape[1]] = past
             np.testing.assert_array_equal(part.x[number], expected)
             np.testing.assert_array_equal(part.y[number], scaled[row : row + horizon][:, windows.targets].ravel())
             if part.mask is not None:
-                assert part.mask[number].tolist() == [False] * (length - len(past)) + [True] * len(past)
+                assert np.flatnonzero(part.mask[number]).tolist() == list(range(first, first + len(past)))
 
 
 @QUICK
@@ -181,7 +189,9 @@ def test_the_digest_is_the_same_on_every_machine():
     """A stored value: byte order, order of summation and NumPy version must not change the digest."""
     values = np.round(np.random.RandomState(3).randn(500, 2), 6)
     series = Series("fixed", "", values, ("a", "b"), ("b",))
-    windows = cut(series, DataSpec(series="fixed"), WindowSpec(length=9, horizon=2, stride=3, min_history=2))
+    windows = cut(
+        series, DataSpec(series="fixed"), WindowSpec(length=9, horizon=2, stride=3, min_history=2, mask=False)
+    )
     assert windows.digest == "207cad851aee69774964c524fe152f5d71c98d24c5dbc9d45fa27e757a6708a5"
 
 

@@ -224,10 +224,11 @@ def test_the_readme_lists_every_series():
 
 
 def test_the_readme_has_valid_settings():
-    """The table [data] for a file of the user."""
+    """The table [data] for a file of the user, and the table [window] for a history of any length."""
     readme = (Path(datasets.__file__).parent / "README.md").read_text()
-    (block,) = re.findall(r"```toml\n(.*?)```", readme, re.DOTALL)
-    assert DataSpec(**tomllib.loads(block)["data"]).gaps == "carry"
+    data, window = map(tomllib.loads, re.findall(r"```toml\n(.*?)```", readme, re.DOTALL))
+    assert DataSpec(**data["data"]).gaps == "carry"
+    assert WindowSpec(**window["window"]).masked
 
 
 def test_a_series_is_added_as_the_readme_says(monkeypatch):
