@@ -8,7 +8,6 @@ import os
 import re
 import shlex
 import subprocess
-import tomllib
 from importlib import util
 from pathlib import Path
 
@@ -16,7 +15,6 @@ import pytest
 
 from benchmarks.__main__ import main, parse
 from benchmarks.commands import run as run_command
-from benchmarks.definition import loading
 from tests.benchmarks.command_line import REFERENCE, in_process
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -128,21 +126,6 @@ def check_ray(words):
 
     command = cli.commands[words[0]]
     command.make_context(words[0], [word.replace("HEAD", "10.0.0.1") for word in words[1:]])
-
-
-DEFINITIONS = {  # those of benchmarks/ and datasets/ are checked by test_suite.py and test_sources.py
-    f"{path.relative_to(ROOT)} {number}": text
-    for path in READMES
-    if path.parent.name not in ("benchmarks", "datasets")
-    for number, text in enumerate(blocks(path, "toml"), 1)
-}
-
-
-@pytest.mark.parametrize("text", DEFINITIONS.values(), ids=DEFINITIONS)
-def test_a_definition_of_a_readme_is_valid(text):
-    """Tables that a block leaves out are those of a small benchmark."""
-    tables = tomllib.loads(REFERENCE) | tomllib.loads(text)
-    assert loading.restore(ROOT / "README.md", tables).cases
 
 
 def test_the_program_of_the_readme_is_equal_to_the_reference_implementation(tmp_path):

@@ -244,6 +244,9 @@ def naive_rows(run: Run, *, scaled: bool = False) -> list[NaiveRow]:
     for describe in (*NAIVE_LABELS, *([_scale] if scaled else [])):
         longer = [f"{label}, {describe(windows)}" for label, windows in zip(labels, data, strict=True)]
         labels = longer if len(set(longer)) > len(set(labels)) else labels
+    if len(set(labels)) < len(labels):  # the windows differ in another setting, such as the padding
+        models = [next(case for case in run.manifest.cases if run.data(case) is windows) for windows in data]
+        labels = [f"{label}, {case_name(case)}" for label, case in zip(labels, models, strict=True)]
     return [
         NaiveRow(label, windows, baseline)
         for label, windows in zip(labels, data, strict=True)

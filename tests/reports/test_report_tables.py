@@ -5,6 +5,7 @@ from synthetic_run import change, fail
 from reports.analysis.context import Context
 from reports.analysis.run import Run
 from reports.analysis.speedup import speedups_of
+from reports.render.formats import case_name
 from reports.sections import certificate, results
 from reports.sections.trials import all_trials
 
@@ -251,3 +252,19 @@ def test_a_naive_forecast_s_label_says_no_more_than_tells_it_apart(records):
     run = run_of(manifest.model_copy(update={"data": {"co2": data, "more": longer}}), checked, trials)
     labels = {row.cells[0].text for row in results.main_table(run, speedups_of(run)).rows if row.kind == "baseline"}
     assert labels == {"baseline, horizon 1", "baseline, horizon 4"}
+
+
+def test_naive_forecasts_on_windows_with_another_padding_have_the_name_of_a_model(records):
+    """Sizes are equal, so only the errors differ."""
+    manifest, checked, trials = records
+    ((key, data),) = manifest.data.items()
+    worse = tuple(
+        naive.model_copy(update={"scores": naive.scores.model_copy(update={"mse": 2 * naive.scores.mse})})
+        for naive in data.baselines
+    )
+    named = {key: data, "padded": data.model_copy(update={"baselines": worse})}
+    first, *others = manifest.cases
+    padded = first.model_copy(update={"label": "padded", "cell": "padded", "data": "padded"})
+    run = run_of(manifest.model_copy(update={"data": named, "cases": (first, padded, *others)}), checked, trials)
+    rows = [row for row in results.main_table(run, speedups_of(run)).rows if row.kind == "baseline"]
+    assert {row.cells[0].text for row in rows} == {f"baseline, {case_name(case)}" for case in (first, padded)}
