@@ -155,7 +155,10 @@ def recurrent(
     real: (N, T, 1), whether a step is real; the state passes other steps unchanged. None: all steps are real.
     masks, perturbations: those of this layer, by name; see ModelSpec. training: native dropout is active.
     """
-    if spec.cell in FUSED and masks.keys() <= {"input_mask"} and not perturbations:
+    # Keras's own masking takes three times as long on PyTorch; native dropout is in Keras's own layer alone.
+    drops = spec.dropout or spec.recurrent_dropout
+    written = real is not None and not drops and keras.backend.backend() == "torch"
+    if spec.cell in FUSED and masks.keys() <= {"input_mask"} and not perturbations and not written:
         steps = {} if real is None else {"mask": real[..., 0]}
         return layer(x * masks["input_mask"][:, None] if masks else x, training=training, **steps)
     variables = recurrent_parameters(spec, layer)

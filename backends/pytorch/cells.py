@@ -23,6 +23,7 @@ Activation = Callable[[Tensor], Tensor]  # φ
 
 ACTIVATIONS: Mapping[str, Activation] = {"tanh": torch.tanh, "relu": torch.relu, "sigmoid": torch.sigmoid}
 FUSED = {"lstm": nn.LSTM, "gru": nn.GRU, "rnn": nn.RNN}
+CLOSED = -1e4  # the sigmoid of this is zero, whatever else is added
 NAMES = {
     "kernel": "weight_ih_l0",
     "recurrent_kernel": "weight_hh_l0",
@@ -152,7 +153,7 @@ def recurrent(
     if _has(spec) and not written and masks.keys() <= {"input_mask"} and not perturbations:
         x = x * masks["input_mask"][:, None] if masks else x
         if real is not None:
-            return _packed(spec, layer, x, real)
+            return (_closed if spec.cell == "lstm" else _packed)(spec, layer, x, real)
         outputs, _ = layer(x)
         return outputs if spec.sequences else _last(spec, outputs)
     weights, sides = recurrent_parameters(spec, layer), []
@@ -176,6 +177,31 @@ def _packed(spec: Recurrent, layer: nn.Module, x: Tensor, real: Tensor) -> Tenso
         return last.transpose(0, 1).flatten(1)
     padded, _ = nn.utils.rnn.pad_packed_sequence(outputs, batch_first=True, total_length=x.shape[1])
     return torch.zeros_like(padded).scatter(1, order.expand(-1, -1, padded.shape[2]), padded)
+
+
+def _closed(spec: Recurrent, layer: nn.LSTM, x: Tensor, real: Tensor) -> Tensor:
+    """The output of `nn.LSTM` with an input more, which is 1 in steps of padding and then closes the input gate.
+
+    So the state stays zero until a direction has read its first real step; what it reads after its last one is not
+    used. A packed sequence takes three times as long, because the LSTM's fast kernel for CPUs cannot read it.
+    """
+    order = real.logical_not().to(torch.uint8).argsort(dim=1, stable=True)  # the real steps first
+    front = x.gather(1, order.expand(-1, -1, x.shape[2]))
+    padding = real.gather(1, order).logical_not().to(x)
+    if not hasattr(layer, "closing"):  # not registered, because its parameters are those of the layer
+        size = (x.shape[2] + 1, spec.units)
+        layer.__dict__["closing"] = nn.LSTM(*size, batch_first=True, bidirectional=spec.bidirectional, device="meta")
+    weights = dict(layer.named_parameters())
+    for name in ("weight_ih_l0", "weight_ih_l0_reverse")[: len(spec.directions)]:
+        column = weights[name].new_zeros(4 * spec.units, 1)
+        column[: spec.units] = CLOSED
+        weights[name] = torch.cat([weights[name], column], 1)
+    outputs, _ = torch.func.functional_call(layer.closing, weights, torch.cat([front, padding], 2))
+    if spec.sequences:
+        return torch.zeros_like(outputs).scatter(1, order.expand(-1, -1, outputs.shape[2]), outputs)
+    last = real.sum(1, keepdim=True).expand(-1, -1, spec.units) - 1
+    sides = [outputs[:, :, : spec.units].gather(1, last)[:, 0], outputs[:, 0, spec.units :]]
+    return torch.cat(sides, 1)
 
 
 def _last(spec: Recurrent, outputs: Tensor) -> Tensor:
