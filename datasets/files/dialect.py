@@ -112,17 +112,23 @@ def _separator(lines: Sequence[str], given: str | None) -> tuple[str, str]:
         return separator, quote
     rows = _rows(lines, separator, quote, "")
     if separator in " :" or not _is_even(rows):  # blanks, colons and commas are also within dates and numbers
-        separator = next((mark for mark in ";\t|," if _is_even(_rows(lines, mark, quote, ""))), separator)
+        split = {mark: _rows(lines, mark, quote, "") for mark in ";\t|,"}
+        even = (mark for titles in (False, True) for mark in split if _is_even(split[mark], titles=titles))
+        separator = next(even, separator)
         rows = _rows(lines, separator, quote, "")
     if separator in ",: " and len(rows) > 1 and len(rows[0][1]) == 1 and all(len(cells) == 2 for _, cells in rows[1:]):
         return "", quote  # a decimal comma, a time of day or a time after a date, in a single column
     return separator, quote
 
 
-def _is_even(rows: list[tuple[int, list[str]]]) -> bool:
-    """Whether all rows have the same number of cells, more than one."""
-    widths = {len(cells) for _, cells in rows}
-    return len(widths) == 1 and widths.pop() > 1
+def _is_even(rows: list[tuple[int, list[str]]], *, titles: bool = False) -> bool:
+    """Whether all rows have the same number of cells, more than one.
+
+    titles: apart from the first rows, if these have a single cell.
+    """
+    counts = [len(cells) for _, cells in rows]
+    start = next((row for row, count in enumerate(counts[:MOST_TITLES]) if count > 1), 0) if titles else 0
+    return len(set(counts[start:])) == 1 and counts[start] > 1
 
 
 def _rows(lines: Sequence[str], separator: str, quote: str, comment: str) -> list[tuple[int, list[str]]]:
@@ -192,7 +198,7 @@ def _dialect(head: _Head, data: DataSpec, names: tuple[str, ...], row: int, line
 def _header_row(rows: list[tuple[int, list[str]]], width: int) -> int:
     """The first row that is no title: a title has fewer cells than the rows below."""
     filled = [sum(map(bool, cells)) for _, cells in rows[:MOST_TITLES]]
-    start = next((row for row, count in enumerate(filled) if count > 1 or len(rows[row][1]) >= width), 0)
+    start = next((row for row, count in enumerate(filled) if count > 1 or width == 1), 0)
     if len(rows[start][1]) >= width - 1:
         return start
     return next((row for row, (_, cells) in enumerate(rows[:MOST_TITLES]) if len(cells) >= width), start)

@@ -38,7 +38,8 @@ class Style:
         mark, group = re.escape(self.decimal), re.escape(self.thousands)
         # A number with marks of thousands does not begin with 0, so that 0.125 proves a decimal point.
         whole = rf"(?:[1-9]\d{{0,2}}(?:{group}\d{{3}})+|\d+)" if group else r"\d+"
-        return rf"[+-]?(?:{whole}(?:{mark}\d*)?|{mark}\d+)(?:[eE][+-]?\d+)?"
+        # An exponent stands behind a number without such marks: 1,017E+03 has a decimal comma.
+        return rf"[+-]?(?:{whole}(?:{mark}\d*)?|{mark}\d+|(?:\d+(?:{mark}\d*)?|{mark}\d+)[eE][+-]?\d+)"
 
     def fits(self, cells: "pd.Series[str]") -> "pd.Series[bool]":
         return cells.str.fullmatch(self.pattern)
@@ -53,6 +54,7 @@ class Style:
 
 
 PLAIN = Style(".")
+DOUBTFUL = "?"  # in place of the decimal mark that other columns prove: the dates are written as where it is a comma
 STYLES = (PLAIN, Style(","), *(Style(*marks) for marks in (".,", ",.", ". ", ", ", ".'", ",'")))
 
 
@@ -67,8 +69,12 @@ class Numbers:
 
 
 def clean(cells: "pd.Series[str]") -> "pd.Series[str]":
-    """Cells without blanks around them, with plain blanks and minus signs inside."""
-    return cells.str.replace("[\u00a0\u202f\u2009]", " ", regex=True).str.strip().str.replace("−", "-", regex=False)
+    """Cells without blanks around them, with plain blanks and minus signs inside.
+
+    (84) and 84- of bookkeeping become -84.
+    """
+    plain = cells.str.replace("[\u00a0\u202f\u2009]", " ", regex=True).str.strip().str.replace("−", "-", regex=False)
+    return plain.str.replace(r"^(?:\((\d[\d., ']*)\)|(\d[\d., ']*)-)$", r"-\1\2", regex=True)
 
 
 def markers(missing: str | None) -> tuple[str, ...]:
@@ -202,8 +208,8 @@ def _chosen(
 ) -> Style:
     """The style of a column. Of two readings, the decimal mark of the file decides.
 
-    A comma before three digits is a mark of thousands. In a file with commas between its cells, a point is a decimal
-    point.
+    A comma before three digits is a mark of thousands, unless the dates of the file have points. In a file with commas
+    between its cells, a point is a decimal point.
     """
     if len(readings) == 1:
         return next(iter(readings))
@@ -211,15 +217,19 @@ def _chosen(
     if proven in by_mark:
         return by_mark[proven]
     pointed = cells.str.contains(".", regex=False)
-    if not pointed.any():
-        return by_mark["."]
     if separator == ",":
-        return PLAIN
-    row = int(pointed.index[pointed.to_numpy(bool)][0])
-    large, small = (readings[by_mark[mark]][cells.index.get_loc(row)] for mark in (",", "."))
+        return PLAIN if pointed.any() else by_mark["."]
+    mark, other = (".", ",") if pointed.any() else (",", ".")
+    marked = cells.str.contains(mark, regex=False)
+    if not marked.any() or not {mark, other} <= by_mark.keys():
+        return by_mark.get(".", next(iter(readings)))
+    if mark == "," and proven != DOUBTFUL:
+        return by_mark["."]
+    row = int(marked.index[marked.to_numpy(bool)][0])
+    large, small = (readings[by_mark[decimal]][cells.index.get_loc(row)] for decimal in (other, mark))
     raise DataError(
         f"{where}, row {row + 1} holds {cells[row]!r}, which can mean {large:g} or {small:g}: for {large:g}, "
-        f"{to_set(thousands='.')}; for {small:g}, {to_set(decimal='.')}."
+        f"{to_set(thousands=mark)}; for {small:g}, {to_set(decimal=mark)}."
     )
 
 

@@ -88,6 +88,8 @@ def other_parts(chosen: Table) -> list[str]:
     """Columns with parts of the time stamps that the setting `time` does not name."""
     parts = [name for name in chosen.names if chosen.kinds[name] == "time of day" and name not in chosen.time]
     named = [name for name in chosen.names if name.casefold() in stamps.PARTS]
+    if not parts and not set(chosen.time) & set(named):
+        parts = [name for name in named if name.casefold().rstrip("s") in ("hour", "minute")]
     if not parts and len(named) > len(chosen.time) and set(chosen.time) <= set(named):
         parts = [name for name in named if name not in chosen.time]
     return parts
@@ -267,10 +269,10 @@ def _irregular(rows: Rows, context: Context, step: Step | None = None) -> DataEr
     rest = np.flatnonzero((times - times[0]).astype(np.int64) % usual)
     row = int(rest[0]) if len(rest) else 1
     name = f"1 {step.name}" if step else _duration(usual)
-    best = steps.best_step(times)
+    best = to_set(resample=steps.best_step(times), time=as_list(context.chosen.time))
     return DataError(
         f"{where}, row {rows.number(row)}, {iso(times[row])}, is not a whole number of steps ({name}) after "
-        f"{iso(times[0])}: for the mean of each step, {to_set(resample=best)}, which fits best, or another step; "
+        f"{iso(times[0])}: for the mean of each step, {best}, which fits best, or another step; "
         f"to ignore the time between rows, {to_set(order='rows')}."
     )
 

@@ -26,7 +26,10 @@ DATES = (
     "%d %B %Y", "%b-%y", "%b %y", "%b-%Y", "%b %Y", "%B %Y", "%Y-%b", "%Y %b", "%Y-%m", "%Y/%m", "%m/%Y", "%m-%Y",
     "%Y-%j",
 )  # fmt: skip
-TIMES = ("", " %H:%M", " %H:%M:%S", " %H:%M:%S.%f", "T%H:%M", "T%H:%M:%S", " %I:%M %p", " %I:%M:%S %p")
+TIMES = (
+    "", " %H:%M", " %H:%M:%S", " %H:%M:%S.%f", "T%H:%M", "T%H:%M:%S", " %H.%M.%S", " %H.%M", " %I:%M %p",
+    " %I:%M:%S %p",
+)  # fmt: skip
 COMPACT = {4: "%Y", 6: "%Y%m", 8: "%Y%m%d", 10: "%Y%m%d%H", 12: "%Y%m%d%H%M", 14: "%Y%m%d%H%M%S"}  # by digits
 EPOCH_UNITS = {10: "epoch s", 13: "epoch ms", 16: "epoch us", 19: "epoch ns"}  # by digits
 YEARS = (1600, 2200)  # of stamps without marks between year, month and day
@@ -106,9 +109,14 @@ def _as_text(column: "pd.Series[str] | np.ndarray") -> "pd.Series[str]":
     return clean(pd.Series(column).astype("str").astype("str"))
 
 
+def _whole(column: "pd.Series[str]") -> "pd.Series[str]":
+    """Whole numbers without the ".0" that some programs write; other cells, as 18.00.00, are unchanged."""
+    return column.str.removesuffix(".0") if column.dropna().str.fullmatch(r"\d+\.0").all() else column
+
+
 def _joined(texts: "dict[str, pd.Series[str]]") -> "pd.Series[str]":
     """The parts of each stamp as one text: a date and a time of day, or year, month, day, hour, minute."""
-    texts = {name: column.str.replace(r"\.0+$", "", regex=True) for name, column in texts.items()}
+    texts = {name: _whole(column) for name, column in texts.items()}
     columns = list(texts.values())
     if all(column.dropna().str.fullmatch(r"\d+").all() for column in columns) and columns[0].str.len().max() == 4:
         named = {name.casefold().rstrip("s"): column for name, column in texts.items()}
@@ -220,7 +228,7 @@ def _guesses(cells: "pd.Series[str]") -> Iterator[str]:
     zone = "%z" if re.search(r"\d(Z|[+-]\d\d:?\d\d)$", sample) and ":" in sample else ""
     marks = re.sub(r"[\w]", "", sample)
     for date in DATES:
-        for time in TIMES if ":" in sample else ("",):
+        for time in TIMES if re.search(r" \d\d?\.\d\d|:", sample) else ("",):
             if set(re.sub(r"%.", "", date)) <= {*marks, " "}:
                 yield date + time + zone
 

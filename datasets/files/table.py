@@ -16,7 +16,7 @@ import pyarrow as pa  # type: ignore[import-untyped]
 from datasets.files import cells, stamps
 from datasets.files import dialect as dialects
 from datasets.files.dialect import Dialect
-from datasets.files.numbers import MISSING, clean, decimal_mark, is_plain, markers
+from datasets.files.numbers import DOUBTFUL, MISSING, clean, decimal_mark, is_plain, markers
 from datasets.files.source import Source
 from datasets.series import as_names, check_columns
 from datasets.spec import DataError, DataSpec, counted
@@ -124,7 +124,7 @@ def _csv(source: Source, data: DataSpec) -> Table:
         rows=rows,
         time_format=form or "",
         separator=dialect.separator,
-        decimal=decimal_mark(proving),
+        decimal=decimal_mark(proving) or (DOUBTFUL if _has_dotted_dates(dialect) else None),
         facts=(("file", _described(source, dialect, rows)),),
         notes=tuple(notes),
         head=dialect.rows[:3],
@@ -140,6 +140,11 @@ def _described(source: Source, dialect: Dialect, rows: int) -> str:
     separated = f"separated by {dialect.described}" if dialect.separator else dialect.described
     size = f"{counted(rows)}, {counted(len(dialect.names), 'column')}"
     return f"{source.path.name}: {size}, {separated}, {header}, {source.encoding}{container}"
+
+
+def _has_dotted_dates(dialect: Dialect) -> bool:
+    """Whether a date such as 31.12.2023 is in the first rows."""
+    return any(re.match(r"\d{1,2}\.\d{1,2}\.\d{2,4}\b", cell) for row in dialect.rows[:3] for cell in row)
 
 
 def _settings(source: Source, dialect: Dialect) -> dict[str, str]:

@@ -222,7 +222,7 @@ def test_irregular_stamps_are_asked_for():
     """The step that fits best is named; with it, each step has the mean of its rows."""
     options = words("irregular-sensor", "units", "time")
     message = refusal(options)
-    assert advice(message)[0] == ["--set", "data.resample=5 minutes"]
+    assert advice(message)[0] == ["--set", "data.resample=5 minutes", "--set", "data.time=time"]
     resampled, rows = outcomes(options)
     assert (resampled.step, resampled.label(0)) == ("5 minutes", "2015-09-01T00:00")
     assert resampled.values[:3, 0].tolist() == [20.0, 24.4, 27.7]
