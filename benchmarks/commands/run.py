@@ -74,7 +74,9 @@ def _repetition(arguments: argparse.Namespace) -> dict[str, float]:
     if until is not None:
         percent = _between_0_and(100, until.removesuffix("%"))
         if percent is None or not until.endswith("%"):
-            raise UserError(f"--repeat-until {until}: write a percentage below 100 %, as in --repeat-until 5%")
+            raise UserError(
+                f"--repeat-until {until}: write a percentage above 0 % and below 100 %, as in --repeat-until 5%"
+            )
         settings["repeat_until"] = percent / 100
     if budget is not None:
         minutes = _between_0_and(inf, budget)

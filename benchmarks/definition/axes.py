@@ -27,9 +27,9 @@ Axis = tuple[str, str]  # table and setting
 
 TABLES = ("data", "window", "model", "training")
 LISTS = {  # settings whose value is a list
-    *(("data", "features"), ("data", "target")),
+    *(("data", name) for name in ("features", "target", "time", "group", "calendar")),
     *(("model", "dense"), ("model", "filters"), ("model", "stack")),
-    ("training", "l2_on"),
+    *(("training", "l2_on"), ("training", "quantiles")),
 }
 VARIANT = "variant"  # name of the tables in a definition, and of the axis for `--only`
 PROVEN = "proven"  # the setting that asks for a certificate

@@ -130,14 +130,16 @@ class TrainingSettings(Settings):
             raise ValueError('step_epochs and step_factor belong to schedule = "step"; remove them, or set it')
         if (self.loss == "quantile") != (self.quantiles is not None):
             raise ValueError(
-                'loss = "quantile" needs quantiles, and quantiles need it, as in quantiles = [0.1, 0.5, 0.9]'
+                'loss = "quantile" needs quantiles, as in quantiles = [0.1, 0.5, 0.9]'
+                if self.quantiles is None
+                else 'quantiles belong to loss = "quantile"; remove them, or set it'
             )
-        if self.quantiles is not None and (
-            0.5 not in self.quantiles or list(self.quantiles) != sorted(set(self.quantiles))
-        ):
+        if self.quantiles is not None and list(self.quantiles) != sorted(set(self.quantiles)):
+            raise ValueError(f"quantiles = {list(self.quantiles)}: they must ascend")
+        if self.quantiles is not None and 0.5 not in self.quantiles:
             raise ValueError(
-                f"quantiles = {list(self.quantiles)}: they must ascend, and 0.5 must be among them, because the median "
-                "is the forecast that is scored"
+                f"quantiles = {list(self.quantiles)}: 0.5 is missing; add it, because the median is the forecast that "
+                "is scored"
             )
         if (self.l2 is None) == bool(self.l2_on):
             raise ValueError('l2 needs l2_on, and l2_on needs l2, as in l2 = 0.01, l2_on = ["0.kernel"]')

@@ -93,10 +93,13 @@ def models(run: Run) -> Table:
         "the mean squared error unless the column training names others. "
         "Parameters are those of the matched model."
     )
+    if any(note.startswith("loss quantile") for case in run.manifest.cases for note in case.training_notes):
+        caption += " Of a model with several quantiles, the median is the forecast that is scored."
     if (rule := run.manifest.repetition) is not None:
+        minutes = f"{rule.minutes:g} minute{'s' * (rule.minutes != 1)}"
         caption += (
             f" Rounds were added until every speed ratio was known within ±{per_cent(rule.precision)}, or until the "
-            f"trials had taken {rule.minutes:g} minutes. Stopping at such a moment makes intervals slightly too narrow."
+            f"trials had taken {minutes}. Stopping at such a moment makes intervals slightly too narrow."
         )
     if any(map(left_out, run.manifest.cases)):
         caption += (

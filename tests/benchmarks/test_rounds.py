@@ -45,9 +45,12 @@ def test_rounds_follow_until_the_intervals_are_narrow(tmp_path, written):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--repeat-until", "5"], "--repeat-until 5: write a percentage below 100 %, as in --repeat-until 5%"),
+        (
+            ["--repeat-until", "5"],
+            "--repeat-until 5: write a percentage above 0 % and below 100 %, as in --repeat-until 5%",
+        ),
         (["--repeat-until", "many%"], "--repeat-until many%: write a percentage"),
-        (["--repeat-until", "100%"], "--repeat-until 100%: write a percentage below 100 %"),
+        (["--repeat-until", "100%"], "--repeat-until 100%: write a percentage above 0 % and below 100 %"),
         (["--repeat-until", "nan%"], "--repeat-until nan%: write a percentage"),
         (["--budget", "5"], "--budget needs --repeat-until, as in --repeat-until 5% --budget 5"),
         (["--repeat-until", "5%", "--budget", "-1"], "--budget -1: write a number of minutes above 0"),

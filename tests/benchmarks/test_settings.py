@@ -9,7 +9,7 @@ from backends.layers import Conv1D, Dense, Dropout, Flatten
 from backends.model import ModelSpec
 from backends.optimizers import SGD, Adam, AdamW, RMSprop
 from backends.recurrent import Recurrent
-from benchmarks.definition import loading
+from benchmarks.definition import axes, loading
 from benchmarks.definition.settings import CaseSettings
 from benchmarks.errors import UserError
 from benchmarks.runner import manifest
@@ -245,3 +245,34 @@ def test_adamw_without_a_weight_decay_has_its_default(written):
 def test_a_wrong_optimizer_is_refused(written, written_as, message):
     with pytest.raises(UserError, match=re.escape(message)):
         loading.read(str(written(REFERENCE.replace("epochs = 3", f"epochs = 3\noptimizer = {written_as}"))))
+
+
+def test_quantiles_are_a_list_and_no_axis(written):
+    """A model has an output for each; the label of the case does not name them."""
+    text = REFERENCE.replace("epochs = 3", 'epochs = 3\nloss = "quantile"\nquantiles = [0.1, 0.5, 0.9]')
+    ((label, case),) = loading.read(str(written(text))).cases.items()
+    assert label == "gru"
+    assert case.training.objective().quantiles == (0.1, 0.5, 0.9)
+    assert case.architecture(2).outputs(1, 6) == 6
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ('loss = "quantile"', 'loss = "quantile" needs quantiles, as in quantiles = [0.1, 0.5, 0.9]'),
+        ("quantiles = [0.1, 0.5]", 'quantiles belong to loss = "quantile"; remove them, or set it'),
+        ('loss = "quantile"\nquantiles = [0.5, 0.1]', "[0.5, 0.1]: they must ascend"),
+        ('loss = "quantile"\nquantiles = [0.1, 0.9]', "[0.1, 0.9]: 0.5 is missing; add it"),
+    ],
+)
+def test_wrong_quantiles_are_refused(written, settings, message):
+    with pytest.raises(UserError, match=re.escape(message)):
+        loading.read(str(written(REFERENCE.replace("epochs = 3", f"epochs = 3\n{settings}"))))
+
+
+def test_every_setting_that_is_a_list_is_no_axis():
+    """A setting with a list of values is an axis, unless its value is a list itself."""
+    for table, schema in loading.SETTINGS.items():
+        for name, field in schema.model_fields.items():
+            if "tuple[" in str(field.annotation) and "..." in str(field.annotation):
+                assert (table, name) in axes.LISTS, f"add {(table, name)} to LISTS"
