@@ -79,9 +79,9 @@ class Probed(Record):
     build: float
     first_step: float
     steps: tuple[float, ...]  # mean seconds of a steady step, one value for each repeat
-    validation: float  # the forecast of the validation part; 0 without one
-    extra: float  # spent on the repeats and on that forecast
-    whole: float  # everything above, and the inference of a trial
+    validation: float  # a later forecast of the validation part; 0 without one
+    extra: float  # spent on the repeats
+    whole: float  # everything above, the first forecasts, and the inference of a trial
     peak_memory: int  # bytes of the process so far
 
 

@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass
 from math import ceil
 from pathlib import Path
 from typing import TypeVar
@@ -40,11 +41,20 @@ def repeated(call: Callable[[], object], *, budget: float, most: int) -> tuple[f
     return tuple(seconds)
 
 
-def seconds_of_repeated(call: Callable[[], object], *, budget: float, most: int) -> float:
-    """Return about how many seconds `repeated` would take, from a second call after the one that compiles."""
+@dataclass(frozen=True)
+class Repeated:
+    """About how long `repeated` would take. first: the seconds of the call that compiles; again: of a later call."""
+
+    first: float
+    again: float
+    whole: float
+
+
+def seconds_of_repeated(call: Callable[[], object], *, budget: float, most: int) -> Repeated:
+    """Return about how long `repeated` would take, from two calls."""
     first, _ = timed(call)
     again, _ = timed(call)
-    return first + again * max(3, min(most, ceil(budget / max(again, 1e-9))))
+    return Repeated(first, again, first + again * max(3, min(most, ceil(budget / max(again, 1e-9)))))
 
 
 def cpu_seconds() -> float:

@@ -27,12 +27,11 @@ from benchmarks.worker.training import (
     check_learning,
     predict,
     predict_points,
-    rows_to_check,
 )
 from reports.records import GemmPeak, Outcome, StepTimes, Times
 
 PRODUCT_SIZE = {"cpu": 2048, "gpu": 8192}  # rows of the square matrices whose product is timed
-PROBE_REPEATS = 5  # how often a probe times its steps
+PROBE_REPEATS = 4  # how often a probe times its steps
 PROBE_BUDGET = 0.1  # seconds of one repeat, about
 PART_BUDGET = 1.0  # seconds of all repeats of a part of a step, about
 PART_REPEATS = 100  # of a part of a step, at most
@@ -125,14 +124,14 @@ def _probe(job: TrialJob) -> Probed:
     windows, model, steps = inputs.windows, built.model, inputs.training_plan.epoch(0)[0]
     first_step, _ = timed(lambda: model.train(steps[:1]))
     extra, repeats = timed(lambda: _repeated_steps(model, steps))
-    validation = 0.0
-    if len(windows.validation):
-        predict(model, windows.validation.x)  # traces and compiles, as after the first epoch of a trial
-        validation, _ = timed(lambda: predict(model, windows.validation.x))
-    predict(model, windows.train.x[rows_to_check(steps.order)])
     known = time.perf_counter() - start
-    calls = _inferences(model, job.case.training.objective(), windows)
-    inference = sum(seconds_of_repeated(call, budget=budget, most=most) for call, budget, most in calls)
+    one, test = (
+        seconds_of_repeated(call, budget=budget, most=most)
+        for call, budget, most in _inferences(model, job.case.training.objective(), windows)
+    )
+    # Forecasts of the validation part and of the windows of the last check are taken to last as those of the test part.
+    validation = test.again * len(windows.validation) / len(windows.test)
+    others = test.first * (1 + bool(len(windows.validation)))
     return Probed(
         prepare=preparing,
         import_framework=built.import_framework,
@@ -140,8 +139,8 @@ def _probe(job: TrialJob) -> Probed:
         first_step=first_step,
         steps=repeats,
         validation=validation,
-        extra=extra + validation,
-        whole=known + inference,
+        extra=extra,
+        whole=known + one.whole + test.whole + others,
         peak_memory=peak_memory_bytes(),
     )
 

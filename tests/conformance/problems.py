@@ -113,6 +113,10 @@ PADDED = {
     ),
     "convolution on padding": padded(Conv1D(6, 3, "relu"), Recurrent("gru", 4)),
 }
+ACTIVATIONS = {
+    **{f"{cell}, relu": stack(Recurrent(cell, 5, activation="relu"), Dense(2)) for cell in ("rnn", "gru")},
+    "lstm, sigmoid, both directions": stack(Recurrent("lstm", 5, bidirectional=True, activation="sigmoid"), Dense(2)),
+}
 PROBLEMS = {
     "lstm": standard("lstm"),
     "gru": standard("gru"),
@@ -151,8 +155,7 @@ PROBLEMS = {
     "rmsprop": dense(RMSprop(weight_decay=0.02)),
     "adamw": dense(AdamW(weight_decay=0.1, clip_norm=0.3)),
     **PADDED,
-    **{f"{cell}, relu": stack(Recurrent(cell, 5, activation="relu"), Dense(2)) for cell in ("rnn", "gru")},
-    "lstm, sigmoid, both directions": stack(Recurrent("lstm", 5, bidirectional=True, activation="sigmoid"), Dense(2)),
+    **ACTIVATIONS,
     "lstm, briefly masked": stack(
         Recurrent("lstm", 5, bidirectional=True, dropout=0.3, recurrent_dropout=0.4), Dropout(0.2), Dense(2)
     ),
