@@ -125,7 +125,7 @@ def _probe(job: TrialJob) -> Probed:
     first_step, _ = timed(lambda: model.train(steps[:1]))
     extra, repeats = timed(lambda: _repeated_steps(model, steps))
     known = time.perf_counter() - start
-    one, test = (
+    single, test = (
         seconds_of_repeated(call, budget=budget, most=most)
         for call, budget, most in _inferences(model, job.case.training.objective(), windows)
     )
@@ -140,7 +140,7 @@ def _probe(job: TrialJob) -> Probed:
         steps=repeats,
         validation=validation,
         extra=extra,
-        whole=known + one.whole + test.whole + others,
+        whole=known + single.whole + test.whole + others,
         peak_memory=peak_memory_bytes(),
     )
 

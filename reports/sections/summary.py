@@ -264,7 +264,7 @@ def _fastest_of_case(run: Run, model: str, speedup: CaseSpeedups) -> str:
     ratios = [(other.backend, other.epoch) for other in speedup.compared if other.epoch]
     (first, lead), *others = ratios
     reference = run.backend_phrase(speedup.reference or "")
-    where = "In the single round (one seed)" if lead.single else "On this machine"
+    where = "In the single round (one seed)" if lead.single else "In the steady state on this machine"
     if lead.low > 1:
         ratio = f"{span(lead.low, lead.high)} times as fast as {reference}"
         rest = f"; {listed([_clause(run, *other) for other in others])}" if others else ""

@@ -52,7 +52,8 @@ def problem(request):
     return PROBLEMS[request.param]
 
 
-COVERED = {*PADDED, *ACTIVATIONS} - {"masked twice and padded anywhere"}  # their norms take long to compile
+# Their norms take long to compile, in code that other models run too.
+COVERED = {*PADDED, *ACTIVATIONS, "gru1", "gru2", "gru3"} - {"masked twice and padded anywhere"}
 RECURRENT = [
     name for name, problem in PROBLEMS.items() if problem.recurs and problem.optimizer == Adam() and name not in COVERED
 ]
@@ -77,7 +78,7 @@ def simple():
     return PROBLEMS["gru"]
 
 
-RESUMED = ["gru", "lstm, masked", "rmlp", "weight decay", "sgd, nesterov", "rmsprop", "adamw"]
+RESUMED = ["gru", "lstm, masked", "rmlp", "sgd, nesterov", "rmsprop"]
 
 
 @pytest.fixture(params=parameters(RESUMED, ["gru"]))

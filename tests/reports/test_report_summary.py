@@ -67,8 +67,8 @@ def test_the_summary_names_the_fastest_backend_and_the_naive_forecasts_that_are_
     (model,) = (block for block in summary(*records).blocks if isinstance(block, Section))
     assert (model.title, model.blocks[0].text) == ("GRU", "1 × gru 50")
     assert model.blocks[1].text == (
-        "On this machine the compiled epoch in Flax trains this GRU 2.9 to 3.0 times as fast as the eager "
-        "loop in PyTorch; "
+        "In the steady state on this machine the compiled epoch in Flax trains this GRU 2.9 to 3.0 times as fast as "
+        "the eager loop in PyTorch; "
         "the compiled epoch in Keras takes 1.09 to 1.12 times as long. "
         "All three forecasts agree within 0.37 % in test MSE and beat persistence and the seasonal naive forecast."
     )
@@ -78,8 +78,8 @@ def test_compilation_may_reverse_the_order(records):
     manifest, certificate, trials = records
     lead, more = case(manifest, certificate, paced(trials, pytorch=0.4))
     assert lead.startswith(
-        "On this machine the compiled epoch in Flax trains this GRU 1.16 to 1.20 times as fast as the eager "
-        "loop in PyTorch"
+        "In the steady state on this machine the compiled epoch in Flax trains this GRU 1.16 to 1.20 times as fast as "
+        "the eager loop in PyTorch"
     )
     assert (
         "But over a whole training of 30 epochs, compilation included, relative to the eager loop in "
@@ -91,7 +91,8 @@ def test_the_reference_backend_may_be_the_fastest(records):
     manifest, certificate, trials = records
     lead, _ = case(manifest, certificate, paced(trials, pytorch=0.2))
     assert lead.startswith(
-        "On this machine the eager loop in PyTorch trains this GRU fastest: the compiled epoch in Flax takes 1.6"
+        "In the steady state on this machine the eager loop in PyTorch trains this GRU fastest: the compiled epoch in "
+        "Flax takes 1.6"
     )
 
 
