@@ -61,10 +61,10 @@ def test_conforms(backend):
 def test_conforms_on_every_architecture(backend):
     """All models, and models that hypothesis draws: layers, cells, depths, sizes and trainings.
 
-    On Keras's other engines only equality, on some of the listed models: the quick part has a model with every mask, and
-    other checks would run the code that keras runs too.
+    On Keras's other engines only equality, on some of the listed models: the quick part has a model with every mask,
+    and other checks would run the code that keras runs too.
     """
-    some = "both directions or sgd or rmsprop or encoder or penalty or rmlp or reset-before"
+    some = "directions or sgd or rmsprop or encoder or penalty or rmlp"
     only = f"test_equals_the_reference and not on_any and not masked and ({some})" if backend in ENGINES else ""
     status, output = run_checks(backend, "float64", slow=True, only=only)
     assert status == 0, output
