@@ -167,16 +167,24 @@ def recurrent(
 
 def _packed(spec: Recurrent, layer: nn.Module, x: Tensor, real: Tensor) -> Tensor:
     """The output of PyTorch's own layer on a packed sequence, which has no padding. Any steps may be padding."""
-    order = real.logical_not().to(torch.uint8).argsort(dim=1, stable=True)  # the real steps first
-    lengths = real.sum((1, 2)).cpu()
-    front = x.gather(1, order.expand(-1, -1, x.shape[2]))
+    order = _real_first(real)
+    front, lengths = x.gather(1, order.expand(-1, -1, x.shape[2])), real.sum((1, 2)).cpu()
     packed = nn.utils.rnn.pack_padded_sequence(front, lengths, batch_first=True, enforce_sorted=False)
-    outputs, states = layer(packed)
+    outputs, last = layer(packed)
     if not spec.sequences:
-        last = states[0] if spec.cell == "lstm" else states
         return last.transpose(0, 1).flatten(1)
     padded, _ = nn.utils.rnn.pad_packed_sequence(outputs, batch_first=True, total_length=x.shape[1])
-    return torch.zeros_like(padded).scatter(1, order.expand(-1, -1, padded.shape[2]), padded)
+    return _in_time(padded, order)
+
+
+def _real_first(real: Tensor) -> Tensor:
+    """(N, T, 1): the place in time of each step when the real ones come first."""
+    return real.logical_not().to(torch.uint8).argsort(dim=1, stable=True)
+
+
+def _in_time(outputs: Tensor, order: Tensor) -> Tensor:
+    """Outputs in the order of time, from that of `_real_first`."""
+    return torch.zeros_like(outputs).scatter(1, order.expand(-1, -1, outputs.shape[2]), outputs)
 
 
 def _closed(spec: Recurrent, layer: nn.LSTM, x: Tensor, real: Tensor) -> Tensor:
@@ -185,7 +193,7 @@ def _closed(spec: Recurrent, layer: nn.LSTM, x: Tensor, real: Tensor) -> Tensor:
     So the state stays zero until a direction has read its first real step; what it reads after its last one is not
     used. A packed sequence takes three times as long, because the LSTM's fast kernel for CPUs cannot read it.
     """
-    order = real.logical_not().to(torch.uint8).argsort(dim=1, stable=True)  # the real steps first
+    order = _real_first(real)
     front = x.gather(1, order.expand(-1, -1, x.shape[2]))
     padding = real.gather(1, order).logical_not().to(x)
     if not hasattr(layer, "closing"):  # not registered, because its parameters are those of the layer
@@ -198,7 +206,7 @@ def _closed(spec: Recurrent, layer: nn.LSTM, x: Tensor, real: Tensor) -> Tensor:
         weights[name] = torch.cat([weights[name], column], 1)
     outputs, _ = torch.func.functional_call(layer.closing, weights, torch.cat([front, padding], 2))
     if spec.sequences:
-        return torch.zeros_like(outputs).scatter(1, order.expand(-1, -1, outputs.shape[2]), outputs)
+        return _in_time(outputs, order)
     last = real.sum(1, keepdim=True).expand(-1, -1, spec.units) - 1
     sides = [outputs[:, :, : spec.units].gather(1, last)[:, 0], outputs[:, 0, spec.units :]]
     return torch.cat(sides, 1)
