@@ -8,7 +8,7 @@ from math import ceil
 from reports.analysis.context import Context
 from reports.analysis.programs import CasePrograms, Program, StepComposition, advice, programs_of
 from reports.analysis.run import Run, unique
-from reports.analysis.timing_quality import MAX_VARIATION, timing_quality, timing_warnings
+from reports.analysis.timing_quality import MAX_IMPRECISION, MAX_VARIATION, timing_quality, timing_warnings
 from reports.figures.programs import total_times
 from reports.render.formats import case_name, duration, listed, per_cent, sentence, time_unit, whole
 from reports.render.page import Block, Bullets, Code, Paragraph, Section, table_section
@@ -122,11 +122,18 @@ def _advice(run: Run, cases: Sequence[CasePrograms], framework: str) -> Paragrap
         advised_text += " Other programs are better for some of the models; see the table."
     for user in unique(names[program.backend] for program in programs if program.user_program):
         advised_text += f" The {user} is a user's program: its layers are not those of {framework}."
-    noisy = {names[program.backend]: "" for program in programs if timing_quality(program.group.outcomes).warnings}
+    noisy = {names[program.backend]: "" for program in programs if _is_noisy(program)}
     if not noisy:
         return Paragraph(f"In {framework}, {advised_text}", "lead")
     reason = f"the times of its {listed(list(noisy))} are unstable or disturbed"
     return Paragraph(f"In {framework}, this run has no reliable answer: {reason}. By these times, {advised_text}")
+
+
+def _is_noisy(program: Program) -> bool:
+    """Whether a program's times do not suffice for an advice; as for ratios, an interval covers what differs."""
+    if program.epoch.is_confidence_interval:
+        return program.epoch.precision > MAX_IMPRECISION
+    return bool(timing_quality(program.group.outcomes).warnings)
 
 
 def program_table(run: Run, case: CasePrograms, number: int) -> Table:

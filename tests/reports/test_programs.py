@@ -285,6 +285,24 @@ def test_the_advice_names_the_program_and_says_where_times_are_not_reliable():
     )
 
 
+@pytest.mark.parametrize(("off", "reliable"), [((2,), True), ((2, 3, 4, 5), False)])
+def test_with_an_interval_its_width_decides_whether_an_advice_is_reliable(off, reliable):
+    """One process of eight that is three times as slow leaves the interval of the epoch narrow."""
+    manifest, certificate, trials = records(seeds=tuple(range(1, 9)))
+    steady = {"epochs": (1.0,) * 6}
+    slow = {"epochs": (3.0,) * 6}
+    changed = tuple(
+        change(
+            trial,
+            times=trial.outcome.times.model_copy(update=slow if trial.plan.seed in off else steady),
+            background_load=0.0,
+        )
+        for trial in trials
+    )
+    text = markdown.render(page(Run(manifest, certificate, changed)))
+    assert ("this run has no reliable answer" not in text) == reliable
+
+
 def test_the_page_shows_the_recorded_source_text(run_of):
     """Escaped in HTML, and in a fenced block that its backticks cannot end in Markdown."""
     report = reports.write(run_of(*records()))
