@@ -4,6 +4,7 @@ A check is stored under the digest of everything that it depends on: the code of
 packages, the processor, the settings of the case, and the windows. Only passed checks are stored.
 """
 
+import contextlib
 import hashlib
 import json
 import time
@@ -44,8 +45,9 @@ def write(results: Path, key: str, check: Check) -> None:
     if not check.passed:
         return
     for left_over in (results / FOLDER).glob(".*.tmp"):  # of a run that was killed
-        if time.time() - left_over.stat().st_mtime > OLD:
-            left_over.unlink(missing_ok=True)
+        with contextlib.suppress(FileNotFoundError):  # another check's file, which has just got its name
+            if time.time() - left_over.stat().st_mtime > OLD:
+                left_over.unlink()
     write_json(_path(results, key), Certificate(checks=(check,)))
 
 
