@@ -143,7 +143,7 @@ def test_a_failed_check_is_not_stored(certified, tmp_path, monkeypatch):
 
 
 def test_two_runs_may_write_at_once(certified, tmp_path):
-    """Files are replaced as a whole, so a reader never sees half of one, and a file that is being written may vanish."""
+    """Files are replaced as a whole, and a temporary file of another writer may vanish."""
     check = certified()[0].checks[0]
 
     def write(_):
