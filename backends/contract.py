@@ -18,6 +18,7 @@ Weights = Mapping[str, np.ndarray]
 Dtype = Literal["float32", "float64"]
 Loss = Literal["mse", "mae", "huber", "quantile"]
 Named = TypeVar("Named")
+KEPT = "kept"  # in `Steps.inputs`
 
 
 class BackendError(ValueError):
@@ -50,22 +51,34 @@ class Steps:
     rates: (steps,), learning rates.
     masks: dropout masks by name, (steps, batch, ...); `ModelSpec.masks` gives the remaining axes. A missing mask means
         no dropout.
+    resets: (steps, batch), bool; of a stateful model. Row b of a step starts with the states after row b of the step
+        before, which may be that of an earlier call of `train`, or with zero where `resets` is true. No gradient passes
+        from a step to the one before. All rows are reset in the first step and where the batch size changes. None: the
+        states of all rows are zero at the start of each step and are not kept.
     """
 
     order: Array
     rates: Array
     masks: Mapping[str, Array] = field(default_factory=dict)
+    resets: Array | None = None
+
+    @property
+    def inputs(self) -> dict[str, Array]:
+        """What a network gets besides the rows: the masks and, with `resets`, KEPT, (steps, batch), 0 for a reset."""
+        return {**self.masks, **({} if self.resets is None else {KEPT: 1.0 - self.resets})}
 
     def __len__(self) -> int:
         return len(self.order)
 
     def __getitem__(self, part: slice) -> "Steps":
-        return Steps(self.order[part], self.rates[part], {name: mask[part] for name, mask in self.masks.items()})
+        masks = {name: mask[part] for name, mask in self.masks.items()}
+        return Steps(self.order[part], self.rates[part], masks, None if self.resets is None else self.resets[part])
 
     def padded(self, rows: int, dtype: str) -> "Steps":
         """Zeros appended up to the steps of an epoch, rows // batch, so that one compiled program serves any count.
 
-        Order becomes int32; rates and masks become `dtype`. Steps longer than an epoch keep their length.
+        Order becomes int32; rates and masks become `dtype`; the masks of the result are `inputs`. Steps longer than an
+        epoch keep their length.
         """
         lacking = max(0, rows // self.order.shape[1] - len(self))
 
@@ -74,7 +87,7 @@ class Steps:
                 values = np.pad(values, [(0, lacking), *[(0, 0)] * (values.ndim - 1)])
             return values.astype(dtype)
 
-        masks = {name: pad(mask, dtype) for name, mask in self.masks.items()}
+        masks = {name: pad(mask, dtype) for name, mask in self.inputs.items()}
         return Steps(pad(self.order, "int32"), pad(self.rates, dtype), masks)
 
 
@@ -83,11 +96,15 @@ class Checkpoint:
     """The state of a training: weights, the optimizer's moments by their names, and the number of steps taken.
 
     A checkpoint of one framework can be restored in another. Training then continues with equal results.
+
+    states: of a stateful model, the states after the last step by the names of `ModelSpec.states`, (batch, width);
+        missing or without rows before the first step.
     """
 
     weights: Weights
     moments: Mapping[str, Weights]
     steps: int
+    states: Weights = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -165,8 +182,12 @@ class Model(Protocol):
         that enters the recurrent product: h of the lstm, the memory of the rmlp. The norm is over batch and units.
         """
 
-    def predict(self, x: Array) -> Array:
-        """Forecasts (N, H) of windows (N, T, F), in the model's dtype and without dropout."""
+    def predict(self, x: Array, resets: Array | None = None) -> Array:
+        """Forecasts (N, H) of windows (N, T, F), in the model's dtype and without dropout. Changes nothing.
+
+        resets: (steps, N // steps), for a stateful model: the windows are those of the first step, then those of the
+            second, and so on, and the states pass from step to step as in `Steps`. None: all states start at zero.
+        """
 
     def weights(self) -> dict[str, Array]:
         """The current weights by canonical name. A native layer with a second bias adds `recurrent_bias`."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from backends.layers import Dense, Layer, Mask, ModelError, Shape
+from backends.layers import Dense, Layer, Mask, ModelError, Repeat, Shape
 from backends.recurrent import Cell, Recurrent
 
 
@@ -16,6 +16,7 @@ class ModelSpec:
     masked: the last column of a window is no feature but its mask, 1 for a real step and 0 for padding. A recurrent
         layer leaves its state as it was in a step of padding, in both directions, and its last output is that of the
         last real step that it reads. Every sequence that a layer gives is zero in the steps of padding.
+    stateful: the states of recurrent layers pass from one step of the training to the next, see `Steps.resets`.
 
     Raises ModelError, which names the first faulty layer: on construction if a setting is invalid, and in the methods
     if a layer cannot read the output of the layer before it.
@@ -23,12 +24,31 @@ class ModelSpec:
 
     layers: tuple[Layer, ...]
     masked: bool = False
+    stateful: bool = False
 
     def __post_init__(self) -> None:
         if not self.layers:
             raise ModelError("the model has no layers; add at least an output Dense layer")
         for position, layer in enumerate(self.layers):
             self._refuse(position, layer.fault())
+        if self.stateful:
+            self._refuse_states()
+
+    def _refuse_states(self) -> None:
+        """Raise ModelError if the states of these layers cannot pass to the next windows."""
+        if self.masked:
+            raise ModelError("a padded window continues no other, so no state passes to it; remove min_history")
+        if not self.states():
+            raise ModelError("it has no recurrent layer whose state could be carried; set stateful to false")
+        repeated = False
+        for position, layer in enumerate(self.layers):
+            repeated = repeated or isinstance(layer, Repeat)
+            if isinstance(layer, Recurrent) and layer.bidirectional:
+                reason = "its backward direction begins at the end of a window, so its state comes from the future"
+                self._refuse(position, f"{reason}; set bidirectional or stateful to false")
+            if isinstance(layer, Recurrent) and repeated:
+                reason = "it reads a repeated vector and no rows in time, so it has no state to carry"
+                self._refuse(position, f"{reason}; set stateful to false")
 
     def _refuse(self, position: int, reason: str | None) -> None:
         if reason:
@@ -63,6 +83,15 @@ class ModelSpec:
             f"{position}.{name}": mask
             for position, layer, shape in self.walk(features, window)
             for name, mask in layer.masks(shape).items()
+        }
+
+    def states(self) -> dict[str, int]:
+        """The widths of the states that a stateful model carries, by name: `0.state_0`, in the order of the layer."""
+        return {
+            f"{position}.state_{number}": width
+            for position, layer in enumerate(self.layers)
+            if isinstance(layer, Recurrent) and self.stateful
+            for number, width in enumerate(layer.states)
         }
 
     def state_perturbations(self, features: int, window: int, batch: int) -> dict[str, np.ndarray]:

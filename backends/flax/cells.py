@@ -138,26 +138,44 @@ def recurrent_parameters(spec: Recurrent, layer: nnx.Module) -> dict[str, nnx.Pa
 
 
 def recurrent(
-    spec: Recurrent, layer: nnx.Module, x: jax.Array, real: jax.Array | None, masks: Weights, perturbations: Weights
-) -> jax.Array:
+    spec: Recurrent,
+    layer: nnx.Module,
+    x: jax.Array,
+    real: jax.Array | None,
+    masks: Weights,
+    perturbations: Weights,
+    states: Weights,
+) -> tuple[jax.Array, dict[str, jax.Array]]:
     """The layer's output, (N, T, width) or (N, width), from Flax's own layer where it offers what is needed.
+
+    Its states after the last step follow, or {} without `states`.
 
     real: (N, T, 1), whether a step is real; the state passes other steps unchanged. None: all steps are real.
     masks, perturbations: those of this layer, by name; see ModelSpec.
+    states: those of this layer before the first step, (N, width) each, see ModelSpec.states; {}: zero.
     """
     if spec.cell in FUSED and masks.keys() <= {"input_mask"} and not perturbations:
         x = x * masks["input_mask"][:, None] if masks else x
         if real is not None:
-            return _with_lengths(spec, layer, x, real)
-        outputs = layer(x)
-        return outputs if spec.sequences else _last(spec, outputs)
+            return _with_lengths(spec, layer, x, real), {}
+        outputs, after = _continued(spec, layer, x, states) if states else (layer(x), {})
+        return outputs if spec.sequences else _last(spec, outputs), after
     weights = {name: variable[...] for name, variable in recurrent_parameters(spec, layer).items()}
-    sides = []
+    sides, final = [], ()
     for direction in spec.directions:
         named = (of_direction(direction, part) for part in (weights, masks, perturbations))
-        final, outputs = _loop(spec, x, real, *named, reverse=direction != "")
+        final, outputs = _loop(spec, x, real, *named, tuple(states.values()), reverse=direction != "")
         sides.append(outputs.swapaxes(0, 1) if spec.sequences else final[spec.output])
-    return jnp.concatenate(sides, axis=-1) if spec.bidirectional else sides[0]
+    return jnp.concatenate(sides, axis=-1) if spec.bidirectional else sides[0], dict(zip(states, final, strict=False))
+
+
+def _continued(
+    spec: Recurrent, layer: nnx.RNN, x: jax.Array, states: Weights
+) -> tuple[jax.Array, dict[str, jax.Array]]:
+    """The outputs of Flax's own layer from these states on, and the states afterwards. Its LSTM has them as c, h."""
+    start = tuple(states.values())
+    carry, outputs = layer(x, initial_carry=start[::-1] if spec.cell == "lstm" else start[0], return_carry=True)
+    return outputs, dict(zip(states, carry[::-1] if spec.cell == "lstm" else (carry,), strict=True))
 
 
 def _with_lengths(spec: Recurrent, layer: nnx.Module, x: jax.Array, real: jax.Array) -> jax.Array:
@@ -185,10 +203,14 @@ def _loop(
     weights: Weights,
     masks: Weights,
     perturbations: Weights,
+    start: State,
     *,
     reverse: bool,
 ) -> tuple[State, jax.Array]:
-    """One direction: the state after its last step, and the outputs (T, N, units) in the order of time."""
+    """One direction: the state after its last step, and the outputs (T, N, units) in the order of time.
+
+    start: the state before its first step; (): zero.
+    """
     if "input_mask" in masks:
         x = x * masks["input_mask"][:, None]
     projected = x.swapaxes(0, 1) @ weights["kernel"]
@@ -210,7 +232,7 @@ def _loop(
             after = tuple(jnp.where(real_t, new, old) for new, old in zip(after, state, strict=True))
         return after, after[spec.output]
 
-    start = tuple(jnp.zeros((len(x), width), x.dtype) for width in spec.states)
+    start = start or tuple(jnp.zeros((len(x), width), x.dtype) for width in spec.states)
     steps = None if real is None else real.swapaxes(0, 1)
     return jax.lax.scan(scanned, start, (a, perturbation, steps), reverse=reverse)
 

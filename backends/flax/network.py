@@ -19,7 +19,7 @@ import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 
-from backends.contract import Array, Dtype, Weights, of_layer
+from backends.contract import KEPT, Array, Dtype, Weights, of_layer
 from backends.flax.cells import make_recurrent, recurrent, recurrent_parameters
 from backends.layers import Conv1D, Dense, Dropout, Flatten, Layer, Repeat, Shape
 from backends.model import ModelSpec
@@ -33,6 +33,10 @@ ACTIVATIONS: Mapping[str, Callable[[jax.Array], jax.Array]] = {
 }
 
 
+class Carried(nnx.Variable):
+    """A state after the last step of a stateful model, (N, width)."""
+
+
 class Network(nnx.Module):
     """From windows (N, T, F) to outputs (N, H)."""
 
@@ -42,17 +46,30 @@ class Network(nnx.Module):
         self.layers = nnx.List(
             [make_layer(spec, shape, dtype, rngs, native=native) for _, spec, shape in model.walk(features, window)]
         )
+        widths = model.states().items()
+        self.carried = nnx.Dict({name: Carried(jnp.zeros((0, width), dtype)) for name, width in widths})
+
+    def carry(self, batch: int) -> None:
+        """Set the states of a stateful model to zero, unless they are those of a batch of this size."""
+        for variable in self.carried.values():
+            if len(variable[...]) != batch:
+                variable.set_value(jnp.zeros((batch, variable.shape[1]), variable.dtype))
 
     def __call__(
         self, x: jax.Array, masks: Mapping[str, jax.Array], perturbations: Mapping[str, jax.Array], *, training: bool
     ) -> jax.Array:
-        """masks, perturbations: by name, see ModelSpec. training: native dropout is active."""
+        """masks, perturbations: by name, see ModelSpec and Steps.inputs. training: native dropout is active."""
+        kept = masks[KEPT][:, None] if KEPT in masks else None
+        states = {} if kept is None else {name: variable[...] * kept for name, variable in self.carried.items()}
         x, real = (x[..., :-1] * x[..., -1:], x[..., -1:] > 0) if self.model.masked else (x, None)
         for position, (spec, layer) in enumerate(zip(self.model.layers, self.layers, strict=True)):
             layer_masks = of_layer(position, masks)
             match spec:
                 case Recurrent():
-                    x = recurrent(spec, layer, x, real, layer_masks, of_layer(position, perturbations))
+                    named = (layer_masks, of_layer(position, perturbations), of_layer(position, states))
+                    x, after = recurrent(spec, layer, x, real, *named)
+                    for name, state in after.items():
+                        self.carried[f"{position}.{name}"].set_value(jax.lax.stop_gradient(state))
                 case Dense() | Conv1D():
                     x = ACTIVATIONS[spec.activation](layer(x))
                 case Flatten():

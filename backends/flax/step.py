@@ -25,8 +25,9 @@ class StepModel(FlaxModel):
         return self._step(state, data, rows, rate, masks)
 
     def train(self, steps: Steps) -> Array:
+        self._carry(steps.order.shape[1])
         state, losses = self._state(), []
-        masks, rates = self._arrays(steps.masks), steps.rates.astype(self._dtype)
+        masks, rates = self._arrays(steps.inputs), steps.rates.astype(self._dtype)
         for index, rows in enumerate(steps.order):
             step_masks = {name: mask[index] for name, mask in masks.items()}
             state, loss = self._jitted(state, self._data, rows, rates[index], step_masks)

@@ -147,36 +147,44 @@ def recurrent(
     real: Tensor | None,
     masks: Named,
     perturbations: Named,
+    states: Named,
     *,
     training: bool,
-) -> Tensor:
+) -> tuple[Tensor, dict[str, Tensor]]:
     """The layer's output, (N, T, width) or (N, width), from Keras's own layer where it offers what is needed.
+
+    Its states after the last step follow, or {} without `states`.
 
     real: (N, T, 1), whether a step is real; the state passes other steps unchanged. None: all steps are real.
     masks, perturbations: those of this layer, by name; see ModelSpec. training: native dropout is active.
+    states: those of this layer before the first step, (N, width) each, see ModelSpec.states; {}: zero.
     """
     # Keras's own masking takes three times as long on PyTorch; native dropout is in Keras's own layer alone.
     drops = spec.dropout or spec.recurrent_dropout
     written = real is not None and not drops and keras.backend.backend() == "torch"
     if spec.cell in FUSED and masks.keys() <= {"input_mask"} and not perturbations and not written:
-        steps = {} if real is None else {"mask": real[..., 0]}
-        return layer(x * masks["input_mask"][:, None] if masks else x, training=training, **steps)
+        options = {} if real is None else {"mask": real[..., 0]}
+        options |= {"initial_state": list(states.values())} if states else {}
+        returned = layer(x * masks["input_mask"][:, None] if masks else x, training=training, **options)
+        output, *last = returned if getattr(layer, "return_state", False) else (returned,)
+        return output, dict(zip(states, last, strict=False))
     variables = recurrent_parameters(spec, layer)
     weights = {name: ops.convert_to_tensor(variable) for name, variable in variables.items()}
-    sides = []
+    sides, last = [], ()
     for direction in spec.directions:
         named = (of_direction(direction, part) for part in (weights, masks, perturbations))
         read = ops.flip(real, 1) if real is not None and direction else real
-        outputs = _loop(spec, ops.flip(x, 1) if direction else x, read, *named)
+        each = _loop(spec, ops.flip(x, 1) if direction else x, read, *named, tuple(states.values()))
+        outputs, last = each[spec.output], tuple(state[-1] for state in each)
         in_time = ops.flip(outputs, 0) if direction else outputs
         sides.append(ops.swapaxes(in_time, 0, 1) if spec.sequences else outputs[-1])
-    return ops.concatenate(sides, axis=-1) if spec.bidirectional else sides[0]
+    return ops.concatenate(sides, axis=-1) if spec.bidirectional else sides[0], dict(zip(states, last, strict=False))
 
 
 def _loop(
-    spec: Recurrent, x: Tensor, real: Tensor | None, weights: Named, masks: Named, perturbations: Named
-) -> Tensor:
-    """One direction: the output of each step, (T, N, units)."""
+    spec: Recurrent, x: Tensor, real: Tensor | None, weights: Named, masks: Named, perturbations: Named, start: State
+) -> list[Tensor]:
+    """One direction: the states after each step, (T, N, width). start: those before the first step; (): zero."""
     bias, mask = weights["bias"], masks.get("recurrent_mask")
     if len(bias.shape) == 2:
         weights = {**weights, "recurrent_bias": bias[1]}
@@ -196,9 +204,9 @@ def _loop(
             return after
         return tuple(ops.where(more[-1], new, old) for new, old in zip(after, state, strict=True))
 
-    start = tuple(ops.zeros((x.shape[0], width), dtype=a.dtype) for width in spec.states)
+    start = start or tuple(ops.zeros((x.shape[0], width), dtype=a.dtype) for width in spec.states)
     steps = [] if real is None else [ops.swapaxes(real, 0, 1)]
-    return ENGINE.scan(step, start, [a, *perturbations.values(), *steps])[spec.output]
+    return ENGINE.scan(step, start, [a, *perturbations.values(), *steps])
 
 
 def _widened(blocks: Tensor, columns: int) -> Tensor:

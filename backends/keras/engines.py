@@ -57,7 +57,8 @@ class Engine(Protocol):
     def state_gradients(self, rows: Array, perturbations: Arrays) -> dict[str, Array]:
         """The objective's derivatives by the state perturbations."""
 
-    def predict(self, x: Array) -> Array: ...
+    def predict(self, x: Array, masks: Arrays) -> Array:
+        """The forecasts; changes the network's random generators and states."""
 
     def kernel(self) -> str: ...
 
@@ -89,7 +90,7 @@ class TensorFlow:
         self._x, self._y = tf.constant(x), tf.constant(y)
         settings = {"jit_compile": self._network.compiles, "autograph": False}
         self._epoch = tf.function(self._steps, **settings)
-        self._outputs = tf.function(lambda x: self._network(x, NONE, NONE, training=False), **settings)
+        self._outputs = tf.function(lambda x, masks: self._network(x, masks, NONE, training=False), **settings)
 
     def _loss_and_gradients(self, rows: Tensor, masks: Named, *, training: bool) -> tuple[Tensor, list[Tensor]]:
         with tf.GradientTape() as tape:
@@ -152,16 +153,16 @@ class TensorFlow:
         gradients = tape.gradient(loss, tensors, unconnected_gradients=tf.UnconnectedGradients.ZERO)
         return {name: np.asarray(gradient) for name, gradient in gradients.items()}
 
-    def predict(self, x: Array) -> Array:
-        return np.asarray(self._outputs(tf.constant(x, self._x.dtype)))
+    def predict(self, x: Array, masks: Arrays) -> Array:
+        return np.asarray(self._outputs(tf.constant(x, self._x.dtype), self._tensors(masks)))
 
     def kernel(self) -> str:
         """The loop in the text of the compiled program, or in the graph where nothing is compiled."""
         x = self._x[:1]
         if self._network.compiles:
-            program = self._outputs.experimental_get_compiler_ir(x)(stage="optimized_hlo")
+            program = self._outputs.experimental_get_compiler_ir(x, NONE)(stage="optimized_hlo")
             return _compiled_loop(program, self._network)
-        graph = str(self._outputs.get_concrete_function(x).graph.as_graph_def())
+        graph = str(self._outputs.get_concrete_function(x, NONE).graph.as_graph_def())
         return "cuDNN" if "CudnnRNN" in graph else "TF while"
 
 
@@ -185,27 +186,30 @@ class Jax:
         self._outputs = jax.jit(self._forward)
 
     def _groups(self) -> tuple[list[Variable], ...]:
-        return self._network.trained, self._network.drawing, self._optimizer.variables
+        return self._network.trained, self._network.changing, self._optimizer.variables
 
     def _values(self) -> tuple[list[Tensor], ...]:
         return tuple([variable.value for variable in group] for group in self._groups()[:2])
 
-    def _scope(self, values: list[Tensor], drawing: list[Tensor]) -> Any:
+    def _scope(self, values: list[Tensor], changing: list[Tensor]) -> Any:
         """A scope in which the variables have these values."""
-        groups = ((self._network.trained, values), (self._network.drawing, drawing))
+        groups = ((self._network.trained, values), (self._network.changing, changing))
         return keras.StatelessScope(state_mapping=[pair for group in groups for pair in zip(*group, strict=True)])
 
-    def _forward(self, values: list[Tensor], drawing: list[Tensor], x: Tensor) -> Tensor:
-        with self._scope(values, drawing):
-            return self._network(x, NONE, NONE, training=False)
+    def _forward(
+        self, values: list[Tensor], changing: list[Tensor], x: Tensor, masks: Named
+    ) -> tuple[Tensor, list[Tensor]]:
+        with self._scope(values, changing) as scope:
+            outputs = self._network(x, masks, NONE, training=False)
+        return outputs, [scope.get_current_value(variable) for variable in self._network.changing]
 
     def _loss(
-        self, values: list[Tensor], drawing: list[Tensor], *inputs: Any, training: bool
+        self, values: list[Tensor], changing: list[Tensor], *inputs: Any, training: bool
     ) -> tuple[Tensor, list[Tensor]]:
-        """The objective of x, y, masks and perturbations, and the states of the generators afterwards."""
-        with self._scope(values, drawing) as scope:
+        """The objective of x, y, masks and perturbations, and what the network changed, see `Network.changing`."""
+        with self._scope(values, changing) as scope:
             loss = self._objective(*inputs, training=training)
-        return loss, [scope.get_current_value(variable) for variable in self._network.drawing]
+        return loss, [scope.get_current_value(variable) for variable in self._network.changing]
 
     def _loss_alone(self, *inputs: Any) -> Tensor:
         loss, _ = self._loss(*inputs, training=False)
@@ -218,13 +222,13 @@ class Jax:
         differentiated = jax.value_and_grad(self._loss, has_aux=True)
 
         def step(index: Tensor, carry: Tensor) -> Tensor:
-            values, drawing, moments, losses = carry
+            values, changing, moments, losses = carry
             rows, step_masks = order[index], {name: mask[index] for name, mask in masks.items()}
-            inputs = (values, drawing, x[rows], y[rows], step_masks, NONE)
-            (loss, drawing), gradients = differentiated(*inputs, training=True)
+            inputs = (values, changing, x[rows], y[rows], step_masks, NONE)
+            (loss, changing), gradients = differentiated(*inputs, training=True)
             self._optimizer.rate = rates[index]
             values, moments = self._optimizer.stateless_apply(moments, gradients, values)
-            return values, drawing, moments, losses.at[index].set(loss)
+            return values, changing, moments, losses.at[index].set(loss)
 
         return jax.lax.fori_loop(0, steps, step, (*state, jax.numpy.zeros(len(order), y.dtype)))
 
@@ -246,11 +250,11 @@ class Jax:
         return list(self._by_values(*self._inputs(rows, masks, NONE)))
 
     def step_parts(self, step: Steps) -> StepParts:
-        values, drawing, moments = ([variable.value for variable in group] for group in self._groups())
+        values, changing, moments = ([variable.value for variable in group] for group in self._groups())
         masks = {name: mask[0].astype(self._x.dtype) for name, mask in step.masks.items()}
 
         def evaluate(values: list[Tensor], x: Tensor, y: Tensor, rows: Array, masks: Named) -> Tensor:
-            return self._loss(values, drawing, x[rows], y[rows], masks, NONE, training=True)[0]
+            return self._loss(values, changing, x[rows], y[rows], masks, NONE, training=True)[0]
 
         def update(moments: list[Tensor], gradients: list[Tensor], values: list[Tensor], rate: Tensor) -> Tensor:
             self._optimizer.rate = rate
@@ -274,12 +278,16 @@ class Jax:
         gradients = self._by_perturbations(*self._inputs(rows, NONE, perturbations))
         return {name: np.asarray(gradient) for name, gradient in gradients.items()}
 
-    def predict(self, x: Array) -> Array:
-        return np.asarray(self._outputs(*self._values(), x.astype(self._x.dtype)))
+    def predict(self, x: Array, masks: Arrays) -> Array:
+        named = {name: mask.astype(self._x.dtype) for name, mask in masks.items()}
+        outputs, changed = self._outputs(*self._values(), x.astype(self._x.dtype), named)
+        for variable, value in zip(self._network.changing, changed, strict=True):
+            variable.assign(value)
+        return np.asarray(outputs)
 
     def kernel(self) -> str:
         """The loop in the text of the compiled program."""
-        program = self._outputs.lower(*self._values(), self._x[:1]).compile().as_text()
+        program = self._outputs.lower(*self._values(), self._x[:1], NONE).compile().as_text()
         return _compiled_loop(program, self._network)
 
 
@@ -310,7 +318,7 @@ class Torch:
         return loss.detach(), list(torch.autograd.grad(loss, self._variables))
 
     def train(self, steps: Steps) -> Array:
-        losses, masks = [], self._tensors(steps.masks)
+        losses, masks = [], self._tensors(steps.inputs)
         orders = torch.tensor(steps.order, device=self._x.device)
         for step, (rows, rate) in enumerate(zip(orders, steps.rates.tolist(), strict=True)):
             self._optimizer.rate = rate
@@ -352,9 +360,10 @@ class Torch:
         gradients = torch.autograd.grad(loss, list(tensors.values()), materialize_grads=True)
         return {name: np.asarray(gradient.cpu()) for name, gradient in zip(tensors, gradients, strict=True)}
 
-    def predict(self, x: Array) -> Array:
+    def predict(self, x: Array, masks: Arrays) -> Array:
         with torch.no_grad():
-            outputs = self._network(torch.tensor(np.ascontiguousarray(x)).to(self._x), NONE, NONE, training=False)
+            windows = torch.tensor(np.ascontiguousarray(x)).to(self._x)
+            outputs = self._network(windows, self._tensors(masks), NONE, training=False)
         return np.asarray(outputs.cpu())
 
     def kernel(self) -> str:

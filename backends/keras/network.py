@@ -12,10 +12,11 @@
 import random
 from collections.abc import Mapping
 
+import keras
 import numpy as np
 from keras import layers, ops
 
-from backends.contract import Array, Dtype, Weights, of_layer
+from backends.contract import KEPT, Array, Dtype, Weights, of_layer
 from backends.keras.cells import make_recurrent, recurrent, recurrent_parameters
 from backends.keras.engines import KerasLayer, Named, Tensor, Variable
 from backends.layers import Conv1D, Dense, Dropout, Flatten, Layer, Repeat, Shape
@@ -31,20 +32,41 @@ class Network:
         self.model, self.features, self.window, self.native = model, features, window, native
         self.layers = [make_layer(spec, shape, dtype, native=native) for _, spec, shape in model.walk(features, window)]
         self.trained = list(parameters(self).values())
-        self.drawing = [variable for layer in self.layers for variable in layer.non_trainable_variables if native]
+        self._drawing = [variable for layer in self.layers for variable in layer.non_trainable_variables if native]
+        self._states: dict[int, dict[str, Variable]] = {}  # by batch size, because compiled programs refer to them
+        self.carried: dict[str, Variable] = {}  # the states after the last step, see ModelSpec.states
+        for name in model.states():
+            self.layers[int(name.split(".")[0])].return_state = True  # an attribute without effect in other layers
         self.recurs = any(isinstance(spec, Recurrent) for spec in model.layers)
         sides = ("forward_layer", "backward_layer")  # of Bidirectional
         self.compiles = all(getattr(layer, side, layer).supports_jit for layer in self.layers for side in sides)
 
+    @property
+    def changing(self) -> list[Variable]:
+        """What a call changes: the states of random generators, and those that are carried."""
+        return [*self._drawing, *self.carried.values()]
+
+    def carry(self, batch: int) -> None:
+        """Take the states of a stateful model for a batch of this size; they are zero at first."""
+        if batch not in self._states:
+            self._states[batch] = {
+                name: keras.Variable(np.zeros((batch, width)), trainable=False, dtype=keras.config.floatx())
+                for name, width in self.model.states().items()
+            }
+        self.carried = self._states[batch]
+
     def __call__(self, x: Tensor, masks: Named, perturbations: Named, *, training: bool) -> Tensor:
-        """masks, perturbations: by name, see ModelSpec. training: native dropout is active."""
+        """masks, perturbations: by name, see ModelSpec and Steps.inputs. training: native dropout is active."""
+        kept, after = masks.get(KEPT), {}
+        states = {} if kept is None else {name: state * kept[:, None] for name, state in self.carried.items()}
         x, real = (x[..., :-1] * x[..., -1:], x[..., -1:] > 0) if self.model.masked else (x, None)
         for position, (spec, layer) in enumerate(zip(self.model.layers, self.layers, strict=True)):
             layer_masks = of_layer(position, masks)
             match spec:
                 case Recurrent():
-                    named = (layer_masks, of_layer(position, perturbations))
-                    x = recurrent(spec, layer, x, real, *named, training=training)
+                    named = (layer_masks, of_layer(position, perturbations), of_layer(position, states))
+                    x, last = recurrent(spec, layer, x, real, *named, training=training)
+                    after |= {f"{position}.{name}": state for name, state in last.items()}
                 case Dropout():
                     dropped = layer(x, training=training)
                     x = dropped * layer_masks["mask"] if layer_masks else dropped
@@ -54,6 +76,8 @@ class Network:
                 real = None
             elif real is not None:
                 x = x * ops.cast(real, x.dtype)
+        for name, state in after.items():
+            self.carried[name].assign(ops.stop_gradient(state))
         return x
 
 

@@ -3,12 +3,14 @@
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 
 import keras
 import numpy as np
 from keras import losses, ops
 
 from backends.contract import (
+    KEPT,
     Array,
     Backend,
     BackendError,
@@ -71,18 +73,24 @@ class KerasModel:
         return loss
 
     @contextmanager
-    def _generators_kept(self) -> Iterator[None]:
-        """Restore the random generators: Keras's recurrent layers draw masks even if they drop nothing."""
-        before = [np.array(ops.convert_to_numpy(variable)) for variable in self.network.drawing]
+    def _unchanged(self) -> Iterator[None]:
+        """Restore random generators, because Keras's recurrent layers draw masks even if they drop nothing, and states.
+
+        The states of a batch of another size are other variables.
+        """
+        carried, variables = self.network.carried, self.network.changing
+        before = [np.array(ops.convert_to_numpy(variable)) for variable in variables]
         yield
-        for variable, value in zip(self.network.drawing, before, strict=True):
+        self.network.carried = carried
+        for variable, value in zip(variables, before, strict=True):
             variable.assign(value)
 
     def train(self, steps: Steps) -> Array:
+        self.network.carry(steps.order.shape[1])
         return self._engine.train(steps)
 
     def gradients(self, rows: Array, masks: Weights | None = None) -> dict[str, Array]:
-        with self._generators_kept():
+        with self._unchanged():
             gradients = self._engine.gradients(rows, masks or NONE)
         return canonical(self.network, dict(zip(self._trained, gradients, strict=True)))
 
@@ -92,27 +100,35 @@ class KerasModel:
     def gradient_norms(self, rows: Array) -> dict[str, Array]:
         network = self.network
         zeros = network.model.state_perturbations(network.features, network.window, len(rows))
-        with self._generators_kept():
+        with self._unchanged():
             return norms_by_lag(self._engine.state_gradients(rows, zeros))
 
-    def predict(self, x: Array) -> Array:
-        with self._generators_kept():
-            return self._engine.predict(x)
+    def predict(self, x: Array, resets: Array | None = None) -> Array:
+        with self._unchanged():
+            if resets is None:
+                return self._engine.predict(x, NONE)
+            self.network.carry(resets.shape[1])
+            steps = zip(x.reshape(*resets.shape, *x.shape[1:]), 1.0 - resets, strict=True)
+            return np.concatenate([self._engine.predict(rows, {KEPT: kept}) for rows, kept in steps])
 
     def weights(self) -> dict[str, Array]:
         return canonical(self.network, self._trained)
 
     def checkpoint(self) -> Checkpoint:
-        return checkpoint(self.network, self.optimizer)
+        states = {name: np.array(ops.convert_to_numpy(state)) for name, state in self.network.carried.items()}
+        return replace(checkpoint(self.network, self.optimizer), states=states)
 
     def restore(self, checkpoint: Checkpoint) -> None:
         restore(self.network, self.optimizer, checkpoint)
+        for name, state in checkpoint.states.items():
+            self.network.carry(len(state))
+            self.network.carried[name].assign(state)
 
     def parameter_count(self) -> int:
         return sum(value.size for value in self.weights().values())
 
     def kernel(self) -> str:
-        with self._generators_kept():
+        with self._unchanged():
             return self._engine.kernel()
 
 

@@ -142,27 +142,38 @@ def recurrent_parameters(spec: Recurrent, layer: nn.Module) -> dict[str, nn.Para
 
 
 def recurrent(
-    spec: Recurrent, layer: nn.Module, x: Tensor, real: Tensor | None, masks: Weights, perturbations: Weights
-) -> Tensor:
+    spec: Recurrent,
+    layer: nn.Module,
+    x: Tensor,
+    real: Tensor | None,
+    masks: Weights,
+    perturbations: Weights,
+    states: Weights,
+) -> tuple[Tensor, dict[str, Tensor]]:
     """The layer's output, (N, T, width) or (N, width), from PyTorch's own layer where it offers what is needed.
+
+    Its states after the last step follow, or {} without `states`.
 
     real: (N, T, 1), whether a step is real; the state passes other steps unchanged. None: all steps are real.
     masks, perturbations: those of this layer, by name; see ModelSpec.
+    states: those of this layer before the first step, (N, width) each, see ModelSpec.states; {}: zero.
     """
     written = getattr(layer, "written", False)  # set by a program that needs the loop
     if _has(spec) and not written and masks.keys() <= {"input_mask"} and not perturbations:
         x = x * masks["input_mask"][:, None] if masks else x
         if real is not None:
-            return (_closed if spec.cell == "lstm" else _packed)(spec, layer, x, real)
-        outputs, _ = layer(x)
-        return outputs if spec.sequences else _last(spec, outputs)
-    weights, sides = recurrent_parameters(spec, layer), []
+            return (_closed if spec.cell == "lstm" else _packed)(spec, layer, x, real), {}
+        start = tuple(state[None] for state in states.values())
+        outputs, last = layer(x, (start if spec.cell == "lstm" else start[0]) if start else None)
+        after = [state[0] for state in (last if spec.cell == "lstm" else (last,))] if start else []
+        return outputs if spec.sequences else _last(spec, outputs), dict(zip(states, after, strict=True))
+    weights, sides, last = recurrent_parameters(spec, layer), [], ()
     for direction in spec.directions:
         named = (of_direction(direction, part) for part in (weights, masks, perturbations))
         read = real.flip(1) if real is not None and direction else real
-        outputs = _loop(spec, x.flip(1) if direction else x, read, *named)
+        outputs, last = _loop(spec, x.flip(1) if direction else x, read, *named, tuple(states.values()))
         sides.append(torch.stack(outputs[::-1] if direction else outputs, 1) if spec.sequences else outputs[-1])
-    return torch.cat(sides, -1) if spec.bidirectional else sides[0]
+    return torch.cat(sides, -1) if spec.bidirectional else sides[0], dict(zip(states, last, strict=False))
 
 
 def _packed(spec: Recurrent, layer: nn.Module, x: Tensor, real: Tensor) -> Tensor:
@@ -220,14 +231,20 @@ def _last(spec: Recurrent, outputs: Tensor) -> Tensor:
 
 
 def _loop(
-    spec: Recurrent, x: Tensor, real: Tensor | None, weights: Weights, masks: Weights, perturbations: Weights
-) -> list[Tensor]:
-    """One direction: the output of each step, (N, units)."""
+    spec: Recurrent,
+    x: Tensor,
+    real: Tensor | None,
+    weights: Weights,
+    masks: Weights,
+    perturbations: Weights,
+    start: State,
+) -> tuple[list[Tensor], State]:
+    """One direction: the output of each step, (N, units), and the state after the last. start: before the first."""
     if "input_mask" in masks:
         x = x * masks["input_mask"][:, None]
     projected = functional.linear(x.transpose(0, 1), weights["kernel"])
     a = _widened(projected, spec.columns) + _widened(weights["bias"], spec.columns)
-    state = tuple(x.new_zeros(len(x), width) for width in spec.states)
+    state = start or tuple(x.new_zeros(len(x), width) for width in spec.states)
     step, mask, perturbation = (
         CELLS[spec.cell](weights, ACTIVATIONS[spec.activation]),
         masks.get("recurrent_mask"),
@@ -242,7 +259,7 @@ def _loop(
             after = tuple(torch.where(real[:, t], new, old) for new, old in zip(after, state, strict=True))
         state = after
         outputs.append(state[spec.output])
-    return outputs
+    return outputs, state
 
 
 def _widened(blocks: Tensor, columns: int) -> Tensor:

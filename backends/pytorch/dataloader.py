@@ -21,7 +21,7 @@ class DataLoaderModel(PyTorchModel):
     def train(self, steps: Steps) -> Array:
         self.optimizer.param_groups[0].update(fused=False, foreach=None)
         batches = DataLoader(TensorDataset(self._x, self._y), batch_sampler=steps.order.tolist())
-        masks = {name: self._tensor(mask) for name, mask in steps.masks.items()}
+        masks = self._inputs(steps)
         losses = []
         for step, (x, y) in enumerate(batches):
             self.optimizer.param_groups[0]["lr"] = float(steps.rates[step])

@@ -17,7 +17,7 @@ from collections.abc import Callable, Mapping
 import torch
 from torch import Tensor, nn
 
-from backends.contract import Array, Dtype, Weights, of_layer
+from backends.contract import KEPT, Array, Dtype, Weights, of_layer
 from backends.layers import Conv1D, Dense, Dropout, Flatten, Layer, Repeat, Shape
 from backends.model import ModelSpec
 from backends.pytorch.cells import make_recurrent, recurrent, recurrent_parameters
@@ -38,11 +38,20 @@ class Network(nn.Module):
             make_layer(spec, shape, dtype, native=native) for _, spec, shape in model.walk(features, window)
         )
         self.to("cuda" if torch.cuda.is_available() else "cpu", getattr(torch, dtype))
+        self.carried: dict[str, Tensor] = {}  # the states after the last step, see ModelSpec.states
+
+    def carry(self, batch: int) -> None:
+        """Set the states of a stateful model to zero, unless they are those of a batch of this size."""
+        if any(len(self.carried.get(name, ())) != batch for name in self.model.states()):
+            like = next(self.parameters())
+            self.carried = {name: like.new_zeros(batch, width) for name, width in self.model.states().items()}
 
     def forward(
         self, x: Tensor, masks: Mapping[str, Tensor], perturbations: Mapping[str, Tensor], *, training: bool
     ) -> Tensor:
-        """masks, perturbations: by name, see ModelSpec. training: native dropout is active."""
+        """masks, perturbations: by name, see ModelSpec and Steps.inputs. training: native dropout is active."""
+        kept = masks[KEPT][:, None] if KEPT in masks else None
+        states, after = {} if kept is None else {name: state * kept for name, state in self.carried.items()}, {}
         if self.training != training:
             self.train(training)
         x, real = (x[..., :-1] * x[..., -1:], x[..., -1:] > 0) if self.model.masked else (x, None)
@@ -50,7 +59,9 @@ class Network(nn.Module):
             layer_masks = of_layer(position, masks)
             match spec:
                 case Recurrent():
-                    x = recurrent(spec, layer, x, real, layer_masks, of_layer(position, perturbations))
+                    named = (layer_masks, of_layer(position, perturbations), of_layer(position, states))
+                    x, last = recurrent(spec, layer, x, real, *named)
+                    after |= {f"{position}.{name}": state.detach() for name, state in last.items()}
                 case Dense():
                     x = ACTIVATIONS[spec.activation](layer(x))
                 case Conv1D():
@@ -65,6 +76,8 @@ class Network(nn.Module):
                 real = None
             elif real is not None:
                 x = x * real
+        if states:
+            self.carried = after
         return x
 
 

@@ -1,13 +1,25 @@
 """PyTorch: the backend, the objective, and the eager training loop."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-from backends.contract import Array, Backend, Checkpoint, Dtype, Objective, StepParts, Steps, Weights, norms_by_lag
+from backends.contract import (
+    KEPT,
+    Array,
+    Backend,
+    Checkpoint,
+    Dtype,
+    Objective,
+    StepParts,
+    Steps,
+    Weights,
+    norms_by_lag,
+)
 from backends.pytorch.network import Network, canonical, load_weights, parameters
 from backends.pytorch.optimizer import checkpoint, make_optimizer, restore
 from backends.recurrent import Recurrent
@@ -62,8 +74,13 @@ class PyTorchModel:
             loss = loss + self.objective.l2 * self._trained[name].square().sum()
         return loss
 
+    def _inputs(self, steps: Steps) -> dict[str, Tensor]:
+        """What the network gets at each step besides the rows."""
+        self.network.carry(steps.order.shape[1])
+        return {name: self._tensor(value) for name, value in steps.inputs.items()}
+
     def train(self, steps: Steps) -> Array:
-        masks = {name: self._tensor(mask) for name, mask in steps.masks.items()}
+        masks = self._inputs(steps)
         losses = torch.empty(len(steps), dtype=self._like.dtype, device=self._like.device)
         orders = torch.tensor(steps.order, device=self._like.device)
         for step, (rows, rate) in enumerate(zip(orders, steps.rates.tolist(), strict=True)):
@@ -116,17 +133,27 @@ class PyTorchModel:
         return norms_by_lag({name: by.cpu().numpy() for name, by in zip(perturbations, gradients, strict=True)})
 
     @torch.no_grad()
-    def predict(self, x: Array) -> Array:
-        return self.network(self._tensor(x), NONE, NONE, training=False).cpu().numpy()
+    def predict(self, x: Array, resets: Array | None = None) -> Array:
+        network, windows = self.network, self._tensor(x)
+        if resets is None:
+            return network(windows, NONE, NONE, training=False).cpu().numpy()
+        carried, kept = network.carried, self._tensor(1.0 - resets)
+        network.carry(resets.shape[1])
+        steps = zip(windows.unflatten(0, kept.shape), kept, strict=True)
+        forecasts = [network(rows, {KEPT: now}, NONE, training=False) for rows, now in steps]
+        network.carried = carried
+        return torch.cat(forecasts).cpu().numpy()
 
     def weights(self) -> dict[str, Array]:
         return canonical(self.network, self._trained)
 
     def checkpoint(self) -> Checkpoint:
-        return checkpoint(self.network, self.optimizer)
+        states = {name: state.cpu().numpy().copy() for name, state in self.network.carried.items()}
+        return replace(checkpoint(self.network, self.optimizer), states=states)
 
     def restore(self, checkpoint: Checkpoint) -> None:
         restore(self.network, self.optimizer, checkpoint)
+        self.network.carried = {name: self._tensor(state) for name, state in checkpoint.states.items()}
 
     def parameter_count(self) -> int:
         return sum(parameter.numel() for parameter in self.network.parameters() if parameter.requires_grad)

@@ -177,19 +177,27 @@ def recurrent_parameters(spec: Recurrent, layer: dict[str, Array]) -> dict[str, 
 
 
 def recurrent(
-    spec: Recurrent, layer: dict[str, Array], x: Array, real: Array | None, masks: Weights, perturbations: Weights
-) -> tuple[Array, Cache]:
-    """The layer's output, (N, T, width) or (N, width), and a cache for `recurrent_back`.
+    spec: Recurrent,
+    layer: dict[str, Array],
+    x: Array,
+    real: Array | None,
+    masks: Weights,
+    perturbations: Weights,
+    states: Weights,
+) -> tuple[Array, dict[str, Array], Cache]:
+    """The layer's output, (N, T, width) or (N, width), its states after it, and a cache for `recurrent_back`.
 
     real: (N, T), whether a step is real; the state passes other steps unchanged. None: all steps are real.
+    states: those before the first step, see ModelSpec.states; {}: zero, and {} comes back.
     """
-    outputs, caches = [], {}
+    outputs, caches, after = [], {}, {}
     for direction in spec.directions:
         named = (of_direction(direction, part) for part in (layer, masks, perturbations))
         read = None if real is None else _turned(direction, real)
-        steps, last, caches[direction] = _loop(spec, _turned(direction, x), read, *named)
-        outputs.append(_turned(direction, steps) if spec.sequences else last)
-    return np.concatenate(outputs, axis=-1), caches
+        steps, last, caches[direction] = _loop(spec, _turned(direction, x), read, *named, tuple(states.values()))
+        outputs.append(_turned(direction, steps) if spec.sequences else last[spec.output])
+        after = dict(zip(states, last, strict=False))
+    return np.concatenate(outputs, axis=-1), after, caches
 
 
 def recurrent_back(
@@ -214,14 +222,17 @@ def recurrent_back(
 
 
 def _loop(
-    spec: Recurrent, x: Array, real: Array | None, weights: Weights, masks: Weights, perturbations: Weights
-) -> tuple[Array, Array, Cache]:
-    """One direction: the output of every step, (N, T, units), that after the last step, (N, units), and a cache."""
+    spec: Recurrent, x: Array, real: Array | None, weights: Weights, masks: Weights, perturbations: Weights, start: State
+) -> tuple[Array, State, Cache]:
+    """One direction: the output of every step, (N, T, units), the state after the last one, and a cache.
+
+    start: the state before the first step; (): zero.
+    """
     cell = CELLS[spec.cell](weights, ACTIVATIONS[spec.activation])
     mask, perturbation = masks.get("recurrent_mask", 1.0), perturbations.get("state")
     x = x * masks["input_mask"][:, None] if "input_mask" in masks else x
     a = _widened(x @ weights["kernel"], spec.columns) + _widened(weights["bias"], spec.columns)
-    state: State = tuple(np.zeros((len(x), width)) for width in spec.states)
+    state = start or tuple(np.zeros((len(x), width)) for width in spec.states)
     outputs, caches = [], []
     for t in range(x.shape[1]):
         after, cache = cell.step(a[:, t], state[0] * mask, state)
@@ -232,7 +243,7 @@ def _loop(
         state = after
         outputs.append(state[spec.output])
         caches.append(cache)
-    return np.stack(outputs, axis=1), state[spec.output], (x, real, masks, caches)
+    return np.stack(outputs, axis=1), state, (x, real, masks, caches)
 
 
 def _loop_back(

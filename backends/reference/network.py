@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from backends.contract import Array, BackendError, Dtype, Weights, of_layer
+from backends.contract import KEPT, Array, BackendError, Dtype, Weights, of_layer
 from backends.layers import Conv1D, Dense, Dropout, Flatten, Layer, Repeat, Shape
 from backends.model import ModelSpec
 from backends.recurrent import Recurrent
@@ -23,21 +23,37 @@ class Network:
             raise BackendError("the reference implementation has no native mode; use matched mode")
         self.model, self.features, self.window, self.native = model, features, window, native
         self.layers = [make_layer(spec, shape, dtype, native=native) for _, spec, shape in model.walk(features, window)]
+        self.carried: dict[str, Array] = {}  # the states after the last step, see ModelSpec.states
+
+    def carry(self, batch: int) -> None:
+        """Set the states of a stateful model to zero, unless they are those of a batch of this size."""
+        if any(len(self.carried.get(name, ())) != batch for name in self.model.states()):
+            self.carried = {name: np.zeros((batch, width)) for name, width in self.model.states().items()}
 
     def __call__(self, x: Array, masks: Weights, perturbations: Weights, *, training: bool) -> tuple[Array, Cache]:
         """The outputs, and a cache for `back`.
 
-        masks, perturbations: by name, see ModelSpec. training: native dropout is active; here it has no effect.
+        masks, perturbations: by name, see ModelSpec and Steps.inputs. training: native dropout is active; here it has
+        no effect.
         """
-        caches = []
+        kept = masks[KEPT][:, None] if KEPT in masks else None
+        states = {} if kept is None else {name: state * kept for name, state in self.carried.items()}
+        caches, after = [], {}
         x, real = (x[..., :-1] * x[..., -1:], x[..., -1] > 0) if self.model.masked else (x, None)
         for position, (spec, layer) in enumerate(zip(self.model.layers, self.layers, strict=True)):
-            x, cache = _forward(spec, layer, x, real, of_layer(position, masks), of_layer(position, perturbations))
+            if isinstance(spec, Recurrent):
+                named = (of_layer(position, part) for part in (masks, perturbations, states))
+                x, last, cache = recurrent(spec, layer, x, real, *named)
+                after |= {f"{position}.{name}": state for name, state in last.items()}
+            else:
+                x, cache = _forward(spec, layer, x, of_layer(position, masks))
             if x.ndim == 2:  # a vector has no steps
                 real = None
             elif real is not None:
                 x = x * real[..., None]
             caches.append((cache, real))
+        if states:
+            self.carried = after
         return x, caches
 
     def back(self, caches: Cache, d_output: Array) -> tuple[dict[str, Array], dict[str, Array]]:
@@ -80,13 +96,9 @@ def canonical(network: Network, tensors: Mapping[str, Array]) -> dict[str, Array
     return {name: value.copy() for name, value in tensors.items()}
 
 
-def _forward(
-    spec: Layer, layer: dict[str, Array], x: Array, real: Array | None, masks: Weights, perturbations: Weights
-) -> tuple[Array, Cache]:
-    """The output of a layer, and a cache for its derivative."""
+def _forward(spec: Layer, layer: dict[str, Array], x: Array, masks: Weights) -> tuple[Array, Cache]:
+    """The output of a layer that is not recurrent, and a cache for its derivative."""
     match spec:
-        case Recurrent():
-            return recurrent(spec, layer, x, real, masks, perturbations)
         case Dense():
             output = _activated(x @ layer["kernel"] + layer["bias"], spec.activation)
             return output, (x, output)

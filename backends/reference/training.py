@@ -1,9 +1,12 @@
 """NumPy: the backend, the objective with its derivative, and the training loop."""
 
+from dataclasses import replace
+
 import numpy as np
 from threadpoolctl import threadpool_limits
 
 from backends.contract import (
+    KEPT,
     Array,
     Backend,
     Checkpoint,
@@ -48,10 +51,11 @@ class ReferenceModel:
         return sum(self.objective.l2 * float(np.sum(weights[name] ** 2)) for name in self.objective.l2_on)
 
     def train(self, steps: Steps) -> Array:
-        losses = np.empty(len(steps))
+        losses, inputs = np.empty(len(steps)), steps.inputs
+        self.network.carry(steps.order.shape[1])
         with threadpool_limits(THREADS):
             for step, (rows, rate) in enumerate(zip(steps.order, steps.rates, strict=True)):
-                masks = {name: mask[step] for name, mask in steps.masks.items()}
+                masks = {name: mask[step] for name, mask in inputs.items()}
                 losses[step], gradients, _ = self.differentiate(rows, masks)
                 self.optimizer.step(gradients, rate)
         return losses
@@ -79,18 +83,28 @@ class ReferenceModel:
         with threadpool_limits(THREADS):
             return norms_by_lag(self.differentiate(rows, NONE)[2])
 
-    def predict(self, x: Array) -> Array:
+    def predict(self, x: Array, resets: Array | None = None) -> Array:
+        x, network = np.asarray(x, np.float64), self.network
         with threadpool_limits(THREADS):
-            return self.network(np.asarray(x, np.float64), NONE, NONE, training=False)[0]
+            if resets is None:
+                return network(x, NONE, NONE, training=False)[0]
+            carried = network.carried
+            network.carry(resets.shape[1])
+            steps = zip(x.reshape(*resets.shape, *x.shape[1:]), 1.0 - resets, strict=True)
+            forecasts = [network(rows, {KEPT: kept}, NONE, training=False)[0] for rows, kept in steps]
+            network.carried = carried
+        return np.concatenate(forecasts)
 
     def weights(self) -> dict[str, Array]:
         return canonical(self.network, parameters(self.network))
 
     def checkpoint(self) -> Checkpoint:
-        return checkpoint(self.network, self.optimizer)
+        states = canonical(self.network, self.network.carried)
+        return replace(checkpoint(self.network, self.optimizer), states=states)
 
     def restore(self, checkpoint: Checkpoint) -> None:
         restore(self.network, self.optimizer, checkpoint)
+        self.network.carried = canonical(self.network, checkpoint.states)
 
     def parameter_count(self) -> int:
         return sum(value.size for value in parameters(self.network).values())
