@@ -5,10 +5,10 @@ from dataclasses import replace
 import keras
 import numpy as np
 
-from backends.contract import Array, Backend, BackendError, Dtype, Objective, Steps
+from backends.contract import KEPT, Array, Backend, BackendError, Dtype, Objective, Steps
 from backends.keras import training
 from backends.keras.cells import FUSED
-from backends.keras.engines import Optimizer, Variable
+from backends.keras.engines import NONE, Optimizer, Tensor, Variable
 from backends.keras.network import Network, parameters
 from backends.keras.training import KerasModel
 from backends.recurrent import Recurrent
@@ -25,17 +25,45 @@ class FitModel(KerasModel):
     def __init__(self, network: Network, objective: Objective, optimizer: Optimizer, x: Array, y: Array) -> None:
         super().__init__(network, objective, optimizer, x, y)
         self._x, self._y, self._rate = x, y, _prepare(network, objective, optimizer, x.dtype.name)
-        self._sequential = keras.Sequential([keras.Input(x.shape[1:], dtype=x.dtype.name), *network.layers])
-        self._sequential.compile(optimizer=optimizer, loss=self._criterion)
+        self._models: dict[int, keras.Model] = {}  # by batch size, as the states
+
+    def _model(self, batch: int) -> keras.Model:
+        """The compiled model; one for all batches of a model without carried states."""
+        network, batch = self.network, batch if self.network.model.stateful else 0
+        if batch not in self._models:
+            start = keras.Input(self._x.shape[1:], dtype=self._x.dtype.name)
+            model = Carrying(network) if batch else keras.Sequential([start, *network.layers])
+            model.compile(optimizer=self.optimizer, loss=self._criterion)
+            self._models[batch] = model
+        return self._models[batch]
 
     def train(self, steps: Steps) -> Array:
         rows, batch = steps.order.ravel(), steps.order.shape[1]
+        self.network.carry(batch)
         changing = [SetRate(self._rate, steps.rates)] if len(set(steps.rates)) > 1 else []
         self._rate.assign(steps.rates[0])
-        history = self._sequential.fit(
-            self._x[rows], self._y[rows], batch_size=batch, shuffle=False, verbose=0, callbacks=changing
+        kept = {name: value.ravel().astype(self._x.dtype) for name, value in steps.inputs.items()}
+        x = (self._x[rows], kept[KEPT]) if kept else self._x[rows]
+        history = self._model(batch).fit(
+            x, self._y[rows], batch_size=batch, shuffle=False, verbose=0, callbacks=changing
         )
         return np.array(history.history["loss"], dtype=self._x.dtype)
+
+
+class Carrying(keras.Model):
+    """A network whose states pass from batch to batch. Its inputs are windows and, 0 or 1, whether states are kept.
+
+    `stateful=True` in Keras's layers would pass them too, but resets the states of all rows of a batch or of none.
+    """
+
+    def __init__(self, network: Network) -> None:
+        super().__init__()
+        self.tracked = [*network.layers, *network.carried.values()]
+        self._forward = network.__call__
+
+    def call(self, inputs: tuple[Tensor, Tensor], training: bool = False) -> Tensor:
+        x, kept = inputs
+        return self._forward(x, {KEPT: kept}, NONE, training=training)
 
 
 class SetRate(keras.callbacks.Callback):
