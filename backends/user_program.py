@@ -136,6 +136,8 @@ def unsupported(model: ModelSpec, features: int, window: int, optimizer: Optimiz
     """A clause on what `train` and `predict` cannot do for a model and an optimizer, with a remedy, or None."""
     if model.masks(features, window):
         return "it has dropout, but the function 'train' gets no masks; set dropout to 0"
+    if model.stateful:
+        return "its state passes from batch to batch, but 'train' does not learn where; set training.stateful to false"
     if model.masked:
         return "its windows have a mask of padded rows, which the functions do not get; set window.mask to false"
     if type(optimizer) is not Adam:
@@ -304,7 +306,8 @@ class ProgramModel:
             place = [int(index) for index in np.argwhere(~np.isfinite(values))[0]]
             raise self._refuse(function, f"returns {what} that are not finite, first at {place}")
 
-    def predict(self, x: Array) -> Array:
+    def predict(self, x: Array, resets: Array | None = None) -> Array:
+        """A program has no stateful models, so `resets` is None."""
         weights = self._network.weights
         inputs = read_only(np.asarray(x, self._dtype))
         forecasts = as_array(self._program.call("predict", self._problem, weights, inputs))

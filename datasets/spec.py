@@ -237,12 +237,16 @@ class WindowSpec(Settings):
     stride: Count = 1  # rows from one window to the next
     min_history: Count | None = None  # less than length: also windows with this few rows of past, padded with zeros
     padding: Literal["left", "right"] = "left"  # of these windows: zeros before the rows, or after them
-    mask: Flag = True  # models skip the padding; false: they read zeros
+    mask: Flag | None = (
+        None  # with min_history: true, its default, lets models skip the padding; false: they read zeros
+    )
 
     @model_validator(mode="after")
     def _history_fits(self) -> "WindowSpec":
         if self.min_history is not None and self.min_history > self.length:
             raise ValueError(f"min_history = {self.min_history} is longer than the window, length = {self.length}")
+        if self.mask and self.min_history is None:
+            raise ValueError("mask = true belongs to padded windows; set min_history, as in 2, or remove mask")
         if self.padding == "right" and self.shortest < self.length and self.rollout:
             raise ValueError('a rollout appends rows at the end, so it needs padding = "left"')
         return self
@@ -250,7 +254,7 @@ class WindowSpec(Settings):
     @property
     def masked(self) -> bool:
         """Whether windows have a last column that is 1 for an observed row and 0 for padding."""
-        return self.mask and self.shortest < self.length
+        return self.mask is not False and self.shortest < self.length
 
     @property
     def target_rows(self) -> int:

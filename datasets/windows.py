@@ -88,6 +88,17 @@ class Windows:
         """(N,): the number of the run of each window."""
         return np.searchsorted(np.array(self.series.runs), np.asarray(part.rows), side="right") - 1
 
+    def chains(self, part: Part) -> list[np.ndarray]:
+        """The windows of a part as arrays of windows that continue one another; each window is in one array.
+
+        The input of a window begins at the row after the last input row of the window before it. A chain ends where the
+        next window lies in another run or part, or is left out. Chains are in the order of runs and first rows.
+        """
+        rows, runs = np.asarray(part.rows), self.runs(part)
+        order = np.lexsort((rows, rows % self.window.length, runs))
+        follows = (np.diff(rows[order]) == self.window.length) & (np.diff(runs[order]) == 0)
+        return np.split(order, np.flatnonzero(~follows) + 1)
+
     def scale(self, part: Part) -> np.ndarray:
         """(targets,), or (N, targets) with a scaler for each series: the divisors of scaled errors."""
         scale = self.value_scaler.scale[..., self.targets]

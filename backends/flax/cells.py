@@ -164,7 +164,7 @@ def recurrent(
     sides, final = [], ()
     for direction in spec.directions:
         named = (of_direction(direction, part) for part in (weights, masks, perturbations))
-        final, outputs = _loop(spec, x, real, *named, tuple(states.values()), reverse=direction != "")
+        final, outputs = _loop(spec, x, real, tuple(states.values()), *named, reverse=direction != "")
         sides.append(outputs.swapaxes(0, 1) if spec.sequences else final[spec.output])
     return jnp.concatenate(sides, axis=-1) if spec.bidirectional else sides[0], dict(zip(states, final, strict=False))
 
@@ -200,10 +200,10 @@ def _loop(
     spec: Recurrent,
     x: jax.Array,
     real: jax.Array | None,
+    start: State,
     weights: Weights,
     masks: Weights,
     perturbations: Weights,
-    start: State,
     *,
     reverse: bool,
 ) -> tuple[State, jax.Array]:

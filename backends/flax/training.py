@@ -182,9 +182,7 @@ class FlaxModel:
         return norms_by_lag(canonical(network, gradients))
 
     @partial(jax.jit, static_argnums=0)
-    def _outputs(
-        self, values: Named, rest: nnx.State, x: jax.Array, masks: Named
-    ) -> tuple[jax.Array, nnx.State]:
+    def _outputs(self, values: Named, rest: nnx.State, x: jax.Array, masks: Named) -> tuple[jax.Array, nnx.State]:
         network = self._network(values, rest)
         return network(x, masks, NONE, training=False), nnx.split(network, nnx.Param, ...)[2]
 

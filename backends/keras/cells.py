@@ -174,7 +174,7 @@ def recurrent(
     for direction in spec.directions:
         named = (of_direction(direction, part) for part in (weights, masks, perturbations))
         read = ops.flip(real, 1) if real is not None and direction else real
-        each = _loop(spec, ops.flip(x, 1) if direction else x, read, *named, tuple(states.values()))
+        each = _loop(spec, ops.flip(x, 1) if direction else x, read, tuple(states.values()), *named)
         outputs, last = each[spec.output], tuple(state[-1] for state in each)
         in_time = ops.flip(outputs, 0) if direction else outputs
         sides.append(ops.swapaxes(in_time, 0, 1) if spec.sequences else outputs[-1])
@@ -182,7 +182,7 @@ def recurrent(
 
 
 def _loop(
-    spec: Recurrent, x: Tensor, real: Tensor | None, weights: Named, masks: Named, perturbations: Named, start: State
+    spec: Recurrent, x: Tensor, real: Tensor | None, start: State, weights: Named, masks: Named, perturbations: Named
 ) -> list[Tensor]:
     """One direction: the states after each step, (T, N, width). start: those before the first step; (): zero."""
     bias, mask = weights["bias"], masks.get("recurrent_mask")

@@ -57,8 +57,9 @@ class Network:
 
     def __call__(self, x: Tensor, masks: Named, perturbations: Named, *, training: bool) -> Tensor:
         """masks, perturbations: by name, see ModelSpec and Steps.inputs. training: native dropout is active."""
-        kept, after = masks.get(KEPT), {}
+        kept = masks.get(KEPT)
         states = {} if kept is None else {name: state * kept[:, None] for name, state in self.carried.items()}
+        after: dict[str, Tensor] = {}
         x, real = (x[..., :-1] * x[..., -1:], x[..., -1:] > 0) if self.model.masked else (x, None)
         for position, (spec, layer) in enumerate(zip(self.model.layers, self.layers, strict=True)):
             layer_masks = of_layer(position, masks)

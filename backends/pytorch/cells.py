@@ -171,7 +171,7 @@ def recurrent(
     for direction in spec.directions:
         named = (of_direction(direction, part) for part in (weights, masks, perturbations))
         read = real.flip(1) if real is not None and direction else real
-        outputs, last = _loop(spec, x.flip(1) if direction else x, read, *named, tuple(states.values()))
+        outputs, last = _loop(spec, x.flip(1) if direction else x, read, tuple(states.values()), *named)
         sides.append(torch.stack(outputs[::-1] if direction else outputs, 1) if spec.sequences else outputs[-1])
     return torch.cat(sides, -1) if spec.bidirectional else sides[0], dict(zip(states, last, strict=False))
 
@@ -234,10 +234,10 @@ def _loop(
     spec: Recurrent,
     x: Tensor,
     real: Tensor | None,
+    start: State,
     weights: Weights,
     masks: Weights,
     perturbations: Weights,
-    start: State,
 ) -> tuple[list[Tensor], State]:
     """One direction: the output of each step, (N, units), and the state after the last. start: before the first."""
     if "input_mask" in masks:

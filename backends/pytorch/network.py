@@ -51,7 +51,8 @@ class Network(nn.Module):
     ) -> Tensor:
         """masks, perturbations: by name, see ModelSpec and Steps.inputs. training: native dropout is active."""
         kept = masks[KEPT][:, None] if KEPT in masks else None
-        states, after = {} if kept is None else {name: state * kept for name, state in self.carried.items()}, {}
+        states = {} if kept is None else {name: state * kept for name, state in self.carried.items()}
+        after: dict[str, Tensor] = {}
         if self.training != training:
             self.train(training)
         x, real = (x[..., :-1] * x[..., -1:], x[..., -1:] > 0) if self.model.masked else (x, None)

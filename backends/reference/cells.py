@@ -190,11 +190,11 @@ def recurrent(
     real: (N, T), whether a step is real; the state passes other steps unchanged. None: all steps are real.
     states: those before the first step, see ModelSpec.states; {}: zero, and {} comes back.
     """
-    outputs, caches, after = [], {}, {}
+    outputs, caches, after, start = [], {}, {}, tuple(states.values())
     for direction in spec.directions:
         named = (of_direction(direction, part) for part in (layer, masks, perturbations))
         read = None if real is None else _turned(direction, real)
-        steps, last, caches[direction] = _loop(spec, _turned(direction, x), read, *named, tuple(states.values()))
+        steps, last, caches[direction] = _loop(spec, _turned(direction, x), read, start, *named)
         outputs.append(_turned(direction, steps) if spec.sequences else last[spec.output])
         after = dict(zip(states, last, strict=False))
     return np.concatenate(outputs, axis=-1), after, caches
@@ -222,7 +222,13 @@ def recurrent_back(
 
 
 def _loop(
-    spec: Recurrent, x: Array, real: Array | None, weights: Weights, masks: Weights, perturbations: Weights, start: State
+    spec: Recurrent,
+    x: Array,
+    real: Array | None,
+    start: State,
+    weights: Weights,
+    masks: Weights,
+    perturbations: Weights,
 ) -> tuple[Array, State, Cache]:
     """One direction: the output of every step, (N, T, units), the state after the last one, and a cache.
 

@@ -38,7 +38,7 @@ class Network:
         """
         kept = masks[KEPT][:, None] if KEPT in masks else None
         states = {} if kept is None else {name: state * kept for name, state in self.carried.items()}
-        caches, after = [], {}
+        caches, after = [], dict[str, Array]()
         x, real = (x[..., :-1] * x[..., -1:], x[..., -1] > 0) if self.model.masked else (x, None)
         for position, (spec, layer) in enumerate(zip(self.model.layers, self.layers, strict=True)):
             if isinstance(spec, Recurrent):

@@ -105,6 +105,7 @@ class TrainingSettings(Settings):
     epochs: Count
     batch: Count | Literal["full"]  # windows per step
     partial_batch: Literal["drop", "use"] = "drop"  # "use": a last step on the windows that do not fill a batch
+    stateful: Flag = False  # the state passes from each window to the one that continues it; see worker/streams.py
     learning_rate: Amount = 1e-3
     schedule: Literal["constant", "step", "cosine"] = "constant"  # of the learning rate
     step_epochs: Count | None = None  # schedule "step": after every so many epochs ...
@@ -145,6 +146,10 @@ class TrainingSettings(Settings):
             raise ValueError('l2 needs l2_on, and l2_on needs l2, as in l2 = 0.01, l2_on = ["0.kernel"]')
         if len(set(self.l2_on)) < len(self.l2_on):
             raise ValueError(f"l2_on = {list(self.l2_on)} names a parameter twice; name each parameter once")
+        if self.stateful and self.partial_batch == "use":
+            raise ValueError(
+                'the rows of an incomplete batch continue no others, so stateful = true needs partial_batch = "drop"'
+            )
         return self
 
     def batch_of(self, rows: int) -> int:
@@ -177,6 +182,7 @@ class TrainingSettings(Settings):
             f"stops after {self.patience} {epochs} without a better validation loss": self.patience,
             "full batches": self.batch == "full",
             "each epoch ends with the incomplete batch": self.partial_batch == "use",
+            "state passes from each window to the one that continues it": self.stateful,
             "products in TF32 on GPUs": self.tf32,
         }
         return tuple(phrase for phrase, applies in phrases.items() if applies)
@@ -211,7 +217,8 @@ class CaseSettings(Settings):
     def architecture(self, outputs: int) -> ModelSpec:
         """The layers of the model for `outputs` values per window (horizon times targets), and for each quantile."""
         outputs *= len(self.training.quantiles or (1,))
-        return replace(self.model.architecture(outputs), masked=self.window.masked)
+        model = self.model.architecture(outputs)
+        return replace(model, masked=self.window.masked, stateful=self.training.stateful)
 
 
 # What to write, by the type of pydantic's error.

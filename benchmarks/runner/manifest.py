@@ -59,6 +59,8 @@ def _require_fit(name: str, label: str, case: CaseSettings, windows: datasets.Wi
             f"{name}: training.batch = {batch} is more than the {len(train)} windows of the training part; "
             f"write at most {len(train)}"
         )
+    if training.stateful and (reason := _cannot_carry(case, windows, batch)):
+        raise UserError(f"{name}: training.stateful = true for '{label}': {reason}, or set training.stateful to false")
     if training.patience is not None and not len(windows.validation):
         raise UserError(f"{name}: training.patience needs a validation part; give data.validation a share")
     try:
@@ -78,6 +80,28 @@ def _require_fit(name: str, label: str, case: CaseSettings, windows: datasets.Wi
         if parameter not in shapes:
             known = name_hint(shapes, parameter)
             raise UserError(f"{name}: training.l2_on: '{label}' has no parameter '{parameter}'; {known}")
+
+
+def _cannot_carry(case: CaseSettings, windows: datasets.Windows, batch: int) -> str | None:
+    """A clause on why no state can pass from window to window, with a remedy, or None."""
+    window, train = case.window, windows.train
+    if window.rollout:
+        return "a rollout feeds forecasts back into the window and has no next window; set window.rollout to false"
+    if window.shortest < window.length:
+        return "a padded window continues no other; remove window.min_history"
+    if window.length % window.stride:
+        return (
+            f"with a stride of {window.stride}, no window of {window.length} rows begins where another ends; set "
+            f"window.stride to 1 or to {window.length}"
+        )
+    if len(train) < 2 * batch:
+        return (
+            f"the {len(train)} training windows give one step of {batch}, and the state passes to a second one; "
+            f"write a training.batch of at most {len(train) // 2}"
+        )
+    if max(map(len, windows.chains(train))) < 2:
+        return f"no training window begins where another ends; set window.length to less than {window.length}"
+    return None
 
 
 def _require_programs(benchmark: Benchmark, label: str, windows: datasets.Windows) -> None:

@@ -20,7 +20,8 @@ from backends.reference import training
 from benchmarks.definition.settings import CaseSettings
 from benchmarks.worker.checkpoints import digest_arrays
 from benchmarks.worker.jobs import CheckJob, ReferenceJob
-from benchmarks.worker.trial import matched_weights, training_plan
+from benchmarks.worker.training import predict
+from benchmarks.worker.trial import chains, matched_weights, training_plan
 from reports.records import Check
 
 STEPS = 200  # optimizer steps
@@ -69,11 +70,14 @@ class CheckInputs:
     windows: datasets.Windows
     steps: tuple[Steps, ...]  # STEPS in all, see TrainingPlan.first
     dtype: Dtype
+    chains: tuple[Array, ...]  # of the windows whose outputs are compared; () unless the model is stateful
 
     @classmethod
     def of(cls, case: CaseSettings, dtype: Dtype, seed: int) -> "CheckInputs":
         windows = datasets.prepare(case.data, case.window, dtype)
-        return cls(windows, tuple(training_plan(case, windows, seed).first(STEPS)), dtype)
+        compared = (chain[chain < ROWS] for chain in chains(case, windows, windows.test))
+        steps = tuple(training_plan(case, windows, seed).first(STEPS))
+        return cls(windows, steps, dtype, tuple(chain for chain in compared if len(chain)))
 
     def build(self, backend: Backend, case: CaseSettings, seed: int) -> Model:
         train = self.windows.train
@@ -89,7 +93,7 @@ class CheckInputs:
         )
 
     def trajectory(self, model: Model) -> Trajectory:
-        outputs = model.predict(self.windows.test.x[:ROWS])
+        outputs = predict(model, self.windows.test.x[:ROWS], self.chains)
         masks = {name: mask[0] for name, mask in self.steps[0].masks.items()}
         gradients = model.gradients(self.steps[0].order[0], masks)
         losses: list[Array] = []

@@ -10,12 +10,12 @@ import numpy as np
 
 from backends.contract import Checkpoint
 
-WEIGHTS = "weights"
+WEIGHTS, STATES = "weights", "states"
 
 
 def to_bytes(checkpoint: Checkpoint) -> bytes:
-    """Return a checkpoint as .npz: `weights/0.kernel`, ..., moments such as `first/0.kernel`, and `steps`."""
-    parts = {WEIGHTS: checkpoint.weights, **checkpoint.moments}
+    """Return a checkpoint as .npz: `weights/0.kernel`, ..., moments as `first/0.kernel`, `states/...` and `steps`."""
+    parts = {WEIGHTS: checkpoint.weights, STATES: checkpoint.states, **checkpoint.moments}
     named = {f"{part}/{name}": value for part, values in parts.items() for name, value in values.items()}
     stream = io.BytesIO()
     np.savez(stream, steps=checkpoint.steps, **named)  # type: ignore[arg-type]
@@ -37,7 +37,8 @@ def _read(stored: bytes) -> Checkpoint:
             part, _, name = full_name.partition("/")
             if name:
                 parts.setdefault(part, {})[name] = arrays[full_name]
-        return Checkpoint(parts.pop(WEIGHTS), parts, int(arrays["steps"]))
+        weights, states = parts.pop(WEIGHTS), parts.pop(STATES, {})
+        return Checkpoint(weights, parts, int(arrays["steps"]), states)
 
 
 def weights_to_bytes(weights: Mapping[str, np.ndarray]) -> bytes:

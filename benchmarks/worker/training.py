@@ -2,7 +2,7 @@
 
 import itertools
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Literal, TypeVar
@@ -16,6 +16,7 @@ from backends.seeded import draw_masks
 from benchmarks.definition.settings import TrainingSettings
 from benchmarks.worker import scores
 from benchmarks.worker.checkpoints import digest_weights
+from benchmarks.worker.streams import predict_chains, training_streams
 from benchmarks.worker.timing import LoadMonitor, timed
 
 Array = np.ndarray
@@ -34,11 +35,15 @@ def epoch_order(seed: int, epoch: int, rows: int) -> Array:
     return np.random.Generator(np.random.PCG64(np.random.SeedSequence([seed, epoch]))).permutation(rows)
 
 
-def predict(model: Model, x: Array) -> Array:
+def predict(model: Model, x: Array, chains: Sequence[Array] = ()) -> Array:
     """Forecasts (N, H) of windows (N, T, F), in batches of bounded size, so that memory does not grow with N.
 
     All batches have the same size, which a compiled program is specialised for; the last overlaps the one before it.
+
+    chains: of the windows, for a stateful model: see `streams.predict_chains`.
     """
+    if chains:
+        return predict_chains(model, x, chains, MOST_ROWS)
     size = -(-len(x) // -(-len(x) // MOST_ROWS)) if len(x) else 0
     if size == len(x):
         return model.predict(x)
@@ -50,9 +55,9 @@ def predict(model: Model, x: Array) -> Array:
     return result
 
 
-def predict_points(model: Model, objective: Objective, x: Array) -> Array:
+def predict_points(model: Model, objective: Objective, x: Array, chains: Sequence[Array] = ()) -> Array:
     """Forecasts (N, H) of windows (N, T, F): the model's outputs, or of several quantiles the median."""
-    outputs = predict(model, x)
+    outputs = predict(model, x, chains)
     if objective.loss != "quantile":
         return outputs
     return outputs[:, objective.quantiles.index(0.5) :: len(objective.quantiles)]
@@ -97,6 +102,7 @@ class TrainingPlan:
     seed: int
     masked: bool = True  # False: the framework draws its own dropout masks
     partial: bool = False  # whether an epoch ends with a step on the rows that do not fill a batch
+    chains: Sequence[Array] = ()  # of a stateful model: see streams.py; every epoch has the same order
 
     def epoch(self, number: int) -> tuple[Steps, ...]:
         """Return all steps of one epoch: those with full batches; then, if `partial`, the step with the rows left.
@@ -106,12 +112,14 @@ class TrainingPlan:
         rows, window, features = self.x.shape
         full, left = divmod(rows, self.batch)
         steps = full + (self.partial and left > 0)
-        order = epoch_order(self.seed, number, rows)
+        streams = training_streams(self.chains, self.batch) if self.chains else None
+        order = epoch_order(self.seed, number, rows) if streams is None else streams[0].ravel()
         rates = self.schedule.rates(number, steps)
         sizes = {"seed": self.seed, "epoch": number, "steps": steps, "batch": self.batch}
         masks = draw_masks(self.model, features, window, **sizes) if self.masked else {}
         batches = order[: full * self.batch].reshape(full, self.batch)
-        parts = [Steps(batches, rates[:full], {name: mask[:full] for name, mask in masks.items()})]
+        resets = None if streams is None else streams[1]
+        parts = [Steps(batches, rates[:full], {name: mask[:full] for name, mask in masks.items()}, resets)]
         if steps > full:
             last = {name: mask[full:, :left] for name, mask in masks.items()}
             parts.append(Steps(order[None, full * self.batch :], rates[full:], last))
@@ -139,7 +147,8 @@ class Training:
     """Trains epoch by epoch and records times and losses. Raises TrialError for a loss that is not finite.
 
     patience: training ends after this many epochs without a lower validation loss, and the weights of the best epoch
-    are restored. whole_epochs: the first call takes the first epoch, not its first step, which is then not timed apart.
+    are restored. chains: those of the validation windows, for a stateful model.
+    whole_epochs: the first call takes the first epoch, not its first step, which is then not timed apart.
     """
 
     def __init__(
@@ -149,8 +158,10 @@ class Training:
         objective: Objective,
         patience: int | None = None,
         *,
+        chains: Sequence[Array] = (),
         whole_epochs: bool = False,
     ) -> None:
+        self.chains = chains
         self.model, self.validation, self.objective, self.patience = model, validation, objective, patience
         self._first = None if whole_epochs else 1  # steps of the first call; None: all of the epoch
         self.first_step = self.first_loss = self.loop = 0.0
@@ -159,6 +170,7 @@ class Training:
         self.validation_seconds: list[float] = []
         self.step_losses: list[Array] = []  # of each epoch, (steps,)
         self.validation_losses: list[float] = []
+        self.resets: Array | None = None  # of the first epoch's full batches
         self.orders: list[Array] = []  # of each epoch, (steps, batch); with a smaller last batch, that as an array too
         self.masks: list[str] = []  # digests of the dropout masks, as `orders`
         self.best: Best | None = None
@@ -199,6 +211,7 @@ class Training:
     def _draw(self, training_plan: TrainingPlan, epoch: int) -> tuple[Steps, ...]:
         parts = training_plan.epoch(epoch)
         self.orders += [steps.order for steps in parts]
+        self.resets = parts[0].resets
         self.masks += [digest_weights(steps.masks) for steps in parts if steps.masks]
         return parts
 
@@ -215,7 +228,7 @@ class Training:
         self.epochs.append(seconds)
         self.step_losses.append(losses)
         if len(self.validation):
-            spent, forecast = timed(lambda: predict(self.model, self.validation.x))
+            spent, forecast = timed(lambda: predict(self.model, self.validation.x, self.chains))
             self.validation_seconds.append(spent)
             self.validation_losses.append(scores.loss(self.objective, forecast, self.validation.y))
 
@@ -236,7 +249,8 @@ def check_learning(training: Training, train: datasets.Part) -> None:
     rows = rows_to_check(training.orders[0])
     steps = len(rows) // training.orders[0].shape[1]
     before = float(np.mean(training.step_losses[0][:steps], dtype=np.float64))
-    after = _objective(training, train.x[rows], train.y[rows])
+    resets = None if training.resets is None else training.resets[:steps]
+    after = _objective(training, train.x[rows], train.y[rows], resets)
     if not after < before:
         raise TrialError(
             f"the loss did not fall: on windows of the first epoch it was {before:.6g} before training and is "
@@ -249,8 +263,9 @@ def rows_to_check(first_order: Array) -> Array:
     return first_order[: max(1, CHECK_ROWS // first_order.shape[1])].ravel()
 
 
-def _objective(training: Training, x: Array, y: Array) -> float:
+def _objective(training: Training, x: Array, y: Array, resets: Array | None) -> float:
     """Return the value of the minimized objective, L2 penalty included, with the current weights."""
     objective, weights = training.objective, training.model.weights()
     penalty = sum(float(np.sum(np.square(weights[name], dtype=np.float64))) for name in objective.l2_on)
-    return scores.loss(objective, predict(training.model, x), y) + objective.l2 * penalty
+    forecasts = predict(training.model, x) if resets is None else training.model.predict(x, resets)
+    return scores.loss(objective, forecasts, y) + objective.l2 * penalty

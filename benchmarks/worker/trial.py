@@ -3,7 +3,7 @@
 import gc
 import platform
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -12,7 +12,7 @@ import numpy as np
 
 import backends
 import datasets
-from backends.contract import Model, Objective, Steps, Weights
+from backends.contract import Model, Steps, Weights
 from backends.seeded import initial_weights
 from benchmarks.definition.settings import CaseSettings
 from benchmarks.worker import checkpoints, scores
@@ -65,13 +65,14 @@ def run(job: TrialJob) -> tuple[Outcome, bytes]:
     before = model.checkpoint()
     training, monitor = _train(job, model, inputs)
     check_learning(training, windows.train)
-    scaled = datasets.forecast(partial(predict_points, model, training.objective), windows, windows.test.x)
+    forecaster = partial(predict_points, model, training.objective, chains=chains(job.case, windows, windows.test))
+    scaled = datasets.forecast(forecaster, windows, windows.test.x)
     predictions, truth = windows.to_unit(windows.test, scaled), windows.truth(windows.test)
     if not np.isfinite(predictions).all():
         raise TrialError("a prediction on the test part is not finite")
     # Memory is read before the large matrix product adds to it.
     memory = peak_memory_bytes(), backends.device(job.plan.backend, job.program).peak_memory()
-    times, after = _times(built, training, windows), model.checkpoint()
+    times, after = _times(built, training, job.case, windows), model.checkpoint()
     peak = gemm_peak(job) if job.gemm else None
     gradient_norms_after, gradient_norms_before = _gradient_norms(job, training, model), None
     step_times = _step_times(model, inputs.training_plan) if job.step_parts else None
@@ -127,7 +128,7 @@ def _probe(job: TrialJob) -> Probed:
     known = time.perf_counter() - start
     single, test = (
         seconds_of_repeated(call, budget=budget, most=most)
-        for call, budget, most in _inferences(model, job.case.training.objective(), windows)
+        for call, budget, most in _inferences(model, job.case, windows)
     )
     # Forecasts of the validation part and of the windows of the last check are taken to last as those of the test part.
     validation = test.again * len(windows.validation) / len(windows.test)
@@ -158,17 +159,23 @@ def _repeated_steps(model: Model, steps: Steps) -> tuple[float, ...]:
 def continue_training(job: TransferJob) -> Transferred:
     """Restore a checkpoint, forecast, train some epochs more, and forecast again."""
     inputs = prepare(job)
-    model, test = build(job, inputs).model, inputs.windows.test.x
+    model, test = build(job, inputs).model, inputs.windows.test
+    forecasts = partial(predict, model, test.x, chains(job.case, inputs.windows, test))
     model.restore(checkpoints.from_bytes(Path(job.checkpoint).read_bytes()))
-    forecast = predict(model, test)
+    forecast = forecasts()
     epochs = range(job.first_epoch, job.first_epoch + job.epochs)
     calls = (steps for epoch in epochs for steps in inputs.training_plan.epoch(epoch))
     losses = [loss for steps in calls for loss in model.train(steps).tolist()]
-    return Transferred(forecast=_rows(forecast), losses=tuple(losses), later=_rows(predict(model, test)))
+    return Transferred(forecast=_rows(forecast), losses=tuple(losses), later=_rows(forecasts()))
 
 
 def _rows(values: Array) -> tuple[tuple[float, ...], ...]:
     return tuple(tuple(row) for row in values.tolist())
+
+
+def chains(case: CaseSettings, windows: datasets.Windows, part: datasets.Part) -> Sequence[Array]:
+    """Return the chains of a part's windows for a stateful model; () for any other."""
+    return windows.chains(part) if case.training.stateful and len(part) else ()
 
 
 def training_plan(case: CaseSettings, windows: datasets.Windows, seed: int, *, masked: bool = True) -> TrainingPlan:
@@ -178,7 +185,8 @@ def training_plan(case: CaseSettings, windows: datasets.Windows, seed: int, *, m
     if batch > len(train):
         raise TrialError(f"training.batch = {batch}, but the training part has {len(train)} windows")
     model, partial = case.architecture(train.y.shape[1]), settings.partial_batch == "use"
-    return TrainingPlan(model, train.x, batch, Schedule.of(settings), seed, masked, partial)
+    linked = chains(case, windows, train)
+    return TrainingPlan(model, train.x, batch, Schedule.of(settings), seed, masked, partial, linked)
 
 
 def matched_weights(case: CaseSettings, windows: datasets.Windows, seed: int) -> Weights:
@@ -245,8 +253,14 @@ def _step_times(model: Model, plan: TrainingPlan) -> StepTimes | None:
 def _train(job: TrialJob, model: Model, inputs: TrialInputs) -> tuple[Training, LoadMonitor]:
     settings = job.case.training
     whole_epochs = backends.entry(job.plan.backend, job.program).two_functions
+    validation = inputs.windows.validation
     training = Training(
-        model, inputs.windows.validation, settings.objective(), settings.patience, whole_epochs=whole_epochs
+        model,
+        validation,
+        settings.objective(),
+        settings.patience,
+        chains=chains(job.case, inputs.windows, validation),
+        whole_epochs=whole_epochs,
     )
     gc.collect()
     gc.disable()  # a garbage collection within an epoch would be counted as the framework's time
@@ -257,9 +271,9 @@ def _train(job: TrialJob, model: Model, inputs: TrialInputs) -> tuple[Training, 
     return training, monitor
 
 
-def _times(built: Built, training: Training, windows: datasets.Windows) -> Times:
+def _times(built: Built, training: Training, case: CaseSettings, windows: datasets.Windows) -> Times:
     """Collect the times of training, and measure those of inference."""
-    calls = _inferences(built.model, training.objective, windows)
+    calls = _inferences(built.model, case, windows)
     predict_one, predict_test = (repeated(call, budget=budget, most=most) for call, budget, most in calls)
     return Times(
         import_framework=built.import_framework,
@@ -276,12 +290,13 @@ def _times(built: Built, training: Training, windows: datasets.Windows) -> Times
 
 
 def _inferences(
-    model: Model, objective: Objective, windows: datasets.Windows
+    model: Model, case: CaseSettings, windows: datasets.Windows
 ) -> tuple[tuple[Callable[[], Array], float, int], ...]:
     """Return the forecasts of one window and of the whole test part, each with seconds and number of its repeats."""
-    x = windows.test.x
-    forecast = partial(datasets.forecast, partial(predict_points, model, objective), windows)
-    return (partial(forecast, x[:1]), 0.5, 100), (partial(forecast, x), 1.0, 20)
+    x, points = windows.test.x, partial(predict_points, model, case.training.objective())
+    whole = partial(points, chains=chains(case, windows, windows.test))
+    one, test = (partial(datasets.forecast, call, windows) for call in (points, whole))
+    return (partial(one, x[:1]), 0.5, 100), (partial(test, x), 1.0, 20)
 
 
 def gemm_peak(job: TrialJob) -> GemmPeak:
