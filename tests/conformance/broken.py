@@ -7,6 +7,7 @@ import numpy as np
 from backends.contract import of_layer
 from backends.optimizers import SGD
 from backends.recurrent import BLOCKS, Recurrent
+from backends.reference.cells import recurrent
 from backends.reference.network import Network, _forward, load_weights
 from backends.reference.optimizer import NumpyOptimizer, make_optimizer
 from backends.reference.training import ReferenceModel, create
@@ -79,7 +80,10 @@ class LastInTimeNetwork(Network):
         for position, (spec, layer) in enumerate(zip(self.model.layers, self.layers, strict=True)):
             last = isinstance(spec, Recurrent) and spec.bidirectional and not spec.sequences
             every = replace(spec, sequences=True) if last else spec
-            x, cache = _forward(every, layer, x, None, of_layer(position, masks), of_layer(position, perturbations))
+            if isinstance(spec, Recurrent):
+                x, _, cache = recurrent(every, layer, x, None, of_layer(position, masks), {}, {})
+            else:
+                x, cache = _forward(spec, layer, x, of_layer(position, masks))
             x = x[:, -1] if last else x
             caches.append((cache, None))
         return x, caches
@@ -104,6 +108,23 @@ def keras_momentum(network, spec, *, native):
     return KerasMomentumOptimizer(network, spec)
 
 
+class LateResetsModel(ReferenceModel):
+    """The state is set to zero a step after the one that begins a new chain of windows."""
+
+    def train(self, steps):
+        late = np.roll(steps.resets, 1, axis=0)
+        late[0] = True
+        return super().train(replace(steps, resets=late))
+
+
+class ResetByBatchModel(ReferenceModel):
+    """The state of all rows is set to zero where that of any row should be, as by Keras's `reset_states`."""
+
+    def train(self, steps):
+        every = steps.resets | steps.resets.any(axis=1, keepdims=True)
+        return super().train(replace(steps, resets=every))
+
+
 BROKEN = {
     "swapped-gates": replace(REFERENCE, load_weights=load_swapped),
     "second-bias": replace(REFERENCE, make_optimizer=second_bias_adam, model=SecondBiasModel),
@@ -112,6 +133,8 @@ BROKEN = {
     "mask-on-outputs": replace(REFERENCE, network=OutputMaskNetwork),
     "last-in-time": replace(REFERENCE, network=LastInTimeNetwork),
     "keras-momentum": replace(REFERENCE, make_optimizer=keras_momentum),
+    "late-resets": replace(REFERENCE, model=LateResetsModel),
+    "reset-by-batch": replace(REFERENCE, model=ResetByBatchModel),
 }
 # The problems on which a fault has an effect; those of the others are plain.
 AFFECTED = {
@@ -119,4 +142,6 @@ AFFECTED = {
     "mask-on-outputs": ("lstm, both directions, padded", "gru on rnn, both directions, padded on the right"),
     "last-in-time": ("rnn, both directions", "lstm, both directions"),
     "keras-momentum": ("sgd, momentum",),
+    "late-resets": ("lstm, carried state",),
+    "reset-by-batch": ("gru on rnn, carried state",),
 }

@@ -10,7 +10,7 @@ import backends
 from backends.optimizers import Adam
 from tests.conformance import equality_checks
 from tests.conformance.broken import BROKEN
-from tests.conformance.problems import ACTIVATIONS, PADDED, PROBLEMS, QUICK
+from tests.conformance.problems import ACTIVATIONS, CARRIED, PADDED, PROBLEMS, QUICK
 
 
 def pytest_addoption(parser):
@@ -53,7 +53,7 @@ def problem(request):
 
 
 # Their norms take long to compile, in code that other models run too.
-COVERED = {*PADDED, *ACTIVATIONS, "gru1", "gru2", "gru3"} - {"masked twice and padded anywhere"}
+COVERED = {*PADDED, *ACTIVATIONS, *CARRIED, "gru1", "gru2", "gru3"} - {"masked twice and padded anywhere"}
 RECURRENT = [
     name for name, problem in PROBLEMS.items() if problem.recurs and problem.optimizer == Adam() and name not in COVERED
 ]
@@ -78,10 +78,10 @@ def simple():
     return PROBLEMS["gru"]
 
 
-RESUMED = ["gru", "lstm, masked", "rmlp", "sgd, nesterov", "rmsprop"]
+RESUMED = ["lstm, carried state", "masked, carried state", "gru", "lstm, masked", "rmlp", "sgd, nesterov", "rmsprop"]
 
 
-@pytest.fixture(params=parameters(RESUMED, ["gru"]))
+@pytest.fixture(params=parameters(RESUMED, ["lstm, carried state"]))
 def resumed_problem(request):
     """Problems that together have every kind of state that a checkpoint holds."""
     return PROBLEMS[request.param]

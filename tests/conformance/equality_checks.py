@@ -23,9 +23,8 @@ LARGEST: dict[str, float] = {}  # difference from the reference implementation i
 
 
 def trajectory(model, problem, dtype, count=200):
-    x, _ = problem.data(dtype)
     steps = problem.steps(count)
-    outputs = model.predict(x)
+    outputs = problem.forecasts(model, dtype)
     gradients = model.gradients(steps.order[0], {name: mask[0] for name, mask in steps.masks.items()})
     losses = model.train(steps)
     return Trajectory(outputs, gradients, losses if len(losses) == count else None, model.weights())
@@ -94,7 +93,7 @@ TO = pytest.param(False, id="to the reference", marks=pytest.mark.slow)
 
 @pytest.mark.parametrize("from_reference", [pytest.param(True, id="from the reference"), TO])
 def test_training_continues_in_another_framework(backend, resumed_problem, dtype, from_reference):
-    """Weights, moments and step count transfer: 30 steps here and 30 there equal 60 steps of the reference."""
+    """Weights, moments, states and step count transfer: 30 steps here and 30 there equal 60 steps of the reference."""
     problem = resumed_problem
     steps, whole = problem.steps(60), problem.build(REFERENCE, dtype)
     losses = whole.train(steps)
@@ -109,25 +108,30 @@ def test_training_continues_in_another_framework(backend, resumed_problem, dtype
     assert np.max(np.abs(parts - losses) / losses) <= bound
     assert state.steps == expected.steps == 60
     assert state.moments.keys() == expected.moments.keys()
-    parts = {"weights": (state.weights, expected.weights)}
+    parts = {"weights": (state.weights, expected.weights), "states": (state.states, expected.states)}
     parts |= {moment: (state.moments[moment], values) for moment, values in expected.moments.items()}
     for part, (values, wanted) in parts.items():
         for name, value in wanted.items():
             assert difference(values[name], value) <= bound, f"{part} {name}"
+    forecasts = (problem.forecasts(model, dtype) for model in (second, whole))
+    assert difference(*forecasts) <= bound
 
 
 def test_trains_in_pieces_with_equal_weights(backend, resumed_problem, dtype):
     """The first step is timed alone, the last has an incomplete batch, and a checkpoint returns to the first."""
     steps, expected = resumed_problem.steps(6), resumed_problem.build(REFERENCE, dtype)
     incomplete = {name: mask[5:, :3] for name, mask in steps.masks.items()}
-    last = Steps(steps.order[5:, :3], steps.rates[5:], incomplete)
+    resets = np.ones((1, 3), bool) if resumed_problem.model.stateful else None
+    last = Steps(steps.order[5:, :3], steps.rates[5:], incomplete, resets)
     losses = [*expected.train(steps[:5]), *expected.train(last)]
     model = resumed_problem.build(backend, dtype)
     model.train(steps[:1])
     checkpoint = model.checkpoint()
     model.train(steps[1:])
     model.restore(checkpoint)
-    reported = [*model.train(steps[1:5]), *model.train(last)]
+    reported = [*model.train(steps[1:3])]
+    resumed_problem.forecasts(model, dtype)  # changes no states
+    reported += [*model.train(steps[3:5]), *model.train(last)]
     assert difference(np.array(reported[-1:]), np.array(losses[-1:])) <= BOUNDS[dtype]["losses"]
     for name, value in expected.weights().items():
         assert difference(model.weights()[name], value) <= BOUNDS[dtype]["weights"], name

@@ -1,12 +1,13 @@
 """The models and trainings on which every backend is checked."""
 
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 from hypothesis import strategies as st
 
 from backends.contract import Objective, Steps
-from backends.layers import Conv1D, Dense, Dropout, Flatten, Repeat
+from backends.layers import Conv1D, Dense, Dropout, Flatten, ModelError, Repeat
 from backends.model import ModelSpec, forecaster
 from backends.optimizers import SGD, Adam, AdamW, Optimizer, RMSprop
 from backends.recurrent import Recurrent
@@ -53,12 +54,20 @@ class Problem:
         return initial_weights(self.model, self.features, self.window, self.seed)
 
     def steps(self, count):
-        """Steps with falling learning rates and changing masks."""
+        """Steps with falling learning rates, changing masks and, of a stateful model, some resets."""
         random = np.random.default_rng(self.seed + 1)
         order = np.stack([random.permutation(self.rows)[: self.batch] for _ in range(count)])
         sizes = {"seed": self.seed, "epoch": 0, "steps": count, "batch": self.batch}
         masks = draw_masks(self.model, self.features, self.window, **sizes)
-        return Steps(order, 3e-3 / (1 + 0.01 * np.arange(count)), masks)
+        resets = random.random(order.shape) < 0.3 if self.model.stateful else None
+        if resets is not None:
+            resets[0] = True
+        return Steps(order, 3e-3 / (1 + 0.01 * np.arange(count)), masks, resets)
+
+    def forecasts(self, model, dtype):
+        """Of all windows; of a stateful model, along the steps 3 to 5."""
+        (x, _), steps = self.data(dtype), self.steps(5)[2:]
+        return model.predict(x) if steps.resets is None else model.predict(x[steps.order.ravel()], steps.resets)
 
     def native_steps(self, count):
         """Steps with a constant learning rate and without masks."""
@@ -74,8 +83,8 @@ def standard(cell):
     return Problem(forecaster(cell, units=5, layers=1, horizon=2))
 
 
-def stack(*layers, masked=False, **training):
-    return Problem(ModelSpec(layers, masked), **training)
+def stack(*layers, masked=False, stateful=False, **training):
+    return Problem(ModelSpec(layers, masked, stateful), **training)
 
 
 def masked(cell):
@@ -117,6 +126,20 @@ ACTIVATIONS = {
     **{f"{cell}, relu": stack(Recurrent(cell, 5, activation="relu"), Dense(2)) for cell in ("rnn", "gru")},
     "lstm, sigmoid, both directions": stack(Recurrent("lstm", 5, bidirectional=True, activation="sigmoid"), Dense(2)),
 }
+CARRIED = {
+    "lstm, carried state": stack(Recurrent("lstm", 5), Dense(2), stateful=True),
+    "gru on rnn, carried state": stack(
+        Recurrent("rnn", 6, sequences=True, activation="relu"), Recurrent("gru", 4), Dense(2), stateful=True
+    ),
+    "masked, carried state": stack(
+        Recurrent("lstm", 5, sequences=True, dropout=0.3, recurrent_dropout=0.4),
+        Recurrent("gru-reset-before", 4, sequences=True),
+        Dropout(0.2),
+        Recurrent("rmlp", 3, memory=4),
+        Dense(2),
+        stateful=True,
+    ),
+}
 PROBLEMS = {
     "lstm": standard("lstm"),
     "gru": standard("gru"),
@@ -156,6 +179,7 @@ PROBLEMS = {
     "adamw": dense(AdamW(weight_decay=0.1, clip_norm=0.3)),
     **PADDED,
     **ACTIVATIONS,
+    **CARRIED,
     "lstm, briefly masked": stack(
         Recurrent("lstm", 5, bidirectional=True, dropout=0.3, recurrent_dropout=0.4), Dropout(0.2), Dense(2)
     ),
@@ -212,6 +236,9 @@ def any_problems(draw):
                 steps = draw(sizes)
                 layers.append(Repeat(steps))
     model = ModelSpec((*layers, *([Flatten()] if steps else []), Dense(horizon)), masked=draw(st.booleans()))
+    if draw(st.booleans()):
+        with suppress(ModelError):  # layers whose state cannot be carried
+            model = replace(model, masked=False, stateful=True)
     features += model.masked
     kernels = tuple(name for name in model.shapes(features, window) if name.endswith(".kernel"))
     objective = Objective(draw(st.sampled_from(["mse", "mae", "huber"])), draw(st.sampled_from([0.0, 0.01])), kernels)
