@@ -22,6 +22,7 @@ class Optimizer:
     weight_decay: float = 0.0
 
     title: ClassVar[str]
+    usual_rate: ClassVar[float | None] = None  # the default learning rate of all frameworks; None: they differ
 
     def __str__(self) -> str:
         """The optimizer with the settings that are not its defaults."""
@@ -50,6 +51,7 @@ class Adam(Optimizer):
     epsilon: float = 1e-8
 
     title = "Adam"
+    usual_rate = 1e-3
 
     @property
     def moments(self) -> tuple[str, ...]:

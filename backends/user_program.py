@@ -137,7 +137,7 @@ def unsupported(model: ModelSpec, features: int, window: int, optimizer: Optimiz
     if model.masks(features, window):
         return "it has dropout, but the function 'train' gets no masks; set dropout to 0"
     if model.stateful:
-        return "its state passes from batch to batch, but 'train' does not learn where; set training.stateful to false"
+        return "its state passes from batch to batch, but 'train' does not learn where; set model.stateful to false"
     if model.masked:
         return "its windows have a mask of padded rows, which the functions do not get; set window.mask to false"
     if type(optimizer) is not Adam:

@@ -99,6 +99,7 @@ class ModelSettings(Settings):
     activation: RecurrentActivation = "tanh"  # of each recurrent layer, as Keras's argument of this name
     filters: Annotated[tuple[Count, ...], Field(min_length=1)] | None = None  # of each convolution
     width: Count | None = None  # of all convolutions
+    stateful: Flag = False  # the state passes from each window to the one that continues it; see worker/streams.py
     dense: tuple[Count, ...] = ()  # units of the hidden dense layers before the output layer
     stack: Annotated[tuple[AnyLayer, ...], Field(min_length=1)] | None = None
 
@@ -114,8 +115,9 @@ class ModelSettings(Settings):
                 'a model needs a cell and units, as in cell = "gru", units = 50, or filters and width, as in '
                 "filters = [64, 32], width = 5, or a stack of layers"
             )
-        if self.stack is not None and given:
-            raise ValueError(f"a stack lists all layers; remove {', '.join(given)}, or remove the stack")
+        of_layers = [name for name in given if name != "stateful"]
+        if self.stack is not None and of_layers:
+            raise ValueError(f"a stack lists all layers; remove {', '.join(of_layers)}, or remove the stack")
         if self.filters is not None and not_convolutional:
             raise ValueError(
                 f"a model with filters is convolutional; remove {', '.join(not_convolutional)}, or remove filters"

@@ -105,8 +105,7 @@ class TrainingSettings(Settings):
     epochs: Count
     batch: Count | Literal["full"]  # windows per step
     partial_batch: Literal["drop", "use"] = "drop"  # "use": a last step on the windows that do not fill a batch
-    stateful: Flag = False  # the state passes from each window to the one that continues it; see worker/streams.py
-    learning_rate: Amount = 1e-3
+    learning_rate: Amount = 1e-3  # required with an optimizer without a usual rate
     schedule: Literal["constant", "step", "cosine"] = "constant"  # of the learning rate
     step_epochs: Count | None = None  # schedule "step": after every so many epochs ...
     step_factor: Annotated[Amount, Field(le=1)] | None = None  # ... the rate is multiplied by this factor
@@ -146,9 +145,10 @@ class TrainingSettings(Settings):
             raise ValueError('l2 needs l2_on, and l2_on needs l2, as in l2 = 0.01, l2_on = ["0.kernel"]')
         if len(set(self.l2_on)) < len(self.l2_on):
             raise ValueError(f"l2_on = {list(self.l2_on)} names a parameter twice; name each parameter once")
-        if self.stateful and self.partial_batch == "use":
+        if "learning_rate" not in self.model_fields_set and self.optimizer.usual_rate is None:
             raise ValueError(
-                'the rows of an incomplete batch continue no others, so stateful = true needs partial_batch = "drop"'
+                f"{self.optimizer.title} needs a learning_rate, as in learning_rate = 0.01; its default differs "
+                "between frameworks"
             )
         return self
 
@@ -182,7 +182,6 @@ class TrainingSettings(Settings):
             f"stops after {self.patience} {epochs} without a better validation loss": self.patience,
             "full batches": self.batch == "full",
             "each epoch ends with the incomplete batch": self.partial_batch == "use",
-            "state passes from each window to the one that continues it": self.stateful,
             "products in TF32 on GPUs": self.tf32,
         }
         return tuple(phrase for phrase, applies in phrases.items() if applies)
@@ -218,7 +217,12 @@ class CaseSettings(Settings):
         """The layers of the model for `outputs` values per window (horizon times targets), and for each quantile."""
         outputs *= len(self.training.quantiles or (1,))
         model = self.model.architecture(outputs)
-        return replace(model, masked=self.window.masked, stateful=self.training.stateful)
+        return replace(model, masked=self.window.masked, stateful=self.model.stateful)
+
+    def training_notes(self) -> tuple[str, ...]:
+        """Those of the training, and of the model where it determines the order of the windows."""
+        carried = ["state passes from each window to the one that continues it"] if self.model.stateful else []
+        return (*self.training.notes(), *carried)
 
 
 # What to write, by the type of pydantic's error.

@@ -59,8 +59,8 @@ def _require_fit(name: str, label: str, case: CaseSettings, windows: datasets.Wi
             f"{name}: training.batch = {batch} is more than the {len(train)} windows of the training part; "
             f"write at most {len(train)}"
         )
-    if training.stateful and (reason := _cannot_carry(case, windows, batch)):
-        raise UserError(f"{name}: training.stateful = true for '{label}': {reason}, or set training.stateful to false")
+    if case.model.stateful and (reason := _cannot_carry(case, windows, batch)):
+        raise UserError(f"{name}: model.stateful = true for '{label}': {reason}, or set model.stateful to false")
     if training.patience is not None and not len(windows.validation):
         raise UserError(f"{name}: training.patience needs a validation part; give data.validation a share")
     try:
@@ -89,6 +89,8 @@ def _cannot_carry(case: CaseSettings, windows: datasets.Windows, batch: int) -> 
         return "a rollout feeds forecasts back into the window and has no next window; set window.rollout to false"
     if window.shortest < window.length:
         return "a padded window continues no other; remove window.min_history"
+    if case.training.partial_batch == "use":
+        return 'the rows of an incomplete batch continue no others; set training.partial_batch to "drop"'
     if window.length % window.stride:
         return (
             f"with a stride of {window.stride}, no window of {window.length} rows begins where another ends; set "
@@ -202,7 +204,7 @@ def _case(label: str, case: CaseSettings, prepared: Prepared, threads: int) -> C
         layers=case.model.layers,
         architecture=tuple(map(str, model.layers)),
         gate_biases=gate_biases(model, features, window),
-        training_notes=training.notes(),
+        training_notes=case.training_notes(),
         data=prepared.key,
         window=case.window.length,
         horizon=case.window.horizon,

@@ -175,7 +175,7 @@ def _rows(values: Array) -> tuple[tuple[float, ...], ...]:
 
 def chains(case: CaseSettings, windows: datasets.Windows, part: datasets.Part) -> Sequence[Array]:
     """Return the chains of a part's windows for a stateful model; () for any other."""
-    return windows.chains(part) if case.training.stateful and len(part) else ()
+    return windows.chains(part) if case.model.stateful and len(part) else ()
 
 
 def training_plan(case: CaseSettings, windows: datasets.Windows, seed: int, *, masked: bool = True) -> TrainingPlan:

@@ -106,6 +106,11 @@ def models(run: Run) -> Table:
             " An epoch leaves out the windows that do not fill its last batch; the order is drawn anew for each "
             'epoch, so these are other windows each time. With training.partial_batch = "use", a last step takes them.'
         )
+    if any(note.startswith("state passes") for case in run.manifest.cases for note in case.training_notes):
+        caption += (
+            " A model whose state passes on takes the windows in the same order in each epoch and leaves out the same. "
+            "Validation and test windows are forecast from the state after those before them in their part."
+        )
     if all(case.tf32 is False for case in run.manifest.cases):
         caption += " TensorFloat-32, which rounds the factors of float32 products on GPUs, is off in all frameworks."
     return tabulate("models", "Models", caption, columns, run.manifest.cases, source=SOURCE)

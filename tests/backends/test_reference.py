@@ -8,7 +8,7 @@ import pytest
 from backends.contract import Objective, Steps
 from backends.layers import Conv1D, Dense, Dropout, Flatten, Repeat
 from backends.model import ModelSpec
-from backends.optimizers import Adam
+from backends.optimizers import SGD, Adam
 from backends.recurrent import Recurrent
 from backends.reference import training
 from backends.seeded import draw_masks, initial_weights
@@ -103,6 +103,36 @@ def check(layers, objective, **options):
                 ends.append(objective_at(layers, objective, weights | {name: moved}, masks, **options))
             slope = (ends[0] - ends[1]) / (2 * STEP)
             assert gradients[name].flat[place] == pytest.approx(slope, rel=1e-6, abs=1e-8), f"{name}[{place}]"
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_a_carried_state_is_a_constant_of_its_step(cell):
+    """Truncated backpropagation: the gradient is that of a step from a given state, which the weights do not change."""
+    model, reference = ModelSpec(last(cell), stateful=True), training.create("reference", dtype="float64")
+    random = np.random.default_rng(1)
+    x, y = random.normal(size=(2 * N, T, F)), random.normal(size=(2 * N, H))
+    weights, order = initial_weights(model, F, T, 2), np.arange(2 * N).reshape(2, N)
+    resets = np.stack([np.full(N, True), np.arange(N) == 1])  # row 1 starts anew
+
+    def built(weights):
+        return reference.build(model, Objective(), SGD(), weights, x, y, dtype="float64", seed=0)
+
+    trained = built(weights)
+    trained.train(Steps(order[:1], np.zeros(1), resets=resets[:1]))
+    start = trained.checkpoint()
+    trained.train(Steps(order[1:], np.ones(1), resets=resets[1:]))
+    for name, value in weights.items():
+        gradient = value - trained.weights()[name]  # a learning rate of 1
+        for place in random.permutation(value.size)[:4]:
+            ends = []
+            for sign in (1, -1):
+                moved = value.copy()
+                moved.flat[place] += sign * STEP
+                other = built(weights)
+                other.restore(replace(start, weights=weights | {name: moved}))
+                ends.append(other.train(Steps(order[1:], np.zeros(1), resets=resets[1:]))[0])
+            slope = (ends[0] - ends[1]) / (2 * STEP)
+            assert gradient.flat[place] == pytest.approx(slope, rel=1e-6, abs=1e-8), f"{name}[{place}]"
 
 
 @pytest.mark.parametrize("cell", CELLS)

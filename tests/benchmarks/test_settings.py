@@ -129,6 +129,16 @@ UNFIT = {
         "",
         "'x' has 5 outputs and its windows need 1; leave out the units of the last layer",
     ),
+    "a state from the future": (
+        f"{PRESET}\nbidirectional = true\nstateful = true",
+        "",
+        r"layer 0 .gru 4, both directions.: its backward direction .*; set bidirectional or stateful to false",
+    ),
+    "a state of no layer": (
+        'name = "x"\nstateful = true\nstack = [{kind = "flatten"}, {kind = "dense"}]',
+        "",
+        "the model of 'x': it has no recurrent layer whose state could be carried; set stateful to false",
+    ),
     "a penalty on nothing": (
         PRESET,
         'l2 = 0.1\nl2_on = ["0.kernl"]',
@@ -145,6 +155,26 @@ def test_a_model_that_does_not_fit_the_windows_is_refused_before_any_trial(text,
     assert "\n" not in str(mistake.value)
 
 
+STATEFUL = {
+    "windows that do not touch": ({"window.stride": 4}, "no window of 6 rows begins where .*; set window.stride to 1"),
+    "padded windows": ({"window.min_history": 2}, "a padded window continues no other; remove window.min_history"),
+    "a rollout": (
+        {"window.rollout": True, "window.horizon": 2},
+        "feeds forecasts back .*; set window.rollout to false",
+    ),
+    "an incomplete batch": ({"training.partial_batch": "use"}, 'set training.partial_batch to "drop"'),
+    "a single step": ({"training.batch": "full"}, "windows give one step of .*; write a training.batch of at most"),
+}
+
+
+@pytest.mark.parametrize(("changes", "message"), STATEFUL.values(), ids=STATEFUL)
+def test_windows_that_cannot_carry_a_state_are_refused_before_any_trial(changes, message, written):
+    changed = {"model.stateful": True, **changes}
+    with pytest.raises(UserError, match=message) as mistake:
+        manifest.prepare(loading.read(str(written(REFERENCE)), changes=changed))
+    assert "\n" not in str(mistake.value)
+
+
 TRAININGS = {
     "steps without their size": ('schedule = "step"', "needs step_epochs and step_factor"),
     "a size without steps": ("step_epochs = 3", 'belong to schedule = "step"'),
@@ -154,6 +184,8 @@ TRAININGS = {
     "a rate that grows": ('schedule = "step"\nstep_epochs = 1\nstep_factor = 1e300', "less than or equal to 1"),
     "a parameter twice": ('l2 = 0.1\nl2_on = ["0.kernel", "0.kernel"]', "names a parameter twice"),
     "no patience": ("patience = 0", "patience = 0"),
+    "SGD without a learning rate": ('optimizer = "sgd"', "SGD needs a learning_rate, as in learning_rate = 0.01"),
+    "RMSprop without a learning rate": ('optimizer = "rmsprop"', "RMSprop needs a learning_rate"),
 }
 
 
@@ -217,7 +249,8 @@ def test_the_advice_for_a_model_can_be_typed(written):
 )
 def test_an_optimizer_reaches_the_worker_as_written(written, written_as, expected):
     """Through the definition, its axis, and the JSON of a job."""
-    text = REFERENCE.replace("epochs = 3", f"epochs = 3\noptimizer = {written_as}\nweight_decay = 0.1")
+    settings = f"optimizer = {written_as}\nweight_decay = 0.1\nlearning_rate = 0.01"
+    text = REFERENCE.replace("epochs = 3", f"epochs = 3\n{settings}")
     (case,) = loading.read(str(written(text))).cases.values()
     assert CaseSettings.model_validate_json(case.model_dump_json()).training.complete_optimizer() == expected
 

@@ -39,7 +39,7 @@ def cases(draw, **fixed) -> tuple[Series, DataSpec, WindowSpec]:
         stride=draw(st.integers(1, 9)),
         min_history=draw(st.one_of(st.none(), st.integers(1, length))),
         padding=draw(st.sampled_from(["left", "right"])),
-        mask=draw(st.booleans()),
+        mask=draw(st.sampled_from([None, False])),
     )
     return series, data, window
 
@@ -135,6 +135,23 @@ def test_every_window_is_in_the_part_that_contains_all_its_targets(case):
                 if low <= row and row + horizon <= high:
                     expected[name].append(row)
     assert {part.name: list(part.rows) for part in parts(windows)} == expected
+
+
+@QUICK
+@given(cases())
+def test_chains_are_the_windows_that_continue_one_another(case):
+    """Each window is in one chain, and a chain ends only where no window of its run begins in the part."""
+    windows = made(case)
+    length = windows.window.length
+    for part in parts(windows):
+        rows, runs = np.asarray(part.rows), windows.runs(part)
+        chains = windows.chains(part)
+        assert sorted(np.concatenate(chains).tolist()) == list(range(len(part)))
+        known = set(zip(runs.tolist(), rows.tolist(), strict=True))
+        for chain in chains if len(part) else []:
+            assert len(set(runs[chain])) == 1
+            np.testing.assert_array_equal(np.diff(rows[chain]), length)
+            assert (runs[chain[-1]], rows[chain[-1]] + length) not in known
 
 
 @QUICK
