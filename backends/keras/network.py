@@ -35,16 +35,12 @@ class Network:
         self._drawing = [variable for layer in self.layers for variable in layer.non_trainable_variables if native]
         self._states: dict[int, dict[str, Variable]] = {}  # by batch size, because compiled programs refer to them
         self.carried: dict[str, Variable] = {}  # the states after the last step, see ModelSpec.states
+        self.changing = self._drawing  # what a call changes: random generators, and the carried states
         for name in model.states():
             self.layers[int(name.split(".")[0])].return_state = True  # an attribute without effect in other layers
         self.recurs = any(isinstance(spec, Recurrent) for spec in model.layers)
         sides = ("forward_layer", "backward_layer")  # of Bidirectional
         self.compiles = all(getattr(layer, side, layer).supports_jit for layer in self.layers for side in sides)
-
-    @property
-    def changing(self) -> list[Variable]:
-        """What a call changes: the states of random generators, and those that are carried."""
-        return [*self._drawing, *self.carried.values()]
 
     def carry(self, batch: int) -> None:
         """Take the states of a stateful model for a batch of this size; they are zero at first."""
@@ -54,6 +50,7 @@ class Network:
                 for name, width in self.model.states().items()
             }
         self.carried = self._states[batch]
+        self.changing = [*self._drawing, *self.carried.values()]
 
     def __call__(self, x: Tensor, masks: Named, perturbations: Named, *, training: bool) -> Tensor:
         """masks, perturbations: by name, see ModelSpec and Steps.inputs. training: native dropout is active."""

@@ -81,7 +81,7 @@ class KerasModel:
         carried, variables = self.network.carried, self.network.changing
         before = [np.array(ops.convert_to_numpy(variable)) for variable in variables]
         yield
-        self.network.carried = carried
+        self.network.carried, self.network.changing = carried, variables
         for variable, value in zip(variables, before, strict=True):
             variable.assign(value)
 

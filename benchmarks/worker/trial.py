@@ -295,8 +295,8 @@ def _inferences(
     """Return the forecasts of one window and of the whole test part, each with seconds and number of its repeats."""
     x, points = windows.test.x, partial(predict_points, model, case.training.objective())
     whole = partial(points, chains=chains(case, windows, windows.test))
-    one, test = (partial(datasets.forecast, call, windows) for call in (points, whole))
-    return (partial(one, x[:1]), 0.5, 100), (partial(test, x), 1.0, 20)
+    single, test = (partial(datasets.forecast, call, windows) for call in (points, whole))
+    return (partial(single, x[:1]), 0.5, 100), (partial(test, x), 1.0, 20)
 
 
 def gemm_peak(job: TrialJob) -> GemmPeak:
