@@ -106,12 +106,13 @@ CELLS: Mapping[str, Callable[[Weights, Activation], Step]] = {
 
 
 class Unrolled(nn.Module):
-    """The parameters of a layer that PyTorch lacks, in its layout; a dot in a name becomes an underscore."""
+    """A layer whose steps are written out: its parameters by canonical name, in PyTorch's layout."""
 
-    def __init__(self, spec: Recurrent, width: int) -> None:
+    def __init__(self, named: Mapping[str, nn.Parameter]) -> None:
         super().__init__()
-        for name, shape in spec.shapes((1, width)).items():
-            self.register_parameter(name.replace(".", "_"), nn.Parameter(torch.zeros(shape[::-1])))
+        self.attributes = {name: name.replace(".", "_") for name in named}
+        for name, parameter in named.items():
+            self.register_parameter(self.attributes[name], parameter)
 
 
 def make_recurrent(spec: Recurrent, shape: Shape, dtype: Dtype, *, native: bool) -> nn.Module:
@@ -120,7 +121,7 @@ def make_recurrent(spec: Recurrent, shape: Shape, dtype: Dtype, *, native: bool)
     if native and (dropout or not _has(spec)):
         raise BackendError(f"PyTorch has no layer of its own for {spec}{dropout}; use matched mode")
     if not _has(spec):
-        return Unrolled(spec, shape[1])
+        return Unrolled({name: nn.Parameter(torch.zeros(size[::-1])) for name, size in spec.shapes(shape).items()})
     settings = {"nonlinearity": spec.activation} if spec.cell == "rnn" else {}
     return FUSED[spec.cell](shape[1], spec.units, batch_first=True, bidirectional=spec.bidirectional, **settings)
 
@@ -133,7 +134,7 @@ def _has(spec: Recurrent) -> bool:
 def recurrent_parameters(spec: Recurrent, layer: nn.Module) -> dict[str, nn.Parameter]:
     """The layer's parameters by their canonical names in the layer."""
     if isinstance(layer, Unrolled):
-        return {name: getattr(layer, name.replace(".", "_")) for name in spec.shapes((1, 1))}
+        return {name: getattr(layer, attribute) for name, attribute in layer.attributes.items()}
     return {
         direction + name: getattr(layer, attribute + ("_reverse" if direction else ""))
         for direction in spec.directions
@@ -158,8 +159,7 @@ def recurrent(
     masks, perturbations: those of this layer, by name; see ModelSpec.
     states: those of this layer before the first step, (N, width) each, see ModelSpec.states; {}: zero.
     """
-    written = getattr(layer, "written", False)  # set by a program that needs the loop
-    if _has(spec) and not written and masks.keys() <= {"input_mask"} and not perturbations:
+    if not isinstance(layer, Unrolled) and masks.keys() <= {"input_mask"} and not perturbations:
         x = x * masks["input_mask"][:, None] if masks else x
         if real is not None:
             return (_closed if spec.cell == "lstm" else _packed)(spec, layer, x, real), {}

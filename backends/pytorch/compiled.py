@@ -1,7 +1,8 @@
 """PyTorch with `torch.compile`: forward and backward pass are compiled, the loop over the steps is Python.
 
-`torch.compile` does not look into `nn.LSTM`, `nn.GRU` and `nn.RNN`. On a CPU the LSTM has a fast kernel of its own, so
-it is kept; the others run as a written loop over the time steps, which is compiled as a whole.
+`torch.compile` leaves compiled code wherever a model touches `nn.LSTM`, `nn.GRU` or `nn.RNN`. On a CPU the LSTM has a
+fast kernel of its own, so it is kept; the others run as a written loop over the time steps, and the whole loss is one
+compiled function.
 """
 
 from dataclasses import replace
@@ -11,8 +12,10 @@ from torch import nn
 
 from backends.contract import Array, Backend, BackendError, Dtype, Objective
 from backends.pytorch import training
+from backends.pytorch.cells import Unrolled, recurrent_parameters
 from backends.pytorch.network import Network
 from backends.pytorch.training import PyTorchModel
+from backends.recurrent import Recurrent
 
 
 def create(name: str, *, dtype: Dtype) -> Backend:
@@ -37,7 +40,8 @@ class CompiledModel(PyTorchModel):
         self, network: Network, objective: Objective, optimizer: torch.optim.Optimizer, x: Array, y: Array
     ) -> None:
         super().__init__(network, objective, optimizer, x, y)
-        for layer in network.layers:
-            if isinstance(layer, nn.GRU | nn.RNN):
-                layer.written = True
+        for position, (spec, layer) in enumerate(zip(network.model.layers, network.layers, strict=True)):
+            if isinstance(spec, Recurrent) and (spec.recurrent_dropout or isinstance(layer, nn.GRU | nn.RNN)):
+                named = recurrent_parameters(spec, layer).items()
+                network.layers[position] = Unrolled({name: value for name, value in named if value.requires_grad})
         self.step_loss = torch.compile(self._loss, dynamic=False)
