@@ -17,10 +17,11 @@ from benchmarks.commands import certify, compare, data, export, published, repor
 from benchmarks.commands import list as list_
 from benchmarks.commands.output import command_line
 from benchmarks.errors import UserError, name_hint
+from benchmarks.translation import command as translate
 from datasets import DataError
 from reports.records.store import RecordError
 
-COMMANDS = (list_, run, resume, certify, report, export, reproduce, compare, transfer, published, all_, data)
+COMMANDS = (list_, run, resume, certify, report, export, reproduce, compare, transfer, translate, published, all_, data)
 
 
 class Parser(argparse.ArgumentParser):

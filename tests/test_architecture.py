@@ -19,6 +19,7 @@ FRAMEWORKS_OF = {
     "backends/flax": {"jax", "flax", "optax"},
     "backends/keras": {"keras", "tensorflow", "jax", "torch"},  # its three engines
     "benchmarks/runner/executors": {"ray"},
+    "benchmarks/translation/isolated.py": {"torch", "keras", "flax"},  # programs written by `translate`, and files
     "benchmarks/microbenchmarks/bare_loops.py": FRAMEWORKS,  # training loops written by hand in every framework
 }
 MAY_IMPORT = {
@@ -63,12 +64,13 @@ INSIDE_BENCHMARKS = {  # what each part of benchmarks may import besides itself
     "runner": ("definition", "worker"),
     "microbenchmarks": ("definition", "worker", "runner"),
     "commands": ("definition", "worker", "runner", "microbenchmarks"),
+    "translation": ("definition", "worker", "commands"),
 }
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "benchmarks").glob("*/**/*.py")), ids=name)
 def test_imports_inside_benchmarks_run_one_way(path):
-    """definition <- worker <- runner <- commands; every part may use the errors."""
+    """definition <- worker <- runner <- commands <- translation; every part may use the errors."""
     part = path.relative_to(ROOT).parts[1]
     for imported in imports(path):
         top, _, rest = imported.partition(".")

@@ -11,6 +11,7 @@ import numpy as np
 from backends.contract import Checkpoint
 
 WEIGHTS, STATES = "weights", "states"
+UNREADABLE = (BadZipFile, zlib.error, EOFError, KeyError, ValueError, TypeError, RuntimeError, AttributeError)
 
 
 def to_bytes(checkpoint: Checkpoint) -> bytes:
@@ -26,7 +27,7 @@ def from_bytes(stored: bytes) -> Checkpoint:
     """Read what `to_bytes` wrote. Raises ValueError for any other content."""
     try:
         return _read(stored)
-    except (BadZipFile, zlib.error, EOFError, KeyError, ValueError, TypeError, RuntimeError, AttributeError):
+    except UNREADABLE:
         raise ValueError("the file is not a checkpoint that a run has written") from None
 
 
@@ -46,6 +47,19 @@ def weights_to_bytes(weights: Mapping[str, np.ndarray]) -> bytes:
     stream = io.BytesIO()
     np.savez(stream, **weights)  # type: ignore[arg-type]
     return stream.getvalue()
+
+
+def weights_from_bytes(stored: bytes) -> dict[str, np.ndarray]:
+    """Read what `weights_to_bytes` or `to_bytes` wrote, without moments. Raises ValueError for any other content."""
+    try:
+        return dict(from_bytes(stored).weights)
+    except ValueError:
+        pass
+    try:
+        with np.load(io.BytesIO(stored), allow_pickle=False) as arrays:
+            return {name: arrays[name] for name in arrays.files}
+    except UNREADABLE:
+        raise ValueError("the file holds no weights that a run has written") from None
 
 
 def digest_arrays(arrays: Iterable[np.ndarray]) -> str:
