@@ -223,3 +223,12 @@ def folded(weights: Mapping[str, Array]) -> Array | None:
     if first is None or second is None or not second.any():
         return second if first is None else first
     return np.asarray(first.astype(np.float64) + second)
+
+
+def has_candidate_bias(layer: Recurrent, weights: Mapping[str, Array]) -> bool:
+    """Whether a direction of a GRU has a second bias that is not zero in the candidate, where the reset gate scales it.
+
+    The second biases of gates, and of other cells, may be added to the first.
+    """
+    second = weights.get("recurrent_bias")
+    return layer.cell == "gru" and second is not None and bool(second[2 * layer.units :].any())

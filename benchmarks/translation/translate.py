@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 
 from backends.model import ModelSpec
+from backends.recurrent import Recurrent
 from backends.reference.network import Network, load_weights
 from benchmarks.errors import UserError
 from benchmarks.translation import (
@@ -32,7 +33,16 @@ from benchmarks.translation import (
     write_keras,
     write_pytorch,
 )
-from benchmarks.translation.description import TITLES, Array, Framework, TrainedModel, check_finite, read_description
+from benchmarks.translation.description import (
+    TITLES,
+    Array,
+    Framework,
+    TrainedModel,
+    check_finite,
+    folded,
+    has_candidate_bias,
+    read_description,
+)
 from benchmarks.worker import checkpoints
 from benchmarks.worker.certification import difference
 
@@ -224,18 +234,31 @@ def _original(
         run([{"task": "predict_keras", "path": str(path.resolve()), "windows": windows, "to": str(forecasts)}])
         return "Keras", isolated.restore(str(forecasts))
     if origin == "reference":
-        if not any(name.endswith("recurrent_bias") and value.any() for name, value in model.weights.items()):
-            return "the reference implementation", _reference(model, inputs)
+        if (forecasts_by_name := _reference(model, inputs)) is not None:
+            return "the reference implementation", forecasts_by_name
         origin = "keras" if to == "pytorch" else "pytorch"
         return f"{TITLES[origin]}'s own layers", _written(origin, model, folder / "original")
     return TITLES[origin], _written(origin, model, folder / "original")
 
 
-def _reference(model: TrainedModel, inputs: Mapping[str, Array]) -> dict[str, Array]:
-    """The forecasts of the reference implementation, in float64 for both types."""
-    network = Network(ModelSpec(model.layers), model.features, model.steps, "float64", 0, native=False)
-    zeros = {name: np.zeros(size) for name, size in ModelSpec(model.layers).shapes(model.features, model.steps).items()}
-    load_weights(network, zeros | {name: np.asarray(value, np.float64) for name, value in model.weights.items()})
+def _reference(model: TrainedModel, inputs: Mapping[str, Array]) -> dict[str, Array] | None:
+    """The forecasts of the reference implementation, in float64 for both types; None if it cannot have the biases.
+
+    It has one bias, the sum of two, and so no GRU whose second bias is not zero in the candidate.
+    """
+    spec = ModelSpec(model.layers)
+    weights = {name: np.zeros(size) for name, size in spec.shapes(model.features, model.steps).items()}
+    weights |= {name: np.asarray(value, np.float64) for name, value in model.weights.items()}
+    recurrent = [(position, layer) for position, layer in enumerate(model.layers) if isinstance(layer, Recurrent)]
+    for position, layer in recurrent:
+        for direction in layer.directions:
+            named = model.of(position, direction)
+            if has_candidate_bias(layer, named):
+                return None
+            total = folded(named)
+            weights[f"{position}.{direction}bias"] += 0 if total is None else total - named.get("bias", 0)
+    network = Network(spec, model.features, model.steps, "float64", 0, native=False)
+    load_weights(network, weights)
     forecasts = {name: network(x, {}, {}, training=False)[0] for name, x in inputs.items()}
     return {f"{name} {dtype}": value for name, value in forecasts.items() for dtype in BOUNDS}
 

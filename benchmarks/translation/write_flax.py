@@ -9,11 +9,9 @@ numbers only. Orbax writes a folder, meant for checkpoints of many hosts, whose 
 
 from collections.abc import Mapping
 
-import numpy as np
-
 from backends.layers import Conv1D, Dense, Dropout, Flatten, Layer, Repeat, Shape
 from backends.recurrent import Recurrent
-from benchmarks.translation.description import Array, LastStep, Masking, TrainedModel, folded
+from benchmarks.translation.description import Array, LastStep, Masking, TrainedModel, folded, has_candidate_bias
 from benchmarks.translation.source import MAIN, Call, header, laid_out, names, summary, training_note, windows
 
 WEIGHTS = "weights.msgpack"
@@ -50,9 +48,8 @@ def _recurrent(layer: Recurrent, weights: dict[str, Array], *, two: bool) -> dic
 
 
 def two_biases(model: TrainedModel, position: int, layer: Recurrent) -> bool:
-    """Whether a GRU's second bias is not zero in the candidate, where the reset gate scales it."""
-    seconds = [model.of(position, direction).get("recurrent_bias") for direction in layer.directions]
-    return layer.cell == "gru" and any(s is not None and bool(np.any(s[2 * layer.units :])) for s in seconds)
+    """Whether a GRU needs both biases."""
+    return any(has_candidate_bias(layer, model.of(position, direction)) for direction in layer.directions)
 
 
 def source(model: TrainedModel) -> str:
@@ -75,7 +72,7 @@ def source(model: TrainedModel) -> str:
             for module, name, text in (
                 ("collections.abc", "Callable", TWO_BIASES),
                 ("pathlib", "Path", None),
-                ("typing", "Any", PADDED),
+                ("typing", "TypeAlias", PADDED),
             )
             if text is None or text in written
         ).rstrip(),
@@ -169,7 +166,8 @@ WEIGHTS = Path(__file__).with_name("weights.msgpack")
 
 def load(dtype: DTypeLike = jnp.{dtype}) -> Forecaster:
     """The model with its weights, for predictions. JAX needs JAX_ENABLE_X64=1 for float64."""
-    model = Forecaster(dtype, nnx.Rngs(0))
+    model: Forecaster = nnx.eval_shape(lambda: Forecaster(dtype, nnx.Rngs(0)))
+    nnx.reseed(model, default=0, carry=0)
     state = nnx.to_pure_dict(nnx.state(model, nnx.Param))
     weights = serialization.from_bytes(state, WEIGHTS.read_bytes())
     nnx.update(model, jax.tree.map(lambda value: jnp.asarray(value, dtype), weights))
@@ -180,7 +178,8 @@ def load(dtype: DTypeLike = jnp.{dtype}) -> Forecaster:
 def predict(model: Forecaster, windows: np.ndarray) -> np.ndarray:
     """{windows} to forecasts, in the type of the model."""
     dtype = jax.tree.leaves(nnx.state(model, nnx.Param))[0].dtype
-    return np.asarray(model(jnp.asarray(windows, dtype)))
+    forward = nnx.jit(Forecaster.__call__)
+    return np.asarray(forward(model, jnp.asarray(windows, dtype)))
 
 
 '''
@@ -228,21 +227,28 @@ class TwoBiasGRUCell(nnx.GRUCell):
 '''
 
 PADDED = '''\
+Carry: TypeAlias = jax.Array | tuple[jax.Array, jax.Array]
+
+
 class Padded(nnx.RNNCellBase):
     """A cell whose state stays as it was where the last input, the mask, is 0."""
 
     def __init__(self, cell: nnx.RNNCellBase) -> None:
         self.cell = cell
 
-    def __call__(self, carry: Any, inputs: jax.Array) -> tuple[Any, jax.Array]:
+    def __call__(self, carry: Carry, inputs: jax.Array) -> tuple[Carry, jax.Array]:
         real = inputs[..., -1:] > 0
         after, _ = self.cell(carry, inputs[..., :-1])
         after = jax.tree.map(lambda new, old: jnp.where(real, new, old), after, carry)
-        return after, after[1] if isinstance(after, tuple) else after  # an LSTM has c, h
+        output = after[1] if isinstance(after, tuple) else after  # an LSTM has c, h
+        return after, output
 
-    def initialize_carry(self, input_shape: tuple[int, ...], rngs: Any = None) -> Any:
+    def initialize_carry(
+        self, input_shape: tuple[int, ...], rngs: nnx.Rngs | None = None
+    ) -> Carry:
         shape = (*input_shape[:-1], input_shape[-1] - 1)
-        return self.cell.initialize_carry(shape, rngs)
+        carry: Carry = self.cell.initialize_carry(shape, rngs)
+        return carry
 
     @property
     def num_feature_axes(self) -> int:

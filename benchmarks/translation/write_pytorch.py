@@ -179,9 +179,10 @@ WEIGHTS = Path(__file__).with_name("weights.pt")
 
 def load(dtype: torch.dtype = torch.{dtype}) -> Forecaster:
     """The model with its weights, for predictions."""
-    model = Forecaster().to(dtype)
+    model: Forecaster = Forecaster().to(dtype)
     model.load_state_dict(torch.load(WEIGHTS, weights_only=True))
-    return model.eval()
+    model.eval()
+    return model
 
 
 def predict(model: Forecaster, windows: np.ndarray) -> np.ndarray:
