@@ -20,7 +20,13 @@ import numpy as np
 Array = np.ndarray
 MISTAKE = 3  # exit status
 PREFIX = "error: "
-TRAINING = ("_initializer", "_regularizer", "_constraint", "compile_config")  # endings of keys in Keras's JSON text
+TRAINING = (
+    "_initializer",
+    "_regularizer",
+    "_constraint",
+    "seed",
+    "compile_config",
+)  # endings of keys in Keras's JSON text
 
 
 class FileError(ValueError):

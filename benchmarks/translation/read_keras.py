@@ -80,7 +80,7 @@ REMEDIES = {
 def read(path: Path) -> TrainedModel:
     """The model in the file. Raises UserError with one sentence for anything that cannot be translated."""
     config, arrays = _parts(path)
-    if config.get("class_name") != "Sequential" or not isinstance(config.get("config"), dict):
+    if config.get("class_name") != "Sequential" or not isinstance(config.get("config"), dict) or not _of_keras(config):
         raise UserError(f"{path} holds a {config.get('class_name')} model; translate reads keras.Sequential")
     entries = config["config"].get("layers")
     if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
@@ -92,7 +92,7 @@ def read(path: Path) -> TrainedModel:
     shape: Shape = (window or 24, features)
     for entry in entries:
         kind = str(entry.get("class_name"))
-        if kind == "InputLayer":
+        if kind == "InputLayer" and _of_keras(entry):
             continue
         reader = _Reader(path, entry, shape)
         layer = reader.layer()
@@ -169,6 +169,11 @@ def _input(path: Path, config: Config, entries: list[Config]) -> tuple[int | Non
     return shape[1], shape[2]
 
 
+def _of_keras(entry: Config) -> bool:
+    """Whether an object is Keras's own. To load any other, Keras would import a module that the file names."""
+    return str(entry.get("module", "keras")).split(".")[0] == "keras" and not entry.get("registered_name")
+
+
 @dataclass(frozen=True)
 class _Reader:
     """One entry of the list of layers."""
@@ -195,8 +200,7 @@ class _Reader:
 
     def layer(self) -> Layer:
         """The layer in the vocabulary. Raises UserError for a class, a setting or an activation outside of it."""
-        module, registered = str(self.entry.get("module")), self.entry.get("registered_name")
-        if self.kind not in LAYERS or module.split(".")[0] != "keras" or registered:
+        if self.kind not in LAYERS or not _of_keras(self.entry):
             raise self.error(f"translate has no such layer; it has {', '.join(LAYERS)}")
         config = dict(self.config)
         self._check_type(config.get("dtype"))
@@ -237,7 +241,7 @@ class _Reader:
         self._check_rest(config)
         settings = []
         for side, backwards in zip(sides, (False, True), strict=True):
-            if side.kind not in CELLS:
+            if side.kind not in CELLS or not _of_keras(side.entry):
                 raise self.error(f"it wraps {side.kind}; translate has Bidirectional of {', '.join(CELLS)}")
             inner = dict(side.config)
             if inner.pop("go_backwards", False) != backwards:

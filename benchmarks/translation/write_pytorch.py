@@ -18,8 +18,8 @@ FUSED = {"lstm": "LSTM", "gru": "GRU", "rnn": "RNN"}
 
 def fused(layer: Recurrent, *, masked: bool) -> bool:
     """Whether `nn.LSTM`, `nn.GRU` or `nn.RNN` computes this layer."""
-    own = layer.activation == "tanh" or (layer.cell, layer.activation) == ("rnn", "relu")
-    return layer.cell in FUSED and own and not masked
+    usual = layer.activation == "tanh" or (layer.cell, layer.activation) == ("rnn", "relu")
+    return layer.cell in FUSED and usual and not masked
 
 
 def tensors(model: TrainedModel) -> dict[str, Array]:

@@ -110,7 +110,7 @@ def test_a_tensor_that_does_not_fit_is_named(change, message):
         reread("pytorch", model, arrays)
 
 
-def keras_file(path, *, layers=None, arrays=None, version="3.15.1", kind="Sequential"):
+def keras_file(path, *, layers=None, arrays=None, version="3.15.1", kind="Sequential", module="keras.layers"):
     """A .keras file as Keras writes it, of a GRU and an output layer."""
     common = {"use_bias": True, "dtype": "float32"}
     gru = {"return_sequences": False, "dropout": 0.0, "recurrent_dropout": 0.0, "reset_after": True, "stateful": False}
@@ -123,7 +123,7 @@ def keras_file(path, *, layers=None, arrays=None, version="3.15.1", kind="Sequen
     values = {name: random.normal(size=size) for name, size in shapes.items()}
     values = arrays(values) or values if arrays else values
     inputs = {"class_name": "InputLayer", "config": {"batch_shape": [None, 5, 1]}}
-    listed = [inputs] + [{"module": "keras.layers", "class_name": name, "config": c} for name, c in entries.items()]
+    listed = [inputs] + [{"module": module, "class_name": name, "config": c} for name, c in entries.items()]
     stream = io.BytesIO()
     with h5py.File(stream, "w") as file:
         for name, value in values.items():
@@ -153,6 +153,7 @@ def test_a_keras_file_is_read_without_keras(tmp_path):
     ("change", "message"),
     [
         ({"version": "4.0.0"}, "was written by Keras 4.0.0"),
+        ({"module": "malice"}, r"layer memory \(GRU\): translate has no such layer"),
         ({"kind": "Functional"}, "holds a Functional model; translate reads keras.Sequential"),
         (
             {"layers": lambda e: {"BatchNormalization": {"name": "norm"}}},
