@@ -1,6 +1,7 @@
 """`translate FILE --to FRAMEWORK`: write a trained model for another framework, and prove that both are equal."""
 
 import argparse
+import math
 from dataclasses import asdict
 from pathlib import Path
 from typing import cast
@@ -58,7 +59,12 @@ def execute(arguments: argparse.Namespace) -> int:
         raise UserError(f"{path} is a model of {TITLES[to]}; write another framework with --to")
     result = translate.translate(origin, path, model, to, folder, _windows(arguments, model))
     if arguments.json:
-        facts = [asdict(entry) | {"bound": entry.bound, "equal": entry.good} for entry in result.comparisons]
+        facts = [
+            asdict(entry)
+            | {"bound": entry.bound, "equal": entry.good}
+            | ({} if math.isfinite(entry.difference) else {"difference": str(entry.difference)})
+            for entry in result.comparisons
+        ]
         emit("translated", files=list(map(str, result.files)), original=result.original, comparisons=facts)
     else:
         print(_described(result, to, path))

@@ -5,6 +5,7 @@ without bias, and `0.recurrent_bias` (gates*units,) of a layer with one bias. A 
 product with the state, so that in a GRU the reset gate also scales the part of the candidate.
 """
 
+import math
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -33,6 +34,9 @@ class Masking(Layer):
     """A step whose features all equal `value` is padding: later recurrent layers leave their state as it was."""
 
     value: float = 0.0
+
+    def fault(self) -> str | None:
+        return None if math.isfinite(self.value) else f"its value is {self.value}; it must be a finite number"
 
     def misfit(self, shape: Shape) -> str | None:
         return NEEDS_SEQUENCE if len(shape) == 1 else None

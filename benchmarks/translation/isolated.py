@@ -46,23 +46,26 @@ def restore(path: str) -> dict[str, Array]:
 
 
 def read_pytorch(path: str, key: str | None, to: str) -> None:
-    """Store the tensors of a state dict. key: the entry that holds it, if the file has several."""
+    """Store the tensors of a state dict, .pt or .safetensors. key: the entry of a .pt that holds it, of several."""
     import pickle
 
     import torch
+    from safetensors.torch import load_file
 
     try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
+        if path.lower().endswith(".safetensors"):
+            content = load_file(path)
+        else:
+            content = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError:
         raise FileError(
             f"{path} holds Python objects, which translate never executes; save the tensors alone: "
             "torch.save(model.state_dict(), 'model.pt')"
         ) from None
     except Exception as problem:
-        newer = "version" in str(problem)
-        kind = (
-            f"is of another version than PyTorch {torch.__version__} reads" if newer else "is truncated or no .pt file"
-        )
+        kind = "is truncated or no file of PyTorch tensors"
+        if "version" in str(problem):
+            kind = f"is of another version than PyTorch {torch.__version__} reads"
         raise FileError(f"{path} {kind}; save it again: torch.save(model.state_dict(), 'model.pt')") from None
     save(to, {name: _numpy(name, value, path) for name, value in _state(content, key, path).items()})
 

@@ -29,6 +29,13 @@ def _split(name: str) -> tuple[str, int, str]:
     return prefix, 0, role
 
 
+def _joined(prefix: str, number: int, role: str) -> str:
+    name = role.removeprefix(BACKWARD)
+    side = "backward_rnn." if role.startswith(BACKWARD) else ""
+    full = f"{side}cell.{name}" if name.startswith("dense_") else name
+    return f"{prefix}.{full}" if prefix else full
+
+
 def _shapes(layer: Layer, shapes: Mapping[str, Shape]) -> tuple[dict[str, Shape], dict[str, Shape]]:
     if not isinstance(layer, Recurrent):
         return {"kernel": shapes["kernel"]}, {"bias": shapes["bias"]}
@@ -50,4 +57,4 @@ def _fault(layer: Recurrent) -> str | None:
     return None
 
 
-DIALECT = Dialect(_split, _shapes, _canonical, _fault, transposed=False)
+DIALECT = Dialect(_split, _joined, _shapes, _canonical, _fault, transposed=False)

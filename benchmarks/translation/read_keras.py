@@ -21,7 +21,7 @@ from zipfile import BadZipFile, ZipFile
 
 import numpy as np
 
-from backends.layers import Activation, Conv1D, Dense, Dropout, Flatten, Layer, Repeat, Shape
+from backends.layers import Activation, Conv1D, Dense, Dropout, Flatten, Layer, ModelError, Repeat, Shape
 from backends.recurrent import Cell, Recurrent, RecurrentActivation
 from benchmarks.errors import UserError
 from benchmarks.translation.description import Array, Masking, TrainedModel
@@ -80,6 +80,15 @@ REMEDIES = {
 def read(path: Path) -> TrainedModel:
     """The model in the file. Raises UserError with one sentence for anything that cannot be translated."""
     config, arrays = _parts(path)
+    try:
+        return _read(path, config, arrays)
+    except (UserError, ModelError):
+        raise
+    except (KeyError, IndexError, TypeError, ValueError, AttributeError):
+        raise UserError(f"{path} is damaged: its config.json does not describe layers as Keras does") from None
+
+
+def _read(path: Path, config: Config, arrays: dict[str, Array]) -> TrainedModel:
     if config.get("class_name") != "Sequential" or not isinstance(config.get("config"), dict) or not _of_keras(config):
         raise UserError(f"{path} holds a {config.get('class_name')} model; translate reads keras.Sequential")
     entries = config["config"].get("layers")
@@ -96,14 +105,14 @@ def read(path: Path) -> TrainedModel:
             continue
         reader = _Reader(path, entry, shape)
         layer = reader.layer()
+        if reason := layer.fault() or layer.misfit(shape):
+            raise UserError(f"{path}: {reader.label}: {reason}")
         group = GROUPS.get(kind, kind.lower())
         groups[group] += 1
         group += f"_{groups[group] - 1}" if groups[group] > 1 else ""
         taken = reader.weights(layer, {name: arrays.pop(name) for name in list(arrays) if name.split("/")[1] == group})
         weights |= {f"{len(layers)}.{name}": value for name, value in taken.items()}
         layers.append(layer)
-        if reason := layer.fault() or layer.misfit(shape):
-            raise UserError(f"{path}: {reader.label}: {reason}")
         shape = layer.result(shape)
     if arrays:
         name, value = next(iter(arrays.items()))

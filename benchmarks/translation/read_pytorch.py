@@ -29,6 +29,12 @@ def _split(name: str) -> tuple[str, int, str]:
     return prefix, 0, role
 
 
+def _joined(prefix: str, number: int, role: str) -> str:
+    direction, name = role.startswith(BACKWARD), role.removeprefix(BACKWARD)
+    full = f"{name}_l{number}{'_reverse' if direction else ''}" if name in ROLES else name
+    return f"{prefix}.{full}" if prefix else full
+
+
 def _shapes(layer: Layer, shapes: Mapping[str, Shape]) -> tuple[dict[str, Shape], dict[str, Shape]]:
     if not isinstance(layer, Recurrent):
         return {"weight": shapes["kernel"]}, {"bias": shapes["bias"]}
@@ -48,4 +54,4 @@ def _fault(layer: Recurrent) -> str | None:
     return None
 
 
-DIALECT = Dialect(_split, _shapes, _canonical, _fault, transposed=True)
+DIALECT = Dialect(_split, _joined, _shapes, _canonical, _fault, transposed=True)

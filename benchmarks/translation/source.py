@@ -1,7 +1,9 @@
 """Parts of the written source files that all frameworks share: calls laid out as ruff does, names, and texts."""
 
+import re
 from collections import Counter
 from dataclasses import dataclass
+from pathlib import Path
 
 from backends.layers import Conv1D, Dense, Dropout, Layer
 from backends.recurrent import Recurrent
@@ -56,9 +58,10 @@ def _kind(layer: Layer) -> str:
 
 def header(model: TrainedModel, weights: str, note: str = "") -> str:
     """The docstring of the file. note: a further paragraph."""
+    name = re.sub(r"[^\w .-]", "_", Path(model.source).name)  # quotation marks would end the docstring
     result = ", ".join(("N", *map(str, model.result)))
     paragraphs = [
-        f'"""Translated from {model.source.rsplit("/", 1)[-1]}.\n\n{windows(model)} to forecasts ({result}).',
+        f'"""Translated from {name}.\n\n{windows(model)} to forecasts ({result}).',
         *([note] if note else []),
         f"The weights are in {weights}, beside this file. To predict from a shell:",
         "    python model.py windows.npy forecasts.npy",

@@ -34,10 +34,6 @@ class Group:
     tensors: dict[str, Array] = field(default_factory=dict)
     names: dict[str, str] = field(default_factory=dict)
 
-    @property
-    def label(self) -> str:
-        return next(iter(self.names.values())).rpartition(".")[0] or "the top level"
-
 
 @dataclass(frozen=True)
 class Wanted:
@@ -47,13 +43,14 @@ class Wanted:
     layer: Layer
     required: Mapping[str, Shape]
     optional: Mapping[str, Shape]
+    joined: Callable[[str, int, str], str]
 
 
 @dataclass(frozen=True)
 class Dialect:
     """How a framework names and stores the tensors of a layer. In roles the backward direction is `backward.`.
 
-    split: a full name to prefix, number and role.
+    split: a full name to prefix, number and role; joined: back.
     shapes: the required and the optional roles of one direction, with their shapes, from the layer and the shapes of
         its canonical parameters.
     canonical: the canonical name of a role, without direction.
@@ -62,6 +59,7 @@ class Dialect:
     """
 
     split: Callable[[str], tuple[str, int, str]]
+    joined: Callable[[str, int, str], str]
     shapes: Callable[[Layer, Mapping[str, Shape]], tuple[dict[str, Shape], dict[str, Shape]]]
     canonical: Callable[[Layer, str], str]
     fault: Callable[[Recurrent], str | None]
@@ -99,7 +97,7 @@ def _wanted(position: int, layer: Layer, shape: Shape, dialect: Dialect) -> Want
         for roles, sizes in zip((required, optional), dialect.shapes(layer, layer.shapes(shape)), strict=True):
             for role, size in sizes.items():
                 roles[direction + role] = size[::-1] if dialect.transposed else size
-    return Wanted(position, layer, required, optional)
+    return Wanted(position, layer, required, optional, dialect.joined)
 
 
 def groups(tensors: Mapping[str, Array], dialect: Dialect) -> list[Group]:
@@ -188,7 +186,8 @@ def _fault(wanted: Wanted, group: Group) -> str | None:
     both = {**wanted.required, **(wanted.optional if wanted.optional.keys() & group.tensors.keys() else {})}
     for role, shape in both.items():
         if role not in group.tensors:
-            return f"{group.label} lacks the tensor {role}; expected {shape} for {where}"
+            name = wanted.joined(group.prefix, group.number, role)
+            return f"the tensor {name} is missing; expected {shape} for {where}"
     for role, value in group.tensors.items():
         expected = wanted.required.get(role, wanted.optional.get(role))
         if expected is None:

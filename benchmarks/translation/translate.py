@@ -131,14 +131,6 @@ def _read_npz(path: Path, layers: tuple[Any, ...], features: int, window: int) -
 
 
 def _read_tensors(path: Path, origin: str, key: str | None) -> dict[str, Array]:
-    if path.suffix.lower() == ".safetensors":
-        from safetensors import SafetensorError
-        from safetensors.numpy import load_file
-
-        try:
-            return dict(load_file(path))
-        except (SafetensorError, KeyError, ValueError, TypeError) as problem:
-            raise UserError(f"{path} is truncated or no .safetensors file of float32 or float64 ({problem})") from None
     with tempfile.TemporaryDirectory(prefix="like-for-like-") as folder:
         to = str(Path(folder) / "tensors.npz")
         task = {"task": f"read_{origin}", "path": str(path), "to": to}
@@ -160,7 +152,10 @@ def translate(
     if model.masked:
         noise = _padded(noise, model)
     inputs = {RANDOM: noise, **windows}
-    folder.parent.mkdir(parents=True, exist_ok=True)
+    if not folder.parent.is_dir():
+        raise UserError(
+            f"{folder}: the folder {folder.parent} does not exist; create it, or name another with --output"
+        )
     temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", suffix=".tmp", dir=folder.parent))
     try:
         result = temporary / "result"

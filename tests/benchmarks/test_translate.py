@@ -120,7 +120,6 @@ MODEL = 'window = 7\nfeatures = 3\n[model]\ncell = "gru"\nunits = 4\n'
         ),
         (["m.npz", "--to", "flax", "--model", "none.toml"], "--model none.toml: there is no such file"),
         (["m.npz", "--to", "flax", "--model", "m.toml"], "m.npz is truncated or no .npz file of weights"),
-        (["m.safetensors", "--to", "flax", "--model", "m.toml"], "m.safetensors is truncated or no .safetensors file"),
         (["m.npz", "--to", "flax", "--model", "bad.toml"], "there is no setting 'widow'; did you mean 'window'"),
         (["m.npz", "--to", "flax", "--output", "m.toml"], "m.toml exists; name another folder with --output"),
         (["m.npz", "--to", "flax", "--key", "a"], "--key a: only a .pt file"),
@@ -129,7 +128,7 @@ MODEL = 'window = 7\nfeatures = 3\n[model]\ncell = "gru"\nunits = 4\n'
 def test_a_mistake_in_the_command_is_a_sentence(words, message, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("signal.signal", lambda *_: None)
-    for name in ("m.h5", "m.npz", "m.safetensors"):
+    for name in ("m.h5", "m.npz"):
         Path(name).write_bytes(b"PK\x03\x04 something else")
     Path("m.toml").write_text(MODEL)
     Path("bad.toml").write_text(MODEL.replace("window", "widow"))
@@ -196,10 +195,12 @@ def test_a_file_of_pytorch_is_never_executed(tmp_path, monkeypatch, capsys):
     torch.save({"a": Harmful()}, "harmful.pt")
     state = {"weight": torch.ones(2, 2)}
     torch.save({"model": state, "average": state}, "two.pt")
+    (tmp_path / "m.safetensors").write_bytes(b"something else")
     (tmp_path / "cut.pt").write_bytes((tmp_path / "two.pt").read_bytes()[:300])
     messages = {
         "harmful.pt": "holds Python objects, which translate never executes",
-        "cut.pt": "is truncated or no .pt file",
+        "cut.pt": "is truncated or no file of PyTorch tensors",
+        "m.safetensors": "is truncated or no file of PyTorch tensors",
         "two.pt": "holds several state dicts: model, average; choose one with --key model",
     }
     for file, message in messages.items():
