@@ -37,6 +37,7 @@ from benchmarks.translation.description import (
     TITLES,
     Array,
     Framework,
+    Masking,
     TrainedModel,
     check_finite,
     folded,
@@ -141,12 +142,10 @@ def _read_tensors(path: Path, origin: str, key: str | None) -> dict[str, Array]:
 def translate(
     origin: str, path: Path, model: TrainedModel, to: Framework, folder: Path, windows: Mapping[str, Array]
 ) -> Translation:
-    """Write the model for the framework `to` into a new `folder`, if the proof holds.
+    """Write the model for the framework `to` into `folder`, which does not exist yet, if the proof holds.
 
     windows: given windows (N, T, F) by their name; random ones are added. Raises UserError if nothing can be proven.
     """
-    if folder.exists():
-        raise UserError(f"{folder} exists; name another folder with --output, or remove it")
     steps = model.steps if not windows else next(iter(windows.values())).shape[1]
     noise = np.random.default_rng(0).normal(size=(COUNT, steps, model.features))
     if model.masked:
@@ -188,8 +187,6 @@ def _umask() -> int:
 
 def _padded(noise: Array, model: TrainedModel) -> Array:
     """Windows with steps of padding: none in the first, some at the end, at the start and in between in the others."""
-    from benchmarks.translation.description import Masking
-
     value = next(layer.value for layer in model.layers if isinstance(layer, Masking))
     real = np.random.default_rng(1).random(noise.shape[:2]) < np.linspace(1, 0.3, len(noise))[:, None]
     real[:, 0] = True
