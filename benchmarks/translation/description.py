@@ -167,6 +167,10 @@ class Description(Settings):
     model: ModelSettings
 
     def layers(self, path: Path) -> tuple[Layer, ...]:
+        if self.model.stateful:
+            raise UserError(
+                f"{path}: stateful = true: written programs start each window with states of zero; remove it to accept that"
+            )
         layers = self.model.architecture(self.outputs).layers
         for position, layer in enumerate(layers):
             if isinstance(layer, Recurrent) and layer.cell not in CELLS:
