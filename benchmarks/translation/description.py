@@ -169,7 +169,8 @@ class Description(Settings):
     def layers(self, path: Path) -> tuple[Layer, ...]:
         if self.model.stateful:
             raise UserError(
-                f"{path}: stateful = true: written programs start each window with states of zero; remove it to accept that"
+                f"{path}: stateful = true: a written program starts each window with states of zero; remove stateful "
+                "to accept that"
             )
         layers = self.model.architecture(self.outputs).layers
         for position, layer in enumerate(layers):
