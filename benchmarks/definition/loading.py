@@ -28,6 +28,8 @@ from benchmarks.definition.axes import (
     Table,
     case_tables,
     complete_variants,
+    configuration,
+    lay_out_origins,
     narrow,
     narrow_matrices,
     points,
@@ -75,9 +77,17 @@ class Benchmark:
     search: SearchSettings | None = None  # None: every case is trained
     programs: Mapping[str, str] = field(default_factory=dict)  # texts of the users' programs, by name of the backend
 
+    @property
+    def configurations(self) -> dict[str, tuple[str, ...]]:
+        """The labels of the cases that differ in the origin only, by the label without it."""
+        members: dict[str, list[str]] = {}
+        for label, case in self.cases.items():
+            members.setdefault(configuration(label, case.data.origin), []).append(label)
+        return {name: tuple(labels) for name, labels in members.items()}
+
     def search_space(self) -> SearchSpace:
         """The configurations of the search."""
-        return search_space(self.definition, tuple(self.cases))
+        return search_space(self.definition, tuple(self.configurations))
 
     def trials(self) -> tuple[Plan, ...]:
         """All trials in the order of execution: round by round, the backends of a round in random order.
@@ -247,6 +257,7 @@ def _apply_changes(
         if isinstance(data.get("csv"), str):  # relative to the folder of the TOML file
             data["csv"] = str((path.parent / Path(data["csv"]).expanduser()).resolve())
     _resolve_programs(path.parent, tables)
+    lay_out_origins(path, tables)
     narrow(tables, only)
 
 

@@ -16,7 +16,7 @@ from reports.analysis.run import Run
 from reports.analysis.speedup import speedups_of
 from reports.figures.ranking import mean_ranks
 from reports.figures.style import Palette
-from reports.sections import ranking_over_series
+from reports.sections import series_and_origins
 from reports.sections.summary import limits, section
 
 DRAWS = True
@@ -90,7 +90,7 @@ def test_forecasts_are_ranked_within_each_series():
     assert ranked.methods == ("LSTM", "persistence", "GRU")
     assert ranked.series == ("co2", "cet", "sunspots", "airline", "etth1", "housing")
     assert dict(zip(ranked.methods, ranked.mean_ranks, strict=True)) == {"GRU": 1, "LSTM": 2, "persistence": 3}
-    table = ranking_over_series.ranking_table(Run(*over_series(6)), ranked)
+    table = series_and_origins.ranking_table(Run(*over_series(6)), ranked)
     assert [column.label for column in table.columns] == ["series", "GRU", "LSTM", "persistence"]
     assert [cell.text for cell in table.rows[-1].cells] == ["mean rank", "1.00", "2.00", "3.00"]
     assert table.rows[0].cells[1].detail == "rank 1"
@@ -110,7 +110,7 @@ def test_the_summary_names_the_methods_that_differ():
 
 
 def test_without_a_difference_no_method_is_called_better():
-    words = ranking_over_series.finding(ranking(over_series(3, better=(1.0, 1.0), cells=("lstm", "gru"))))
+    words = series_and_origins.finding(ranking(over_series(3, better=(1.0, 1.0), cells=("lstm", "gru"))))
     assert words.startswith(
         "Over 3 series no difference between 3 forecasts by test MSE is shown (Friedman's test, p = "
     )
@@ -134,7 +134,7 @@ def test_a_series_without_a_score_is_left_out_and_named():
     gone = [trial for trial in trials if trial.plan.case != "gru, series cet"]
     ranked = ranking((manifest, certificate, gone))
     assert ranked.series == ("co2", "sunspots", "airline")
-    caption = ranking_over_series.ranking_table(Run(manifest, certificate, tuple(gone)), ranked).caption
+    caption = series_and_origins.ranking_table(Run(manifest, certificate, tuple(gone)), ranked).caption
     assert caption.endswith("Left out, because a value is missing: cet.")
 
 
