@@ -232,6 +232,33 @@ def _first_target_rows(usable: list[Span], window: WindowSpec, spans: Sequence[S
     return ranges[0] if ranges else range(0, 0, window.stride)
 
 
+@dataclass(frozen=True, eq=False)
+class Ahead:
+    """Windows that are forecast as many rows ahead as wanted, whatever the horizon of the model."""
+
+    windows: Windows  # whose horizon is the number of steps
+    part: Part
+    following: np.ndarray  # (N, steps, F), the scaled input rows after each window
+
+    @property
+    def rows(self) -> np.ndarray:
+        """(N, steps): the row of each target."""
+        rows: np.ndarray = np.asarray(self.part.rows)[:, None] + np.arange(self.windows.window.horizon)
+        return rows
+
+
+def ahead(windows: Windows, series: Series, spans: Sequence[Span], steps: int, stride: int = 1) -> Ahead:
+    """The windows whose `steps` target rows lie in the spans of another series, scaled as `windows` are."""
+    data, window = windows.data, windows.window
+    longer = window.model_copy(update={"horizon": steps, "rollout": False, "stride": stride})
+    usable = _usable_spans(series, lag=int(data.difference))
+    layout = _lay_out(series, usable, windows.scaler, data, window, windows.train.x.dtype.name)
+    part, _ = _part(series, layout, data, longer, "forecast", spans)
+    index = shifted(part.rows, layout.shift(part.rows))
+    following = sliding_window_view(layout.array, steps, axis=0)[index].transpose(0, 2, 1)
+    return Ahead(replace(windows, series=series, window=longer), part, following)
+
+
 def _notes(series: Series, data: DataSpec, window: WindowSpec, parts: Split, scaler: Scaler) -> tuple[str, ...]:
     """Sentences for the report: what was done to the data before a model saw it."""
     notes = [*series.notes]

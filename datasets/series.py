@@ -41,6 +41,8 @@ class Series:
     runs: tuple[int, ...] = (0,)  # first row of each run
     groups: tuple[str, ...] = ()  # the name of each run, if the runs are series of their own
     temporal: bool = True  # False: the rows are not a time series
+    time_format: str = ""  # of the time stamps in a user's file
+    time_zone: str = ""  # of local times in a user's file that were converted to UTC
     understood: tuple[tuple[str, str], ...] = ()  # of a user's file: labelled lines, the most important first
 
     def __post_init__(self) -> None:
@@ -66,7 +68,7 @@ class Series:
 
     def label(self, row: int) -> str:
         """The time stamp of a row in the precision of the step, or without time stamps "row 1", counted from 1."""
-        return f"row {row + 1}" if self.times is None else _label(self.times[row], self.step)
+        return f"row {row + 1}" if self.times is None else label(self.times[row], self.step)
 
     @property
     def run_of(self) -> np.ndarray:
@@ -74,7 +76,7 @@ class Series:
         return np.repeat(np.arange(len(self.runs)), np.diff((*self.runs, self.rows)))
 
 
-def _label(stamp: np.datetime64, step: str) -> str:
+def label(stamp: np.datetime64, step: str) -> str:
     """A time stamp in the precision of a step such as "15 minutes" or "business day"."""
     unit = step.split()[-1].removesuffix("s")
     return str(stamp.astype(f"datetime64[{PRECISION.get(unit, 's')}]"))
@@ -213,7 +215,7 @@ def split(series: Series, data: DataSpec) -> Split:
         rows = [_shares(series, data, start, stop) for start, stop in bounds]
     else:
         stamps = np.unique(series.times)
-        axis = _Axis(series.name, len(stamps), stamps, "step", lambda step: _label(stamps[step], series.step))
+        axis = _Axis(series.name, len(stamps), stamps, "step", lambda step: label(stamps[step], series.step))
         begin, train, validation, test = steps = _bounds(axis, data)
         limits = [stamps[step] if step < len(stamps) else stamps[-1] + np.timedelta64(1, "us") for step in steps]
         rows = [tuple((start + np.searchsorted(series.times[start:stop], limits)).tolist()) for start, stop in bounds]

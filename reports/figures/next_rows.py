@@ -1,0 +1,95 @@
+"""The next rows of one or several series after their recent past, with the band."""
+
+from datetime import datetime
+
+import numpy as np
+from matplotlib.axes import Axes
+
+from reports.figures.style import COLOURS, PANELS, brief, legend, only_first, panels, styled, to_svg
+from reports.records import NextRows, SeriesForecast
+from reports.render.formats import per_cent, plural
+from reports.render.page import FAINT, INK, Figure
+
+COLOUR = COLOURS[2]
+
+
+def next_rows(forecast: NextRows, model: str) -> Figure:
+    """A panel for each series and target. model: a sentence on the model, for the caption."""
+    pairs = [(series, target) for series in forecast.series for target in range(len(forecast.targets))]
+    drawn = pairs[:PANELS]
+    with styled("next-rows"):
+        canvas, grid = panels(len(drawn), 1, 2.9)
+        for axes, (series, target) in zip(grid, drawn, strict=True):
+            _draw(axes, forecast, series, target)
+        grid[-1].set_xlabel(brief(f"one point per {forecast.step}"))
+        legend(canvas, grid[0])
+        svg = to_svg(canvas)
+    steps = len(forecast.series[0].times)
+    caption = f"{model} {' '.join(band_sentences(forecast))}{only_first(len(pairs), 'panels')}"
+    alt = f"A line of the last known values, then a line of {plural(steps, 'forecast')} inside its band."
+    return Figure("next-rows", f"The next rows of {forecast.title}", caption, alt, svg)
+
+
+def _draw(axes: Axes, forecast: NextRows, series: SeriesForecast, target: int) -> None:
+    past, times = (_times(texts, forecast.stamped) for texts in (series.past_times, series.times))
+    known, values = (np.array([row[target] for row in rows]) for rows in (series.past, series.values))
+    axes.plot(past, known, color=INK, label="known")
+    joined = np.append(past[-1:], times)  # the line starts at the last known value
+    axes.plot(joined, np.append(known[-1:], values), color=COLOUR, marker="o", markersize=3, label="forecast")
+    if forecast.band and series.lower and series.upper:
+        low, high = (np.array([row[target] for row in rows]) for rows in (series.lower, series.upper))
+        label = f"{per_cent(forecast.band.level)} band, {forecast.band.method}"
+        axes.fill_between(times, low, high, color=COLOUR, alpha=0.2, linewidth=0, label=label)
+    axes.axvline(past[-1], color=FAINT, linewidth=0.8)
+    unit = f", {brief(forecast.unit, 20)}" if forecast.unit else ""
+    several = f"{forecast.targets[target]} of " if len(forecast.targets) > 1 else ""
+    axes.set_title(brief(several + (series.name or forecast.title)) + unit)
+    axes.grid(axis="y")
+
+
+def _times(texts: tuple[str, ...], stamped: bool) -> np.ndarray:
+    """Row numbers, or time stamps without their offset from UTC."""
+    if not stamped:
+        return np.array(texts, dtype=np.int64)
+    return np.array([_moment(text) for text in texts], dtype="datetime64[us]")
+
+
+def _moment(text: str) -> np.datetime64:
+    """A year, a month or an ISO time stamp."""
+    if len(text) <= 7:
+        return np.datetime64(text)
+    return np.datetime64(datetime.fromisoformat(text).replace(tzinfo=None))
+
+
+def band_sentences(forecast: NextRows) -> list[str]:
+    """How the band was made and what it contains on the test part; or why there is none; and what is left out."""
+    band, steps = forecast.band, len(forecast.series[0].times)
+    sentences = []
+    if band is None:
+        sentences.append(
+            "There is no band: the model forecasts no quantiles of these rows, and its validation part has too few "
+            "windows for a band from its errors."
+        )
+    else:
+        source = (
+            "the outer quantiles of the model"
+            if band.method == "quantiles"
+            else f"split conformal, from the errors on {plural(band.windows, 'window')} of the validation part, for each "
+            "step ahead"
+        )
+        sentences.append(f"The {per_cent(band.level)} band is {source}.")
+        if band.steps < steps:
+            sentences.append(f"The validation part is too short for limits beyond step {band.steps}.")
+        if band.coverage is not None:
+            sentences.append(
+                f"On the test part it contains {per_cent(band.coverage)} of the true values "
+                f"({plural(band.test_windows, 'window')})."
+            )
+    if steps > forecast.horizon:
+        sentences.append(
+            f"The model forecasts {plural(forecast.horizon, 'row')} at once; later rows use its forecasts as inputs."
+        )
+    if forecast.left_out:
+        names = ", ".join(forecast.left_out[:10])
+        sentences.append(f"Series without a forecast, because they are too short or absent: {names}.")
+    return sentences
