@@ -252,7 +252,8 @@ def ahead(windows: Windows, series: Series, spans: Sequence[Span], steps: int, s
     data, window = windows.data, windows.window
     longer = window.model_copy(update={"horizon": steps, "rollout": False, "stride": stride})
     usable = _usable_spans(series, lag=int(data.difference))
-    layout = _lay_out(series, usable, windows.scaler, data, window, windows.train.x.dtype.name)
+    dtype: Dtype = "float64" if windows.train.x.dtype == np.float64 else "float32"
+    layout = _lay_out(series, usable, windows.scaler, data, window, dtype)
     part, _ = _part(series, layout, data, longer, "forecast", spans)
     index = shifted(part.rows, layout.shift(part.rows))
     following = sliding_window_view(layout.array, steps, axis=0)[index].transpose(0, 2, 1)

@@ -57,7 +57,7 @@ class Forecaster:
         return values
 
     def quantiles(self, ahead: Future) -> Limits:
-        """The lowest and the highest quantile (N, steps, targets), of no more steps than the model forecasts at once."""
+        """The outer quantiles (N, steps, targets), of no more steps than the model forecasts at once."""
         cut, number = ahead.ahead, len(self.objective.quantiles)
         steps, targets = cut.windows.window.horizon, len(cut.windows.targets)
         outputs = predict(self.model, cut.part.x).reshape(len(cut.part), -1, targets, number)[:, :steps]

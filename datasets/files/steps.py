@@ -197,8 +197,9 @@ def following(times: np.ndarray, step: Step, count: int) -> np.ndarray:
         return stamps
     if step.unit == "business day":
         days = times[-1:].astype("datetime64[D]")
-        moved = np.busday_offset(days, ahead, weekmask=step.week).astype(times.dtype)
-        return moved + (times[-1] - days.astype(times.dtype))
+        moved: np.ndarray = np.busday_offset(days, ahead, weekmask=step.week).astype(times.dtype)
+        moved += times[-1] - days.astype(times.dtype)
+        return moved
     months = times.astype("datetime64[M]")
     if np.ptp(times - months.astype(times.dtype)) and np.ptp((months + 1).astype(times.dtype) - times):
         for anchor in (_first_business_day, _last_business_day):  # at no fixed distance from an end of the month

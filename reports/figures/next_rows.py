@@ -74,8 +74,8 @@ def band_sentences(forecast: NextRows) -> list[str]:
         source = (
             "the outer quantiles of the model"
             if band.method == "quantiles"
-            else f"split conformal, from the errors on {plural(band.windows, 'window')} of the validation part, for each "
-            "step ahead"
+            else f"split conformal, from the errors on {plural(band.windows, 'window')} of the validation part at "
+            "each step ahead"
         )
         sentences.append(f"The {per_cent(band.level)} band is {source}.")
         if band.steps < steps:
