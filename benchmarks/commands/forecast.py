@@ -28,6 +28,7 @@ from reports.records.store import read_run, write_bytes, write_text
 
 NAME = "forecast"
 SHOWN = 12  # rows that are printed
+MOST_STEPS = 10_000
 
 
 @dataclass(frozen=True)
@@ -62,14 +63,16 @@ def add(subparsers: Subparsers) -> None:
 
 
 def execute(arguments: argparse.Namespace) -> int:
-    if arguments.steps is not None and arguments.steps < 1:
-        raise UserError(f"--steps {arguments.steps}: write a number of rows, 1 or more, as in --steps 12")
+    steps = arguments.steps
+    if steps is not None and not 1 <= steps <= MOST_STEPS:
+        limit = "1 or more, as in --steps 12" if steps < 1 else f"at most {MOST_STEPS}"
+        raise UserError(f"--steps {steps}: write a number of rows, {limit}")
     folder = find_run(arguments.run, arguments.results)
     benchmark, _ = resume.restore(folder)
     chosen = choose(folder, benchmark, arguments.model, arguments.backend)
     case = benchmark.cases[chosen.trial.plan.case]
     newer = _newer_data(arguments, case.data)
-    forecast = _run(folder, benchmark, chosen, arguments.steps or case.window.horizon, newer)
+    forecast = _run(folder, benchmark, chosen, steps or case.window.horizon, newer)
     to = (folder / NAME if arguments.to is None else arguments.to.expanduser()).resolve()
     time = as_names(case.data.time) if newer is None else as_names(newer.time)
     written = _write(to, forecast, chosen, time, as_names(case.data.group))
@@ -152,7 +155,7 @@ def _newer_data(arguments: argparse.Namespace, data: DataSpec) -> DataSpec | Non
             if value:
                 raise UserError(f"{option} says how a file of newer rows is read; add --csv NEW, or leave {option} out")
         return None
-    columns = argparse.Namespace(**dict.fromkeys(options.COLUMNS), time=None)
+    columns = argparse.Namespace(**dict.fromkeys(options.COLUMNS))
     file = options.file_data(columns, arguments.csv, arguments.results)["csv"]
     changes: dict[str, object] = {"csv": file, "series": None}
     for name, value in options.assignments(arguments.settings).items():

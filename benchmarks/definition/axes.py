@@ -73,7 +73,7 @@ def lay_out_origins(path: Path, definition: Table) -> None:
         if isinstance(origins, list):
             reason = "write one number of origins, as in origins = 5"
             raise SettingError(f"{path}: data.origins = {origins}: {reason}", "data.origins", reason)
-        if isinstance(origins, int) and not isinstance(origins, bool):
+        if isinstance(origins, int) and not isinstance(origins, bool) and origins > 0:
             data.setdefault("origin", list(range(1, origins + 1)))
 
 
