@@ -100,13 +100,13 @@ def choose(folder: Path, benchmark: Benchmark, model: str | None, backend: str |
         finished = [trial for trial in finished if trial.plan.case == model]
     else:
         finished = [trial for trial in finished if _is_last(manifest, trial)] or finished
-    own = [trial for trial in finished if trial.plan.backend == name]
-    if name is not None and not own:  # the weights of another backend, which matched models share
+    trained = [trial for trial in finished if trial.plan.backend == name]
+    if name is not None and not trained:  # the weights of another backend, which matched models share
         finished = [trial for trial in finished if trial.plan.mode == "matched"]
         if not finished:
             raise UserError(f"--backend {backend}: {folder} has only models in native mode, whose weights other "
                             "backends cannot load; name a backend of the run")  # fmt: skip
-    finished = own or finished
+    finished = trained or finished
     labels = tuple(dict.fromkeys(trial.plan.case for trial in finished))
     losses = {trial.plan.key: trial.outcome.kept_loss for trial in finished if trial.outcome and _validated(trial)}
     comparable = len({_measure(benchmark, label) for label in labels}) == 1 and len(losses) == len(finished)

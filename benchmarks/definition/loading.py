@@ -80,10 +80,8 @@ class Benchmark:
     @property
     def configurations(self) -> dict[str, tuple[str, ...]]:
         """The labels of the cases that differ in the origin only, by the label without it."""
-        members: dict[str, list[str]] = {}
-        for label, case in self.cases.items():
-            members.setdefault(configuration(label, case.data.origin), []).append(label)
-        return {name: tuple(labels) for name, labels in members.items()}
+        names = {label: configuration(label, case.data.origin) for label, case in self.cases.items()}
+        return {name: tuple(label for label in names if names[label] == name) for name in names.values()}
 
     def search_space(self) -> SearchSpace:
         """The configurations of the search."""
@@ -121,8 +119,7 @@ class Benchmark:
 
     def _able(self, mode: Mode, names: tuple[str, ...]) -> tuple[str, ...]:
         """The backends that have the mode: the reference implementation and users' programs have no native mode."""
-        entries = {name: backends.entry(name, self.programs.get(name)) for name in names}
-        return tuple(name for name in names if mode == "matched" or entries[name].native)
+        return tuple(n for n in names if mode == "matched" or backends.entry(n, self.programs.get(n)).native)
 
     def matched(self, backend: str) -> tuple[str, ...]:
         """The cases that need a certificate of this backend: matched mode, and not `proven = false`."""
@@ -136,16 +133,8 @@ class Benchmark:
         content = [self.cases[case].model_dump(mode="json"), backend, mode, seed]
         key = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
         random = Random(key)
-        return Plan(
-            key=key,
-            case=case,
-            backend=backend,
-            mode=mode,
-            seed=seed,
-            place=place,
-            hash_seed=random.randrange(HASH_SEEDS),
-            padding=random.randrange(PADDING),
-        )
+        layout = {"hash_seed": random.randrange(HASH_SEEDS), "padding": random.randrange(PADDING)}
+        return Plan(key=key, case=case, backend=backend, mode=mode, seed=seed, place=place, **layout)
 
 
 def names() -> tuple[str, ...]:
