@@ -194,7 +194,8 @@ def newer(windows: Windows, data: DataSpec) -> Series:
     base = replace(old, values=old.values[:, old.index(columns)], columns=columns)
     new = replace(new, values=new.values[:, new.index(columns)], columns=columns, targets=old.targets)
     _require_scale(base, new)
-    joined = _joined(base, new) if old.times is not None else new
+    step = _step(old)
+    joined = new if step is None else _joined(base, new, step)
     return with_calendar(joined, windows.data.calendar) if windows.data.calendar else joined
 
 
@@ -223,10 +224,9 @@ def _require_scale(old: Series, new: Series) -> None:
             )
 
 
-def _joined(old: Series, new: Series) -> Series:
+def _joined(old: Series, new: Series, step: Step) -> Series:
     """The rows of both files, series by series, on the grid of the old one."""
-    step = _step(old)
-    if new.times is None or step is None:
+    if new.times is None:
         raise DataError(f"{new.name} has no time stamps, and the series of the run has: name their column with --time.")
     old_runs = dict(zip(old.groups, _spans(old), strict=True)) if old.groups else {"": _spans(old)[-1]}
     present = np.ones(new.rows, bool)

@@ -75,11 +75,13 @@ def execute(arguments: argparse.Namespace) -> int:
     forecast = _run(folder, benchmark, chosen, steps or case.window.horizon, newer)
     to = (folder / NAME if arguments.to is None else arguments.to.expanduser()).resolve()
     time = as_names(case.data.time) if newer is None else as_names(newer.time)
-    written = _write(to, forecast, chosen, time, as_names(case.data.group))
+    group = as_names(case.data.group)
+    written = _write(to, forecast, chosen, time, group)
     if arguments.json:
         emit("forecast", **_content(forecast, chosen), files=[str(path) for path in written])
     else:
-        print("\n\n".join((*_described(forecast, chosen, time), "\n".join(f"written: {short(p)}" for p in written))))
+        files = "\n".join(f"written: {short(path)}" for path in written)
+        print("\n\n".join((*_described(forecast, chosen, time, group), files)))
     return 0
 
 
@@ -251,11 +253,11 @@ def _content(forecast: NextRows, chosen: Chosen) -> dict[str, object]:
     return {"model": model | trained, **content}
 
 
-def _described(forecast: NextRows, chosen: Chosen, time: Sequence[str]) -> list[str]:
+def _described(forecast: NextRows, chosen: Chosen, time: Sequence[str], group: Sequence[str]) -> list[str]:
     from reports.figures.next_rows import band_sentences
 
-    heads, *rows = _rows(forecast, time, ())
+    heads, *rows = _rows(forecast, time, group)
     shown = [[*row[:2], *(f"{float(cell):.6g}" if cell else "" for cell in row[2:])] for row in rows[:SHOWN]]
-    text = table(heads, shown, numbers=[head for head in heads if head not in (heads[0], "series")])
+    text = table(heads, shown, numbers=heads[heads.index("step") :])
     more = [f"{counted(len(rows) - SHOWN, 'more row')} in the files."] if len(rows) > SHOWN else []
     return [f"Model: {chosen.reason}", text, " ".join((*band_sentences(forecast), *more))]

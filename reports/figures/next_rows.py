@@ -1,6 +1,6 @@
 """The next rows of one or several series after their recent past, with the band."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -21,7 +21,8 @@ def next_rows(forecast: NextRows, model: str) -> Figure:
         canvas, grid = panels(len(drawn), 1, 2.9)
         for axes, (series, target) in zip(grid, drawn, strict=True):
             _draw(axes, forecast, series, target)
-        grid[-1].set_xlabel(brief(f"one point per {forecast.step}"))
+        offset = ", UTC" if _has_offset(forecast.series[0].times[0]) else ""
+        grid[-1].set_xlabel(brief(f"one point per {forecast.step}") + offset)
         legend(canvas, grid[0])
         svg = to_svg(canvas)
     steps = len(forecast.series[0].times)
@@ -48,17 +49,17 @@ def _draw(axes: Axes, forecast: NextRows, series: SeriesForecast, target: int) -
 
 
 def _times(texts: tuple[str, ...], stamped: bool) -> np.ndarray:
-    """Row numbers, or time stamps without their offset from UTC."""
+    """Row numbers or time stamps; those with an offset in UTC, so that no hour occurs twice."""
     if not stamped:
         return np.array(texts, dtype=np.int64)
-    return np.array([_moment(text) for text in texts], dtype="datetime64[us]")
+    if not _has_offset(texts[0]):
+        return np.array(texts, dtype="datetime64[us]")
+    moments = [datetime.fromisoformat(text).astimezone(UTC).replace(tzinfo=None) for text in texts]
+    return np.array(moments, dtype="datetime64[us]")
 
 
-def _moment(text: str) -> np.datetime64:
-    """A year, a month or an ISO time stamp."""
-    if len(text) <= 7:
-        return np.datetime64(text)
-    return np.datetime64(datetime.fromisoformat(text).replace(tzinfo=None))
+def _has_offset(text: str) -> bool:
+    return len(text) > len("2000-01-01") and text[-6] in "+-"
 
 
 def band_sentences(forecast: NextRows) -> list[str]:

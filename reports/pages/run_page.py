@@ -11,6 +11,7 @@ from reports.figures.fastest_by_setting import fastest_by_setting
 from reports.figures.forecast import error_by_horizon, forecasts
 from reports.figures.gradient_norms import gradient_norms
 from reports.figures.learning import loss_by_time, loss_curves, lowest_loss_by_trial
+from reports.figures.origins import error_by_origin
 from reports.figures.ranking import mean_ranks
 from reports.figures.scaling import scaling
 from reports.figures.speed import speed_ratios, training_time
@@ -41,6 +42,7 @@ def figures(context: Context) -> tuple[Figure, ...]:
     drawn = (
         lowest_loss_by_trial(search) if search else None,
         *(mean_ranks(run, ranking) for ranking in rankings(run, speedups)),
+        error_by_origin(run),
         speed_ratios(run, speedups),
         None if search else training_time(run),
         loss_by_time(run, speedups),
