@@ -1,7 +1,5 @@
 """The test error from origin to origin, a line for each model."""
 
-from itertools import groupby
-
 import numpy as np
 from matplotlib.ticker import MaxNLocator
 
@@ -19,8 +17,10 @@ MOST = len(COLOURS)  # models that are drawn
 def error_by_origin(run: Run) -> Figure | None:
     """The error of each model by its first finished backend, and of persistence; None for fewer than two origins."""
     cases = [case for case in run.manifest.cases if run.data(case).origin is not None and run.finished(case)]
-    families = groupby(cases, key=lambda case: configuration(run.manifest, case))
-    models = {label: members for label, grouped in families if len(members := list(grouped)) > 1}
+    families: dict[str, list[Case]] = {}
+    for case in cases:
+        families.setdefault(configuration(run.manifest, case), []).append(case)
+    models = {label: members for label, members in families.items() if len(members) > 1}
     if not models or len({run.data(case).series for case in cases}) > 1:
         return None
     drawn = dict(list(models.items())[:MOST])
@@ -41,7 +41,7 @@ def error_by_origin(run: Run) -> Figure | None:
             axes.fill_between(numbers, low, high, color=colour, alpha=0.15, linewidth=0)
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.set_xlabel("origin, in order of time")
-        axes.set_ylabel(f"{error.label}, {brief(unit, 20)}" if unit else error.label)
+        axes.set_ylabel(f"{error.label}, {brief(unit, 28)}" if unit else error.label)
         axes.set_ylim(bottom=0)
         axes.grid(axis="y")
         legend(canvas, axes)
