@@ -18,7 +18,7 @@ from benchmarks.definition.settings import CaseSettings, SearchSettings
 from benchmarks.errors import UserError, name_hint
 from benchmarks.runner.machine import memory_bytes
 from benchmarks.worker import scores
-from reports.records import BackendFacts, Baseline, Case, Data, Manifest, Origin, PublishedBest, Search, Session
+from reports.records import BackendFacts, Baseline, Case, Data, Manifest, PublishedBest, RollingOrigin, Search, Session
 
 
 @dataclass(frozen=True)
@@ -251,7 +251,7 @@ def _data(windows: datasets.Windows) -> Data:
     spec = windows.data
     origin = None
     if spec.origin is not None and spec.origins is not None:
-        origin = Origin(number=spec.origin, of=spec.origins, training=spec.origin_training)
+        origin = RollingOrigin(number=spec.origin, of=spec.origins, training=spec.origin_training)
     return Data(
         series=series.name,
         title=series.title,

@@ -7,11 +7,11 @@ from reports.analysis.context import Context
 from reports.analysis.ranking import rankings
 from reports.analysis.run import Run
 from reports.analysis.timing_quality import unreliable_because
+from reports.figures.error_by_origin import error_by_origin
 from reports.figures.fastest_by_setting import fastest_by_setting
 from reports.figures.forecast import error_by_horizon, forecasts
 from reports.figures.gradient_norms import gradient_norms
 from reports.figures.learning import loss_by_time, loss_curves, lowest_loss_by_trial
-from reports.figures.origins import error_by_origin
 from reports.figures.ranking import mean_ranks
 from reports.figures.scaling import scaling
 from reports.figures.speed import speed_ratios, training_time

@@ -14,10 +14,10 @@ from reports.analysis.context import Context
 from reports.analysis.ranking import friedman, least_series, rankings, wilcoxon_holm
 from reports.analysis.run import Run
 from reports.analysis.speedup import speedups_of
-from reports.figures.origins import error_by_origin
+from reports.figures.error_by_origin import error_by_origin
 from reports.figures.ranking import mean_ranks
 from reports.figures.style import Palette
-from reports.records import Origin
+from reports.records import RollingOrigin
 from reports.sections import series_and_origins
 from reports.sections.summary import limits, section
 
@@ -211,7 +211,7 @@ def over_origins(factors):
 
     data = {
         name: of.model_copy(
-            update={"series": "co2", "origin": Origin(number=place, of=len(names), training="expanding")}
+            update={"series": "co2", "origin": RollingOrigin(number=place, of=len(names), training="expanding")}
         )
         for place, (name, of) in enumerate(manifest.data.items(), 1)
     }
