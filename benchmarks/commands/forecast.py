@@ -23,7 +23,7 @@ from benchmarks.worker.jobs import ForecastJob, Job
 from datasets import DataSpec
 from datasets.series import as_names
 from datasets.spec import counted
-from reports.records import Manifest, NextRows, Trial
+from reports.records import Data, Manifest, NextRows, Trial
 from reports.records.store import read_run, write_bytes, write_text
 
 NAME = "forecast"
@@ -38,6 +38,7 @@ class Chosen:
     trial: Trial
     backend: str
     reason: str
+    rows: int  # of the series that it was trained on
 
 
 def add(subparsers: Subparsers) -> None:
@@ -119,12 +120,16 @@ def choose(folder: Path, benchmark: Benchmark, model: str | None, backend: str |
             f"--model {labels[0]!r}; {name_hint(labels, '')}"
         )
     best = min(finished, key=lambda trial: losses.get(trial.plan.key, 0.0))
-    return Chosen(best, name or best.plan.backend, _reason(manifest, best, name, losses, len(finished)))
+    reason = _reason(manifest, best, name, losses, len(finished))
+    return Chosen(best, name or best.plan.backend, reason, _data(manifest, best).rows)
+
+
+def _data(manifest: Manifest, trial: Trial) -> Data:
+    return manifest.data[next(case.data for case in manifest.cases if case.label == trial.plan.case)]
 
 
 def _is_last(manifest: Manifest, trial: Trial) -> bool:
-    data = next(case.data for case in manifest.cases if case.label == trial.plan.case)
-    origin = manifest.data[data].origin
+    origin = _data(manifest, trial).origin
     return origin is None or origin.number == origin.of
 
 
@@ -178,7 +183,8 @@ def _newer_data(arguments: argparse.Namespace, data: DataSpec) -> DataSpec | Non
 
 def _run(folder: Path, benchmark: Benchmark, chosen: Chosen, steps: int, newer: DataSpec | None) -> NextRows:
     """The forecast of a worker process of the backend. Raises UserError where it cannot forecast."""
-    plan = chosen.trial.plan
+    plan, outcome = chosen.trial.plan, chosen.trial.outcome
+    assert outcome is not None  # of a chosen trial
     run.require([chosen.backend])
     case = benchmark.cases[plan.case]
     with reserved(Conditions.of().cores, alone=False):
@@ -190,6 +196,8 @@ def _run(folder: Path, benchmark: Benchmark, chosen: Chosen, steps: int, newer: 
             program=benchmark.programs.get(chosen.backend),
             checkpoint=str(verified(folder, chosen.trial)),
             steps=steps,
+            rows=chosen.rows,
+            digest=outcome.windows_digest,
             newer=newer,
         )
         answer = processes.run_job(Job(forecast=job), conditions.variables).answer

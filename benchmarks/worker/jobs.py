@@ -69,6 +69,8 @@ class ForecastJob(TrialJob):
 
     checkpoint: str  # the path of the file, see checkpoints
     steps: int
+    rows: int  # of the series when the model was trained
+    digest: str  # of the windows that it was trained on
     newer: DataSpec | None = None  # a file of newer rows; None: the rows after the end of the run's data
 
 

@@ -8,7 +8,7 @@ is not guaranteed; the coverage on the test part, which neither training nor ban
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC
 from functools import partial
 from math import ceil
@@ -22,9 +22,10 @@ from benchmarks.worker import checkpoints
 from benchmarks.worker.jobs import ForecastJob
 from benchmarks.worker.training import TrialError, predict, predict_points
 from benchmarks.worker.trial import build, prepare
-from datasets import Series, Windows, future
+from datasets import DataError, Series, Windows, cut, future
 from datasets.future import Future
 from datasets.series import label
+from datasets.spec import counted
 from datasets.windows import rolled
 from reports.records import Band, NextRows, SeriesForecast
 
@@ -72,8 +73,9 @@ class Forecaster:
 def run(job: ForecastJob) -> NextRows:
     """Restore the model, forecast, and measure the band. Raises DataError where rows or columns do not fit."""
     inputs = prepare(job)
-    windows = inputs.windows
-    series = windows.series if job.newer is None else future.newer(windows, job.newer)
+    windows, present = as_trained(inputs.windows, job), inputs.windows.series
+    series = present if job.newer is None else future.newer(windows, job.newer)
+    added = present.rows - windows.series.rows if job.newer is None else 0
     ahead = future.after_the_end(windows, series, job.steps)
     model = build(job, inputs).model
     model.restore(checkpoints.from_bytes(Path(job.checkpoint).read_bytes()))
@@ -91,7 +93,32 @@ def run(job: ForecastJob) -> NextRows:
         horizon=windows.window.target_rows,
         band=band,
         left_out=tuple(name for name in series.groups if name not in ahead.names),
+        notes=(f"{series.name} has {counted(added, 'new row')} since the model was trained.",) if added else (),
     )
+
+
+def as_trained(windows: Windows, job: ForecastJob) -> Windows:
+    """The windows that the model was trained on, without rows that were added to the end of the data since.
+
+    Raises DataError if the data have changed in another way: then the scaling of the model is not known.
+    """
+    series = windows.series
+    if windows.digest != job.digest and job.rows < series.rows and not series.groups:
+        earlier = replace(
+            series,
+            values=series.values[: job.rows],
+            times=None if series.times is None else series.times[: job.rows],
+            filled=series.filled[series.filled < job.rows],
+            unscored=series.unscored[series.unscored < job.rows],
+            runs=tuple(run for run in series.runs if run < job.rows),
+        )
+        windows = cut(earlier, job.case.data, job.case.window, job.case.training.dtype)
+    if windows.digest != job.digest:
+        raise DataError(
+            f"{series.name} has changed since the model was trained, so its scaling cannot be repeated: put the old "
+            "file back and give the new one with --csv NEW, or train a new model."
+        )
+    return windows
 
 
 def _band(forecaster: Forecaster, ahead: Future, values: Array) -> tuple[Band | None, Limits | None]:

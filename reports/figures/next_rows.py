@@ -65,7 +65,7 @@ def _has_offset(text: str) -> bool:
 def band_sentences(forecast: NextRows) -> list[str]:
     """How the band was made and what it contains on the test part; or why there is none; and what is left out."""
     band, steps = forecast.band, len(forecast.series[0].times)
-    sentences = []
+    sentences = [*forecast.notes]
     if band is None:
         sentences.append(
             "There is no band: the model forecasts no quantiles of these rows, and its validation part has too few "

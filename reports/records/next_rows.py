@@ -42,3 +42,4 @@ class NextRows(Record):
     horizon: int  # rows that the model forecasts at once; later rows use forecasts as inputs
     band: Band | None
     left_out: tuple[str, ...]  # series that are too short for a window
+    notes: tuple[str, ...] = ()  # sentences on the known rows

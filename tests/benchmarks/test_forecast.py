@@ -10,7 +10,8 @@ import pytest
 import datasets
 from benchmarks.definition import loading
 from benchmarks.errors import UserError
-from benchmarks.worker.next_rows import conformal
+from benchmarks.worker.jobs import ForecastJob
+from benchmarks.worker.next_rows import as_trained, conformal
 from reports.analysis.run import Run
 from reports.records.store import read_run, read_search, trial_path
 from tests.benchmarks.command_line import REFERENCE, in_process
@@ -81,6 +82,28 @@ def test_the_forecast_after_newer_rows_is_the_one_that_the_trial_recorded(run, t
     trial = next(trial for trial in read_run(run)[2] if trial.plan.key == answer["model"]["key"])
     np.testing.assert_allclose(answer["series"][0]["values"], trial.outcome.predictions[-1:], rtol=1e-9)
     assert answer["series"][0]["times"] == ["1960-12"]
+
+
+def test_rows_that_were_added_to_the_file_are_known_and_other_changes_are_refused(written, tmp_path):
+    """Of a file that grew, windows and scalers are those of the training."""
+    path, old = tmp_path / "data.csv", written_without_the_last(5, tmp_path / "old.csv").read_text()
+    table = {"csv": str(path), "target": "passengers", "time": "month", "difference": True}
+    benchmark = loading.read(str(written(REFERENCE)), changes={"data": table})
+    (plan,), (case,) = benchmark.trials(), benchmark.cases.values()
+    path.write_text(old)
+    trained = datasets.prepare(case.data, case.window)
+    job = ForecastJob(
+        plan=plan, case=case, cores=(0,), checkpoint="", steps=1, rows=trained.series.rows, digest=trained.digest
+    )
+    written_without_the_last(0, path)
+    grown = datasets.prepare(case.data, case.window)
+    assert grown.digest != trained.digest
+    again = as_trained(grown, job)
+    assert again.digest == trained.digest
+    np.testing.assert_array_equal(again.scaler.offset, trained.scaler.offset)
+    path.write_text(old.replace("1949-03,132", "1949-03,133"))
+    with pytest.raises(datasets.DataError, match="has changed since the model was trained"):
+        as_trained(datasets.prepare(case.data, case.window), job)
 
 
 MISTAKES = {
