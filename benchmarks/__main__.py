@@ -13,7 +13,7 @@ from typing import NoReturn
 from backends.contract import BackendError
 from backends.layers import ModelError
 from benchmarks.commands import all as all_
-from benchmarks.commands import certify, compare, data, export, published, report, reproduce, resume, run, transfer
+from benchmarks.commands import certify, compare, data, export, forecast, report, reproduce, resume, run, transfer
 from benchmarks.commands import list as list_
 from benchmarks.commands.output import command_line
 from benchmarks.errors import UserError, name_hint
@@ -21,7 +21,8 @@ from benchmarks.translation import command as translate
 from datasets import DataError
 from reports.records.store import RecordError
 
-COMMANDS = (list_, run, resume, certify, report, export, reproduce, compare, transfer, translate, published, all_, data)
+MODULES = (list_, run, resume, certify, report, forecast, export, reproduce, compare, transfer, translate, all_, data)
+COMMANDS = {module.NAME: module.add for module in MODULES} | {report.PUBLISHED: report.add_published}
 
 
 class Parser(argparse.ArgumentParser):
@@ -42,8 +43,8 @@ def parser() -> Parser:
         allow_abbrev=False,
     )
     subparsers = top.add_subparsers(prog=command_line(), title="commands", metavar="COMMAND ...", required=True)
-    for command in COMMANDS:
-        command.add(subparsers)
+    for add in COMMANDS.values():
+        add(subparsers)
     _finish(top)
     return top
 
@@ -93,7 +94,7 @@ def _interrupt(number: int, frame: FrameType | None) -> None:
 
 def parse(words: list[str]) -> argparse.Namespace:
     """The parsed arguments. Raises UserError with the nearest name for a misspelt command or option."""
-    names = [command.NAME for command in COMMANDS]
+    names = list(COMMANDS)
     if words and not words[0].startswith("-") and words[0] not in names:
         raise UserError(f"there is no command '{words[0]}'; {name_hint(names, words[0])}")
     parsed, unknown = parser().parse_known_args(words, argparse.Namespace(words=words))

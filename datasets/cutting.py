@@ -73,10 +73,7 @@ def cut(series: Series, data: DataSpec, window: WindowSpec, dtype: Dtype = "floa
         values = data.model_copy(update={"difference": False})
         value_scaler = _fitted(series, values, parts, _usable_spans(series, lag=0))
     layout = _lay_out(series, usable, scaler, data, window, dtype)
-    unscored = series.unscored
-    if data.difference:  # the change after a filled value is not observed either
-        unscored = np.unique(np.concatenate((unscored, unscored + 1)))
-    cuts = [_part(series, layout, window, name, spans, unscored) for name, spans in parts.spans.items()]
+    cuts = [_part(series, layout, data, window, name, spans) for name, spans in parts.spans.items()]
     (train, validation, test), left_out = [part for part, _ in cuts], [count for _, count in cuts]
     notes = (*_notes(series, data, window, parts, scaler), *_window_notes(series, (train, validation, test), left_out))
     return Windows(series, data, window, parts, scaler, value_scaler, train, validation, test, notes)
@@ -181,7 +178,7 @@ def _too_large(series: Series, array: np.ndarray, data: DataSpec, dtype: Dtype) 
 
 
 def _part(
-    series: Series, layout: _Layout, window: WindowSpec, name: str, spans: Sequence[Span], unscored: np.ndarray
+    series: Series, layout: _Layout, data: DataSpec, window: WindowSpec, name: str, spans: Sequence[Span]
 ) -> tuple[Part, int]:
     """The windows of a part, and the number of those that are left out because a target value was filled."""
     rows = _first_target_rows(layout.usable, window, spans)
@@ -189,12 +186,15 @@ def _part(
         where = f"rows {spans[0][0] + 1} to {spans[0][1]} of {series.name}"
         if len(spans) > 1:
             where = f"of all {len(spans):,} series of {series.name}"
+        fewer = "fewer data.origins, " if data.origin and name == "test" else ""
         raise DataError(
             f"the {name} part, {where}, is too short for a window: length = "
             f"{counted(window.shortest)} of input and horizon = {counted(window.horizon)} of target do not fit; "
-            f"reduce window.length or window.horizon (--window, --horizon), or give the {name} part more rows"
+            f"reduce window.length or window.horizon (--window, --horizon), {fewer}or give the {name} part more rows"
         )
-    total = len(rows)
+    total, unscored = len(rows), series.unscored
+    if data.difference:  # the change after a filled value is not observed either
+        unscored = np.unique(np.concatenate((unscored, unscored + 1)))
     if len(unscored):
         first = np.asarray(rows)
         scored = np.searchsorted(unscored, first) == np.searchsorted(unscored, first + window.horizon)
@@ -232,6 +232,34 @@ def _first_target_rows(usable: list[Span], window: WindowSpec, spans: Sequence[S
     return ranges[0] if ranges else range(0, 0, window.stride)
 
 
+@dataclass(frozen=True, eq=False)
+class Ahead:
+    """Windows that are forecast as many rows ahead as wanted, whatever the horizon of the model."""
+
+    windows: Windows  # whose horizon is the number of steps
+    part: Part
+    following: np.ndarray  # (N, steps, F), the scaled input rows after each window
+
+    @property
+    def rows(self) -> np.ndarray:
+        """(N, steps): the row of each target."""
+        rows: np.ndarray = np.asarray(self.part.rows)[:, None] + np.arange(self.windows.window.horizon)
+        return rows
+
+
+def ahead(windows: Windows, series: Series, spans: Sequence[Span], steps: int, stride: int = 1) -> Ahead:
+    """The windows whose `steps` target rows lie in the spans of another series, scaled as `windows` are."""
+    data, window = windows.data, windows.window
+    longer = window.model_copy(update={"horizon": steps, "rollout": False, "stride": stride})
+    usable = _usable_spans(series, lag=int(data.difference))
+    dtype: Dtype = "float64" if windows.train.x.dtype == np.float64 else "float32"
+    layout = _lay_out(series, usable, windows.scaler, data, window, dtype)
+    part, _ = _part(series, layout, data, longer, "forecast", spans)
+    index = shifted(part.rows, layout.shift(part.rows))
+    following = sliding_window_view(layout.array, steps, axis=0)[index].transpose(0, 2, 1)
+    return Ahead(replace(windows, series=series, window=longer), part, following)
+
+
 def _notes(series: Series, data: DataSpec, window: WindowSpec, parts: Split, scaler: Scaler) -> tuple[str, ...]:
     """Sentences for the report: what was done to the data before a model saw it."""
     notes = [*series.notes]
@@ -248,6 +276,11 @@ def _notes(series: Series, data: DataSpec, window: WindowSpec, parts: Split, sca
     ]
     order = "at the same times for all series" if series.groups and series.times is not None else "in order"
     notes.append(f"Split {order}: {', '.join(shown)}; a window belongs to the part that contains all of its targets.")
+    if data.origin is not None:
+        rows = "all rows before its validation part" if data.origin_training == "expanding" else "equally many rows"
+        notes.append(
+            f"Origin {data.origin} of {data.origins} consecutive test parts; the training part of each has {rows}."
+        )
     if data.order == "rows":
         notes.append("Windows are cut over rows in the order of the file; the rows are not a regular time series.")
     if data.difference:

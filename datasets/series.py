@@ -41,6 +41,8 @@ class Series:
     runs: tuple[int, ...] = (0,)  # first row of each run
     groups: tuple[str, ...] = ()  # the name of each run, if the runs are series of their own
     temporal: bool = True  # False: the rows are not a time series
+    time_format: str = ""  # of the time stamps in a user's file
+    time_zone: str = ""  # of local times in a user's file that were converted to UTC
     understood: tuple[tuple[str, str], ...] = ()  # of a user's file: labelled lines, the most important first
 
     def __post_init__(self) -> None:
@@ -66,7 +68,7 @@ class Series:
 
     def label(self, row: int) -> str:
         """The time stamp of a row in the precision of the step, or without time stamps "row 1", counted from 1."""
-        return f"row {row + 1}" if self.times is None else _label(self.times[row], self.step)
+        return f"row {row + 1}" if self.times is None else label(self.times[row], self.step)
 
     @property
     def run_of(self) -> np.ndarray:
@@ -74,7 +76,7 @@ class Series:
         return np.repeat(np.arange(len(self.runs)), np.diff((*self.runs, self.rows)))
 
 
-def _label(stamp: np.datetime64, step: str) -> str:
+def label(stamp: np.datetime64, step: str) -> str:
     """A time stamp in the precision of a step such as "15 minutes" or "business day"."""
     unit = step.split()[-1].removesuffix("s")
     return str(stamp.astype(f"datetime64[{PRECISION.get(unit, 's')}]"))
@@ -170,18 +172,19 @@ class Split:
     """The end of each part, exclusive; the next part begins there.
 
     The ends are rows of the series. If the file has several series, they are steps of the time that all of them share,
-    and `series` has the first row of each series and the end row of each of its parts.
+    and `series` has the first training row of each series and the end row of each of its parts.
     """
 
     train: int
     validation: int
     test: int
     series: tuple[tuple[int, int, int, int], ...] = ()
+    start: int = 0  # of the training part; above 0 only for a later origin with origin_training = "sliding"
 
     @property
     def spans(self) -> dict[str, tuple[tuple[int, int], ...]]:
         """First row and end of each part, by name: one pair, or one for each series, which may be empty."""
-        ends = self.series or ((0, self.train, self.validation, self.test),)
+        ends = self.series or ((self.start, self.train, self.validation, self.test),)
         return {name: tuple((row[place], row[place + 1]) for row in ends) for place, name in enumerate(PARTS)}
 
 
@@ -202,29 +205,44 @@ def split(series: Series, data: DataSpec) -> Split:
     Several series in one file are split at the same time stamps; without time stamps, each is split by itself.
     """
     if not series.groups:
-        train, validation, test = _ends(_Axis(series.name, series.rows, series.times, "row", series.label), data)
-        return Split(train, validation, test)
+        axis = _Axis(series.name, series.rows, series.times, "row", series.label)
+        begin, train, validation, test = _bounds(axis, data)
+        return Split(train, validation, test, start=begin)
     bounds = list(pairwise((*series.runs, series.rows)))
     if series.times is None:
         longest = max(stop - start for start, stop in bounds)
-        train, validation, test = _ends(_Axis(series.name, longest, None, "row", str), data)
+        begin, train, validation, test = _bounds(_Axis(series.name, longest, None, "row", str), data)
         rows = [_shares(series, data, start, stop) for start, stop in bounds]
     else:
         stamps = np.unique(series.times)
-        axis = _Axis(series.name, len(stamps), stamps, "step", lambda step: _label(stamps[step], series.step))
-        train, validation, test = ends = _ends(axis, data)
-        limits = [stamps[end] if end < len(stamps) else stamps[-1] + np.timedelta64(1, "us") for end in ends]
-        rows = [
-            (start, *(start + np.searchsorted(series.times[start:stop], limits)).tolist()) for start, stop in bounds
-        ]
-    return Split(train, validation, test, tuple(rows))
+        axis = _Axis(series.name, len(stamps), stamps, "step", lambda step: label(stamps[step], series.step))
+        begin, train, validation, test = steps = _bounds(axis, data)
+        limits = [stamps[step] if step < len(stamps) else stamps[-1] + np.timedelta64(1, "us") for step in steps]
+        rows = [tuple((start + np.searchsorted(series.times[start:stop], limits)).tolist()) for start, stop in bounds]
+    return Split(train, validation, test, tuple(rows), begin)
 
 
 def _shares(series: Series, data: DataSpec, start: int, stop: int) -> tuple[int, int, int, int]:
     """The parts of one of several series without time stamps; a part of a short series may be empty."""
-    ends = _ends(_Axis(series.name, stop - start, None, "row", str), data, checked=False)
-    train, validation, test = (min(start + end, stop) for end in ends)
-    return start, train, validation, test
+    bounds = _bounds(_Axis(series.name, stop - start, None, "row", str), data, checked=False)
+    begin, train, validation, test = (min(start + bound, stop) for bound in bounds)
+    return begin, train, validation, test
+
+
+def _bounds(axis: _Axis, data: DataSpec, *, checked: bool = True) -> tuple[int, int, int, int]:
+    """The first step of the training part and the end of each part, at the origin that the settings name."""
+    train, validation, test = _ends(axis, data, checked=checked)
+    if data.origins is None or data.origin is None:
+        return 0, train, validation, test
+    steps = test - validation
+    if checked and steps < data.origins:
+        raise DataError(
+            f"origins = {data.origins} are more than the {counted(steps, axis.noun)} of the test part of {axis.name}: "
+            f"write at most {steps}."
+        )
+    moved = steps * (data.origin - 1) // data.origins
+    begin = moved if data.origin_training == "sliding" else 0
+    return begin, train + moved, validation + moved, validation + steps * data.origin // data.origins
 
 
 def _ends(axis: _Axis, data: DataSpec, *, checked: bool = True) -> list[int]:

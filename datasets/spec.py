@@ -9,6 +9,10 @@ The end of a part of the split is written in one of three ways, distinguished by
 The parts follow one another in time: train from the first row, then validation, then test. The test part takes all
 remaining rows, or as many as `test` says. Shares are shares of rows, not of windows, so that the test part does not
 change with the length of the window.
+
+With `origins = 5` the test part is cut into five consecutive pieces. A model is trained before each piece and tested on
+it: train and validation move forward by the rows of the earlier pieces, and the training part grows ("expanding") or
+keeps its number of rows ("sliding"). The pieces together are the test part without `origins`.
 """
 
 import json
@@ -195,6 +199,9 @@ class DataSpec(Settings):
     train: End = 0.7
     validation: End = 0.15
     test: End | None = None  # None: all remaining rows
+    origins: Count | None = None  # consecutive pieces of the test part; a model is trained before each of them
+    origin: Count | None = None  # the piece, from 1, that is the test part; None: the whole test part
+    origin_training: Literal["expanding", "sliding"] = "expanding"  # training part: all rows so far, or equally many
 
     @model_validator(mode="after")
     def _has_one_source(self) -> "DataSpec":
@@ -215,6 +222,14 @@ class DataSpec(Settings):
         stray = [name for name in CSV_ONLY if getattr(self, name) != fields[name].default]
         if self.series is not None and stray:
             raise ValueError(f"{stray[0]} is for csv files only; remove it, or give csv instead of series")
+        return self
+
+    @model_validator(mode="after")
+    def _has_the_origin(self) -> "DataSpec":
+        if self.origin is not None and (self.origins is None or self.origin > self.origins):
+            raise ValueError(f"origin = {self.origin} needs origins, a number of at least {self.origin}")
+        if self.origins is None and self.origin_training != "expanding":
+            raise ValueError("origin_training needs origins, as in origins = 5")
         return self
 
     @model_validator(mode="after")

@@ -155,12 +155,27 @@ def forecast(predict: Callable[[np.ndarray], np.ndarray], windows: Windows, x: n
     """
     if not windows.window.rollout:
         return predict(x)
-    rows: list[np.ndarray] = []
-    for _ in range(windows.window.horizon):
-        rows.append(predict(x))
-        following = np.empty_like(x[:, :1])
-        following[:, 0, windows.targets] = rows[-1]
-        if windows.window.masked:
-            following[:, 0, -1] = 1
-        x = np.concatenate([x[:, 1:], following], axis=1)
-    return np.concatenate(rows, axis=1)
+    following = np.zeros((len(x), windows.window.horizon, x.shape[2]), x.dtype)
+    if windows.window.masked:
+        following[:, :, -1] = 1
+    return rolled(predict, x, following, windows.targets).reshape(len(x), -1)
+
+
+def rolled(
+    predict: Callable[[np.ndarray], np.ndarray], x: np.ndarray, following: np.ndarray, targets: list[int]
+) -> np.ndarray:
+    """Forecast any number of rows after each window: (N, steps, targets), scaled.
+
+    Each forecast of `predict`, (N, rows * targets), becomes the last input rows of the next one. following: (N, steps,
+    F), the input rows after each window; all of their columns but the targets must be known.
+    """
+    blocks: list[np.ndarray] = []
+    steps, done = following.shape[1], 0
+    while True:
+        blocks.append(predict(x).reshape(len(x), -1, len(targets)))
+        rows = np.array(following[:, done : done + blocks[-1].shape[1]])
+        done += rows.shape[1]
+        if done == steps:
+            return np.concatenate(blocks, axis=1)[:, :steps]
+        rows[:, :, targets] = blocks[-1]
+        x = np.concatenate([x, rows], axis=1)[:, -x.shape[1] :]

@@ -1,4 +1,4 @@
-"""The command line, one module a command: `NAME`, `add(subparsers)`, and the function that executes the command.
+"""The command line, about one module a command: its name, `add(subparsers)`, and the function that executes it.
 
 `options` holds what several commands share on the way in, `session` how a run is executed, `output` what is printed.
 """

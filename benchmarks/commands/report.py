@@ -1,12 +1,13 @@
-"""`report RUN`: write the pages of a run again from its records."""
+"""`report RUN` writes the pages of a run again from its records, `published` the page of published values."""
 
 import argparse
 
 from benchmarks.commands import Subparsers, options
-from benchmarks.commands.output import short
+from benchmarks.commands.output import command_line, short
 from benchmarks.commands.session import find_run
+from benchmarks.errors import UserError
 
-NAME = "report"
+NAME, PUBLISHED = "report", "published"
 
 
 def add(subparsers: Subparsers) -> None:
@@ -22,4 +23,23 @@ def execute(arguments: argparse.Namespace) -> int:
     folder = find_run(arguments.run, arguments.results)
     report, index = reports.write(folder, show_unreliable=arguments.show_unreliable), reports.write_overviews(folder)
     print(f"{report.summary}\n\nreport: {short(report.html)}" + (f"\nall runs: {short(index)}" if index else ""))
+    return 0
+
+
+def add_published(subparsers: Subparsers) -> None:
+    summary = "compare every published value with the newest runs"
+    groups = options.command(
+        subparsers, PUBLISHED, execute_published, summary, "published --markdown", what="which runs"
+    )
+    groups.output.add_argument("--markdown", action="store_true", help="print the page as Markdown")
+
+
+def execute_published(arguments: argparse.Namespace) -> int:
+    import reports
+
+    if not any(arguments.results.glob("*/*/manifest.json")):
+        begin = command_line("all", *options.elsewhere(arguments.results))
+        raise UserError(f"there are no runs in {arguments.results}; run every benchmark with: {begin}")
+    page, text = reports.write_published(arguments.results)
+    print(text if arguments.markdown else f"published values: {short(page)}")
     return 0

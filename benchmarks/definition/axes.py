@@ -33,6 +33,7 @@ LISTS = {  # settings whose value is a list
 }
 VARIANT = "variant"  # name of the tables in a definition, and of the axis for `--only`
 PROVEN = "proven"  # the setting that asks for a certificate
+ORIGIN: Axis = ("data", "origin")  # made from `origins`; always the last axis
 MATRIX = ("backends", "modes", "seeds", "native_seeds")  # settings of a TrialMatrix
 
 
@@ -54,13 +55,31 @@ def per_model(tables: Tables) -> list[dict[str, Table]]:
 
 
 def axes(tables: Mapping[str, Table]) -> list[Axis]:
-    """The axes of tables with a single model, in the order of the definition."""
-    return [
+    """The axes of tables with a single model, in the order of the definition; the origins last."""
+    places = [
         (table, setting)
         for table, settings in tables.items()
         for setting, value in settings.items()
         if isinstance(value, list) and ((table, setting) not in LISTS or _is_list_of_lists(value))
     ]
+    return sorted(places, key=lambda place: place == ORIGIN)
+
+
+def lay_out_origins(path: Path, definition: Table) -> None:
+    """Make an axis of the origins that `data.origins` counts, in place."""
+    for tables in table_sets(definition):
+        data = tables["data"]
+        origins = data.get("origins")
+        if isinstance(origins, list):
+            reason = "write one number of origins, as in origins = 5"
+            raise SettingError(f"{path}: data.origins = {origins}: {reason}", "data.origins", reason)
+        if isinstance(origins, int) and not isinstance(origins, bool) and origins > 0:
+            data.setdefault("origin", list(range(1, origins + 1)))
+
+
+def configuration(label: str, origin: int | None) -> str:
+    """The label of a case without its origin: equal for the cases that differ in the origin only."""
+    return label.removesuffix(f", {ORIGIN[1]} {origin}")
 
 
 def _is_list_of_lists(value: list[Any]) -> bool:

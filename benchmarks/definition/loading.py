@@ -28,6 +28,8 @@ from benchmarks.definition.axes import (
     Table,
     case_tables,
     complete_variants,
+    configuration,
+    lay_out_origins,
     narrow,
     narrow_matrices,
     points,
@@ -75,9 +77,15 @@ class Benchmark:
     search: SearchSettings | None = None  # None: every case is trained
     programs: Mapping[str, str] = field(default_factory=dict)  # texts of the users' programs, by name of the backend
 
+    @property
+    def configurations(self) -> dict[str, tuple[str, ...]]:
+        """The labels of the cases that differ in the origin only, by the label without it."""
+        names = {label: configuration(label, case.data.origin) for label, case in self.cases.items()}
+        return {name: tuple(label for label in names if names[label] == name) for name in names.values()}
+
     def search_space(self) -> SearchSpace:
         """The configurations of the search."""
-        return search_space(self.definition, tuple(self.cases))
+        return search_space(self.definition, tuple(self.configurations))
 
     def trials(self) -> tuple[Plan, ...]:
         """All trials in the order of execution: round by round, the backends of a round in random order.
@@ -111,8 +119,7 @@ class Benchmark:
 
     def _able(self, mode: Mode, names: tuple[str, ...]) -> tuple[str, ...]:
         """The backends that have the mode: the reference implementation and users' programs have no native mode."""
-        entries = {name: backends.entry(name, self.programs.get(name)) for name in names}
-        return tuple(name for name in names if mode == "matched" or entries[name].native)
+        return tuple(n for n in names if mode == "matched" or backends.entry(n, self.programs.get(n)).native)
 
     def matched(self, backend: str) -> tuple[str, ...]:
         """The cases that need a certificate of this backend: matched mode, and not `proven = false`."""
@@ -126,16 +133,8 @@ class Benchmark:
         content = [self.cases[case].model_dump(mode="json"), backend, mode, seed]
         key = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
         random = Random(key)
-        return Plan(
-            key=key,
-            case=case,
-            backend=backend,
-            mode=mode,
-            seed=seed,
-            place=place,
-            hash_seed=random.randrange(HASH_SEEDS),
-            padding=random.randrange(PADDING),
-        )
+        layout = {"hash_seed": random.randrange(HASH_SEEDS), "padding": random.randrange(PADDING)}
+        return Plan(key=key, case=case, backend=backend, mode=mode, seed=seed, place=place, **layout)
 
 
 def names() -> tuple[str, ...]:
@@ -247,6 +246,7 @@ def _apply_changes(
         if isinstance(data.get("csv"), str):  # relative to the folder of the TOML file
             data["csv"] = str((path.parent / Path(data["csv"]).expanduser()).resolve())
     _resolve_programs(path.parent, tables)
+    lay_out_origins(path, tables)
     narrow(tables, only)
 
 

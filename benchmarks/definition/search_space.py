@@ -6,7 +6,7 @@ from math import prod
 from pathlib import Path
 from typing import Any
 
-from benchmarks.definition.axes import VARIANT, axes, case_tables
+from benchmarks.definition.axes import ORIGIN, VARIANT, axes, case_tables
 from benchmarks.definition.settings import Header, SearchSettings, validated
 from benchmarks.errors import UserError
 
@@ -18,7 +18,7 @@ INCOMPARABLE = {"window.horizon", "window.rollout", "window.stride", "window.min
 
 @dataclass(frozen=True)
 class SearchSpace:
-    """The number of values of each axis, by dotted name, and the cases in the order of the grid."""
+    """The number of values of each axis, by dotted name, and the configurations in the order of the grid."""
 
     axes: dict[str, int]
     labels: tuple[str, ...]
@@ -81,6 +81,7 @@ def search_settings(path: Path, definition: dict[str, Any], header: Header) -> S
 
 
 def _sizes(definition: dict[str, Any]) -> dict[str, int]:
-    """The number of values of each axis, by dotted name."""
+    """The number of values of each axis, by dotted name. Origins are repetitions, like seeds."""
     tables = case_tables(definition)
-    return {f"{table}.{setting}": len(tables[table][setting]) for table, setting in axes(tables)}
+    places = [place for place in axes(tables) if place != ORIGIN]
+    return {f"{table}.{setting}": len(tables[table][setting]) for table, setting in places}

@@ -18,7 +18,7 @@ from benchmarks.definition.settings import CaseSettings, SearchSettings
 from benchmarks.errors import UserError, name_hint
 from benchmarks.runner.machine import memory_bytes
 from benchmarks.worker import scores
-from reports.records import BackendFacts, Baseline, Case, Data, Manifest, PublishedBest, Search, Session
+from reports.records import BackendFacts, Baseline, Case, Data, Manifest, PublishedBest, RollingOrigin, Search, Session
 
 
 @dataclass(frozen=True)
@@ -157,7 +157,7 @@ def describe(benchmark: Benchmark, prepared: dict[str, Prepared], session: Sessi
         sessions=(session,),
         repetition=benchmark.header.repetition(),
         backends=backend_facts(benchmark.programs, benchmark.header.backends),
-        search=None if benchmark.search is None else _search(benchmark.search, len(benchmark.cases)),
+        search=None if benchmark.search is None else _search(benchmark.search, len(benchmark.configurations)),
     )
 
 
@@ -248,6 +248,10 @@ def _data(windows: datasets.Windows) -> Data:
     stride = scores.stored_stride(*truth.shape)
     targets = windows.targets
     sampled = f"The records keep the forecast of one test window in {stride}; the scores cover all test windows."
+    spec = windows.data
+    origin = None
+    if spec.origin is not None and spec.origins is not None:
+        origin = RollingOrigin(number=spec.origin, of=spec.origins, training=spec.origin_training)
     return Data(
         series=series.name,
         title=series.title,
@@ -274,6 +278,7 @@ def _data(windows: datasets.Windows) -> Data:
         differenced=windows.data.difference,
         understood=series.understood,
         groups=scores.groups(windows),
+        origin=origin,
     )
 
 

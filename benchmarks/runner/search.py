@@ -118,7 +118,7 @@ class TpeSampler:
 
 
 def execute(benchmark: Benchmark, folder: Path, executor: Executor, progress: Progress) -> None:
-    """Run the configurations that the sampler names, store the search's result, and certify the selected case.
+    """Run the configurations that the sampler names, store the search's result, and certify the selected configuration.
 
     A killed trial has no score, and the sampler's next choice may depend on it: the search then ends there as if it
     were interrupted. A KeyboardInterrupt is raised again once all workers have ended.
@@ -132,9 +132,11 @@ def execute(benchmark: Benchmark, folder: Path, executor: Executor, progress: Pr
             result = _result(benchmark, scores)
             write_json(folder / "search.json", result)
         if certificate is None and result.selected is not None:
-            label = result.selected
+            labels = benchmark.configurations[result.selected]
             alone = replace(
-                benchmark, cases={label: benchmark.cases[label]}, matrices={label: benchmark.matrices[label]}
+                benchmark,
+                cases={label: benchmark.cases[label] for label in labels},
+                matrices={label: benchmark.matrices[label] for label in labels},
             )
             with reserved(Conditions.of().cores, alone=False):
                 certificate = certify.certify(alone, alone.header.backends, progress.checked)
@@ -144,7 +146,7 @@ def execute(benchmark: Benchmark, folder: Path, executor: Executor, progress: Pr
 def _scores(
     benchmark: Benchmark, folder: Path, plan: Manifest, executor: Executor, progress: Progress
 ) -> dict[str, float | None] | None:
-    """Return the score of each case that the sampler named, in its order; None where a trial was killed.
+    """Return the score of each configuration that the sampler named, in its order; None where a trial was killed.
 
     A sampler that learns names `at_once` cases at a time, whatever the number of cores: its choice must not depend on
     which trial ends first. Another sampler names all cases at once.
@@ -152,13 +154,14 @@ def _scores(
     settings = benchmark.search
     if settings is None:
         raise UserError(f"{benchmark.name} is not a search; add a table [search] to its definition")
-    wanted = settings.trials or len(benchmark.cases)
+    configurations = benchmark.configurations
+    wanted = settings.trials or len(configurations)
     chooser = sampler(benchmark.search_space(), settings.sampler, settings.sampler_seed)
     scores: dict[str, float | None] = {}
     while len(scores) < wanted:
         left = wanted - len(scores)
         labels = chooser.ask(min(left, settings.at_once) if learns(settings.sampler) else left)
-        plans = {label: [trial for trial in plan.trials if trial.case == label] for label in labels}
+        plans = {label: [trial for trial in plan.trials if trial.case in configurations[label]] for label in labels}
         missing = [trial for trials in plans.values() for trial in trials if not _done(folder, trial)]
         run.run(benchmark, folder, plan, missing, executor, progress, settings.at_once)
         for label, trials in plans.items():
@@ -175,7 +178,7 @@ def _done(folder: Path, plan: Plan) -> bool:
 
 
 def _mean_score(folder: Path, plans: list[Plan]) -> float | None:
-    """Return the mean over the seeds; None where a trial failed."""
+    """Return the mean over seeds and origins; None where a trial failed."""
     outcomes = [read_json(trial_path(folder, plan), Trial).outcome for plan in plans]
     scores = [outcome.kept_loss for outcome in outcomes if outcome is not None]
     return sum(scores) / len(scores) if len(scores) == len(outcomes) else None
@@ -183,7 +186,7 @@ def _mean_score(folder: Path, plans: list[Plan]) -> float | None:
 
 def _result(benchmark: Benchmark, scores: Mapping[str, float | None]) -> SearchResult:
     """Among equal scores, the first case in the definition's order is selected."""
-    known = {label: score for label in benchmark.cases if (score := scores.get(label)) is not None}
+    known = {label: score for label in benchmark.configurations if (score := scores.get(label)) is not None}
     return SearchResult(
         tried=tuple(Configuration(case=label, score=score) for label, score in scores.items()),
         selected=min(known, key=lambda label: known[label]) if known else None,

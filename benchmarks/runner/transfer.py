@@ -39,7 +39,7 @@ class TransferResult:
 
 def transfer(folder: Path, benchmark: Benchmark, trial: Trial, to: str, epochs: int) -> TransferResult:
     """Continue a trial's training in its own framework and in `to`. Raises UserError where one of the two cannot."""
-    path = _verified(folder, trial)
+    path = verified(folder, trial)
     origin, target = (_continued(benchmark, trial, path, backend, epochs) for backend in (trial.plan.backend, to))
     return TransferResult(
         trial=trial,
@@ -53,10 +53,10 @@ def transfer(folder: Path, benchmark: Benchmark, trial: Trial, to: str, epochs: 
 
 def read_weights(folder: Path, trial: Trial) -> dict[str, Array]:
     """Return a trial's trained weights by their canonical names."""
-    return dict(checkpoints.from_bytes(_verified(folder, trial).read_bytes()).weights)
+    return dict(checkpoints.from_bytes(verified(folder, trial).read_bytes()).weights)
 
 
-def _verified(folder: Path, trial: Trial) -> Path:
+def verified(folder: Path, trial: Trial) -> Path:
     """Return the file of a trial's weights, once its digest matches the record."""
     path = weights_path(folder, trial.plan)
     if not path.is_file():

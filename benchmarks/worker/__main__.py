@@ -14,8 +14,9 @@ from pathlib import Path
 from backends.contract import BackendError
 from backends.layers import ModelError
 from benchmarks.errors import error_clause
-from benchmarks.worker.jobs import Answer, CheckJob, Job, ProbeJob, ReferenceJob, TransferJob, TrialJob
+from benchmarks.worker.jobs import Answer, CheckJob, ForecastJob, Job, ProbeJob, ReferenceJob, TransferJob, TrialJob
 from benchmarks.worker.timing import pin
+from datasets import DataError
 from reports.records.store import write_text
 
 PR_SET_PDEATHSIG = 1  # from linux/prctl.h
@@ -23,7 +24,7 @@ PR_SET_PDEATHSIG = 1  # from linux/prctl.h
 
 def main(job_path: str, answer_path: str, parent: str) -> None:
     job = Job.model_validate_json(Path(job_path).read_text(encoding="utf-8"))
-    work = job.trial or job.check or job.reference or job.probe or job.transfer
+    work = job.trial or job.check or job.reference or job.probe or job.transfer or job.forecast
     if work is None:
         raise ValueError(f"{job_path} contains no work")
     die_with_parent(int(parent))
@@ -39,9 +40,9 @@ def die_with_parent(parent: int) -> None:
         sys.exit("the process that started this worker has ended")
 
 
-def answer(work: TrialJob | CheckJob | ReferenceJob | ProbeJob | TransferJob) -> Answer:
+def answer(work: TrialJob | CheckJob | ReferenceJob | ProbeJob | TransferJob | ForecastJob) -> Answer:
     """Do the work. An exception becomes the answer's failure; an unexpected one is also traced on standard error."""
-    from benchmarks.worker import certification, training, trial
+    from benchmarks.worker import certification, next_rows, training, trial
 
     try:
         if isinstance(work, CheckJob):
@@ -53,9 +54,11 @@ def answer(work: TrialJob | CheckJob | ReferenceJob | ProbeJob | TransferJob) ->
             return Answer(probed=trial.probe(work))
         if isinstance(work, TransferJob):
             return Answer(transferred=trial.continue_training(work))
+        if isinstance(work, ForecastJob):
+            return Answer(next_rows=next_rows.run(work))
         outcome, trained = trial.run(work)
         return Answer(outcome=outcome, trained=trained)
-    except (training.TrialError, BackendError, ModelError) as reason:
+    except (training.TrialError, BackendError, ModelError, DataError) as reason:
         return Answer(failure=str(reason))
     except Exception as error:
         traceback.print_exc()

@@ -4,7 +4,8 @@ from pydantic import ConfigDict
 
 from backends.contract import Dtype
 from benchmarks.definition.settings import CaseSettings
-from reports.records import Check, Number, Outcome, Plan, Record
+from datasets import DataSpec
+from reports.records import Check, NextRows, Number, Outcome, Plan, Record
 
 
 class TrialJob(Record):
@@ -63,6 +64,16 @@ class TransferJob(TrialJob):
     epochs: int
 
 
+class ForecastJob(TrialJob):
+    """Load a trained model into the framework that the plan names, and forecast the next rows of its series."""
+
+    checkpoint: str  # the path of the file, see checkpoints
+    steps: int
+    rows: int  # of the series when the model was trained
+    digest: str  # of the windows that it was trained on
+    newer: DataSpec | None = None  # a file of newer rows; None: the rows after the end of the run's data
+
+
 class Transferred(Record):
     """The answer to a TransferJob. Forecasts are of the test part, (N, H), scaled."""
 
@@ -86,13 +97,14 @@ class Probed(Record):
 
 
 class Job(Record):
-    """Exactly one of the five is given."""
+    """Exactly one of the six is given."""
 
     trial: TrialJob | None = None
     check: CheckJob | None = None
     reference: ReferenceJob | None = None
     probe: ProbeJob | None = None
     transfer: TransferJob | None = None
+    forecast: ForecastJob | None = None
 
 
 class Answer(Record):
@@ -105,4 +117,5 @@ class Answer(Record):
     checks: tuple[Check, ...] | None = None
     probed: tuple[Probed, ...] | None = None
     transferred: Transferred | None = None
+    next_rows: NextRows | None = None
     failure: str | None = None

@@ -99,6 +99,8 @@ def _series(chosen: Table, data: DataSpec, source: Source) -> Series:
         unscored=whole.filled[whole.holes[:, target_places].any(axis=1)] if len(whole.filled) else whole.filled,
         runs=whole.runs,
         groups=whole.names if data.group is not None else (),
+        time_format="" if parsed is None else parsed.format,
+        time_zone=parsed.zone if parsed is not None and parsed.converted else "",
     )
     return replace(series, understood=understood(series, context, parsed, columns))
 

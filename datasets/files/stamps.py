@@ -44,6 +44,7 @@ class Stamps:
     times: np.ndarray  # (rows,) datetime64[us], NaT where the cell is a missing value
     format: str
     zone: str = ""  # "" if the cells have no offset and no zone is set
+    converted: bool = False  # the cells are local times of the zone, the stamps are in UTC
     notes: tuple[str, ...] = ()
 
 
@@ -313,7 +314,7 @@ def _zoned(times: np.ndarray, form: str, data: DataSpec, where: str, notes: tupl
         return Stamps(times, form, notes=notes)
     zone = zone_of(data.time_zone)
     if _is_daily(times[~np.isnat(times)]):
-        return Stamps(times, form, data.time_zone, notes)
+        return Stamps(times, form, data.time_zone, notes=notes)
     local = pd.DatetimeIndex(times)
     try:
         instants = local.tz_localize(zone, ambiguous="infer")
@@ -331,9 +332,8 @@ def _zoned(times: np.ndarray, form: str, data: DataSpec, where: str, notes: tupl
             ) from None
         instants = later
     note = f"The time stamps are local times of {data.time_zone}; below they are given in UTC."
-    return Stamps(
-        instants.tz_convert("UTC").tz_localize(None).to_numpy("datetime64[us]"), form, data.time_zone, (*notes, note)
-    )
+    utc = instants.tz_convert("UTC").tz_localize(None).to_numpy("datetime64[us]")
+    return Stamps(utc, form, data.time_zone, converted=True, notes=(*notes, note))
 
 
 def _with_offsets(
@@ -351,16 +351,16 @@ def _with_offsets(
     if data.time_zone is not None:
         moved = pd.DatetimeIndex(utc).tz_localize("UTC").tz_convert(zone_of(data.time_zone)).tz_localize(None)
         note = f"The time stamps were converted to {data.time_zone}."
-        return Stamps(moved.to_numpy("datetime64[us]"), form, data.time_zone, (*notes, note))
+        return Stamps(moved.to_numpy("datetime64[us]"), form, data.time_zone, notes=(*notes, note))
     kinds = np.unique(offsets)
     shown = ", ".join(_offset(offset) for offset in kinds[:4])
     if len(kinds) == 1:
-        return Stamps(wall, form, shown, notes)
+        return Stamps(wall, form, shown, notes=notes)
     if _is_daily(wall[rows]):
         note = f"The time stamps have the offsets {shown} from UTC; they were read as local times."
-        return Stamps(wall, form, shown, (*notes, note))
+        return Stamps(wall, form, shown, notes=(*notes, note))
     note = f"The time stamps have the offsets {shown} from UTC; they were converted to UTC."
-    return Stamps(utc, form, "UTC", (*notes, note))
+    return Stamps(utc, form, "UTC", notes=(*notes, note))
 
 
 def _is_daily(times: np.ndarray) -> bool:

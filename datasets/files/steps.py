@@ -188,6 +188,35 @@ def _added_months(times: np.ndarray, months: np.ndarray) -> np.ndarray:
     return stamps
 
 
+def following(times: np.ndarray, step: Step, count: int) -> np.ndarray:
+    """The next `count` stamps after those of a regular series; datetime64[us]."""
+    times = times.astype("datetime64[us]")
+    ahead = np.arange(1, count + 1) * step.count
+    if step.unit in MICROSECONDS:
+        stamps: np.ndarray = times[-1] + (ahead * MICROSECONDS[step.unit]).astype("timedelta64[us]")
+        return stamps
+    if step.unit == "business day":
+        days = times[-1:].astype("datetime64[D]")
+        moved: np.ndarray = np.busday_offset(days, ahead, weekmask=step.week).astype(times.dtype)
+        moved += times[-1] - days.astype(times.dtype)
+        return moved
+    months = times.astype("datetime64[M]")
+    if np.ptp(times - months.astype(times.dtype)) and np.ptp((months + 1).astype(times.dtype) - times):
+        for anchor in (_first_business_day, _last_business_day):  # at no fixed distance from an end of the month
+            if (anchor(months) == times).all():
+                return anchor(months[-1] + ahead * MONTHS[step.unit])
+    passed = int((months[-1] - months[0]).astype(np.int64))
+    return _added_months(times, passed + ahead * MONTHS[step.unit])
+
+
+def _first_business_day(months: np.ndarray) -> np.ndarray:
+    return np.busday_offset(months.astype("datetime64[D]"), 0, roll="forward").astype("datetime64[us]")
+
+
+def _last_business_day(months: np.ndarray) -> np.ndarray:
+    return np.busday_offset((months + 1).astype("datetime64[D]"), -1, roll="forward").astype("datetime64[us]")
+
+
 def resampled(times: np.ndarray, values: np.ndarray, step: Step) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """The mean of the values in each step: stamps of the steps that have rows, means, and the first row of each.
 

@@ -109,7 +109,7 @@ class Run:
         check_consistency(folder, manifest, trials)
         search_result = read_search(folder)
         if search_result is not None:
-            check_search_scores(folder, search_result, trials)
+            check_search_scores(folder, manifest, search_result, trials)
         return cls(manifest, certificate, trials, search_result, read_overhead(folder))
 
     @cached_property
@@ -249,6 +249,12 @@ class Run:
         return unique(trial.outcome.host for trial in self.trials if trial.outcome is not None)
 
 
+def configuration(manifest: Manifest, case: Case) -> str:
+    """Return the label of a case without its origin: equal for the cases that differ in the origin only."""
+    origin = manifest.data[case.data].origin
+    return case.label if origin is None else case.label.removesuffix(f", origin {origin.number}")
+
+
 def seed_counts(groups: Iterable[Group]) -> tuple[int, int]:
     """Return the fewest and the most seeds with an outcome; groups without outcomes are left out."""
     counts = [len(group.outcomes) for group in groups if group.outcomes] or [0]
@@ -278,10 +284,11 @@ def check_consistency(folder: Path, manifest: Manifest, trials: tuple[Trial, ...
             raise RecordError(f"{path} is damaged: {problem}; run the benchmark again.")
 
 
-def check_search_scores(folder: Path, result: SearchResult, trials: tuple[Trial, ...]) -> None:
+def check_search_scores(folder: Path, manifest: Manifest, result: SearchResult, trials: tuple[Trial, ...]) -> None:
     """Raise a `RecordError` if the scores of a search are not those of its trials."""
+    names = {case.label: configuration(manifest, case) for case in manifest.cases}
     for tried in result.tried:
-        outcomes = [trial.outcome for trial in trials if trial.plan.case == tried.case]
+        outcomes = [trial.outcome for trial in trials if names[trial.plan.case] == tried.case]
         losses = [outcome.kept_loss for outcome in outcomes if outcome and outcome.validation_losses]
         mean = sum(losses) / len(losses) if losses and len(losses) == len(outcomes) else None
         if mean != tried.score:

@@ -74,7 +74,12 @@ def match_cases(first: Run, second: Run) -> tuple[CaseMatch, ...]:
 
     def settings(run: Run, case: Case) -> tuple[object, ...]:
         data = run.data(case)
-        return (data.series, data.features, *(getattr(case, name) for name in (*SETTINGS, "learning_rate")))
+        return (
+            data.series,
+            data.features,
+            data.origin,
+            *(getattr(case, name) for name in (*SETTINGS, "learning_rate")),
+        )
 
     rules: tuple[Callable[[Case, Case], bool], ...] = (
         lambda a, b: settings(first, a) == settings(second, b) and a.threads == b.threads,

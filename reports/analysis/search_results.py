@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from statistics import fmean, median
 
-from reports.analysis.run import Group, Run
+from reports.analysis.run import Group, Run, configuration
 from reports.records import Search
 
 
@@ -11,12 +11,14 @@ from reports.records import Search
 class RankedCase:
     """A configuration whose trials all finished."""
 
-    group: Group
-    score: float  # mean over seeds of the validation loss of the kept weights
+    label: str
+    groups: tuple[Group, ...]  # one for each origin, the last in time last; without origins a single one
+    score: float  # mean over seeds and origins of the validation loss of the kept weights
 
     @property
-    def label(self) -> str:
-        return self.group.case.label
+    def group(self) -> Group:
+        """The group of the last origin."""
+        return self.groups[-1]
 
 
 @dataclass(frozen=True)
@@ -44,8 +46,9 @@ class SearchRanking:
 
     @property
     def seed_range(self) -> float | None:
-        """The median over configurations of the range over seeds, as a share of the score; None with one seed."""
-        losses = [[outcome.kept_loss for outcome in ranked.group.outcomes.values()] for ranked in self.ranking]
+        """The median over configurations and origins of the range over seeds, as a share; None with one seed."""
+        groups = [group for ranked in self.ranking for group in ranked.groups]
+        losses = [[outcome.kept_loss for outcome in group.outcomes.values()] for group in groups]
         ranges = [(max(values) - min(values)) / fmean(values) for values in losses if len(values) > 1]
         return median(ranges) if ranges else None
 
@@ -57,8 +60,14 @@ def search_ranking(run: Run) -> SearchRanking | None:
     """Return the ranking of a search; None if the run is no search."""
     if run.manifest.search is None:
         return None
-    complete = [group for group in run.groups if len(group.outcomes) == len(group.plans)]
-    ranked = [RankedCase(group, fmean(outcome.kept_loss for outcome in group.outcomes.values())) for group in complete]
+    members: dict[str, list[Group]] = {}
+    for group in run.groups:
+        members.setdefault(configuration(run.manifest, group.case), []).append(group)
+    ranked = [
+        RankedCase(label, tuple(groups), fmean(o.kept_loss for group in groups for o in group.outcomes.values()))
+        for label, groups in members.items()
+        if all(len(group.outcomes) == len(group.plans) for group in groups)
+    ]
     return SearchRanking(run, run.manifest.search, tuple(sorted(ranked, key=lambda case: case.score)))
 
 
@@ -68,10 +77,8 @@ def selected_only(run: Run) -> Run:
     if ranking is None:
         return run
     label = ranking.selected.label if ranking.selected else None
-    manifest = run.manifest.model_copy(
-        update={
-            "cases": tuple(case for case in run.manifest.cases if case.label == label),
-            "trials": tuple(plan for plan in run.manifest.trials if plan.case == label),
-        }
-    )
-    return replace(run, manifest=manifest, trials=tuple(trial for trial in run.trials if trial.plan.case == label))
+    cases = tuple(case for case in run.manifest.cases if configuration(run.manifest, case) == label)
+    labels = {case.label for case in cases}
+    plans = tuple(plan for plan in run.manifest.trials if plan.case in labels)
+    trials = tuple(trial for trial in run.trials if trial.plan.case in labels)
+    return replace(run, manifest=run.manifest.model_copy(update={"cases": cases, "trials": plans}), trials=trials)

@@ -7,6 +7,7 @@ from reports.analysis.context import Context
 from reports.analysis.ranking import rankings
 from reports.analysis.run import Run
 from reports.analysis.timing_quality import unreliable_because
+from reports.figures.error_by_origin import error_by_origin
 from reports.figures.fastest_by_setting import fastest_by_setting
 from reports.figures.forecast import error_by_horizon, forecasts
 from reports.figures.gradient_norms import gradient_norms
@@ -24,9 +25,9 @@ from reports.sections import (
     programs,
     published_values,
     questions,
-    ranking_over_series,
     resources,
     results,
+    series_and_origins,
     setup,
     summary,
     trials,
@@ -41,6 +42,7 @@ def figures(context: Context) -> tuple[Figure, ...]:
     drawn = (
         lowest_loss_by_trial(search) if search else None,
         *(mean_ranks(run, ranking) for ranking in rankings(run, speedups)),
+        error_by_origin(run),
         speed_ratios(run, speedups),
         None if search else training_time(run),
         loss_by_time(run, speedups),
@@ -70,13 +72,14 @@ def _command(context: Context) -> Section:
 SECTIONS: tuple[Callable[[Context], Section | None], ...] = (
     summary.section,
     results.section,
+    series_and_origins.origins_section,
     resources.null_test_section,
     programs.section,
     questions.section,
     published_values.section,
     _command,
     _figures,
-    ranking_over_series.section,
+    series_and_origins.section,
     certificate.section,
     forecast_agreement.section,
     results.scores_section,

@@ -5,6 +5,7 @@
 
 from reports.records.backends import BackendFacts, NullTest
 from reports.records.base import SCHEMA, Mode, Number, Record
+from reports.records.next_rows import Band, NextRows, SeriesForecast
 from reports.records.overhead import EpochSeconds, HarnessOverhead, Overhead
 from reports.records.questions import Contender, Published, Quantity, Question
 from reports.records.schema import (
@@ -21,6 +22,7 @@ from reports.records.schema import (
     Plan,
     PublishedBest,
     Repetition,
+    RollingOrigin,
     Scores,
     Search,
     SearchResult,
@@ -32,6 +34,7 @@ from reports.records.times import GemmPeak, StepTimes, Times
 __all__ = [
     "SCHEMA",
     "BackendFacts",
+    "Band",
     "Baseline",
     "Case",
     "Certificate",
@@ -46,6 +49,7 @@ __all__ = [
     "Limits",
     "Manifest",
     "Mode",
+    "NextRows",
     "NullTest",
     "Number",
     "Outcome",
@@ -57,9 +61,11 @@ __all__ = [
     "Question",
     "Record",
     "Repetition",
+    "RollingOrigin",
     "Scores",
     "Search",
     "SearchResult",
+    "SeriesForecast",
     "Session",
     "StepTimes",
     "Times",

@@ -103,6 +103,14 @@ class Baseline(Record):
     group_scores: tuple[Scores, ...] = ()  # of each of Data.groups
 
 
+class RollingOrigin(Record):
+    """One of several consecutive test parts, each with a training part that ends before it."""
+
+    number: int  # from 1, in order of time
+    of: int
+    training: str  # "expanding": the training part grows from origin to origin; "sliding": it keeps its number of rows
+
+
 class Data(Record):
     """The windows of a case, and the true values of its test part."""
 
@@ -132,6 +140,7 @@ class Data(Record):
     understood: tuple[tuple[str, str], ...] = ()  # of a user's file: labelled lines on how it was read
     # Of several series in one file: the name and the test windows of each that has test windows.
     groups: tuple[tuple[str, int], ...] = ()
+    origin: RollingOrigin | None = None  # None: a single split
 
     @property
     def targets(self) -> int:

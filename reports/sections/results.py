@@ -31,6 +31,7 @@ MOST_SERIES = 50  # rows of the table of several series
 # What may distinguish the windows of two naive forecasts, in the order in which it is added to their labels.
 NAIVE_LABELS: tuple[Callable[[Data], str], ...] = (
     lambda data: data.series,
+    lambda data: f"origin {data.origin.number}" if data.origin else "",
     lambda data: f"window {data.window}",
     lambda data: f"horizon {data.horizon}",
     lambda data: f"{data.test_windows:,} test windows",

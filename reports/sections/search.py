@@ -3,9 +3,9 @@
 from collections.abc import Callable, Iterator
 
 from reports.analysis.metrics import median_over_seeds
-from reports.analysis.run import Group, score_unit
+from reports.analysis.run import Group, configuration, score_unit
 from reports.analysis.search_results import RankedCase, SearchRanking
-from reports.records import Baseline, PublishedBest
+from reports.records import Baseline, Data, PublishedBest
 from reports.render.formats import case_name, four_digits, per_cent, plural, whole
 from reports.render.table import BLANK, DASH, Cell, Table, TableColumn, numbers, tabulate, words
 from reports.sections.columns import failure_notes, measured, records_cell
@@ -18,7 +18,7 @@ def best_configurations(search: SearchRanking) -> Table:
     """The best configurations by validation loss. Only the selected and the published one have a test error."""
     best = list(search.ranking[:SHOWN])
     best += [search.published] if search.published and search.published not in best else []
-    baselines = [baseline for data in search.run.manifest.data.values() for baseline in data.baselines]
+    baselines = [baseline for data in _last(search) for baseline in data.baselines]
     columns: tuple[TableColumn[Row], ...] = (
         TableColumn("rank", _ranked(lambda case: Cell(whole(search.rank(case)), search.rank(case)))),
         words("configuration", lambda row: _configuration(search, row)),
@@ -26,7 +26,7 @@ def best_configurations(search: SearchRanking) -> Table:
         TableColumn("above the lowest", _ranked(lambda case: _above(search, case))),
         TableColumn("test MAE", lambda row: _test_mae(search, row), score_unit(search.run)),
         TableColumn("parameters", _ranked(lambda case: _parameters(case.group))),
-        words("records", _ranked(lambda case: records_cell(case.group))),
+        words("records", _ranked(lambda case: records_cell(*case.groups))),
     )
     caption = (
         f"The lowest of {plural(len(search.ranking), 'validation loss', 'validation losses')}, in scaled units, of the "
@@ -42,8 +42,9 @@ def all_configurations(search: SearchRanking) -> Table:
     run = search.run
     tried = run.search_result.tried if run.search_result else ()
     order = {configuration.case: place for place, configuration in enumerate(tried, 1)}
-    ranked = {case.group.case.label: case for case in search.ranking}
-    groups = [case.group for case in search.ranking] + [group for group in run.groups if group.failed]
+    ranked = {group.case.label: case for case in search.ranking for group in case.groups}
+    groups = [group for case in search.ranking for group in case.groups]
+    groups += [group for group in run.groups if group.failed]
 
     def of_ranked(group: Group) -> RankedCase | None:
         return ranked.get(group.case.label)
@@ -51,7 +52,7 @@ def all_configurations(search: SearchRanking) -> Table:
     columns: tuple[TableColumn[Group], ...] = (
         numbers("rank", lambda group: search.rank(case) if (case := of_ranked(group)) else None, form=whole),
         words("configuration", lambda group: _trained(search, group)),
-        numbers("proposed as number", lambda group: order.get(group.case.label), form=whole),
+        numbers("proposed as number", lambda group: order.get(configuration(run.manifest, group.case)), form=whole),
         numbers("validation loss", lambda group: case.score if (case := of_ranked(group)) else None, form=four_digits),
         TableColumn("above the lowest", lambda group: _above(search, c) if (c := of_ranked(group)) else DASH),
         TableColumn("best epoch", lambda group: _best_epoch(group) if of_ranked(group) else DASH),
@@ -63,6 +64,15 @@ def all_configurations(search: SearchRanking) -> Table:
         f"{search.search.sampler_seed} (Optuna {search.search.optuna}) proposed them in the order of the third column."
     )
     return tabulate("configurations", "All configurations", caption, columns, groups)
+
+
+def _last(search: SearchRanking) -> list[Data]:
+    """The data of the last origin; without origins all data."""
+    return [d for d in search.run.manifest.data.values() if d.origin is None or d.origin.number == d.origin.of]
+
+
+def _name(case: RankedCase) -> str:
+    return case_name(case.group.case.model_copy(update={"label": case.label}))
 
 
 def _ranked(cell: Callable[[RankedCase], Cell]) -> Callable[[Row], Cell]:
@@ -82,7 +92,7 @@ def _configuration(search: SearchRanking, row: Row) -> Cell:
         notes.append("Selected: the lowest validation loss.")
     if row == search.published and search.search.published:
         notes.append(f"The published best configuration, published with an MAE of {search.search.published.mae:g}.")
-    return Cell(case_name(row.group.case), notes=tuple(notes))
+    return Cell(_name(row), notes=tuple(notes))
 
 
 def _trained(search: SearchRanking, group: Group) -> Cell:
@@ -118,9 +128,10 @@ def summary_sentences(search: SearchRanking) -> Iterator[str]:
     if best is None:
         yield f"No configuration has been selected: {configurations} finished so far"
         return
+    of_last = " of the last origin" if len(best.groups) > 1 else ""
     loss = f"The lowest validation loss of {configurations}, {four_digits(best.score)}, is that of "
-    yield f"{loss}{case_name(best.group.case)}; its MAE on the test part is {_mae(search, best)}"
-    naive = min((b.scores.mae, b.name) for d in search.run.manifest.data.values() for b in d.baselines)
+    yield f"{loss}{_name(best)}; its MAE on the test part{of_last} is {_mae(search, best)}"
+    naive = min((b.scores.mae, b.name) for d in _last(search) for b in d.baselines)
     mae = median_over_seeds(best.group, "mae")
     if mae:
         relation = compared(naive[0], mae.estimate)

@@ -30,9 +30,9 @@ from reports.render.table import DASH, Cell, Table, TableColumn, numbers, tabula
 from reports.sections import published_values, search
 from reports.sections.certificate import unequal_backends
 from reports.sections.columns import failure_notes, measured
-from reports.sections.ranking_over_series import finding
 from reports.sections.resources import resolution
 from reports.sections.results import pooled_errors
+from reports.sections.series_and_origins import finding
 from reports.sections.setup import layers
 
 FEW = 4  # models up to which each has a paragraph; more models have a table

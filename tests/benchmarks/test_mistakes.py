@@ -280,10 +280,10 @@ def test_a_results_folder_that_cannot_be_made(written, typed):
 
 def test_every_command_has_help_with_an_example_that_works(typed, stop_once_accepted, capsys):
     """The example is the last line, and its words are accepted."""
-    for command in command_line.COMMANDS:
+    for name in command_line.COMMANDS:
         capsys.readouterr()
         with pytest.raises(SystemExit):
-            command_line.main([command.NAME, "--help"])
+            command_line.main([name, "--help"])
         *_, last = capsys.readouterr().out.strip().splitlines()
         assert last.startswith("example: ")
         words = shlex.split(last)[last.split().index("benchmarks") + 1 :]

@@ -14,9 +14,11 @@ from reports.analysis.context import Context
 from reports.analysis.ranking import friedman, least_series, rankings, wilcoxon_holm
 from reports.analysis.run import Run
 from reports.analysis.speedup import speedups_of
+from reports.figures.error_by_origin import error_by_origin
 from reports.figures.ranking import mean_ranks
 from reports.figures.style import Palette
-from reports.sections import ranking_over_series
+from reports.records import RollingOrigin
+from reports.sections import series_and_origins
 from reports.sections.summary import limits, section
 
 DRAWS = True
@@ -90,7 +92,7 @@ def test_forecasts_are_ranked_within_each_series():
     assert ranked.methods == ("LSTM", "persistence", "GRU")
     assert ranked.series == ("co2", "cet", "sunspots", "airline", "etth1", "housing")
     assert dict(zip(ranked.methods, ranked.mean_ranks, strict=True)) == {"GRU": 1, "LSTM": 2, "persistence": 3}
-    table = ranking_over_series.ranking_table(Run(*over_series(6)), ranked)
+    table = series_and_origins.ranking_table(Run(*over_series(6)), ranked)
     assert [column.label for column in table.columns] == ["series", "GRU", "LSTM", "persistence"]
     assert [cell.text for cell in table.rows[-1].cells] == ["mean rank", "1.00", "2.00", "3.00"]
     assert table.rows[0].cells[1].detail == "rank 1"
@@ -110,7 +112,7 @@ def test_the_summary_names_the_methods_that_differ():
 
 
 def test_without_a_difference_no_method_is_called_better():
-    words = ranking_over_series.finding(ranking(over_series(3, better=(1.0, 1.0), cells=("lstm", "gru"))))
+    words = series_and_origins.finding(ranking(over_series(3, better=(1.0, 1.0), cells=("lstm", "gru"))))
     assert words.startswith(
         "Over 3 series no difference between 3 forecasts by test MSE is shown (Friedman's test, p = "
     )
@@ -134,7 +136,7 @@ def test_a_series_without_a_score_is_left_out_and_named():
     gone = [trial for trial in trials if trial.plan.case != "gru, series cet"]
     ranked = ranking((manifest, certificate, gone))
     assert ranked.series == ("co2", "sunspots", "airline")
-    caption = ranking_over_series.ranking_table(Run(manifest, certificate, tuple(gone)), ranked).caption
+    caption = series_and_origins.ranking_table(Run(manifest, certificate, tuple(gone)), ranked).caption
     assert caption.endswith("Left out, because a value is missing: cet.")
 
 
@@ -187,3 +189,55 @@ def test_the_page_shows_the_diagrams_and_the_ranks(visit, page, width):
     assert seen.page.locator("#figure-ranks-forecasts svg").is_visible()
     assert seen.page.locator("#figure-ranks-backends svg").is_visible()
     assert seen.page.locator("#ranks-forecasts tbody tr").count() == 7
+
+
+def over_origins(factors):
+    """A run of the LSTM and the GRU over as many origins as factors on the errors of the GRU."""
+    manifest, certificate, trials = over_series(len(factors), better=(1.0, 1.0))
+    names = list(manifest.data)
+    places = {f", series {name}": f", origin {place}" for place, name in enumerate(names, 1)}
+
+    def renamed(label):
+        return next(label.replace(old, new) for old, new in places.items() if label.endswith(old))
+
+    def moved(trial):
+        case = trial.plan.case
+        factor = factors[names.index(case.split(", series ")[1])] if case.startswith("gru") else 1.0
+        scores = trial.outcome.scores.model_copy(update={"mse": factor * trial.outcome.scores.mse})
+        outcome = trial.outcome.model_copy(update={"scores": scores})
+        return trial.model_copy(
+            update={"plan": trial.plan.model_copy(update={"case": renamed(case)}), "outcome": outcome}
+        )
+
+    data = {
+        name: of.model_copy(
+            update={"series": "co2", "origin": RollingOrigin(number=place, of=len(names), training="expanding")}
+        )
+        for place, (name, of) in enumerate(manifest.data.items(), 1)
+    }
+    ended = tuple(moved(trial) for trial in trials)
+    cases = tuple(case.model_copy(update={"label": renamed(case.label)}) for case in manifest.cases)
+    plans = tuple(trial.plan for trial in ended)
+    return Run(manifest.model_copy(update={"data": data, "cases": cases, "trials": plans}), certificate, ended)
+
+
+def test_the_errors_by_origin_have_a_row_for_each_origin_and_one_for_all():
+    """The GRU loses to persistence at the second origin only; a row of all origins has the median over them."""
+    run = over_origins((0.8, 90.0, 0.9))
+    table = series_and_origins.error_by_origin(run)
+    rows = [[cell.text for cell in row.cells[:2]] for row in table.rows]
+    per_model = ["1 of 3", "2 of 3", "3 of 3", "all 3"]
+    assert rows == [[model, origin] for model in ("LSTM", "GRU") for origin in per_model]
+    for group in run.groups:
+        if group.case.label == "gru, origin 3" and group.backend == "flax":
+            errors = [outcome.scores.mse for outcome in group.outcomes.values()]
+    flax = [column.label for column in table.columns].index("Flax, compiled epoch")
+    cell = table.rows[6].cells[flax]
+    assert cell.value == pytest.approx(np.median(errors))
+    of_origins = [table.rows[row].cells[flax].value for row in (4, 5, 6)]
+    assert table.rows[7].cells[flax].value == np.median(of_origins)
+    assert "than persistence: LSTM at 3 of 3; GRU at 2 of 3." in table.caption
+    assert series_and_origins.error_by_origin(Run(*over_series(2))) is None
+    assert error_by_origin(run).svg.count("origin, in order of time") == 1
+    assert error_by_origin(Run(*over_series(2))) is None
+    assert not rankings(run, speedups_of(run))  # origins are no series

@@ -1,0 +1,276 @@
+"""`forecast RUN`: the next rows of the series of a run, from its best model."""
+
+import argparse
+import csv
+import io
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import isnan
+from pathlib import Path
+
+import datasets
+from benchmarks.commands import Subparsers, options
+from benchmarks.commands.output import emit, short, table
+from benchmarks.commands.session import find_run
+from benchmarks.definition.loading import Benchmark
+from benchmarks.definition.settings import validated
+from benchmarks.errors import UserError, name_hint
+from benchmarks.runner import processes, resume, run
+from benchmarks.runner.cores import Conditions, reserved
+from benchmarks.runner.transfer import verified
+from benchmarks.worker.jobs import ForecastJob, Job
+from datasets import DataSpec
+from datasets.series import as_names
+from datasets.spec import counted
+from reports.records import Data, Manifest, NextRows, Trial
+from reports.records.store import read_run, write_bytes, write_text
+
+NAME = "forecast"
+SHOWN = 12  # rows that are printed
+MOST_STEPS = 10_000
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """A trained model, the backend that forecasts with it, and one sentence on the choice."""
+
+    trial: Trial
+    backend: str
+    reason: str
+    rows: int  # of the series that it was trained on
+
+
+def add(subparsers: Subparsers) -> None:
+    summary = "forecast the next rows of a run's series"
+    example, text = "forecast co2 --steps 8", "print the forecast as one JSON object"
+    groups = options.command(
+        subparsers, NAME, execute, summary, example, what="which model and rows", run="latest finished", json=text
+    )
+    model = "the label of a model, as in the report (default: the lowest validation error)"
+    groups.what.add_argument("--model", metavar="LABEL", help=model)
+    backend = "the backend that forecasts; it loads the weights of another one if it trained none"
+    groups.what.add_argument("--backend", metavar="NAME", help=backend)
+    steps = "forecast N rows (default: the horizon of the model)"
+    groups.what.add_argument("--steps", metavar="N", type=int, help=steps)
+    groups.what.add_argument("--csv", metavar="NEW", help="a file with newer rows of the same columns; - for a pipe")
+    groups.what.add_argument("--time", metavar="A,B", help="the column of time stamps of NEW, if another one")
+    text = "change one setting of [data] for NEW, as in data.decimal=,; may be repeated"
+    groups.what.add_argument(
+        "--set", metavar="data.SETTING=VALUE", action="append", default=[], dest="settings", help=text
+    )
+    folder = "the folder to write to (default: forecast, in the folder of the run)"
+    groups.where.add_argument("--to", metavar="FOLDER", type=Path, help=folder)
+
+
+def execute(arguments: argparse.Namespace) -> int:
+    steps = arguments.steps
+    if steps is not None and not 1 <= steps <= MOST_STEPS:
+        limit = "1 or more, as in --steps 12" if steps < 1 else f"at most {MOST_STEPS}"
+        raise UserError(f"--steps {steps}: write a number of rows, {limit}")
+    folder = find_run(arguments.run, arguments.results)
+    benchmark, _ = resume.restore(folder)
+    chosen = choose(folder, benchmark, arguments.model, arguments.backend)
+    case = benchmark.cases[chosen.trial.plan.case]
+    if case.model.stateful:
+        raise UserError(
+            f"'{chosen.trial.plan.case}' is a stateful model: its forecast depends on all earlier windows, "
+            "which forecast does not repeat; name a model without stateful = true with --model"
+        )
+    newer = _newer_data(arguments, case.data)
+    forecast = _run(folder, benchmark, chosen, steps or case.window.horizon, newer)
+    to = (folder / NAME if arguments.to is None else arguments.to.expanduser()).resolve()
+    time = as_names(case.data.time) if newer is None else as_names(newer.time)
+    group = as_names(case.data.group)
+    written = _write(to, forecast, chosen, time, group)
+    if arguments.json:
+        emit("forecast", **_content(forecast, chosen), files=[str(path) for path in written])
+    else:
+        files = "\n".join(f"written: {short(path)}" for path in written)
+        print("\n\n".join((*_described(forecast, chosen, time, group), files)))
+    return 0
+
+
+def choose(folder: Path, benchmark: Benchmark, model: str | None, backend: str | None) -> Chosen:
+    """The trial with the lowest validation error among those that the options name; of several origins, the last.
+
+    Raises UserError where the errors of the models cannot be compared and no option names one.
+    """
+    manifest, _, trials = read_run(folder)
+    finished = [trial for trial in trials if trial.outcome]
+    if not finished:
+        raise UserError(f"{folder} has no finished trial; finish the run with: resume {folder}")
+    name = None if backend is None else options.backend_name(backend, "--backend")
+    if model is not None:
+        labels = tuple(dict.fromkeys(trial.plan.case for trial in finished))
+        if model not in labels:
+            raise UserError(f"--model: {folder} has no finished model '{model}'; {name_hint(labels, model)}")
+        finished = [trial for trial in finished if trial.plan.case == model]
+    else:
+        finished = [trial for trial in finished if _is_last(manifest, trial)] or finished
+    trained = [trial for trial in finished if trial.plan.backend == name]
+    if name is not None and not trained:  # the weights of another backend, which matched models share
+        finished = [trial for trial in finished if trial.plan.mode == "matched"]
+        if not finished:
+            raise UserError(f"--backend {backend}: {folder} has only models in native mode, whose weights other "
+                            "backends cannot load; name a backend of the run")  # fmt: skip
+    finished = trained or finished
+    labels = tuple(dict.fromkeys(trial.plan.case for trial in finished))
+    losses = {trial.plan.key: trial.outcome.kept_loss for trial in finished if trial.outcome and _validated(trial)}
+    comparable = len({_measure(benchmark, label) for label in labels}) == 1 and len(losses) == len(finished)
+    if not comparable and len(labels) > 1:
+        why = "differ in data or loss" if len(losses) == len(finished) else "have no validation part"
+        raise UserError(
+            f"the models of {folder} {why}, so no validation error tells which is best; name one with --model, as in "
+            f"--model {labels[0]!r}; {name_hint(labels, '')}"
+        )
+    best = min(finished, key=lambda trial: losses.get(trial.plan.key, 0.0))
+    reason = _reason(manifest, best, name, losses, len(finished))
+    return Chosen(best, name or best.plan.backend, reason, _data(manifest, best).rows)
+
+
+def _data(manifest: Manifest, trial: Trial) -> Data:
+    return manifest.data[next(case.data for case in manifest.cases if case.label == trial.plan.case)]
+
+
+def _is_last(manifest: Manifest, trial: Trial) -> bool:
+    origin = _data(manifest, trial).origin
+    return origin is None or origin.number == origin.of
+
+
+def _validated(trial: Trial) -> bool:
+    return trial.outcome is not None and bool(trial.outcome.validation_losses)
+
+
+def _measure(benchmark: Benchmark, label: str) -> str:
+    """What a validation loss is measured on: models of equal text can be compared."""
+    case = benchmark.cases[label]
+    window = case.window.model_dump(exclude={"length", "min_history", "padding", "mask"})
+    return repr((case.data, window, case.training.loss, case.training.quantiles))
+
+
+def _reason(manifest: Manifest, trial: Trial, name: str | None, losses: dict[str, float], models: int) -> str:
+    plan = trial.plan
+    text = f"{plan.case}, seed {plan.seed}, {plan.mode} mode, trained by {manifest.backends[plan.backend].phrase}"
+    if plan.key in losses:
+        choice = "its validation error" if models == 1 else f"the lowest validation error of {models} trained models"
+        text = f"{text}: {choice}, {losses[plan.key]:.4g} (scaled)"
+    if name is not None and name != plan.backend:
+        text = f"{text}; {name} forecasts with its weights"
+    return f"{text}."
+
+
+def _newer_data(arguments: argparse.Namespace, data: DataSpec) -> DataSpec | None:
+    """The settings that read the file of newer rows: those of the run's file, with the changes of the options."""
+    if arguments.csv is None:
+        for option, value in (("--time", arguments.time), ("--set", arguments.settings)):
+            if value:
+                raise UserError(f"{option} says how a file of newer rows is read; add --csv NEW, or leave {option} out")
+        return None
+    columns = argparse.Namespace(**dict.fromkeys(options.COLUMNS))
+    file = options.file_data(columns, arguments.csv, arguments.results)["csv"]
+    changes: dict[str, object] = {"csv": file, "series": None}
+    for name, value in options.assignments(arguments.settings).items():
+        group, _, setting = name.rpartition(".")
+        if group != "data":
+            raise UserError(f"--set {name}: forecast takes settings of [data] only, as in --set data.decimal=,")
+        changes[setting] = value
+    settings = data.model_dump(exclude_defaults=True) | changes
+    if data.csv is None:  # a registered series: the file names its columns as the series does
+        settings["target"] = data.target or datasets.describe(str(data.series)).targets
+        if "time" not in settings and arguments.time is None:
+            named = validated(DataSpec, {**settings, "calendar": ()}, "forecast:")
+            settings["time"] = datasets.suggested_columns(named)["time"] or None
+    if arguments.time is not None:
+        settings["time"] = options.words(arguments.time, "--time")
+    return validated(DataSpec, settings, "forecast:")
+
+
+def _run(folder: Path, benchmark: Benchmark, chosen: Chosen, steps: int, newer: DataSpec | None) -> NextRows:
+    """The forecast of a worker process of the backend. Raises UserError where it cannot forecast."""
+    plan, outcome = chosen.trial.plan, chosen.trial.outcome
+    assert outcome is not None  # of a chosen trial
+    run.require([chosen.backend])
+    case = benchmark.cases[plan.case]
+    with reserved(Conditions.of().cores, alone=False):
+        conditions = Conditions.of(case.training.threads)
+        job = ForecastJob(
+            plan=plan.model_copy(update={"backend": chosen.backend}),
+            case=case,
+            cores=conditions.cores,
+            program=benchmark.programs.get(chosen.backend),
+            checkpoint=str(verified(folder, chosen.trial)),
+            steps=steps,
+            rows=chosen.rows,
+            digest=outcome.windows_digest,
+            newer=newer,
+        )
+        answer = processes.run_job(Job(forecast=job), conditions.variables).answer
+    if answer.next_rows is None:
+        raise UserError(answer.failure or "the worker gave no answer")
+    return answer.next_rows
+
+
+def _write(to: Path, forecast: NextRows, chosen: Chosen, time: Sequence[str], group: Sequence[str]) -> tuple[Path, ...]:
+    """Write the forecast as CSV, as JSON and as a picture, each file as a whole."""
+    from reports.figures.next_rows import next_rows
+
+    stream = io.StringIO()
+    csv.writer(stream, lineterminator="\n").writerows(_rows(forecast, time, group))
+    content = json.dumps(_content(forecast, chosen), indent=1, ensure_ascii=False, allow_nan=False)
+    paths = tuple(to / f"{NAME}.{ending}" for ending in ("csv", "json", "svg"))
+    remedy = "name another folder with --to"
+    write_bytes(paths[0], stream.getvalue().encode(), remedy)
+    write_bytes(paths[1], f"{content}\n".encode(), remedy)
+    write_text(paths[2], next_rows(forecast, chosen.reason).standalone)
+    return paths
+
+
+def _rows(forecast: NextRows, time: Sequence[str], group: Sequence[str]) -> list[list[str]]:
+    """The header, then a row for each series and time stamp; an empty cell where the band has no limit."""
+    band = ("", " lower", " upper") if forecast.band else ("",)
+    several = len(forecast.series) > 1 or forecast.series[0].name != ""
+    heads = [
+        " ".join(time) or ("time" if forecast.stamped else "row"),
+        *([", ".join(group) or "series"] if several else []),
+        "step",
+    ]
+    heads += [f"{target}{ending}" for target in forecast.targets for ending in band]
+    rows = [heads]
+    for series in forecast.series:
+        for step, label in enumerate(series.labels):
+            parts = (series.values, series.lower, series.upper)[: len(band)]
+            cells = [_cell(part[step][place]) for place in range(len(forecast.targets)) for part in parts if part]
+            rows.append([label, *([series.name] if several else []), str(step + 1), *cells])
+    return rows
+
+
+def _cell(value: float) -> str:
+    return "" if isnan(value) else repr(float(f"{value:.10g}"))
+
+
+def _content(forecast: NextRows, chosen: Chosen) -> dict[str, object]:
+    """What the JSON file holds; None where the band has no limit."""
+
+    def known(value: object) -> object:
+        if isinstance(value, float) and isnan(value):
+            return None
+        if isinstance(value, dict):
+            return {name: known(entry) for name, entry in value.items()}
+        return [known(entry) for entry in value] if isinstance(value, list | tuple) else value
+
+    content = known(forecast.model_dump())
+    assert isinstance(content, dict)
+    model = chosen.trial.plan.model_dump(include={"key", "case", "mode", "seed"})
+    trained = {"trained_by": chosen.trial.plan.backend, "backend": chosen.backend, "choice": chosen.reason}
+    return {"model": model | trained, **content}
+
+
+def _described(forecast: NextRows, chosen: Chosen, time: Sequence[str], group: Sequence[str]) -> list[str]:
+    from reports.figures.next_rows import band_sentences
+
+    heads, *rows = _rows(forecast, time, group)
+    shown = [[*row[:2], *(f"{float(cell):.6g}" if cell else "" for cell in row[2:])] for row in rows[:SHOWN]]
+    text = table(heads, shown, numbers=heads[heads.index("step") :])
+    more = [f"{counted(len(rows) - SHOWN, 'more row')} in the files."] if len(rows) > SHOWN else []
+    return [f"Model: {chosen.reason}", text, " ".join((*band_sentences(forecast), *more))]

@@ -1,0 +1,270 @@
+"""Windows whose forecasts reach beyond known rows: after the end of each series, or over the rows of a part.
+
+The rows after the known ones are placeholders with the right time stamps, so that columns of the calendar are right
+and the code that cuts windows is the same. No placeholder is an input: a forecast takes its place.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from datasets.calendars import with_calendar
+from datasets.cutting import Ahead, ahead
+from datasets.files import reading, steps
+from datasets.files.steps import Step, iso
+from datasets.scaler import Scaler, Span
+from datasets.series import Series, fill
+from datasets.spec import DataError, DataSpec, counted
+from datasets.windows import Windows
+
+RECENT = 4096  # stamps from which the step is inferred
+FAR = 3.0  # ranges of the known values by which newer values may lie outside of them
+FACTOR = 10.0  # by which newer values of a positive column may differ from all known ones
+
+
+@dataclass(frozen=True, eq=False)
+class Future:
+    """Windows with placeholders after the known rows of each series."""
+
+    ahead: Ahead
+    names: tuple[str, ...]  # of the series of each run, "" if there is one series
+    known: np.ndarray  # (N, steps), whether the target row of a window was observed
+
+    @property
+    def stamps(self) -> np.ndarray:
+        """(N, steps): the time stamp of each target, or its row counted from 0 if the series has none."""
+        times = self.ahead.windows.series.times
+        return self.ahead.rows if times is None else times[self.ahead.rows]
+
+
+def after_the_end(windows: Windows, series: Series, count: int) -> Future:
+    """One window for each series that is long enough, whose targets are its next rows.
+
+    Raises DataError if no series has enough rows for a window, or `count` rows need inputs without a future.
+    """
+    spans = [(run, *span) for run, span in enumerate(_spans(series))]
+    spans = spans if series.groups else spans[-1:]
+    least = windows.window.shortest + windows.data.difference
+    long_enough = [(run, end, end) for run, start, end in spans if end - start >= least]
+    if not long_enough:
+        have = max(end - start for _, start, end in spans)
+        raise DataError(
+            f"{series.name} has {counted(have)}, and the model reads {least} before its forecast: give a file with "
+            "more of the rows before it."
+        )
+    _require_future(windows, series, count)
+    return _future(windows, series, long_enough, count)
+
+
+def over_part(windows: Windows, part: str, count: int, most: int) -> Future | None:
+    """At most about `most` windows, evenly spaced, that forecast `count` rows from each row of a part on.
+
+    None for an empty part. A row after the part, or one that holds a filled value, is not among the known.
+    """
+    series = windows.series
+    spans = []
+    for run, (start, stop) in enumerate(_spans(series)):
+        of_run = windows.split.spans[part]
+        begin, end = of_run[run] if len(of_run) > 1 else of_run[0]
+        begin, end = max(begin, start), min(end, stop)
+        if begin < end and end - start >= windows.window.shortest + windows.data.difference + 1:
+            spans.append((run, begin, end))
+    if not spans:
+        return None
+    stride = -(-sum(end - begin for _, begin, end in spans) // most)
+    return _future(windows, series, spans, count, stride)
+
+
+def _require_future(windows: Windows, series: Series, count: int) -> None:
+    """Raise DataError if forecasts would become inputs beside columns whose future is unknown."""
+    if count <= windows.window.target_rows:
+        return
+    known = {*series.targets, *_calendar_names(windows.data)}
+    unknown = [name for name in series.columns if name not in known]
+    horizon = windows.window.target_rows
+    if unknown:
+        raise DataError(
+            f"{counted(count)} are more than the {horizon} that the model forecasts at once, and the later ones need "
+            f"future values of {', '.join(map(repr, unknown))}: forecast at most {horizon} with --steps {horizon}, or "
+            f"train a model with window.horizon = {count} (--horizon {count})."
+        )
+    if windows.window.padding == "right" and windows.window.shortest < windows.window.length:
+        raise DataError(
+            f'later rows than {horizon} need forecasts as inputs, and with padding = "right" there is no place for '
+            f"them: forecast at most {horizon} with --steps {horizon}."
+        )
+
+
+def _calendar_names(data: DataSpec) -> tuple[str, ...]:
+    return tuple(f"{part} {wave}" for part in data.calendar for wave in ("sine", "cosine"))
+
+
+def _future(
+    windows: Windows, series: Series, spans: Sequence[tuple[int, int, int]], count: int, stride: int = 1
+) -> Future:
+    """Windows from each `begin` to `end` of a run (to the row before it, unless they are equal), with placeholders.
+
+    Only the rows that these windows need are copied.
+    """
+    data, window = windows.data, windows.window
+    calendar = _calendar_names(data)
+    columns = [name for name in series.columns if name not in calendar]
+    values_of, step = series.values[:, series.index(tuple(columns))], _step(series)
+    pieces, stamps, targets, observed, runs, row = [], [], [], [], [], 0
+    unscored = np.zeros(series.rows, bool)
+    unscored[series.unscored] = True
+    for run, begin, end in spans:
+        start = series.runs[run]
+        first = max(start, begin - window.length - data.difference)
+        pieces += [values_of[first:end], np.repeat(values_of[end - 1 : end], count, axis=0)]
+        observed += [~unscored[first:end], np.zeros(count, bool)]
+        if series.times is not None and step is not None:
+            stamps += [series.times[first:end], steps.following(series.times[start:end], step, count)]
+        runs.append(row)
+        last = end if begin == end else end - 1
+        targets.append((row + begin - first, row + last - first + count))
+        row += end - first + count
+    extended = replace(
+        series,
+        values=np.concatenate(pieces),
+        columns=tuple(columns),
+        times=np.concatenate([part.astype("datetime64[us]") for part in stamps]) if stamps else None,
+        runs=tuple(runs),
+        groups=tuple(series.groups[run] for run, _, _ in spans) if series.groups else (),
+        filled=np.empty(0, np.int64),
+        unscored=np.empty(0, np.int64),
+    )
+    if data.calendar:
+        if not stamps:
+            raise DataError(
+                f"{series.name} has no regular time stamps, so the calendar of its next rows is unknown: train a model "
+                "without data.calendar."
+            )
+        extended = with_calendar(extended, data.calendar)
+    scaled = _scalers_of(windows, series, [run for run, _, _ in spans])
+    cut = ahead(scaled, extended, targets, count, stride)
+    names = extended.groups or ("",)
+    return Future(cut, names, np.concatenate(observed)[cut.rows])
+
+
+def _scalers_of(windows: Windows, series: Series, runs: Sequence[int]) -> Windows:
+    """The windows with the scalers of these runs only, if each series has its own."""
+    if windows.scaler.scale.ndim == 1:
+        return windows
+    missing = [series.groups[run] for run in runs if series.groups[run] not in windows.series.groups]
+    if missing:
+        raise DataError(
+            f"{series.name} has the series {missing[0]!r}, which the model was not trained on, and each series is "
+            'scaled by itself: leave its rows out, or train a model with data.scale_per = "all".'
+        )
+    places = [windows.series.groups.index(series.groups[run]) for run in runs]
+    chosen = [
+        Scaler(scaler.offset[places], scaler.scale[places], scaler.constant)
+        for scaler in (windows.scaler, windows.value_scaler)
+    ]
+    return replace(windows, scaler=chosen[0], value_scaler=chosen[1])
+
+
+def _spans(series: Series) -> tuple[Span, ...]:
+    """First row and end of each run."""
+    return tuple(zip(series.runs, (*series.runs[1:], series.rows), strict=True))
+
+
+def _step(series: Series) -> Step | None:
+    """The step of the longest series; None without time stamps, or if they are not regular."""
+    if series.times is None:
+        return None
+    start, stop = max(_spans(series), key=lambda span: span[1] - span[0])
+    return steps.inferred(series.times[max(start, stop - RECENT) : stop].astype("datetime64[us]"))
+
+
+def newer(windows: Windows, data: DataSpec) -> Series:
+    """The series of a run followed by the newer rows of a file: the rows that the file holds replace those of the run.
+
+    data: the settings that read the file. If rows are missing between the two, or the rows have no time stamps, the
+    file's rows stand alone. Raises DataError if columns, step or scale do not fit.
+    """
+    old = windows.series
+    calendar = _calendar_names(windows.data)
+    columns = tuple(name for name in old.columns if name not in calendar)
+    features = tuple(name for name in columns if name not in old.targets)
+    settings = data.model_copy(update={"target": old.targets, "features": features, "calendar": (), "strict": False})
+    new = _read(settings, old)
+    base = replace(old, values=old.values[:, old.index(columns)], columns=columns)
+    new = replace(new, values=new.values[:, new.index(columns)], columns=columns, targets=old.targets)
+    _require_scale(base, new)
+    step = _step(old)
+    joined = new if step is None else _joined(base, new, step)
+    return with_calendar(joined, windows.data.calendar) if windows.data.calendar else joined
+
+
+def _read(data: DataSpec, old: Series) -> Series:
+    """The file; stamps that can mean two dates are read in the format of the run's file."""
+    if old.times is None:
+        return reading.read(data.model_copy(update={"time": None}))
+    try:
+        return reading.read(data)
+    except DataError:
+        if data.time_format is not None or not old.time_format.startswith("%"):
+            raise
+        return reading.read(data.model_copy(update={"time_format": old.time_format}))
+
+
+def _require_scale(old: Series, new: Series) -> None:
+    for column, name in enumerate(old.columns):
+        low, high = float(old.values[:, column].min()), float(old.values[:, column].max())
+        middle = float(np.median(new.values[:, column]))
+        margin = FAR * (high - low)
+        far = not low - margin <= middle <= high + margin
+        if far or (low > 0 and not low / FACTOR <= middle <= high * FACTOR):
+            raise DataError(
+                f"{new.name}, column {name!r} has values around {middle:.6g}, and the model was trained on values from "
+                f"{low:.6g} to {high:.6g}: convert the column to the same unit, or train a model on the new file."
+            )
+
+
+def _joined(old: Series, new: Series, step: Step) -> Series:
+    """The rows of both files, series by series, on the grid of the old one."""
+    if new.times is None:
+        raise DataError(f"{new.name} has no time stamps, and the series of the run has: name their column with --time.")
+    old_runs = dict(zip(old.groups, _spans(old), strict=True)) if old.groups else {"": _spans(old)[-1]}
+    present = np.ones(new.rows, bool)
+    present[new.filled] = False
+    pieces, times, filled, runs, row = [], [], [], [], 0
+    for name, (start, stop) in zip(new.groups or ("",), _spans(new), strict=True):
+        rows = start + np.flatnonzero(present[start:stop])
+        if not len(rows):
+            continue
+        stamps, values = new.times[rows].astype("datetime64[us]"), new.values[rows]
+        before, after = old_runs.get(name, (0, 0))
+        known = old.times[before:after].astype("datetime64[us]") if after and old.times is not None else stamps[:0]
+        earlier = known < stamps[0]
+        if earlier.any() and stamps[0] <= steps.following(known[earlier], step, 1)[0]:
+            stamps = np.concatenate([known[earlier], stamps])
+            values = np.concatenate([old.values[before:after][earlier], values])
+        grid = steps.grid(stamps, step)
+        if grid is None or np.median(np.diff(grid.places[-len(rows) :])) > 1:
+            raise DataError(
+                f"{new.name} has a row for {iso(stamps[-2])} and for {iso(stamps[-1])}, and the model was trained on 1 "
+                f"row per {step.name}: give a file with this time step."
+            )
+        spread = np.full((len(grid.times), values.shape[1]), np.nan)
+        spread[grid.places] = values
+        whole = fill(spread, "carry", new.name)
+        pieces.append(whole.values)
+        times.append(grid.times)
+        filled.append(whole.rows + row)
+        runs.append(row)
+        row += len(grid.times)
+    return replace(
+        old,
+        name=new.name,
+        values=np.concatenate(pieces),
+        times=np.concatenate(times),
+        runs=tuple(runs),
+        groups=new.groups,
+        filled=np.concatenate(filled),
+        unscored=np.concatenate(filled),
+        source=new.source,
+    )

@@ -1,0 +1,224 @@
+"""`forecast`: the next rows from a trained model, in any framework, with a band; and runs over several origins."""
+
+import csv
+import json
+from math import ceil
+
+import numpy as np
+import pytest
+
+import datasets
+from benchmarks.definition import loading
+from benchmarks.errors import UserError
+from benchmarks.worker.jobs import ForecastJob
+from benchmarks.worker.next_rows import as_trained, conformal
+from reports.analysis.run import Run
+from reports.records.store import read_run, read_search, trial_path
+from tests.benchmarks.command_line import REFERENCE, in_process
+
+
+@pytest.fixture(scope="module")
+def run(framework_run):
+    return framework_run[1].resolve()
+
+
+def forecast(folder, to, *words):
+    """What the command prints as JSON."""
+    done = in_process("forecast", folder, "--to", to, "--json", *words, cwd=to)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def written_without_the_last(rows, path):
+    """The airline series without its last rows, as a file of the user with other columns too."""
+    series = datasets.load("airline")
+    lines = [
+        f"{time.astype('datetime64[M]')},{value[0]:g},x"
+        for time, value in zip(series.times, series.values, strict=True)
+    ]
+    path.write_text("\n".join(["month,passengers,note", *lines[: len(lines) - rows]]) + "\n")
+    return path
+
+
+@pytest.mark.slow
+def test_every_framework_forecasts_the_same_rows_with_the_best_weights(run, tmp_path):
+    """The reference implementation has no trial in this run, so it loads the weights of another framework."""
+    answers = {name: forecast(run, tmp_path, "--steps", "5", "--backend", name) for name in ("flax", "reference")}
+    best = forecast(run, tmp_path, "--steps", "5")
+    trials = read_run(run)[2]
+    lowest = min(trials, key=lambda trial: trial.outcome.kept_loss)
+    assert best["model"]["key"] == lowest.plan.key
+    assert (
+        f"lowest validation error of {len(trials)} trained models, {lowest.outcome.kept_loss:.4g}"
+        in best["model"]["choice"]
+    )
+    assert answers["reference"]["model"]["trained_by"] == lowest.plan.backend
+    assert "reference forecasts with its weights" in answers["reference"]["model"]["choice"]
+    for answer in answers.values():
+        for name in ("values", "lower", "upper"):
+            np.testing.assert_allclose(answer["series"][0][name], best["series"][0][name], rtol=1e-9)
+    assert best["series"][0]["times"] == ["1961-01", "1961-02", "1961-03", "1961-04", "1961-05"]
+    assert best["series"][0]["past"][-1] == [432.0]
+    band = best["band"]
+    assert (band["method"], band["level"], band["steps"]) == ("conformal", 0.9, 5)
+    assert 0.5 < band["coverage"] <= 1
+    with (tmp_path / "forecast.csv").open() as file:
+        heads, *rows = csv.reader(file)
+    assert heads == ["time", "step", "passengers", "passengers lower", "passengers upper"]
+    columns = (best["series"][0][name] for name in ("values", "lower", "upper"))
+    expected = np.concatenate(list(columns), axis=1)
+    np.testing.assert_allclose([[float(cell) for cell in row[2:]] for row in rows], expected, rtol=1e-9)
+    assert json.loads((tmp_path / "forecast.json").read_text())["series"] == best["series"]
+    assert (tmp_path / "forecast.svg").read_text().count("<svg") == 1
+
+
+def test_the_forecast_after_newer_rows_is_the_one_that_the_trial_recorded(run, tmp_path):
+    """A file that ends one row before the series: the next row is the target of the last test window.
+
+    The reference implementation forecasts with the weights of another framework.
+    """
+    path = written_without_the_last(1, tmp_path / "new.csv")
+    answer = forecast(run, tmp_path, "--csv", path, "--backend", "reference")
+    trial = next(trial for trial in read_run(run)[2] if trial.plan.key == answer["model"]["key"])
+    np.testing.assert_allclose(answer["series"][0]["values"], trial.outcome.predictions[-1:], rtol=1e-9)
+    assert answer["series"][0]["times"] == ["1960-12"]
+
+
+def test_rows_that_were_added_to_the_file_are_known_and_other_changes_are_refused(written, tmp_path):
+    """Of a file that grew, windows and scalers are those of the training."""
+    path, old = tmp_path / "data.csv", written_without_the_last(5, tmp_path / "old.csv").read_text()
+    table = {"csv": str(path), "target": "passengers", "time": "month", "difference": True}
+    benchmark = loading.read(str(written(REFERENCE)), changes={"data": table})
+    (plan,), (case,) = benchmark.trials(), benchmark.cases.values()
+    path.write_text(old)
+    trained = datasets.prepare(case.data, case.window)
+    job = ForecastJob(
+        plan=plan, case=case, cores=(0,), checkpoint="", steps=1, rows=trained.series.rows, digest=trained.digest
+    )
+    written_without_the_last(0, path)
+    grown = datasets.prepare(case.data, case.window)
+    assert grown.digest != trained.digest
+    again = as_trained(grown, job)
+    assert again.digest == trained.digest
+    np.testing.assert_array_equal(again.scaler.offset, trained.scaler.offset)
+    path.write_text(old.replace("1949-03,132", "1949-03,133"))
+    with pytest.raises(datasets.DataError, match="has changed since the model was trained"):
+        as_trained(datasets.prepare(case.data, case.window), job)
+
+
+MISTAKES = {
+    "no rows": (["--steps", "0"], "--steps 0: write a number of rows, 1 or more"),
+    "too many rows": (["--steps", "99999999"], "write a number of rows, at most 10000"),
+    "an unknown model": (["--model", "gruu"], "has no finished model 'gruu'; did you mean 'gru'"),
+    "an unknown backend": (["--backend", "flux"], "there is no backend 'flux'; did you mean 'flax'"),
+    "a setting without a file": (["--time", "month"], "add --csv NEW, or leave --time out"),
+    "no file": (["--csv", "missing.csv"], "there is no file"),
+    "other columns": (["--csv", "other.csv"], "there is no column 'passengers'"),
+    "another step": (["--csv", "daily.csv"], "give a file with this time step"),
+}
+
+
+@pytest.mark.parametrize(("words", "message"), MISTAKES.values(), ids=MISTAKES)
+def test_a_mistake_is_one_sentence(run, tmp_path, words, message):
+    (tmp_path / "other.csv").write_text("month,riders\n1961-01,401\n1961-02,402\n1961-03,423\n")
+    (tmp_path / "daily.csv").write_text("day,passengers\n1961-01-01,401\n1961-01-02,402\n1961-01-03,423\n")
+    done = in_process("forecast", run, "--to", tmp_path, *words, cwd=tmp_path)
+    assert done.returncode == 2
+    assert message in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+    assert not (tmp_path / "forecast.csv").exists()
+
+
+def test_the_conformal_width_covers_new_errors_at_its_level():
+    """Of errors from the same distribution: on average over many draws at least the level, and less than 1/n above."""
+    random = np.random.default_rng(5)
+    errors = random.exponential(size=(19, 400, 1))  # 400 draws, each of 19 errors, as steps
+    width = conformal(errors, np.ones((19, 400), bool), 0.8)
+    np.testing.assert_array_equal(width, np.sort(errors, axis=0)[ceil(20 * 0.8) - 1])
+    covered = (random.exponential(size=(2000, 400, 1)) <= width).mean()
+    assert 0.79 < covered < 0.86
+    known = np.arange(19)[:, None] < np.array([[19, 4, 3]])  # the last step has too few errors for 80 %
+    few = conformal(errors[:, :3], known, 0.8)
+    assert np.isnan(few).ravel().tolist() == [False, False, True]
+    assert few[1] == errors[:4, 1].max()
+
+
+ORIGINS = REFERENCE.replace("difference = true", "difference = true\norigins = 3").replace(
+    "units = 4", "units = [3, 4]"
+)
+
+
+def read(written, text, **options):
+    return loading.read(str(written(text)), **options)
+
+
+def test_an_origin_is_the_last_axis_of_a_definition(written):
+    benchmark = read(written, ORIGINS)
+    assert list(benchmark.cases) == [f"gru, units {u}, origin {o}" for u in (3, 4) for o in (1, 2, 3)]
+    assert [case.data.origin for case in benchmark.cases.values()] == [1, 2, 3, 1, 2, 3]
+    assert benchmark.configurations["gru, units 3"] == tuple(f"gru, units 3, origin {o}" for o in (1, 2, 3))
+    assert len({plan.key for plan in benchmark.trials()}) == 6
+    kept = read(written, ORIGINS, only={"data.origin": ["3"], "model.units": ["4"]})
+    of_kept = [plan.key for plan in benchmark.trials() if plan.case == "gru, units 4, origin 3"]
+    assert [plan.key for plan in kept.trials()] == of_kept
+    two = read(written, ORIGINS, changes={"data.origins": 2})
+    assert [case.data.origin for case in two.cases.values()] == [1, 2, 1, 2]
+    again = loading.restore(benchmark.source, benchmark.definition)
+    assert [plan.key for plan in again.trials()] == [plan.key for plan in benchmark.trials()]
+    with pytest.raises(UserError, match="write one number of origins, as in origins = 5"):
+        read(written, ORIGINS.replace("origins = 3", "origins = [3, 4]"))
+    with pytest.raises(UserError, match="origins = 0"):
+        read(written, ORIGINS.replace("origins = 3", "origins = 0"))
+
+
+def test_origins_are_repetitions_of_a_search(written):
+    benchmark = read(written, f"{ORIGINS}\n[search]\n")
+    assert benchmark.search_space().axes == {"model.units": 2}
+    assert benchmark.search_space().labels == ("gru, units 3", "gru, units 4")
+
+
+@pytest.mark.slow
+def test_a_run_over_origins_is_resumed_reproduced_and_forecasts_from_the_last_origin(written, tmp_path):
+    text = ORIGINS.replace("[3, 4]", "3").replace("origins = 3", 'origins = 2\norigin_training = "sliding"')
+    text = text.replace("batch = 16", 'batch = 16\nloss = "quantile"\nquantiles = [0.1, 0.5, 0.9]')
+    results = ("--results", tmp_path / "results")
+    done = in_process("run", written(text), *results, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    folder = (tmp_path / "results" / "small" / "latest").resolve()
+    manifest, certificate, trials = read_run(folder)
+    assert [check.case for check in certificate.checks if check.passed].count("gru, origin 2") >= 1
+    first, second = (manifest.data[case.data] for case in manifest.cases)
+    assert (first.origin.number, second.origin.number, second.origin.training) == (1, 2, "sliding")
+    assert max(first.test_times) < min(second.test_times)
+    page = (folder / "report.md").read_text()
+    assert "## Error by origin" in page
+    assert "| GRU | 2 of 2 |" in page
+    last = next(trial for trial in trials if trial.plan.case == "gru, origin 2")
+    trial_path(folder, last.plan).unlink()
+    assert in_process("resume", folder, cwd=tmp_path).returncode == 0
+    again = next(trial for trial in read_run(folder)[2] if trial.plan.key == last.plan.key)
+    assert again.outcome.final_digest == last.outcome.final_digest
+    done = in_process("reproduce", folder, "--sample", "1", *results, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    answer = forecast(folder, tmp_path)
+    assert answer["model"]["case"] == "gru, origin 2"
+    assert (answer["band"]["method"], answer["band"]["level"]) == ("quantiles", 0.8)
+    (row,) = answer["series"]
+    assert row["lower"][0][0] < row["values"][0][0] < row["upper"][0][0]
+
+
+@pytest.mark.slow
+def test_a_search_scores_a_configuration_by_the_mean_over_its_origins(written, tmp_path):
+    text = f"{ORIGINS}\n[search]\nat_once = 1\n".replace("origins = 3", "origins = 2")
+    done = in_process("run", written(text), "--results", tmp_path / "results", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    folder = (tmp_path / "results" / "small" / "latest").resolve()
+    result, run = read_search(folder), Run.read(folder)
+    losses = {trial.plan.case: trial.outcome.kept_loss for trial in run.trials}
+    for tried in result.tried:
+        of_origins = [losses[f"{tried.case}, origin {number}"] for number in (1, 2)]
+        assert tried.score == sum(of_origins) / 2
+    assert result.selected == min(result.tried, key=lambda tried: tried.score).case
+    page = (folder / "report.md").read_text()
+    assert "the test part of the last origin" in page
+    assert "## Error by origin" in page
