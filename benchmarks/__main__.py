@@ -13,7 +13,19 @@ from typing import NoReturn
 from backends.contract import BackendError
 from backends.layers import ModelError
 from benchmarks.commands import all as all_
-from benchmarks.commands import certify, compare, data, export, published, report, reproduce, resume, run, transfer
+from benchmarks.commands import (
+    certify,
+    compare,
+    data,
+    differences,
+    export,
+    published,
+    report,
+    reproduce,
+    resume,
+    run,
+    transfer,
+)
 from benchmarks.commands import list as list_
 from benchmarks.commands.output import command_line
 from benchmarks.errors import UserError, name_hint
@@ -21,7 +33,10 @@ from benchmarks.translation import command as translate
 from datasets import DataError
 from reports.records.store import RecordError
 
-COMMANDS = (list_, run, resume, certify, report, export, reproduce, compare, transfer, translate, published, all_, data)
+COMMANDS = (
+    *(list_, run, resume, certify, report, export, reproduce, compare, transfer, translate, published, all_, data),
+    differences,
+)
 
 
 class Parser(argparse.ArgumentParser):

@@ -2,6 +2,8 @@
 
 from typing import Literal
 
+from pydantic import Field
+
 from benchmarks.differences.rows import Framework, Value
 from datasets import DataSpec, WindowSpec
 from reports.records import Number, Record
@@ -38,6 +40,6 @@ class Training(Record):
 
 
 class Answer(Record):
-    observations: dict[str, Observation] = {}
-    trainings: dict[str, tuple[Training, Training]] = {}
+    observations: dict[str, Observation] = Field(default_factory=dict)
+    trainings: dict[str, tuple[Training, Training]] = Field(default_factory=dict)
     persistence: Number = 0.0

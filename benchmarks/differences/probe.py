@@ -68,7 +68,8 @@ class Case:
     lengths: Array = field(default_factory=lambda: np.array([7, 3, 5, 1]))
     gradients: Array = field(default_factory=lambda: _random(6).normal(size=(60, 6)))  # of 60 steps
     weights: Array = field(default_factory=lambda: _random(7).normal(size=6))
-    mask: Array = field(default_factory=lambda: 2.0 * (_random(8).random((4, 5)) < 0.5))  # of recurrent dropout
+    masks: Array = field(default_factory=lambda: 2.0 * (_random(8).random((4, 4, 5)) < 0.5))  # (gates, N, H)
+    grid: Array = field(default_factory=lambda: np.linspace(-8, 8, 20001, dtype=np.float32))
 
     @property
     def padded(self) -> Array:

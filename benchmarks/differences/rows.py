@@ -100,5 +100,7 @@ def select(rows: Sequence[Row], names: Sequence[str]) -> tuple[Row, ...]:
 def holds(claimed: Value, observed: Value) -> bool:
     """Whether a measured value is the claimed one; numbers that are drawn may differ by 3 %."""
     if isinstance(claimed, tuple) and isinstance(observed, tuple):
-        return len(claimed) == len(observed) and all(abs(a - b) <= 0.03 * abs(a) for a, b in zip(claimed, observed, strict=True))
+        return len(claimed) == len(observed) and all(
+            abs(a - b) <= 0.03 * abs(a) for a, b in zip(claimed, observed, strict=True)
+        )
     return type(claimed) is type(observed) and claimed == observed

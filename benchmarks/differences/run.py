@@ -18,8 +18,8 @@ from pydantic import ValidationError
 
 from benchmarks.differences.jobs import Answer, Job, Observation, Training
 from benchmarks.differences.rows import FRAMEWORKS, Framework, Row, holds
-from benchmarks.differences.setup import BATCH, LOSS_STEPS, UNITS
-from benchmarks.runner import environment
+from benchmarks.differences.setup import BATCH, LOSS_STEPS, UNITS, Setup, program
+from benchmarks.runner import environment, processes
 from benchmarks.runner.cores import Conditions
 from datasets import DataSpec, WindowSpec, describe
 from reports.records.differences import Difference, Differences, Effect, FrameworkDefault
@@ -49,9 +49,9 @@ def run(rows: Sequence[Row], *, quick: bool, seeds: tuple[int, ...], progress: C
     conditions = Conditions.of()
     steps = LOSS_STEPS if quick else STEPS
     names = {work: tuple(row.name for row in rows if work in row.claims) for work in FRAMEWORKS}
-    plans: dict[Work, tuple[str, ...]] = {"training": tuple(row.name for row in rows)}
-    plans |= {work: kept for work, kept in names.items() if kept}
-    answers = _answers(plans, partial(_ask, conditions=conditions, seeds=seeds, steps=steps, progress=progress))
+    experiments = [(work, kept) for work, kept in names.items() if kept]
+    ask = partial(_ask, conditions=conditions, seeds=seeds, steps=steps, progress=progress)
+    answers = _answers([*_trainings(rows), *experiments], ask)
     trainings = answers["training"]
     return Differences(
         started=started.isoformat(timespec="seconds").replace("+00:00", "Z"),
@@ -71,20 +71,41 @@ def run(rows: Sequence[Row], *, quick: bool, seeds: tuple[int, ...], progress: C
     )
 
 
+Plan = tuple[Work, tuple[str, ...]]  # and the rows
 Answers = Mapping[Work, Answer | WorkerError]
 
 
-def _answers(plans: Mapping[Work, tuple[str, ...]], ask: Callable[[Work, tuple[str, ...]], Answer]) -> Answers:
-    """The answer of each worker; the trainings take longest and begin first."""
+def _trainings(rows: Sequence[Row]) -> list[Plan]:
+    """The trainings for two workers: those of the common compiled program, and those of other programs."""
+    common = program(Setup())
+    usual = [row.name for row in rows if {program(setup) for setup in row.setups} == {common}]
+    others = [row.name for row in rows if row.name not in usual]
+    return [("training", tuple(names)) for names in (others, usual) if names]
 
-    def attempt(item: tuple[Work, tuple[str, ...]]) -> Answer | WorkerError:
+
+def _answers(plans: Sequence[Plan], ask: Callable[[Work, tuple[str, ...]], Answer]) -> Answers:
+    """The answer for each kind of work. The trainings take longest and begin first. An interrupt ends all workers."""
+
+    def attempt(plan: Plan) -> Answer | WorkerError:
         try:
-            return ask(*item)
+            return ask(*plan)
         except WorkerError as error:
             return error
 
     with ThreadPoolExecutor(2) as pool:
-        return dict(zip(plans, pool.map(attempt, plans.items()), strict=True))
+        try:
+            answers = list(pool.map(attempt, plans))
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            processes.end_all()
+            raise
+    joined: dict[Work, Answer | WorkerError] = {}
+    for (work, _), answer in zip(plans, answers, strict=True):
+        earlier = joined.get(work)
+        if isinstance(earlier, Answer) and isinstance(answer, Answer):  # the second half of the trainings
+            answer = answer.model_copy(update={"trainings": earlier.trainings | answer.trainings})
+        joined[work] = earlier if isinstance(earlier, WorkerError) else answer
+    return joined
 
 
 def _ask(
@@ -97,30 +118,32 @@ def _ask(
     progress: Callable[[str], None],
 ) -> Answer:
     """Run a worker process to its end. Raises WorkerError."""
-    cores = conditions.cores[:1] if work == "training" else conditions.cores[-1:]
-    job = Job(work=work, rows=rows, cores=cores, seeds=seeds, steps=steps, data=DATA, window=WINDOW)
+    job = Job(work=work, rows=rows, cores=conditions.cores, seeds=seeds, steps=steps, data=DATA, window=WINDOW)
     variables = environment.worker_variables(1) | ({"KERAS_BACKEND": ENGINES[work]} if work in ENGINES else {})
     begin = time.perf_counter()
     with tempfile.TemporaryDirectory(prefix="like-for-like-") as folder:
-        job_path, answer_path = Path(folder) / "job.json", Path(folder) / "answer.json"
-        job_path.write_text(job.model_dump_json(), encoding="utf-8")
+        job_path, answer_path, log_path = (Path(folder) / name for name in ("job.json", "answer.json", "log"))
+        job_path.write_text(job.model_dump_json(by_alias=True), encoding="utf-8")
         command = [sys.executable, "-m", "benchmarks.differences.worker", str(job_path), str(answer_path)]
-        process = subprocess.run(
-            [*command, str(os.getpid())],
-            cwd=environment.ROOT,
-            env=environment.worker_environment(variables),
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            errors="replace",
-            check=False,
-        )
+        with log_path.open("wb") as log:
+            process = subprocess.Popen(
+                [*command, str(os.getpid())],
+                cwd=environment.ROOT,
+                env=environment.worker_environment(variables),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,  # Ctrl-C in the terminal reaches the parent alone
+            )
+            processes.LIVE.add(process)
+            status = process.wait()
+            processes.LIVE.discard(process)
         try:
             answer = Answer.model_validate_json(answer_path.read_text(encoding="utf-8"))
         except (OSError, ValidationError):
-            last = (process.stderr.strip().splitlines() or ["nothing"])[-1][:300]
-            message = f"its process ended with status {process.returncode}; its last output: {last}"
-            raise WorkerError(message) from None
+            lines = log_path.read_text(encoding="utf-8", errors="replace").strip().splitlines()
+            last = (lines or ["nothing"])[-1][:300]
+            raise WorkerError(f"its process ended with status {status}; its last output: {last}") from None
     name = "trainings" if work == "training" else f"experiments in {NAMES[work]}"
     progress(f"{name}: {len(rows)} in {time.perf_counter() - begin:.0f} s")
     return answer

@@ -19,7 +19,8 @@ from datasets import Windows
 RATE = 3e-3  # the learning rate
 GATES = {"lstm": 4, "gru": 3, "gru-reset-before": 3}
 
-Array = jax.Array | np.ndarray
+Array = Any  # of JAX or NumPy
+State = Any  # parameters, mean gradients, mean squares, and the state of the layer, with an axis for the seeds
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,12 @@ def _train(setup: Setup, windows: Windows, seeds: tuple[int, ...], steps: int) -
     outputs, loss = np.asarray(predict(parameters, test, test_lengths)), None
     for first in range(0, steps, LOSS_STEPS):
         part = slice(first, first + LOSS_STEPS)
-        batches = (jnp.arange(first, first + LOSS_STEPS) + 1, rows[:, part], real[:, part].astype(setup.dtype), rates[:, part].astype(setup.dtype))
+        batches = (
+            jnp.arange(first, first + LOSS_STEPS) + 1,
+            rows[:, part],
+            real[:, part].astype(setup.dtype),
+            rates[:, part].astype(setup.dtype),
+        )
         state, batch_losses = _steps(fixed, numbers, state, keys, x, y[:, 0], lengths, *batches)
         if loss is None:
             per_epoch = len(x) // BATCH
@@ -192,9 +198,9 @@ def _in_order(model: Model, parameters: Parameters, x: Array) -> jax.Array:
 
 
 @partial(jax.jit, static_argnums=0)
-def _steps(  # noqa: ANN401
-    setup: Setup, numbers: Numbers, state: Any, keys: Array, x: Array, y: Array, lengths: Array, *batches: Array
-) -> Any:  # noqa: ANN401
+def _steps(
+    setup: Setup, numbers: Numbers, state: State, keys: Array, x: Array, y: Array, lengths: Array, *batches: Array
+) -> tuple[State, jax.Array]:
     """The state after LOSS_STEPS steps of every seed's training, and the losses (S, LOSS_STEPS) of their batches."""
     x, y, lengths = jnp.asarray(x), jnp.asarray(y), jnp.asarray(lengths)
     model = Model(setup, numbers)

@@ -62,10 +62,11 @@ def _trained(job: Job, rows: tuple[Row, ...]) -> Answer:
         for setup in row.setups:
             if setup not in done:
                 trained = trainer.train(setup, windows, job.seeds, job.steps)
-                done[setup] = Training(**{name: getattr(trained, name).tolist() for name in ("outputs", "loss", "error")})
+                done[setup] = Training(
+                    **{name: getattr(trained, name).tolist() for name in ("outputs", "loss", "error")}
+                )
         off, on = (done[setup] for setup in row.setups)
         pairs[row.name] = (off, on)
-        print(f"trained {row.name}", flush=True)
     naive = float(np.mean((windows.last_observed(windows.test) - windows.truth(windows.test)) ** 2))
     return Answer(trainings=pairs, persistence=naive)
 

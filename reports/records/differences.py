@@ -62,11 +62,14 @@ class Difference(Record):
             for each in self.defaults
             if not each.holds and each.failure is None
         ]
-        failed = [f"the experiment in {each.framework} failed: {each.failure}" for each in self.defaults if each.failure]
+        failed = [
+            f"the experiment in {each.framework} failed: {each.failure}" for each in self.defaults if each.failure
+        ]
         trained = [f"the trainings failed: {self.failure}"] if self.failure else []
-        unequal = self.equal_gap is not None and not self.equal_gap <= self.within
-        gap = [f"with the lines, the frameworks differ by {self.equal_gap:.1e}, more than {self.within:.1e}"]
-        return (*wrong, *failed, *trained, *(gap if unequal else []))
+        gap = []
+        if self.equal_gap is not None and not self.equal_gap <= self.within:
+            gap.append(f"with the lines, the frameworks differ by {self.equal_gap:.1e}, more than {self.within:.1e}")
+        return (*wrong, *failed, *trained, *gap)
 
 
 class Differences(Record):

@@ -37,7 +37,9 @@ def equal_shuffle(x: jax.Array, order: Array) -> jax.Array:
 
 def shuffle(case: Case) -> Probe:
     rows, order = jnp.arange(12), np.random.default_rng(0).permutation(12)
-    return Probe("a loader" if _loader() else "no loader", np.asarray(rows), np.asarray(equal_shuffle(rows, order)).ravel())
+    return Probe(
+        "a loader" if _loader() else "no loader", np.asarray(rows), np.asarray(equal_shuffle(rows, order)).ravel()
+    )
 
 
 @shown
@@ -134,7 +136,7 @@ def equal_approximations(x: jax.Array) -> tuple[jax.Array, jax.Array]:
 
 
 def approximations(case: Case) -> Probe:
-    x = jnp.asarray(np.linspace(-8, 8, 20001).astype(np.float32))
+    x = jnp.asarray(case.grid)
     default = np.concatenate([np.asarray(value).astype(float) for value in (jnp.tanh(x), nnx.sigmoid(x))])
     equal = np.concatenate([np.asarray(value) for value in equal_approximations(x)])
     return Probe(bool(np.abs(default / np.where(equal == 0, 1, equal) - 1)[equal != 0].max() < 1e-6), default, equal)
@@ -147,4 +149,6 @@ def equal_hard_sigmoid(x: jax.Array) -> jax.Array:
 
 def hard_sigmoid(case: Case) -> Probe:
     x = jnp.linspace(-4, 4, 101)
-    return Probe(round(float(nnx.hard_sigmoid(1.0)), 4), np.asarray(nnx.hard_sigmoid(x)), np.asarray(equal_hard_sigmoid(x)))
+    return Probe(
+        round(float(nnx.hard_sigmoid(1.0)), 4), np.asarray(nnx.hard_sigmoid(x)), np.asarray(equal_hard_sigmoid(x))
+    )

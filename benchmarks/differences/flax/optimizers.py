@@ -1,4 +1,4 @@
-"""Flax and Optax: optimizers, penalties and clipping. A function for each difference; `equal_...` functions are shown."""
+"""Flax with Optax: optimizers, penalties and clipping. Functions for each difference; `equal_...` are shown."""
 
 import inspect
 from collections.abc import Callable
@@ -12,15 +12,14 @@ from flax import nnx
 from benchmarks.differences.probe import Array, Case, Probe, shown
 
 jax.config.update("jax_enable_x64", True)
-Optimizer = optax.GradientTransformation
 
 
-def default(make: Callable[..., Optimizer], argument: str) -> float:
+def default(make: Callable[..., optax.GradientTransformation], argument: str) -> float:
     """The default value of an argument of an optimizer."""
     return float(inspect.signature(make).parameters[argument].default)
 
 
-def after(optimizer: Optimizer, weights: Array, gradients: Array, dtype: str = "float64") -> Array:
+def after(optimizer: optax.GradientTransformation, weights: Array, gradients: Array, dtype: str = "float64") -> Array:
     """The weights after a step with each of the gradients."""
     w = jnp.asarray(weights, dtype)
     state = optimizer.init(w)
@@ -31,7 +30,8 @@ def after(optimizer: Optimizer, weights: Array, gradients: Array, dtype: str = "
 
 
 def adam_epsilon(case: Case) -> Probe:
-    weights = after(optax.adam(1e-3, b2=0.5), case.weights, 1e-7 * case.gradients)
+    adam, gradients = optax.adam(1e-3, b2=0.5), 1e-7 * case.gradients  # after 30 steps, its bias correction is 1
+    weights = after(adam, case.weights, gradients) - after(adam, case.weights, gradients[:30])
     return Probe(default(optax.adam, "eps"), weights, weights)
 
 
@@ -55,7 +55,7 @@ def bias_correction(case: Case) -> Probe:
 
 
 @shown
-def equal_weight_decay(rate: float, decay: float) -> Optimizer:
+def equal_weight_decay(rate: float, decay: float) -> optax.GradientTransformation:
     return optax.adamw(rate, weight_decay=decay)
 
 
@@ -66,7 +66,7 @@ def weight_decay(case: Case) -> Probe:
 
 
 @shown
-def equal_adamw_decay(rate: float) -> Optimizer:
+def equal_adamw_decay(rate: float) -> optax.GradientTransformation:
     return optax.adamw(rate, weight_decay=0.01)
 
 
@@ -77,7 +77,7 @@ def adamw_decay(case: Case) -> Probe:
 
 
 @shown
-def equal_l2_factor(rate: float, l2: float) -> Optimizer:
+def equal_l2_factor(rate: float, l2: float) -> optax.GradientTransformation:
     return optax.chain(optax.add_decayed_weights(2 * l2), optax.sgd(rate))
 
 
@@ -89,7 +89,7 @@ def l2_factor(case: Case) -> Probe:
 
 
 @shown
-def equal_l2_parameters(rate: float, l2: float) -> Optimizer:
+def equal_l2_parameters(rate: float, l2: float) -> optax.GradientTransformation:
     kernels = lambda tree: jax.tree.map_with_path(lambda path, _: "dense_i" in str(path), tree)  # noqa: E731
     return optax.chain(optax.add_decayed_weights(2 * l2, mask=kernels), optax.sgd(rate))
 
@@ -104,7 +104,7 @@ def _kinds(shrunk: set[str]) -> Array:
     return np.array([kind in shrunk for kind in ("bias", "kernel", "recurrent")], float)
 
 
-def _shrunk(optimizer: Optimizer) -> set[str]:
+def _shrunk(optimizer: optax.GradientTransformation) -> set[str]:
     """The kinds of parameters that a step with zero gradients changes. The bias is set to one first."""
     cell = nnx.OptimizedLSTMCell(2, 3, rngs=nnx.Rngs(0))
     cell.dense_h.bias[...] = jnp.ones_like(cell.dense_h.bias[...])
@@ -121,7 +121,7 @@ def _shrunk(optimizer: Optimizer) -> set[str]:
 _PATHS = {"kernel": ("dense_i", "kernel"), "recurrent": ("dense_h", "kernel"), "bias": ("dense_h", "bias")}
 
 
-def clipped(case: Case, clip: Optimizer, scale: float = 1.0) -> Array:
+def clipped(case: Case, clip: optax.GradientTransformation, scale: float = 1.0) -> Array:
     """The case's first two gradients, of two parameters of different size, after clipping."""
     gradients = [jnp.asarray(scale * g) for g in (case.gradients[0], case.gradients[1][:2])]
     updates, _ = clip.update(gradients, clip.init(gradients))
@@ -134,7 +134,7 @@ def clip_scope(case: Case) -> Probe:
 
 
 @shown
-def equal_clip_value(rate: float) -> Optimizer:
+def equal_clip_value(rate: float) -> optax.GradientTransformation:
     return optax.chain(optax.clip(0.5), optax.sgd(rate))
 
 
@@ -149,7 +149,7 @@ def clip_epsilon(case: Case) -> Probe:
 
 
 @shown
-def equal_rmsprop(rate: float) -> Optimizer:
+def equal_rmsprop(rate: float) -> optax.GradientTransformation:
     return optax.rmsprop(rate, decay=0.9, eps=1e-8, eps_in_sqrt=False)
 
 

@@ -123,19 +123,18 @@ def equal_recurrent_dropout(units: int, rate: float) -> Layer:
 
 def recurrent_dropout(case: Case) -> Probe:
     made = load(equal_recurrent_dropout(case.units, 0.5), case, case.lstm)
-    made.cell.get_recurrent_dropout_mask = lambda _: tf.constant(case.mask)  # this mask instead of a random one
+    made.cell.get_recurrent_dropout_mask = lambda _: [tf.constant(mask) for mask in case.masks]  # not random ones
     equal = np.asarray(made(case.x, training=True))
     return Probe(_recurrent_masks(), last(lstm(case), case.x), equal)
 
 
 def _recurrent_masks() -> str:
-    """h = 1 + m h in each unit: with one mask a sequence, a unit stays 1 or doubles in every step."""
-    made = keras.layers.SimpleRNN(40, activation=None, recurrent_dropout=0.5, return_sequences=True)
-    made.build((None, None, 40))
-    made.set_weights([np.eye(40), np.eye(40), np.zeros(40)])
-    values = np.asarray(made(np.ones((1, 5, 40)), training=True))[0]
-    kept = values == (2.0 ** np.arange(1, 6) - 1)[:, None]
-    return "per sequence" if np.all(kept.all(axis=0) | (values == 1).all(axis=0)) else "per step"
+    """How often the layer's cell draws masks. Each gate has a mask of its own if the four are different."""
+    cell = keras.layers.LSTM(40, recurrent_dropout=0.5).cell
+    first, second = ([np.asarray(mask) for mask in cell.get_recurrent_dropout_mask(np.ones((1, 40)))] for _ in range(2))
+    again = all(np.array_equal(a, b) for a, b in zip(first, second, strict=True))
+    gates = len({mask.tobytes() for mask in first})
+    return f"per {'sequence' if again else 'step'}, {gates} masks"
 
 
 def dropout_scaling(case: Case) -> Probe:

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from benchmarks.differences.probe import Array, Case, Probe, shown
 
 torch.set_default_dtype(torch.float64)
+State = tuple[Tensor, Tensor]
 
 
 def layer(case: Case, kind: type[nn.RNNBase] = nn.LSTM, **settings: Any) -> nn.RNNBase:  # noqa: ANN401
@@ -166,19 +167,21 @@ def bidirectional_last(case: Case) -> Probe:
 
 
 @shown
-def equal_recurrent_dropout(cell: nn.LSTMCell, x: Tensor, h: Tensor, c: Tensor, mask: Tensor) -> Tensor:
-    for x_t in x.unbind(dim=1):  # mask: drawn once a sequence, 0 or 1 / (1 - p)
-        h, c = cell(x_t, (h * mask, c))
-    return h
+def equal_recurrent_dropout(a: Tensor, h: Tensor, c: Tensor, U: Tensor, masks: Tensor) -> State:
+    # a step of a cell of your own; a = x_t @ W + b; first axis of a, U, masks: the gates; masks: drawn once a sequence
+    i, f, g, o = a + torch.einsum("gnh,ghk->gnk", h * masks, U)
+    c = torch.sigmoid(f) * c + torch.sigmoid(i) * torch.tanh(g)
+    return torch.sigmoid(o) * torch.tanh(c), c
 
 
 def recurrent_dropout(case: Case) -> Probe:
-    made, cell = plain(case), nn.LSTMCell(case.features, case.units)
-    cell.load_state_dict({name.removesuffix("_l0"): value for name, value in made.state_dict().items()})
-    zeros = torch.zeros(len(case.x), case.units)
-    equal = equal_recurrent_dropout(cell, torch.tensor(case.x), zeros, zeros, torch.tensor(case.mask))
+    made = plain(case)
+    W, U, b = (torch.tensor(np.stack(np.split(value, 4, axis=-1))) for value in case.lstm)
+    h = c = torch.zeros(len(case.x), case.units)
+    for x_t in torch.tensor(case.x).unbind(1):
+        h, c = equal_recurrent_dropout(x_t @ W + b[:, None], h, c, U, torch.tensor(case.masks))
     offered = hasattr(made, "recurrent_dropout")
-    return Probe("per sequence" if offered else "none", last(made, case.x), equal.detach().numpy())
+    return Probe("offered" if offered else "none", last(made, case.x), h.numpy())
 
 
 def dropout_scaling(case: Case) -> Probe:

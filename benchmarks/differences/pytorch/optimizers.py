@@ -29,7 +29,11 @@ def after(make: Make, weights: Array, gradients: Array, dtype: torch.dtype = tor
 
 
 def adam_epsilon(case: Case) -> Probe:
-    weights = after(lambda w: torch.optim.Adam(w, betas=(0.9, 0.5)), case.weights, 1e-7 * case.gradients)
+    def adam(w: list[Tensor]) -> torch.optim.Optimizer:
+        return torch.optim.Adam(w, betas=(0.9, 0.5))  # after 30 steps, the bias correction of 0.5 is 1
+
+    gradients = 1e-7 * case.gradients
+    weights = after(adam, case.weights, gradients) - after(adam, case.weights, gradients[:30])
     return Probe(default(torch.optim.Adam, "eps"), weights, weights)
 
 
@@ -115,7 +119,9 @@ def _shrunk(made: nn.LSTM, optimizer: torch.optim.Optimizer) -> set[str]:
 def clipped(case: Case, clip: Callable[[list[Tensor]], object], scale: float = 1.0) -> Array:
     """The case's first two gradients, of two parameters of different size, after clipping."""
     parameters = [torch.zeros(6, requires_grad=True), torch.zeros(2, requires_grad=True)]
-    parameters[0].grad, parameters[1].grad = (torch.tensor(scale * g) for g in (case.gradients[0], case.gradients[1][:2]))
+    parameters[0].grad, parameters[1].grad = (
+        torch.tensor(scale * g) for g in (case.gradients[0], case.gradients[1][:2])
+    )
     clip(parameters)
     return np.concatenate([p.grad.numpy() for p in parameters])
 
