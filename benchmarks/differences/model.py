@@ -130,7 +130,9 @@ def update(
 
 def _clipped(n: Numbers, g: Parameters) -> Parameters:
     squares = {name: jnp.sum(value**2) for name, value in g.items()}
-    norms = {name: jnp.sqrt(jnp.where(n["by_norm"] > 0, own, sum(squares.values()))) for name, own in squares.items()}
+    norms = {
+        name: jnp.sqrt(jnp.where(n["by_norm"] > 0, square, sum(squares.values()))) for name, square in squares.items()
+    }
     factor = {name: jnp.minimum(1.0, n["clip_at"] / (norm + n["clip_epsilon"])) for name, norm in norms.items()}
     scaled = n["by_norm"] + n["by_global_norm"]
     clipped = {name: value * jnp.where(scaled > 0, factor[name], 1.0) for name, value in g.items()}

@@ -29,7 +29,7 @@ def shown(function: Callable[Arguments, Result]) -> Callable[Arguments, Result]:
 
 
 def body(function: Callable[..., Any]) -> str:
-    """The text of a function's body without its docstring and its indentation."""
+    """The text of a function's body without its docstring, its indentation, and the `return` of a single statement."""
     text = dedent(inspect.getsource(function))
     definition = ast.parse(text).body[0]
     assert isinstance(definition, ast.FunctionDef)
@@ -37,7 +37,8 @@ def body(function: Callable[..., Any]) -> str:
     lines, first = text.splitlines(), statements[0].lineno - 1
     while lines[first - 1].lstrip().startswith("#"):  # comments above the first statement belong to it
         first -= 1
-    return dedent("\n".join(lines[first : definition.end_lineno]))
+    shown = dedent("\n".join(lines[first : definition.end_lineno]))
+    return shown.removeprefix("return ") if len(statements) == 1 else shown
 
 
 @dataclass(frozen=True)

@@ -43,7 +43,7 @@ class Setups(Part):
 
 
 class Row(Part):
-    """A difference. off, on: what the two trainings do, for a reader.
+    """A difference. measures: what the value of a claim is; off, on: what the two trainings do, for a reader.
 
     within: the largest relative difference between the frameworks that counts as equal; gpu: whether the experiment in
     the frameworks needs a GPU.
@@ -53,6 +53,7 @@ class Row(Part):
     group: Group
     title: str
     explains: str
+    measures: str
     off: str
     on: str
     setup: Setups

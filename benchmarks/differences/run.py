@@ -159,6 +159,7 @@ def difference(row: Row, answers: Answers) -> Difference:
         name=row.name,
         title=row.title,
         explains=row.explains,
+        measures=row.measures,
         off=row.off,
         on=row.on,
         note=row.note,

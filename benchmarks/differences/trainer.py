@@ -62,7 +62,7 @@ def _train(setup: Setup, windows: Windows, seeds: tuple[int, ...], steps: int) -
     fixed, numbers = program(setup), _numbers(setup)
     predict = partial(_predict, fixed, numbers)
     test = windows.test.x.astype(setup.dtype)
-    outputs, loss = np.asarray(predict(parameters, test, test_lengths)), None
+    outputs, loss = np.asarray(predict(_final(setup, parameters), test, test_lengths)), None
     for first in range(0, steps, LOSS_STEPS):
         part = slice(first, first + LOSS_STEPS)
         batches = (
@@ -180,8 +180,8 @@ def _predict(setup: Setup, numbers: Numbers, parameters: Parameters, x: Array, l
     """(S, N): the outputs of each seed's model without dropout."""
     model = Model(setup, numbers)
     if setup.stateful == "kept":
-        return jax.lax.map(lambda own: _in_order(model, own, x), parameters)
-    return jax.lax.map(lambda own: model.forward(own, x, lengths, None, None)[0], parameters)
+        return jax.lax.map(lambda seed: _in_order(model, seed, x), parameters)
+    return jax.lax.map(lambda seed: model.forward(seed, x, lengths, None, None)[0], parameters)
 
 
 def _in_order(model: Model, parameters: Parameters, x: Array) -> jax.Array:
@@ -223,4 +223,4 @@ def _steps(
         return jax.lax.scan(step, state, (places, rows, real, rates, step_keys))
 
     places, *others = batches
-    return jax.lax.map(lambda own: one_seed(*own), (state, keys, *others))
+    return jax.lax.map(lambda seed: one_seed(*seed), (state, keys, *others))

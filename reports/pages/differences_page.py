@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import isfinite
 from pathlib import Path
+from statistics import median
 
 from reports.analysis.intervals import Interval, median_interval
-from reports.records.differences import Difference, Differences, FrameworkDefault
+from reports.records.differences import Difference, Differences, Effect, FrameworkDefault
 from reports.records.store import read_json, write_text
 from reports.render import html, markdown
 from reports.render.formats import MINUS, count, listed, plural, scientific, significant
@@ -26,6 +27,7 @@ class Change:
     loss: Interval | None
     error: Interval | None
     noise: float | None  # of a seed: half the range of the test errors without the difference, relative to their median
+    usual_noise: float  # the median of `noise` over all differences of the run
 
     @property
     def size(self) -> float:
@@ -35,11 +37,11 @@ class Change:
 
     @property
     def stands_out(self) -> bool:
-        """Whether the test error changes in the same direction for every seed, and by more than the noise of a seed."""
+        """Whether the test error changes in one direction, and by more than the noise of a seed, here and usually."""
         if self.error is None or self.noise is None:
             return False
         one_direction = self.error.low > 0 or self.error.high < 0
-        return one_direction and abs(self.error.estimate) > self.noise
+        return one_direction and abs(self.error.estimate) > max(self.noise, self.usual_noise)
 
 
 def write(folder: Path) -> tuple[Path, Page]:
@@ -57,7 +59,7 @@ def newest(results: Path) -> Path | None:
 
 def page(record: Differences) -> Page:
     """The page of a run, the difference with the largest effect first."""
-    changes = sorted(map(_change, record.differences), key=lambda change: -change.size)
+    changes = sorted(_changes(record), key=lambda change: -change.size)
     problems = [f"{each.title}: {listed(each.problems)}." for each in record.differences if each.problems]
     seeds = f"{plural(len(record.seeds), 'seed')}, {record.steps:,} steps"
     return Page(
@@ -89,22 +91,30 @@ def page(record: Differences) -> Page:
 _REMEDIES = Paragraph(
     "The lines are those that this run executed; names such as `layer`, `x` and `units` stand for your own. A "
     "framework without lines keeps its default. The run compared the results of all frameworks, by default and with "
-    "the lines."
+    "the lines. What it measured stands behind each name of the documentation."
 )
 
 
-def _change(difference: Difference) -> Change:
+def _changes(record: Differences) -> list[Change]:
+    noises = [_noise(each.effect) for each in record.differences if each.effect]
+    usual = median([noise for noise in noises if noise is not None] or [0.0])
+    return [_change(each, usual) for each in record.differences]
+
+
+def _change(difference: Difference, usual_noise: float) -> Change:
     effect = difference.effect
     if effect is None:
-        return Change(difference, None, None, None)
+        return Change(difference, None, None, None, usual_noise)
     loss, error = (
         median_interval([after / before - 1 for before, after in zip(off, on, strict=True)])
         for off, on in ((effect.off_loss, effect.on_loss), (effect.off_error, effect.on_error))
     )
-    errors = sorted(effect.off_error)
-    middle = median_interval(errors)
-    noise = (errors[-1] - errors[0]) / 2 / middle.estimate if middle and len(errors) > 1 else None
-    return Change(difference, loss, error, noise)
+    return Change(difference, loss, error, _noise(effect), usual_noise)
+
+
+def _noise(effect: Effect) -> float | None:
+    errors = effect.off_error
+    return (max(errors) - min(errors)) / 2 / median(errors) if len(errors) > 1 else None
 
 
 def _versions(record: Differences) -> dict[str, str]:
@@ -151,7 +161,6 @@ def _effects(record: Differences, changes: Sequence[Change]) -> Table:
             "difference",
             lambda change: Cell(
                 _plain(change.difference.title),
-                links=(Link("remedy", f"#{change.difference.name}", f"remedy: {_plain(change.difference.title)}"),),
                 detail=f"{change.difference.off} → {change.difference.on}",
             ),
         ),
@@ -160,16 +169,20 @@ def _effects(record: Differences, changes: Sequence[Change]) -> Table:
         TableColumn("test error", lambda change: _changed(change.error, change.noise, stands_out=change.stands_out)),
         TableColumn("frameworks by default", lambda c: _gap(c.difference.default_gap, c.difference.needs_gpu)),
         TableColumn("with the lines", lambda c: _gap(c.difference.equal_gap, c.difference.needs_gpu)),
+        words(
+            "remedy",
+            lambda c: Cell("", links=(Link("lines", f"#{c.difference.name}", f"lines: {c.difference.title}"),)),
+        ),
     )
     spread = "95 % interval" if len(record.seeds) >= 6 else "range"
     caption = (
         "Two trainings that differ only as the small print of the first column says; changes are relative to the first "
         f"of them: the median over {plural(len(record.seeds), 'seed')} with its {spread}. Outputs: the largest "
         "difference before training, relative to the largest output. Test error: the mean squared error after "
-        f"{record.steps:,} steps; seed noise is half the range of that error over the seeds without the difference, "
-        "and a coloured change is larger than that and has one direction. The last two columns: the largest relative "
-        "difference between the frameworks themselves in a small experiment, by default and with the lines below. The "
-        "largest effect comes first."
+        f"{record.steps:,} steps; seed noise is half the range of that error over the seeds without the difference. A "
+        "coloured change has one direction and is larger than that and than the median of all seed noises. The last "
+        "two columns: the largest relative difference between the frameworks themselves in a small experiment, by "
+        "default and with the lines below. The largest effect comes first."
     )
     return tabulate("effects", "What each difference changes", caption, columns, changes, stacked=True)
 
@@ -211,7 +224,9 @@ def _doubts(each: FrameworkDefault) -> tuple[str, ...]:
 
 def _remedy(change: Change) -> Section:
     difference = change.difference
-    named = [f"{each.framework}: {each.documented}; measured: `{_value(each)}`." for each in difference.defaults]
+    named = [
+        f"{each.framework}: {each.documented}; {difference.measures}: `{_value(each)}`." for each in difference.defaults
+    ]
     blocks: list[Block] = [Paragraph(difference.explains), Bullets(tuple(named))]
     for each in difference.defaults:
         if each.lines:
@@ -237,6 +252,8 @@ def _remedy(change: Change) -> Section:
 def _value(each: FrameworkDefault) -> str:
     if isinstance(each.observed, tuple):
         return ", ".join(significant(value) for value in each.observed)
+    if isinstance(each.observed, bool):
+        return "yes" if each.observed else "no"
     return "nothing" if each.observed is None else str(each.observed)
 
 

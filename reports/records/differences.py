@@ -34,7 +34,7 @@ class Effect(Record):
 
 
 class Difference(Record):
-    """A known difference. off, on: what the two trainings do.
+    """A known difference. measures: what is observed in the frameworks; off, on: what the two trainings do.
 
     default_gap, equal_gap: the largest relative difference between the frameworks by default, and with the lines;
     None if it cannot be measured on this machine. within: the largest gap that counts as equal.
@@ -43,6 +43,7 @@ class Difference(Record):
     name: str
     title: str
     explains: str
+    measures: str
     off: str
     on: str
     note: str = ""

@@ -92,12 +92,13 @@ def test_the_shown_text_is_that_of_a_function_that_has_run():
     @shown
     def equal_example(a, b):
         # a comment above
+        a = 2 * a
         return a + b
 
     probe.SHOWN.clear()
     assert probe.SHOWN == {}
-    assert equal_example(1, 2) == 3
-    assert probe.SHOWN == {"equal_example": "# a comment above\nreturn a + b"}
+    assert equal_example(1, 2) == 4
+    assert probe.SHOWN == {"equal_example": "# a comment above\na = 2 * a\nreturn a + b"}
 
 
 @pytest.mark.parametrize(

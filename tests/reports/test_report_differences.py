@@ -30,7 +30,14 @@ def difference(name, factor, **changes):
         on_error=tuple(value * (factor + place * 1e-3) for place, value in enumerate(errors)),
     )
     frameworks = (default("PyTorch", lines="eps = 1e-8"), default("Keras"), default("Flax"))
-    facts = {"title": f"The {name}", "explains": f"About {name}.", "off": "without", "on": "with", "within": 1e-6}
+    facts = {
+        "title": f"The {name}",
+        "explains": f"About {name}.",
+        "measures": "default",
+        "off": "without",
+        "on": "with",
+        "within": 1e-6,
+    }
     facts |= {"defaults": frameworks, "default_gap": 0.5, "equal_gap": 1e-9, "effect": effect}
     return Difference(name=name, **facts | changes)
 

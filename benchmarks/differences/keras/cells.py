@@ -112,8 +112,8 @@ def padding(case: Case) -> Probe:
 def bidirectional_last(case: Case) -> Probe:
     made = load(keras.layers.Bidirectional(keras.layers.LSTM(case.units)), case, case.lstm)
     outputs = last(made, case.x)
-    own = last(lstm(case), case.x[:, ::-1])
-    return Probe(bool(np.allclose(outputs[:, case.units :], own)), outputs, outputs)
+    backward = last(lstm(case), case.x[:, ::-1])
+    return Probe(bool(np.allclose(outputs[:, case.units :], backward)), outputs, outputs)
 
 
 @shown

@@ -63,15 +63,15 @@ def epsilon_place(case: Case) -> Probe:
 
 
 @shown
-def equal_bias_correction(rate: float, epsilon: float) -> Optimizer:
+def equal_bias_correction(rate: float, **settings: float) -> Optimizer:
     keras.config.set_floatx("float64")  # before the model is built
     betas = {"beta_1": np.float64(0.9), "beta_2": np.float64(0.999)}  # TensorFlow rounds a Python float to float32
-    return keras.optimizers.Adam(rate, **betas, epsilon=epsilon)
+    return keras.optimizers.Adam(rate, **betas, **settings)
 
 
 def bias_correction(case: Case) -> Probe:
-    steps = after(keras.optimizers.Adam(1.0, epsilon=1e-8), np.zeros(6), case.gradients[:1], "float32")
-    equal = after(equal_bias_correction(1.0, 1e-8), np.zeros(6), case.gradients[:1])
+    steps = after(keras.optimizers.Adam(1.0, epsilon=0.0), np.zeros(6), case.gradients[:1], "float32")
+    equal = after(equal_bias_correction(1.0, epsilon=0.0), np.zeros(6), case.gradients[:1])
     return Probe(bool(np.abs(np.abs(steps) - 1).max() > 1e-6), steps, equal)
 
 

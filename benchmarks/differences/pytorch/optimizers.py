@@ -47,7 +47,7 @@ def epsilon_place(case: Case) -> Probe:
 
 
 def bias_correction(case: Case) -> Probe:
-    steps = after(lambda w: torch.optim.Adam(w, lr=1.0), np.zeros(6), case.gradients[:1], torch.float32)
+    steps = after(lambda w: torch.optim.Adam(w, lr=1.0, eps=0.0), np.zeros(6), case.gradients[:1], torch.float32)
     return Probe(bool(np.abs(np.abs(steps) - 1).max() > 1e-6), steps, steps)
 
 
