@@ -7,12 +7,20 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks.differences import probe
+from backends.contract import Objective, Steps
+from backends.layers import Dense
+from backends.model import ModelSpec
+from backends.optimizers import Adam, AdamW
+from backends.recurrent import Recurrent
+from backends.registry import load
+from benchmarks.differences import probe, run
 from benchmarks.differences.jobs import Answer, Observation, Training
 from benchmarks.differences.probe import shown
 from benchmarks.differences.rows import holds, read, select
 from benchmarks.differences.run import difference
+from benchmarks.differences.setup import UNITS, Setup
 from benchmarks.errors import UserError
+from datasets import prepare
 from tests.benchmarks.command_line import benchmarks, in_process
 
 FOLDER = Path(probe.__file__).parent
@@ -148,28 +156,33 @@ def test_the_small_form_checks_the_frameworks_and_shows_what_ran(tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("cell", ["lstm", "gru"])
-def test_the_trainer_is_equal_to_the_reference_implementation(cell):
+@pytest.mark.parametrize(
+    ("layer", "optimizer", "settings"),
+    [
+        ({"cell": "gru"}, {"weight_decay": 0.01, "clip_norm": 0.1}, {"decay_place": "weights", "clip": "global norm"}),
+        ({"cell": "lstm", "bidirectional": True}, {"weight_decay": 0.01, "epsilon": 1e-4}, {"epsilon": 1e-4}),
+    ],
+    ids=["GRU, AdamW, clipping", "bidirectional LSTM, Adam, decay"],
+)
+def test_the_trainer_is_equal_to_the_reference_implementation(layer, optimizer, settings):
     """Outputs before and errors after 200 steps, so that the effects are those of the models that they name."""
-    from backends.contract import Objective, Steps
-    from backends.layers import Dense
-    from backends.model import ModelSpec
-    from backends.optimizers import Adam
-    from backends.recurrent import Recurrent
-    from backends.registry import load
-    from benchmarks.differences import run, trainer
-    from benchmarks.differences.setup import UNITS, Setup
-    from datasets import prepare
+    from benchmarks.differences import trainer
 
     windows = prepare(run.DATA, run.WINDOW, "float64")
-    setup = Setup(cell=cell)
+    both = {"bidirectional": "own last"} if layer.get("bidirectional") else {}
+    setup = Setup(cell=layer["cell"], decay=0.01, clip_at=0.1, **both, **settings)
     trained = trainer.train(setup, windows, (3,), 200)
     drawn, plan = trainer.initial(setup, 1, 3), trainer.make_plan(setup, len(windows.train), 20, 3, 200)
-    weights = {"0.kernel": drawn["kernel"], "0.recurrent_kernel": drawn["recurrent"], "0.bias": drawn["bias"]}
-    weights |= {"1.kernel": drawn["dense"][:, None], "1.bias": drawn["dense_bias"]}
-    spec = ModelSpec((Recurrent(cell, UNITS), Dense(1)))
-    backend = load("reference", dtype="float64", threads=1)
-    model = backend.build(spec, Objective(), Adam(), weights, windows.train.x, windows.train.y, dtype="float64", seed=1)
+    names = {"kernel": "kernel", "recurrent": "recurrent_kernel", "bias": "bias"}
+    weights = {"1.kernel": drawn["dense"][:, None], "1.bias": drawn["dense_bias"]}
+    for side in ("", "backward_") if both else ("",):
+        weights |= {f"0.{side.replace('_', '.')}{name}": drawn[side + key] for key, name in names.items()}
+    spec = ModelSpec((Recurrent(units=UNITS, **layer), Dense(1)))
+    rule = (AdamW if "decay_place" in settings else Adam)(**optimizer)
+    data = (windows.train.x, windows.train.y)
+    model = load("reference", dtype="float64", threads=1).build(
+        spec, Objective(), rule, weights, *data, dtype="float64", seed=1
+    )
     np.testing.assert_allclose(trained.outputs[0], model.predict(windows.test.x)[:, 0], rtol=0, atol=1e-12)
     model.train(Steps(plan.rows, plan.rates))
     forecast = windows.to_unit(windows.test, model.predict(windows.test.x))
