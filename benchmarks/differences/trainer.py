@@ -34,11 +34,15 @@ class Trained:
 
 @dataclass(frozen=True)
 class Plan:
-    """Steps in order. rows, real: (steps, batch), the windows of each batch, and whether they count."""
+    """Steps in order. rows, real: (steps, batch), the windows of each batch, and whether they count.
+
+    rates, begins: (steps,), the learning rates, and whether a step is the first of an epoch.
+    """
 
     rows: np.ndarray
     real: np.ndarray
-    rates: np.ndarray  # (steps,)
+    rates: np.ndarray
+    begins: np.ndarray
 
 
 def train(setup: Setup, windows: Windows, seeds: tuple[int, ...], steps: int) -> Trained:
@@ -52,7 +56,8 @@ def _train(setup: Setup, windows: Windows, seeds: tuple[int, ...], steps: int) -
     lengths = np.random.default_rng(0).integers(5, x.shape[1] + 1, len(x))
     test_lengths = np.random.default_rng(1).integers(5, x.shape[1] + 1, len(windows.test.x))
     plans = [make_plan(setup, len(x), x.shape[1], seed, steps) for seed in seeds]
-    rows, real, rates = (np.stack([getattr(plan, name) for plan in plans]) for name in ("rows", "real", "rates"))
+    names = ("rows", "real", "rates", "begins")
+    rows, real, rates, begins = (np.stack([getattr(plan, name) for plan in plans]) for name in names)
     drawn = [initial(setup, x.shape[2], seed) for seed in seeds]
     parameters = {name: jnp.asarray(np.stack([each[name] for each in drawn]), setup.dtype) for name in drawn[0]}
     zeros = jax.tree.map(jnp.zeros_like, parameters)
@@ -65,12 +70,8 @@ def _train(setup: Setup, windows: Windows, seeds: tuple[int, ...], steps: int) -
     outputs, loss = np.asarray(predict(_final(setup, parameters), test, test_lengths)), None
     for first in range(0, steps, LOSS_STEPS):
         part = slice(first, first + LOSS_STEPS)
-        batches = (
-            jnp.arange(first, first + LOSS_STEPS) + 1,
-            rows[:, part],
-            real[:, part].astype(setup.dtype),
-            rates[:, part].astype(setup.dtype),
-        )
+        counted, kept = real[:, part].astype(setup.dtype), ~begins[:, part]
+        batches = (jnp.arange(first, first + LOSS_STEPS) + 1, rows[:, part], counted, rates[:, part], kept)
         state, batch_losses = _steps(fixed, numbers, state, keys, x, y[:, 0], lengths, *batches)
         if loss is None:
             per_epoch = len(x) // BATCH
@@ -105,7 +106,7 @@ def make_plan(setup: Setup, windows: int, length: int, seed: int, steps: int) ->
     if setup.schedule == "per epoch":
         done = done // per_epoch * per_epoch
     rates = RATE * (np.ones(steps) if setup.schedule == "constant" else 0.5 ** (done / per_epoch))
-    return Plan(rows, real, rates)
+    return Plan(rows, real, rates.astype(setup.dtype), np.arange(steps) % per_epoch == 0)
 
 
 def initial(setup: Setup, features: int, seed: int) -> dict[str, np.ndarray]:
@@ -206,9 +207,9 @@ def _steps(
     model = Model(setup, numbers)
 
     def step(state: Any, batch: Any) -> Any:  # noqa: ANN401
-        parameters, first, second, kept = state
-        place, rows, real, rate, key = batch
-        carried = kept if setup.stateful == "kept" else None
+        parameters, first, second, last = state
+        place, rows, real, rate, kept, key = batch
+        carried = (last[0] * kept, last[1] * kept) if setup.stateful == "kept" else None
 
         def objective(parameters: Parameters) -> Any:  # noqa: ANN401
             outputs, after = model.forward(parameters, x[rows], lengths[rows], carried, key)
@@ -218,9 +219,9 @@ def _steps(
         updated = update(numbers, parameters, gradients, first, second, place, rate)
         return (*updated, jax.lax.stop_gradient(after)), loss
 
-    def one_seed(state: Any, key: Array, rows: Array, real: Array, rates: Array) -> Any:  # noqa: ANN401
+    def one_seed(state: Any, key: Array, *planned: Array) -> Any:  # noqa: ANN401
         step_keys = jax.vmap(partial(jax.random.fold_in, key))(places)
-        return jax.lax.scan(step, state, (places, rows, real, rates, step_keys))
+        return jax.lax.scan(step, state, (places, *planned, step_keys))
 
     places, *others = batches
     return jax.lax.map(lambda seed: one_seed(*seed), (state, keys, *others))
