@@ -109,7 +109,7 @@ def schedule(case: Case) -> Probe:
 
 @shown
 def equal_shown_loss(model: Model, x: Array, y: Array) -> float:
-    return model.evaluate(x, y, verbose=0)  # type: ignore[no-any-return]  # after the epoch, on all windows
+    return model.evaluate(x, y, verbose=0)  # after the epoch, on all windows
 
 
 def shown_loss(case: Case) -> Probe:
