@@ -13,21 +13,10 @@ from typing import NoReturn
 from backends.contract import BackendError
 from backends.layers import ModelError
 from benchmarks.commands import all as all_
-from benchmarks.commands import (
-    certify,
-    compare,
-    data,
-    differences,
-    export,
-    published,
-    report,
-    reproduce,
-    resume,
-    run,
-    transfer,
-)
+from benchmarks.commands import certify, compare, data, export, published, report, reproduce, resume, run, transfer
 from benchmarks.commands import list as list_
 from benchmarks.commands.output import command_line
+from benchmarks.differences import command as differences
 from benchmarks.errors import UserError, name_hint
 from benchmarks.translation import command as translate
 from datasets import DataError

@@ -1,4 +1,4 @@
-"""`differences`: measure the known differences between the frameworks, one by one, and write their page."""
+"""The command `differences`: measure the known differences between the frameworks, one by one, and write their page."""
 
 import argparse
 import re
