@@ -1,12 +1,14 @@
 """The command `differences`: measure the known differences between the frameworks, one by one, and write their page."""
 
 import argparse
-import re
+from datetime import UTC, datetime
+from functools import partial
 
 from benchmarks.commands import Subparsers, options
 from benchmarks.commands.output import emit, short
 from benchmarks.differences import rows, run
 from benchmarks.errors import UserError
+from benchmarks.runner.run import new_folder
 from reports.records.store import write_json
 
 NAME = "differences"
@@ -42,8 +44,14 @@ def execute(arguments: argparse.Namespace) -> int:
         if len({*seeds}) < len(seeds) or min(seeds) < 0:
             raise UserError(f"--seeds {arguments.seeds}: write different numbers that are not negative: --seeds 1,2,3")
     _print(arguments, f"Differences between the frameworks: {len(chosen)}, with seeds {', '.join(map(str, seeds))}")
-    record = run.run(chosen, quick=arguments.quick, seeds=seeds, progress=lambda line: _print(arguments, line))
-    folder = arguments.results / NAME / re.sub(r":", "-", record.started)
+    started = datetime.now(UTC)
+    folder = new_folder(arguments.results / NAME, started)  # before the run, which takes minutes
+    try:
+        progress = partial(_print, arguments)
+        record = run.run(chosen, started=started, quick=arguments.quick, seeds=seeds, progress=progress)
+    except BaseException:
+        folder.rmdir()
+        raise
     write_json(folder / "differences.json", record)
     page, summary = reports.write_differences(folder)
     problems = {each.name: each.problems for each in record.differences if each.problems}

@@ -7,7 +7,7 @@ import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import partial
 from itertools import combinations
 from pathlib import Path
@@ -43,9 +43,11 @@ class WorkerError(RuntimeError):
     """A worker ended without an answer. The message is a clause."""
 
 
-def run(rows: Sequence[Row], *, quick: bool, seeds: tuple[int, ...], progress: Callable[[str], None]) -> Differences:
+def run(
+    rows: Sequence[Row], *, started: datetime, quick: bool, seeds: tuple[int, ...], progress: Callable[[str], None]
+) -> Differences:
     """Run the experiments of the rows in the frameworks and the trainings, two processes at a time."""
-    started, begin = datetime.now(UTC), time.perf_counter()
+    begin = time.perf_counter()
     conditions = Conditions.of()
     steps = LOSS_STEPS if quick else STEPS
     names = {work: tuple(row.name for row in rows if work in row.claims) for work in FRAMEWORKS}

@@ -126,6 +126,15 @@ def test_a_mistake_is_one_sentence(words, message, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+def test_a_results_folder_that_cannot_be_made_is_a_mistake_before_the_run(tmp_path):
+    """The run takes minutes, which would be lost."""
+    (tmp_path / "file").write_text("")
+    done = in_process("differences", "--results", tmp_path / "file", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "cannot be created for the results" in done.stderr
+    assert done.stdout.count("\n") == 1
+
+
 def test_rows_are_selected_by_name():
     assert [row.name for row in select(ROWS, ["forget-bias", "second-bias"])] == ["second-bias", "forget-bias"]
     with pytest.raises(UserError, match="there is no such difference"):
