@@ -11,7 +11,7 @@ ARGS ?=
 EXTRAS ?= dev
 
 .DEFAULT_GOAL := help
-.PHONY: help install bench null-test bench-quick bench-all bench-all-quick published certify certify-architectures report \
+.PHONY: help install bench null-test bench-quick bench-all bench-all-quick bench-differences published certify certify-architectures report \
 	reproduce data speed cell-speed windowing test test-slow check format lock clean \
 	$(addprefix bench-,$(BENCHMARKS))
 
@@ -31,6 +31,9 @@ bench-all-quick: $(INSTALLED) ## run the small form of every benchmark
 
 $(addprefix bench-,$(BENCHMARKS)): bench-%: $(INSTALLED)
 	@$(RUN) run $* $(ARGS)
+
+bench-differences: $(INSTALLED) ## measure why equal models differ between the frameworks; ARGS=--quick for a small form
+	@$(RUN) differences $(ARGS)
 
 null-test: bench-null-test ## compare each program with itself: the smallest difference that this machine can show
 

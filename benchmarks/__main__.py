@@ -16,12 +16,16 @@ from benchmarks.commands import all as all_
 from benchmarks.commands import certify, compare, data, export, forecast, report, reproduce, resume, run, transfer
 from benchmarks.commands import list as list_
 from benchmarks.commands.output import command_line
+from benchmarks.differences import command as differences
 from benchmarks.errors import UserError, name_hint
 from benchmarks.translation import command as translate
 from datasets import DataError
 from reports.records.store import RecordError
 
-MODULES = (list_, run, resume, certify, report, forecast, export, reproduce, compare, transfer, translate, all_, data)
+MODULES = (
+    *(list_, run, resume, certify, report, forecast, export, reproduce, compare, transfer),
+    *(translate, differences, all_, data),
+)
 COMMANDS = {module.NAME: module.add for module in MODULES} | {report.PUBLISHED: report.add_published}
 
 

@@ -18,6 +18,7 @@ __all__ = [
     "certificate_text",
     "compare",
     "write",
+    "write_differences",
     "write_overviews",
     "write_published",
     "write_reproduction",
@@ -100,6 +101,20 @@ def write_published(results: Path) -> tuple[Path, str]:
     from reports.pages import published_page
 
     return published_page.write(results)
+
+
+def write_differences(folder: Path) -> tuple[Path, str]:
+    """Write `report.html` and `report.md` of a run of the benchmark `differences`, and the index of all runs.
+
+    Returns the path of the HTML page, and its summary and main table as plain text. Raises `RecordError` if the
+    record cannot be read.
+    """
+    from reports.pages import differences_page, index_page
+    from reports.render import terminal
+
+    path, page = differences_page.write(folder)
+    index_page.write(folder.parent.parent)
+    return path, terminal.render(page, only=("effects", "summary"))
 
 
 def write_reproduction(folder: Path) -> ReproducibilityCheck:

@@ -20,6 +20,11 @@ FRAMEWORKS_OF = {
     "backends/keras": {"keras", "tensorflow", "jax", "torch"},  # its three engines
     "benchmarks/runner/executors": {"ray"},
     "benchmarks/translation/isolated.py": {"torch", "keras", "flax"},  # programs written by `translate`, and files
+    "benchmarks/differences/pytorch": {"torch"},
+    "benchmarks/differences/keras": {"keras", "tensorflow", "jax"},
+    "benchmarks/differences/flax": {"jax", "flax", "optax"},
+    "benchmarks/differences/model.py": {"jax"},  # the trainings that carry the effects
+    "benchmarks/differences/trainer.py": {"jax"},
     "benchmarks/microbenchmarks/bare_loops.py": FRAMEWORKS,  # training loops written by hand in every framework
 }
 MAY_IMPORT = {
@@ -65,6 +70,7 @@ INSIDE_BENCHMARKS = {  # what each part of benchmarks may import besides itself
     "microbenchmarks": ("definition", "worker", "runner"),
     "commands": ("definition", "worker", "runner", "microbenchmarks"),
     "translation": ("definition", "worker", "commands"),
+    "differences": ("worker", "runner", "commands"),  # a command with a package of its own
 }
 
 

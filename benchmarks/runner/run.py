@@ -83,7 +83,7 @@ def begin(
         # a reproduction repeats the configurations that a search has chosen, and does not search
         | ({"reproduces": str(reproduces), "search": None} if reproduces else {})
     )
-    folder = _new_folder(results / benchmark.name, datetime.fromisoformat(plan.started))
+    folder = new_folder(results / benchmark.name, datetime.fromisoformat(plan.started))
     write_json(folder / "manifest.json", plan)
     return folder, plan
 
@@ -209,7 +209,7 @@ def point_latest(folder: Path) -> None:
         os.replace(temporary, link)
 
 
-def _new_folder(parent: Path, started: datetime) -> Path:
+def new_folder(parent: Path, started: datetime) -> Path:
     """Make a folder named by the start time, with a number added if another run has the name."""
     stamp = started.strftime("%Y-%m-%dT%H-%M-%SZ")
     path, number = parent / stamp, 1

@@ -5,7 +5,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from reports.analysis.run import unique
-from reports.pages import history_page
+from reports.pages import differences_page, history_page
 from reports.pages.index_entries import IndexEntries, IndexEntry, read_entries, store_entries
 from reports.pages.stored_runs import error_notice, link_cell
 from reports.records.store import write_text
@@ -55,9 +55,16 @@ def _page(results: Path, entries: IndexEntries) -> Page:
     return Page(
         "All runs",
         tuple(sections) or (empty,),
+        eyebrow=_links(results),
         facts=(f"{plural(len(lines), 'run')} of {plural(len(names), 'benchmark')}, the newest first",),
         notices=tuple(error_notice(name, entry.error) for name, entry in entries.entries.items() if entry.error),
     )
+
+
+def _links(results: Path) -> tuple[Link, ...]:
+    """A link to the newest page of differences between the frameworks, if there is one."""
+    path = differences_page.newest(results)
+    return (Link("differences between the frameworks", path.relative_to(results).as_posix()),) if path else ()
 
 
 def _benchmark(results: Path, place: int, lines: list[Line]) -> Section:

@@ -15,6 +15,7 @@ from typing import TypeVar
 from pydantic import BaseModel, ValidationError
 
 from reports.records.base import SCHEMA
+from reports.records.differences import Differences
 from reports.records.overhead import HarnessOverhead
 from reports.records.schema import Certificate, Manifest, Plan, SearchResult, Trial
 from reports.records.upgrade import upgrade
@@ -27,7 +28,7 @@ class RecordError(ValueError):
     """A stored file cannot be used; the message is one sentence for the user."""
 
 
-Stored = TypeVar("Stored", Manifest, Certificate, Trial, SearchResult, HarnessOverhead)
+Stored = TypeVar("Stored", Manifest, Certificate, Trial, SearchResult, HarnessOverhead, Differences)
 
 
 def write_json(path: Path, record: BaseModel) -> None:
