@@ -3,7 +3,7 @@
 import codecs
 import csv
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 
@@ -17,28 +17,43 @@ import pyarrow.parquet as parquet  # type: ignore[import-untyped]
 from datasets.files.dialect import Dialect
 from datasets.files.numbers import NULLS, markers
 from datasets.files.source import Source
-from datasets.spec import DataError, DataSpec
+from datasets.spec import EPOCHS, DataError, DataSpec
 
 Columns = dict[str, "pd.Series[str] | np.ndarray"]  # text, or the values of a column with a type
+Loaded = tuple[Columns, np.ndarray]  # (rows, numbers) float64, the memory of columns of numbers that have a type
 Excerpt = tuple[tuple[str, ...], ...]
 
 
-def loaded(
-    source: Source, readable: Path, dialect: Dialect, types: "dict[str, pa.DataType]", data: DataSpec
-) -> tuple[Columns, int]:
-    """The columns with these types, or as text if a cell does not fit its type; and the number of rows that were short.
+@dataclass(frozen=True)
+class Request:
+    """The columns to read of a CSV text."""
 
-    A row with fewer cells than the header gets empty cells at its end.
+    types: "dict[str, pa.DataType]"  # of all columns to read; int64 for seconds or the like since 1970
+    numbers: tuple[str, ...]  # those of numbers
+    time_format: str | None = None  # of columns of time stamps
+
+    @property
+    def as_text(self) -> "Request":
+        """The same columns without types."""
+        return Request(dict.fromkeys(self.types, pa.string()), self.numbers)
+
+
+def loaded(
+    source: Source, readable: Path, dialect: Dialect, request: Request, data: DataSpec
+) -> tuple[Columns, np.ndarray, int]:
+    """The columns with their types, or all as text if a cell does not fit; the memory of the numbers; short rows.
+
+    A row with fewer cells than the header gets empty cells at its end; such rows are counted.
     """
-    text = dict.fromkeys(types, pa.string())
-    for attempt in (types, text) if types != text else (text,):
+    text = request.as_text
+    for attempt in (request, text) if request != text else (text,):
         try:
-            table, short = _parsed(source, readable, dialect, attempt, data)
+            parts, short = _parsed(source, readable, dialect, attempt, data)
             if short:
-                table, _ = _parsed(source, *rewritten(source, dialect, padded=True), attempt, data)
+                parts, _ = _parsed(source, *rewritten(source, dialect, padded=True), attempt, data)
         except pa.ArrowInvalid as error:
             if "Empty CSV file" in str(error):
-                return {name: pd.Series([], dtype="str") for name in types}, 0
+                return {name: pd.Series([], dtype="str") for name in request.types}, np.empty((0, 0)), 0
             if "Expected" in str(error) and "columns" in str(error):
                 raise _too_long(source, readable, dialect) from None
             if "UTF8" in str(error):
@@ -51,19 +66,14 @@ def loaded(
             if attempt == text:
                 raise DataError(f"{source.path} cannot be read as a table ({str(error)[:100]!r}).") from None
             continue
-        columns = {}
-        for name in types:  # one after another, so that memory is released
-            columns[name] = _column(table.column(name))
-            table = table.drop_columns([name])
-        pa.default_memory_pool().release_unused()
-        return columns, short
+        return *_columns(parts, request.numbers), short
     raise AssertionError  # text fits every cell
 
 
 def _parsed(
-    source: Source, readable: Path, dialect: Dialect, types: "dict[str, pa.DataType]", data: DataSpec
-) -> "tuple[pa.Table, int]":
-    """The columns, and the number of rows with too few cells, which were skipped.
+    source: Source, readable: Path, dialect: Dialect, request: Request, data: DataSpec
+) -> "tuple[list[pa.RecordBatch], int]":
+    """The columns in parts, and the number of rows with too few cells, which were skipped.
 
     Raises ArrowInvalid for a cell of another type.
     """
@@ -73,6 +83,7 @@ def _parsed(
         short.append(row)
         return "skip" if row.actual_columns < row.expected_columns else "error"
 
+    form = request.time_format or ""
     with pa.OSFile(str(readable)) as file:
         file.seek(_offset(readable, dialect.first))
         table = reader.read_csv(
@@ -85,13 +96,18 @@ def _parsed(
                 invalid_row_handler=unequal,
             ),
             reader.ConvertOptions(
-                column_types=types,
-                include_columns=list(types),
+                column_types=request.types,
+                include_columns=list(request.types),
                 null_values=[*NULLS, *markers(data.missing)],
                 strings_can_be_null=True,
+                timestamp_parsers=[form] if form.startswith("%") and not form.startswith("%Y-%m-%d") else [],
             ),
         )
-    return table, len(short)
+    for place, (name, kind) in enumerate(request.types.items()):
+        if kind == pa.int64() and name not in request.numbers:
+            stamps = compute.cast(table.column(name), pa.timestamp(EPOCHS[form]))
+            table = table.set_column(place, name, compute.cast(stamps, pa.timestamp("us"), safe=form != "epoch ns"))
+    return table.to_batches(), len(short)
 
 
 def _offset(path: Path, lines: int) -> int:
@@ -142,8 +158,31 @@ def rewritten(source: Source, dialect: Dialect, *, padded: bool = False) -> tupl
     return copy, replace(dialect, first=0)
 
 
+def _columns(parts: "list[pa.RecordBatch]", numbers: Sequence[str]) -> Loaded:
+    """The columns of a table, given in parts; the list is emptied, so that memory is released part by part."""
+    columns: Columns = {}
+    rows = sum(map(len, parts))
+    values = np.empty((rows, len(numbers)))
+    arrays: dict[str, np.ndarray] = {}
+    for name, kind in zip(parts[0].schema.names, parts[0].schema.types, strict=True):
+        if name in numbers and kind in (pa.float64(), pa.int64()):
+            columns[name] = arrays[name] = values[:, numbers.index(name)]
+        elif pa.types.is_timestamp(kind):
+            columns[name] = arrays[name] = np.empty(rows, "datetime64[us]")
+        else:
+            columns[name] = _column(pa.chunked_array([part.column(name) for part in parts]))
+    start = rows
+    while parts:
+        part = parts.pop()
+        for name, array in arrays.items():
+            array[start - len(part) : start] = part.column(name).to_numpy(zero_copy_only=False)
+        start -= len(part)
+    pa.default_memory_pool().release_unused()
+    return columns, values
+
+
 def _column(column: "pa.ChunkedArray") -> "pd.Series[str] | np.ndarray":
-    """Text, or the values of a column with a type, NaN or NaT where missing."""
+    """Text, or the values of a column with a type, NaN where missing."""
     if pa.types.is_boolean(column.type) and column.null_count:
         column = compute.cast(column, pa.string())
     if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
@@ -172,19 +211,19 @@ def _damaged_parquet(source: Source) -> DataError:
     return DataError(f"{source.path} is not a complete Parquet file: it is damaged, truncated or of another type.")
 
 
-def parquet_columns(source: Source, wanted: Sequence[str]) -> tuple[Columns, int, Excerpt, Excerpt]:
-    """The columns of a Parquet file, the number of rows, and the first and last rows as text."""
+def parquet_columns(source: Source, wanted: Sequence[str], numbers: Sequence[str]) -> tuple[Loaded, Excerpt, Excerpt]:
+    """The columns of a Parquet file, and its first and last rows as text."""
     try:
         table = parquet.read_table(source.path, columns=list(wanted))
-        columns = {name: _column(_plain(table.column(name))) for name in wanted}
+        ends = (table.slice(0, 3), table.slice(max(0, len(table) - 3)))
+        head, tail = (tuple(tuple(map(str, row.values())) for row in end.to_pylist()) for end in ends)
+        for place, name in enumerate(wanted):
+            table = table.set_column(place, name, _plain(table.column(name)))
+        parts = table.to_batches() or [pa.RecordBatch.from_pylist([], table.schema)]
+        del table
+        return _columns(parts, numbers), head, tail
     except (pa.ArrowException, OSError, ValueError, NotImplementedError):
         raise _damaged_parquet(source) from None
-    rows = len(table)
-    head, tail = (
-        tuple(tuple(map(str, row.values())) for row in part.to_pylist())
-        for part in (table.slice(0, 3), table.slice(max(0, rows - 3)))
-    )
-    return columns, rows, head, tail
 
 
 def parquet_kind(kind: "pa.DataType") -> str:

@@ -107,17 +107,21 @@ def decimal_mark(columns: Iterable[Sequence[str]]) -> str | None:
     return proven.pop() if len(proven) == 1 else None
 
 
-def is_plain(column: Sequence[str], separator: str, data: DataSpec) -> tuple[bool, str | None]:
-    """Whether the cells are numbers with a decimal point and nothing else; with a note if the separator decides it."""
+def plain_type(column: Sequence[str], separator: str, data: DataSpec) -> tuple[str, str | None]:
+    """The type of cells that are numbers with a decimal point and nothing else: "float" or "int"; else "text".
+
+    Integers between semicolons are "int", so that a later 2.000 is asked about. The note says what a comma between the
+    cells decides.
+    """
     cells = pd.Series([cell for cell in column if cell not in NULLS], dtype="str")
     if data.decimal == "," or data.thousands or not len(cells) or not PLAIN.fits(cells).all():
-        return False, None
+        return "text", None
     pointed = cells[cells.str.contains(".", regex=False)]
-    if data.decimal == "." or not len(pointed) or not Style(",", ".").fits(cells).all():
-        return True, None
+    if data.decimal == "." or not Style(",", ".").fits(cells).all():
+        return "float", None
     if separator != ",":
-        return False, None
-    return True, _reading(pointed.iloc[0], float(pointed.iloc[0]), PLAIN)
+        return ("text" if len(pointed) or not cells.str.fullmatch(r"-?\d+").all() else "int"), None
+    return "float", None if not len(pointed) else _reading(pointed.iloc[0], float(pointed.iloc[0]), PLAIN)
 
 
 def _reading(cell: str, value: float, style: Style) -> str:

@@ -106,17 +106,13 @@ def _series(chosen: Table, data: DataSpec, source: Source) -> Series:
 def _numbers(chosen: Table, data: DataSpec, notes: list[str]) -> tuple[np.ndarray, list[Numbers]]:
     """The values (rows, columns), and each column without its values. Takes the cells out of the table as it goes."""
     columns = []
-    values = np.empty((chosen.rows, len(chosen.numbers))) if len(chosen.numbers) > 1 else None
+    values = chosen.values
     for place, name in enumerate(chosen.numbers):
         where = f"{chosen.path}, column {name!r}"
         column = numbers(chosen.columns.pop(name), where, data, chosen.separator, chosen.decimal)
-        if values is None:
-            values = column.values[:, None]
-        else:
-            values[:, place] = column.values
+        values[:, place] = column.values
         notes += [f"Column {name!r}: {note}" for note in column.notes]
         columns.append(replace(column, values=np.empty(0)))
-    assert values is not None  # there is a target
     return values, columns
 
 

@@ -16,7 +16,7 @@ import pandas as pd
 from pandas.tseries.api import guess_datetime_format
 
 from datasets.files import steps
-from datasets.files.numbers import clean, is_missing, markers
+from datasets.files.numbers import MISSING, clean, is_missing, markers
 from datasets.spec import EPOCHS, DataError, DataSpec, to_set
 
 SAMPLE = 1000  # cells that formats are tried on, before all cells are parsed
@@ -30,6 +30,15 @@ TIMES = (
     "", " %H:%M", " %H:%M:%S", " %H:%M:%S.%f", "T%H:%M", "T%H:%M:%S", " %H.%M.%S", " %H.%M", " %I:%M %p",
     " %I:%M:%S %p",
 )  # fmt: skip
+ISO = r"\d{4}-\d\d-\d\d(?:[ T]\d\d:\d\d(?::\d\d)?)?"
+ISO_FORMATS = {
+    "0000-00-00": "%Y-%m-%d",
+    **{
+        f"0000-00-00{mark}00:00{seconds}": f"%Y-%m-%d{mark}%H:%M{form}"
+        for mark in " T"
+        for seconds, form in (("", ""), (":00", ":%S"))
+    },
+}
 COMPACT = {4: "%Y", 6: "%Y%m", 8: "%Y%m%d", 10: "%Y%m%d%H", 12: "%Y%m%d%H%M", 14: "%Y%m%d%H%M%S"}  # by digits
 EPOCH_UNITS = {10: "epoch s", 13: "epoch ms", 16: "epoch us", 19: "epoch ns"}  # by digits
 YEARS = (1600, 2200)  # of stamps without marks between year, month and day
@@ -99,6 +108,23 @@ def recognised(cells: Sequence[str]) -> bool:
     ):
         return False
     return next(_candidates(present, most=True), None) is not None
+
+
+def certain_format(sample: Sequence[str], data: DataSpec) -> str | None:
+    """The only format that fits all cells of a sample, if pyarrow can read it; else None."""
+    cells = pd.Series([cell for cell in sample if cell.strip().casefold() not in MISSING], dtype="str")
+    if not len(cells):
+        return None
+    if data.time_format is not None:
+        forms = [data.time_format]
+    elif cells.str.fullmatch(ISO).all():
+        kinds = cells.str.replace(r"\d", "0", regex=True).unique()
+        return ISO_FORMATS.get(kinds[0]) if len(kinds) == 1 else None
+    else:
+        forms = list(_candidates(cells))
+    if len(forms) != 1 or not (forms[0] in EPOCHS or re.fullmatch("(%[YmdHMS][-./: T]?)+", forms[0])):
+        return None
+    return None if np.isnat(_parse(cells, forms[0]).wall).any() else forms[0]
 
 
 def _as_text(column: "pd.Series[str] | np.ndarray") -> "pd.Series[str]":
