@@ -2,7 +2,8 @@
 
 import codecs
 import csv
-from collections.abc import Sequence
+import re
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
@@ -21,6 +22,9 @@ from datasets.spec import EPOCHS, DataError, DataSpec
 
 Columns = dict[str, "pd.Series[str] | np.ndarray"]  # text, or the values of a column with a type
 Loaded = tuple[Columns, np.ndarray]  # (rows, numbers) float64, the memory of columns of numbers that have a type
+PART = 1 << 24  # bytes of a text that are read at a time
+TEXT = re.compile(rb"[^\r\n]")
+SPARE = 1.05  # memory for the rows of later parts, in terms of those that the first part suggests
 Excerpt = tuple[tuple[str, ...], ...]
 
 
@@ -48,12 +52,12 @@ def loaded(
     text = request.as_text
     for attempt in (request, text) if request != text else (text,):
         try:
-            parts, short = _parsed(source, readable, dialect, attempt, data)
+            short: list[reader.InvalidRow] = []
+            columns = _columns(_parts(readable, dialect, attempt, data, short), attempt)
             if short:
-                parts, _ = _parsed(source, *rewritten(source, dialect, padded=True), attempt, data)
+                padded = rewritten(source, dialect, padded=True)
+                columns = _columns(_parts(*padded, attempt, data, []), attempt)
         except pa.ArrowInvalid as error:
-            if "Empty CSV file" in str(error):
-                return {name: pd.Series([], dtype="str") for name in request.types}, np.empty((0, 0)), 0
             if "Expected" in str(error) and "columns" in str(error):
                 raise _too_long(source, readable, dialect) from None
             if "UTF8" in str(error):
@@ -66,48 +70,65 @@ def loaded(
             if attempt == text:
                 raise DataError(f"{source.path} cannot be read as a table ({str(error)[:100]!r}).") from None
             continue
-        return *_columns(parts, request.numbers), short
+        return *columns, len(short)
     raise AssertionError  # text fits every cell
 
 
-def _parsed(
-    source: Source, readable: Path, dialect: Dialect, request: Request, data: DataSpec
-) -> "tuple[list[pa.RecordBatch], int]":
-    """The columns in parts, and the number of rows with too few cells, which were skipped.
+def _parts(
+    readable: Path, dialect: Dialect, request: Request, data: DataSpec, short: "list[reader.InvalidRow]"
+) -> "Iterator[tuple[pa.Table, float]]":
+    """The columns in parts, each with the share of the file that has been read. Rows with too few cells go to `short`.
 
-    Raises ArrowInvalid for a cell of another type.
+    A large file is read part by part, because memory that is used again costs less time than new memory. Raises
+    ArrowInvalid for a cell of another type.
     """
-    short = []
 
     def unequal(row: "reader.InvalidRow") -> str:
         short.append(row)
         return "skip" if row.actual_columns < row.expected_columns else "error"
 
     form = request.time_format or ""
-    with pa.OSFile(str(readable)) as file:
-        file.seek(_offset(readable, dialect.first))
-        table = reader.read_csv(
-            file,
-            reader.ReadOptions(column_names=list(dialect.names)),
-            reader.ParseOptions(
-                delimiter=dialect.separator or "\x01",
-                quote_char=dialect.quote,
-                newlines_in_values=dialect.has_line_ends,
-                invalid_row_handler=unequal,
-            ),
-            reader.ConvertOptions(
-                column_types=request.types,
-                include_columns=list(request.types),
-                null_values=[*NULLS, *markers(data.missing)],
-                strings_can_be_null=True,
-                timestamp_parsers=[form] if form.startswith("%") and not form.startswith("%Y-%m-%d") else [],
-            ),
-        )
-    for place, (name, kind) in enumerate(request.types.items()):
-        if kind == pa.int64() and name not in request.numbers:
-            stamps = compute.cast(table.column(name), pa.timestamp(EPOCHS[form]))
-            table = table.set_column(place, name, compute.cast(stamps, pa.timestamp("us"), safe=form != "epoch ns"))
-    return table.to_batches(), len(short)
+    parsing = reader.ParseOptions(
+        delimiter=dialect.separator or "\x01",
+        quote_char=dialect.quote,
+        newlines_in_values=dialect.has_line_ends,
+        invalid_row_handler=unequal,
+    )
+    conversion = reader.ConvertOptions(
+        column_types=request.types,
+        include_columns=list(request.types),
+        null_values=[*NULLS, *markers(data.missing)],
+        strings_can_be_null=True,
+        timestamp_parsers=[form] if form.startswith("%") and not form.startswith("%Y-%m-%d") else [],
+    )
+    for text, share in _lines(readable, dialect):
+        table = reader.read_csv(text, reader.ReadOptions(column_names=list(dialect.names)), parsing, conversion)
+        for place, (name, kind) in enumerate(request.types.items()):
+            if kind == pa.int64() and name not in request.numbers:
+                stamps = compute.cast(table.column(name), pa.timestamp(EPOCHS[form]))
+                table = table.set_column(place, name, compute.cast(stamps, pa.timestamp("us"), safe=form != "epoch ns"))
+        yield table, share
+
+
+def _lines(path: Path, dialect: Dialect) -> "Iterator[tuple[pa.Buffer, float]]":
+    """The rows of a text in parts of whole lines, each with the share of the text that has been read.
+
+    All parts are in the same memory, so a part is to be used before the next.
+    """
+    begin = _offset(path, dialect.first)
+    with path.open("rb") as file:
+        size = file.seek(0, 2) - begin
+        file.seek(begin)
+        buffer = bytearray(size if dialect.has_line_ends else min(size, PART))
+        filled = read = 0
+        while count := file.readinto(memoryview(buffer)[filled:]):
+            filled, read = filled + count, read + count
+            end = filled if read >= size else max(buffer.rfind(mark, 0, filled) for mark in (b"\n", b"\r")) + 1
+            end = end or filled  # a line that is too long, which the reader refuses
+            if TEXT.search(buffer, 0, end):
+                yield pa.py_buffer(memoryview(buffer)[:end]), read / size
+            buffer[: filled - end] = buffer[end:filled]
+            filled -= end
 
 
 def _offset(path: Path, lines: int) -> int:
@@ -158,27 +179,53 @@ def rewritten(source: Source, dialect: Dialect, *, padded: bool = False) -> tupl
     return copy, replace(dialect, first=0)
 
 
-def _columns(parts: "list[pa.RecordBatch]", numbers: Sequence[str]) -> Loaded:
-    """The columns of a table, given in parts; the list is emptied, so that memory is released part by part."""
+def _columns(parts: "Iterable[tuple[pa.Table, float]]", request: Request) -> Loaded:
+    """The columns of a table, given in parts. A first part says how much memory all rows need."""
+    numbers = request.numbers
+    arrays = {name: np.empty(0, "datetime64[us]") for name, kind in request.types.items() if kind != pa.string()}
+    texts: dict[str, list[pa.Array]] = {name: [] for name in request.types}
+    values = np.empty((0, len(numbers)))
+    rows = 0
+    for table, share in parts:
+        start, rows = rows, rows + len(table)
+        if rows > len(values):
+            values = _longer(values, start, int(rows / share * SPARE) if share < 1 else rows)
+        for name in table.column_names:
+            column = table.column(name)
+            if name in numbers and column.type in (pa.float64(), pa.int64()):
+                _copy(column, values[start:rows, numbers.index(name)])
+            elif pa.types.is_timestamp(column.type):
+                if rows > len(arrays[name]):
+                    arrays[name] = _longer(arrays[name], start, len(values))
+                _copy(column, arrays[name][start:rows])
+            else:
+                texts[name] += column.chunks
+    values = values[:rows]
     columns: Columns = {}
-    rows = sum(map(len, parts))
-    values = np.empty((rows, len(numbers)))
-    arrays: dict[str, np.ndarray] = {}
-    for name, kind in zip(parts[0].schema.names, parts[0].schema.types, strict=True):
-        if name in numbers and kind in (pa.float64(), pa.int64()):
-            columns[name] = arrays[name] = values[:, numbers.index(name)]
-        elif pa.types.is_timestamp(kind):
-            columns[name] = arrays[name] = np.empty(rows, "datetime64[us]")
+    for name, kind in request.types.items():
+        if texts[name] or kind == pa.string():
+            columns[name] = _column(pa.chunked_array(texts.pop(name), kind))
+        elif name in numbers:
+            columns[name] = values[:, numbers.index(name)]
         else:
-            columns[name] = _column(pa.chunked_array([part.column(name) for part in parts]))
-    start = rows
-    while parts:
-        part = parts.pop()
-        for name, array in arrays.items():
-            array[start - len(part) : start] = part.column(name).to_numpy(zero_copy_only=False)
-        start -= len(part)
+            columns[name] = arrays[name][:rows]
     pa.default_memory_pool().release_unused()
     return columns, values
+
+
+def _longer(array: np.ndarray, used: int, rows: int) -> np.ndarray:
+    """An array of more rows with the used rows of a shorter array. Unused memory is not taken from the system."""
+    longer = np.empty((rows, *array.shape[1:]), array.dtype)
+    longer[:used] = array[:used]
+    return longer
+
+
+def _copy(column: "pa.ChunkedArray", into: np.ndarray) -> None:
+    """Copy the values of a column, NaN or NaT where missing."""
+    start = 0
+    for chunk in column.chunks:
+        into[start : start + len(chunk)] = chunk.to_numpy(zero_copy_only=False)
+        start += len(chunk)
 
 
 def _column(column: "pa.ChunkedArray") -> "pd.Series[str] | np.ndarray":
@@ -219,9 +266,8 @@ def parquet_columns(source: Source, wanted: Sequence[str], numbers: Sequence[str
         head, tail = (tuple(tuple(map(str, row.values())) for row in end.to_pylist()) for end in ends)
         for place, name in enumerate(wanted):
             table = table.set_column(place, name, _plain(table.column(name)))
-        parts = table.to_batches() or [pa.RecordBatch.from_pylist([], table.schema)]
-        del table
-        return _columns(parts, numbers), head, tail
+        types = dict(zip(table.column_names, table.schema.types, strict=True))
+        return _columns([(table, 1.0)], Request(types, tuple(numbers))), head, tail
     except (pa.ArrowException, OSError, ValueError, NotImplementedError):
         raise _damaged_parquet(source) from None
 
