@@ -13,10 +13,10 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa  # type: ignore[import-untyped]
 
-from datasets.files import cells, stamps
+from datasets.files import cells, formats, stamps
 from datasets.files import dialect as dialects
 from datasets.files.dialect import Dialect
-from datasets.files.numbers import DOUBTFUL, MISSING, clean, decimal_mark, markers, plain_type
+from datasets.files.numbers import DOUBTFUL, MISSING, clean, decimal_marks, markers, plain_type
 from datasets.files.source import Source
 from datasets.series import as_names, check_columns
 from datasets.spec import EPOCHS, DataError, DataSpec, counted
@@ -24,6 +24,7 @@ from datasets.spec import EPOCHS, DataError, DataSpec, counted
 Column = "pd.Series[str] | np.ndarray"  # text, or the values of a column with a type
 TAIL = 1 << 16  # bytes at the end of a file in which rows of totals and notes are looked for
 MOST_BELOW = 5  # such rows
+TIME_NAME = re.compile(r"date|time|day|week|month|quarter|year|datum|zeit|tag|woche|monat|quartal|jahr|fecha", re.I)
 SOME = 500  # cells that show what a column holds
 
 
@@ -43,9 +44,10 @@ class Table:
     rows: int
     time_format: str  # of time stamps that are not text
     separator: str
-    decimal: str | None  # that the columns of the file prove
+    decimals: frozenset[str]  # marks that columns of the file prove
     facts: tuple[tuple[str, str], ...]
     notes: tuple[str, ...]
+    doubtful: dict[str, str]  # columns that may hold time stamps, but in no known format, with a cell
     head: tuple[tuple[str, ...], ...] = ()  # the first rows as text
     tail: tuple[tuple[str, ...], ...] = ()
     settings: dict[str, str] = field(default_factory=dict)  # that repeat what was understood
@@ -107,7 +109,7 @@ def _csv(source: Source, data: DataSpec) -> Table:
             plain, note = plain_type(samples[name], dialect.separator, data)
             types[name] = {"float": pa.float64(), "int": pa.int64(), "text": pa.string()}[plain]
             notes += [f"Column {name!r}: {note}"] if note else []
-        if len(time) == 1 and (form := stamps.certain_format(samples[time[0]], data)):
+        if len(time) == 1 and (form := formats.certain_format(samples[time[0]], data)):
             types[time[0]] = pa.int64() if form in EPOCHS else pa.timestamp("us")
     request = cells.Request({name: types[name] for name in wanted}, numbers, form)
     columns, values, short = cells.loaded(source, readable, dialect, request, data)
@@ -132,13 +134,25 @@ def _csv(source: Source, data: DataSpec) -> Table:
         rows=rows,
         time_format=form or "",
         separator=dialect.separator,
-        decimal=decimal_mark(proving) or (DOUBTFUL if _has_dotted_dates(dialect) else None),
+        decimals=decimal_marks(proving) or frozenset(DOUBTFUL if _has_dotted_dates(dialect) else ""),
         facts=(("file", _described(source, dialect, rows)),),
         notes=tuple(notes),
+        doubtful=_doubtful_times(samples, kinds_of),
         head=dialect.rows[:3],
         tail=tuple(tuple(row) for row in tail[: len(tail) - len(below)][-3:]),
         settings=_settings(source, dialect),
     )
+
+
+def _doubtful_times(samples: dict[str, list[str]], kinds: dict[str, str]) -> dict[str, str]:
+    """Columns with the name of a time whose cells are no known time stamps, each with its first cell."""
+    named = {name: cells for name, cells in samples.items() if TIME_NAME.search(name) and cells and cells[0]}
+    return {
+        name: cells[0]
+        for name, cells in named.items()
+        if (kinds[name] == "text" and len(set(cells)) > len(cells) / 2)
+        or (kinds[name] == "number" and formats.are_spreadsheet_days(cells))
+    }
 
 
 def _described(source: Source, dialect: Dialect, rows: int) -> str:
@@ -177,11 +191,11 @@ def _kind(cells: Sequence[str], data: DataSpec) -> str:
     fits = bare.str.fullmatch(
         r"[+-]?[\d][\d., ']*([eE][+-]?\d+)?|[+-]?[.,]\d+|inf|-inf|true|false|True|False|TRUE|FALSE"
     )
-    dotted_dates = plain.str.fullmatch(r"\d{1,2}\.\d{1,2}\.\d{2,4}|\d{4}[Qq]\d|\d{4}\.\d\d?\.\d\d?")
-    if (fits & ~dotted_dates).sum() > len(present) / 2:
+    dates = plain.str.fullmatch(r"\d{1,2}\.\d{1,2}\.\d{2,4}|\d{4}\.\d\d?\.\d\d?|(?i:" + formats.QUARTER + ")")
+    if (fits & ~dates).sum() > len(present) / 2:
         whole = plain.str.fullmatch(r"\d{8}|1[6-9]\d\d|20\d\d").all()
-        return "time" if whole and stamps.recognised(present) and plain.is_unique else "number"
-    return "time" if stamps.recognised(present) else "text"
+        return "time" if whole and formats.recognised(present) and plain.is_unique else "number"
+    return "time" if formats.recognised(present) else "text"
 
 
 def resolve(names: str | tuple[str, ...] | None, header: Sequence[str]) -> tuple[str, ...]:
@@ -288,9 +302,10 @@ def _parquet(source: Source, data: DataSpec) -> Table:
         rows=rows,
         time_format="time stamps",
         separator=",",
-        decimal=".",
+        decimals=frozenset("."),
         facts=(("file", f"{source.path.name}: {counted(rows)}, {counted(len(names), 'column')}, Parquet"),),
         notes=(),
+        doubtful={},
         head=head,
         tail=tail,
     )
