@@ -28,7 +28,7 @@ TIMES = (
     "", " %H:%M", " %H:%M:%S", " %H:%M:%S.%f", "T%H:%M", "T%H:%M:%S", " %H.%M.%S", " %H.%M", " %I:%M %p",
     " %I:%M:%S %p",
 )  # fmt: skip
-ISO = r"\d{4}-\d\d-\d\d(?:[ T]\d\d:\d\d(?::\d\d)?)?"
+ISO = r"\d{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])(?:[ T]\d\d:\d\d(?::\d\d)?)?"
 ISO_FORMATS = {
     "0000-00-00": "%Y-%m-%d",
     **{
@@ -67,6 +67,8 @@ def recognised(cells: Sequence[str]) -> bool:
         and not present.str.fullmatch(r"(1[6-9]|20)\d\d((0[1-9]|1[0-2])([0-2]\d|3[01]))?").all()
     ):
         return False
+    if present.str.fullmatch(ISO).all():
+        return True  # the most common format, without trying the others
     return next(candidates(present, most=True), None) is not None
 
 
