@@ -79,15 +79,19 @@ def fit(values: np.ndarray, spans: Sequence[Span], kind: str, difference: bool =
     low, high = np.full(columns, np.inf), np.full(columns, -np.inf)
     total, count = np.zeros(columns), 0
     for _, block in blocks(values, spans, difference):
-        low, high = np.minimum(low, block.min(axis=0)), np.maximum(high, block.max(axis=0))
-        total += block.sum(axis=0)
+        lines = np.ascontiguousarray(block.T)  # NumPy reduces long rows ten times as fast as short ones
+        low, high = np.minimum(low, lines.min(axis=1)), np.maximum(high, lines.max(axis=1))
+        total += lines.sum(axis=1)
         count += len(block)
     constant = high == low
     if kind == "minmax":
         offset, scale = low, high - low
     elif kind == "standard":
         offset = np.where(constant, low, total / count)
-        squares = sum(((block - offset) ** 2).sum(axis=0) for _, block in blocks(values, spans, difference))
+        squares = np.zeros(columns)
+        for _, block in blocks(values, spans, difference):
+            deviations = np.ascontiguousarray(block.T) - offset[:, None]
+            squares += np.einsum("ij,ij->i", deviations, deviations)
         scale = np.sqrt(squares / count)
     else:
         offset, scale = np.zeros(columns), np.ones(columns)

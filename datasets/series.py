@@ -49,9 +49,8 @@ class Series:
         values = np.ascontiguousarray(self.values, np.float64)
         if values.ndim != 2 or values.shape[1] != len(self.columns):
             raise DataError(f"{self.name} has values of shape {values.shape} for {len(self.columns)} columns.")
-        bad = ~np.isfinite(values)
-        if bad.any():
-            row, column = np.argwhere(bad)[0]
+        if values.size and not (np.isfinite(values.min()) and np.isfinite(values.max())):
+            row, column = np.argwhere(~np.isfinite(values))[0]
             raise DataError(f"{self.name}, column {self.columns[column]!r}, row {row + 1} holds {values[row, column]}.")
         view = values.view()
         view.flags.writeable = False
@@ -99,9 +98,9 @@ def fill(values: np.ndarray, rule: str = "carry", where: str = "the series") -> 
     values: (rows, columns) with NaN where missing; each column has at least one value. rule: "carry" or "interpolate".
     Raises DataError if no row is left.
     """
-    missing = np.isnan(values)
-    if not missing.any():
+    if values.size and not np.isnan(values.min()):  # takes no memory
         return Filled(values, slice(0, len(values)), np.empty(0, np.int64), np.empty((0, values.shape[1]), bool))
+    missing = np.isnan(values)
     present = ~missing
     start = int(present.argmax(axis=0).max())
     stop = len(values) - int(present[::-1].argmax(axis=0).max())

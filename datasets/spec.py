@@ -28,6 +28,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictFloat,
 LARGEST = 1e150  # limit for absolute values: squares summed over rows, and squares of the inverse, must stay finite
 STEP = r"(\d+ ?)?(s|sec|seconds?|min|minutes?|h|hours?|d|D|days?|w|W|weeks?|months?|quarters?|years?)"
 EPOCHS = {"epoch s": "s", "epoch ms": "ms", "epoch us": "us", "epoch ns": "ns"}  # unit by time_format
+DAYS = "spreadsheet days"  # time_format of days since 1899-12-30, as spreadsheets store dates
 Dtype = Literal["float32", "float64"]
 
 
@@ -135,7 +136,7 @@ def _checked_encoding(value: object) -> object:
 
 
 def _checked_time_format(value: object) -> object:
-    if value is None or value in EPOCHS:
+    if value is None or value in (*EPOCHS, DAYS):
         return value
     if not isinstance(value, str) or "%" not in value:
         raise ValueError('write a strptime format such as "%d/%m/%Y", or leave it out')
@@ -173,7 +174,7 @@ class DataSpec(Settings):
     features: Names | None = None  # further input columns, "*": all; default: csv none, a registered series all
     # Only for csv. What is not set is derived from the file, and the report states it.
     time: Names | None = None  # the column of time stamps, or several: "date,time"
-    time_format: TimeFormat = None  # a strptime format ("%d/%m/%Y"), or "epoch s", "epoch ms", "epoch us", "epoch ns"
+    time_format: TimeFormat = None  # a strptime format ("%d/%m/%Y"), "epoch s" (ms, us, ns) or "spreadsheet days"
     time_zone: str | None = None  # of the time stamps, as in "Europe/Berlin"
     group: Names | None = None  # columns that tell several series in one file apart
     encoding: Encoding = None  # as in "latin-1"
@@ -182,7 +183,7 @@ class DataSpec(Settings):
     thousands: Literal["", ".", ",", " ", "'"] | None = None  # "": no mark between thousands
     skip: Annotated[int, Field(strict=True, ge=0)] | None = None  # lines above the header
     comment: str | None = None  # the first characters of lines that are no rows; "": there are none
-    missing: Markers = None  # markers of missing values, "999.9, -9999"; "": none; default: see files/numbers.py
+    missing: Markers = None  # markers of missing values, "999.9, Total *"; "": none; default: see files/numbers.py
     gaps: Literal["carry", "interpolate"] = "carry"  # how missing values are filled; see series.py
     duplicates: Literal["mean", "first", "last"] | None = None  # rows with the same time stamp; default: mean
     resample: Step = None  # a step ("15 minutes") whose rows are averaged

@@ -2,8 +2,9 @@
 
 import codecs
 import csv
-from collections.abc import Sequence
-from dataclasses import replace
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 
@@ -17,28 +18,46 @@ import pyarrow.parquet as parquet  # type: ignore[import-untyped]
 from datasets.files.dialect import Dialect
 from datasets.files.numbers import NULLS, markers
 from datasets.files.source import Source
-from datasets.spec import DataError, DataSpec
+from datasets.spec import EPOCHS, DataError, DataSpec
 
 Columns = dict[str, "pd.Series[str] | np.ndarray"]  # text, or the values of a column with a type
+Loaded = tuple[Columns, np.ndarray]  # (rows, numbers) float64, the memory of columns of numbers that have a type
+PART = 1 << 24  # bytes of a text that are read at a time
+TEXT = re.compile(rb"[^\r\n]")
+SPARE = 1.05  # memory for the rows of later parts, in terms of those that the first part suggests
 Excerpt = tuple[tuple[str, ...], ...]
 
 
-def loaded(
-    source: Source, readable: Path, dialect: Dialect, types: "dict[str, pa.DataType]", data: DataSpec
-) -> tuple[Columns, int]:
-    """The columns with these types, or as text if a cell does not fit its type; and the number of rows that were short.
+@dataclass(frozen=True)
+class Request:
+    """The columns to read of a CSV text."""
 
-    A row with fewer cells than the header gets empty cells at its end.
+    types: "dict[str, pa.DataType]"  # of all columns to read; int64 for seconds or the like since 1970
+    numbers: tuple[str, ...]  # those of numbers
+    time_format: str | None = None  # of columns of time stamps
+
+    @property
+    def as_text(self) -> "Request":
+        """The same columns without types."""
+        return Request(dict.fromkeys(self.types, pa.string()), self.numbers)
+
+
+def loaded(
+    source: Source, readable: Path, dialect: Dialect, request: Request, data: DataSpec
+) -> tuple[Columns, np.ndarray, int]:
+    """The columns with their types, or all as text if a cell does not fit; the memory of the numbers; short rows.
+
+    A row with fewer cells than the header gets empty cells at its end; such rows are counted.
     """
-    text = dict.fromkeys(types, pa.string())
-    for attempt in (types, text) if types != text else (text,):
+    text = request.as_text
+    for attempt in (request, text) if request != text else (text,):
         try:
-            table, short = _parsed(source, readable, dialect, attempt, data)
+            short: list[reader.InvalidRow] = []
+            columns = _columns(_parts(readable, dialect, attempt, data, short), attempt)
             if short:
-                table, _ = _parsed(source, *rewritten(source, dialect, padded=True), attempt, data)
+                padded = rewritten(source, dialect, padded=True)
+                columns = _columns(_parts(*padded, attempt, data, []), attempt)
         except pa.ArrowInvalid as error:
-            if "Empty CSV file" in str(error):
-                return {name: pd.Series([], dtype="str") for name in types}, 0
             if "Expected" in str(error) and "columns" in str(error):
                 raise _too_long(source, readable, dialect) from None
             if "UTF8" in str(error):
@@ -51,47 +70,65 @@ def loaded(
             if attempt == text:
                 raise DataError(f"{source.path} cannot be read as a table ({str(error)[:100]!r}).") from None
             continue
-        columns = {}
-        for name in types:  # one after another, so that memory is released
-            columns[name] = _column(table.column(name))
-            table = table.drop_columns([name])
-        pa.default_memory_pool().release_unused()
-        return columns, short
+        return *columns, len(short)
     raise AssertionError  # text fits every cell
 
 
-def _parsed(
-    source: Source, readable: Path, dialect: Dialect, types: "dict[str, pa.DataType]", data: DataSpec
-) -> "tuple[pa.Table, int]":
-    """The columns, and the number of rows with too few cells, which were skipped.
+def _parts(
+    readable: Path, dialect: Dialect, request: Request, data: DataSpec, short: "list[reader.InvalidRow]"
+) -> "Iterator[tuple[pa.Table, float]]":
+    """The columns in parts, each with the share of the file that has been read. Rows with too few cells go to `short`.
 
-    Raises ArrowInvalid for a cell of another type.
+    A large file is read part by part, because memory that is used again costs less time than new memory. Raises
+    ArrowInvalid for a cell of another type.
     """
-    short = []
 
     def unequal(row: "reader.InvalidRow") -> str:
         short.append(row)
         return "skip" if row.actual_columns < row.expected_columns else "error"
 
-    with pa.OSFile(str(readable)) as file:
-        file.seek(_offset(readable, dialect.first))
-        table = reader.read_csv(
-            file,
-            reader.ReadOptions(column_names=list(dialect.names)),
-            reader.ParseOptions(
-                delimiter=dialect.separator or "\x01",
-                quote_char=dialect.quote,
-                newlines_in_values=dialect.has_line_ends,
-                invalid_row_handler=unequal,
-            ),
-            reader.ConvertOptions(
-                column_types=types,
-                include_columns=list(types),
-                null_values=[*NULLS, *markers(data.missing)],
-                strings_can_be_null=True,
-            ),
-        )
-    return table, len(short)
+    form = request.time_format or ""
+    parsing = reader.ParseOptions(
+        delimiter=dialect.separator or "\x01",
+        quote_char=dialect.quote,
+        newlines_in_values=dialect.has_line_ends,
+        invalid_row_handler=unequal,
+    )
+    conversion = reader.ConvertOptions(
+        column_types=request.types,
+        include_columns=list(request.types),
+        null_values=[*NULLS, *markers(data.missing)],
+        strings_can_be_null=True,
+        timestamp_parsers=[form] if form.startswith("%") and not form.startswith("%Y-%m-%d") else [],
+    )
+    for text, share in _lines(readable, dialect):
+        table = reader.read_csv(text, reader.ReadOptions(column_names=list(dialect.names)), parsing, conversion)
+        for place, (name, kind) in enumerate(request.types.items()):
+            if kind == pa.int64() and name not in request.numbers:
+                stamps = compute.cast(table.column(name), pa.timestamp(EPOCHS[form]))
+                table = table.set_column(place, name, compute.cast(stamps, pa.timestamp("us"), safe=form != "epoch ns"))
+        yield table, share
+
+
+def _lines(path: Path, dialect: Dialect) -> "Iterator[tuple[pa.Buffer, float]]":
+    """The rows of a text in parts of whole lines, each with the share of the text that has been read.
+
+    All parts are in the same memory, so a part is to be used before the next.
+    """
+    begin = _offset(path, dialect.first)
+    with path.open("rb") as file:
+        size = file.seek(0, 2) - begin
+        file.seek(begin)
+        buffer = bytearray(size if dialect.has_line_ends else min(size, PART))
+        filled = read = 0
+        while count := file.readinto(memoryview(buffer)[filled:]):
+            filled, read = filled + count, read + count
+            end = filled if read >= size else max(buffer.rfind(mark, 0, filled) for mark in (b"\n", b"\r")) + 1
+            end = end or filled  # a line that is too long, which the reader refuses
+            if TEXT.search(buffer, 0, end):
+                yield pa.py_buffer(memoryview(buffer)[:end]), read / size
+            buffer[: filled - end] = buffer[end:filled]
+            filled -= end
 
 
 def _offset(path: Path, lines: int) -> int:
@@ -142,8 +179,57 @@ def rewritten(source: Source, dialect: Dialect, *, padded: bool = False) -> tupl
     return copy, replace(dialect, first=0)
 
 
+def _columns(parts: "Iterable[tuple[pa.Table, float]]", request: Request) -> Loaded:
+    """The columns of a table, given in parts. A first part says how much memory all rows need."""
+    numbers = request.numbers
+    arrays = {name: np.empty(0, "datetime64[us]") for name, kind in request.types.items() if kind != pa.string()}
+    texts: dict[str, list[pa.Array]] = {name: [] for name in request.types}
+    values = np.empty((0, len(numbers)))
+    rows = 0
+    for table, share in parts:
+        start, rows = rows, rows + len(table)
+        if rows > len(values):
+            values = _longer(values, start, int(rows / share * SPARE) if share < 1 else rows)
+        for name in table.column_names:
+            column = table.column(name)
+            if name in numbers and column.type in (pa.float64(), pa.int64()):
+                _copy(column, values[start:rows, numbers.index(name)])
+            elif pa.types.is_timestamp(column.type):
+                if rows > len(arrays[name]):
+                    arrays[name] = _longer(arrays[name], start, len(values))
+                _copy(column, arrays[name][start:rows])
+            else:
+                texts[name] += column.chunks
+    values = values[:rows]
+    columns: Columns = {}
+    for name, kind in request.types.items():
+        if texts[name] or kind == pa.string():
+            columns[name] = _column(pa.chunked_array(texts.pop(name), kind))
+        elif name in numbers:
+            columns[name] = values[:, numbers.index(name)]
+        else:
+            columns[name] = arrays[name][:rows]
+    pa.default_memory_pool().release_unused()
+    return columns, values
+
+
+def _longer(array: np.ndarray, used: int, rows: int) -> np.ndarray:
+    """An array of more rows with the used rows of a shorter array. Unused memory is not taken from the system."""
+    longer = np.empty((rows, *array.shape[1:]), array.dtype)
+    longer[:used] = array[:used]
+    return longer
+
+
+def _copy(column: "pa.ChunkedArray", into: np.ndarray) -> None:
+    """Copy the values of a column, NaN or NaT where missing."""
+    start = 0
+    for chunk in column.chunks:
+        into[start : start + len(chunk)] = chunk.to_numpy(zero_copy_only=False)
+        start += len(chunk)
+
+
 def _column(column: "pa.ChunkedArray") -> "pd.Series[str] | np.ndarray":
-    """Text, or the values of a column with a type, NaN or NaT where missing."""
+    """Text, or the values of a column with a type, NaN where missing."""
     if pa.types.is_boolean(column.type) and column.null_count:
         column = compute.cast(column, pa.string())
     if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
@@ -172,19 +258,18 @@ def _damaged_parquet(source: Source) -> DataError:
     return DataError(f"{source.path} is not a complete Parquet file: it is damaged, truncated or of another type.")
 
 
-def parquet_columns(source: Source, wanted: Sequence[str]) -> tuple[Columns, int, Excerpt, Excerpt]:
-    """The columns of a Parquet file, the number of rows, and the first and last rows as text."""
+def parquet_columns(source: Source, wanted: Sequence[str], numbers: Sequence[str]) -> tuple[Loaded, Excerpt, Excerpt]:
+    """The columns of a Parquet file, and its first and last rows as text."""
     try:
         table = parquet.read_table(source.path, columns=list(wanted))
-        columns = {name: _column(_plain(table.column(name))) for name in wanted}
+        ends = (table.slice(0, 3), table.slice(max(0, len(table) - 3)))
+        head, tail = (tuple(tuple(map(str, row.values())) for row in end.to_pylist()) for end in ends)
+        for place, name in enumerate(wanted):
+            table = table.set_column(place, name, _plain(table.column(name)))
+        types = dict(zip(table.column_names, table.schema.types, strict=True))
+        return _columns([(table, 1.0)], Request(types, tuple(numbers))), head, tail
     except (pa.ArrowException, OSError, ValueError, NotImplementedError):
         raise _damaged_parquet(source) from None
-    rows = len(table)
-    head, tail = (
-        tuple(tuple(map(str, row.values())) for row in part.to_pylist())
-        for part in (table.slice(0, 3), table.slice(max(0, rows - 3)))
-    )
-    return columns, rows, head, tail
 
 
 def parquet_kind(kind: "pa.DataType") -> str:

@@ -15,6 +15,7 @@ from datasets.spec import DataError, DataSpec, to_set
 
 HEAD = 1 << 16  # characters that the dialect is found from
 LINES = 200  # that the separator is found from
+SOME = 1000  # rows that show what a column holds
 MOST_TITLES = 50  # lines above the header
 MOST_HEADERS = 5  # further lines of the header
 COMMENTS = ("#", "%", "//", ";;")
@@ -98,9 +99,13 @@ def _top(lines: Sequence[str], data: DataSpec) -> tuple[int, str, str | None]:
 
 def _separator(lines: Sequence[str], given: str | None) -> tuple[str, str]:
     """Separator and quotation mark."""
+    text = "".join(line if line.endswith("\n") else f"{line}\n" for line in lines)
+    if given is None and "'" not in text:  # most files; clevercsv finds the same, but takes 0.2 s to import
+        splitting = [mark for mark in ";\t|," if _is_even(_rows(lines, mark, '"', ""))]
+        if len(splitting) == 1:
+            return splitting[0], '"'
     import clevercsv
 
-    text = "".join(line if line.endswith("\n") else f"{line}\n" for line in lines)
     try:
         dialect = clevercsv.Sniffer().sniff(text[:20_000], delimiters=[given] if given else list(",;\t| :"))
         separator, quote = (dialect.delimiter or "", dialect.quotechar or "") if dialect is not None else ("", "")
@@ -157,7 +162,7 @@ def _laid_out(head: _Head, data: DataSpec) -> Dialect:
     start = _header_row(rows, width) if data.skip is None else 0
     number, header = rows[start]
     body = [cells for _, cells in rows[start + 1 :]]
-    shapes = [_shapes(body, column) for column in range(width)]
+    shapes = [_shapes(body[:SOME], column) for column in range(width)]
     if len(header) == width - 1 and (head.separator != "," or not shapes[0]):  # the names of rows have no name
         header = ["", *header]
     notes = []

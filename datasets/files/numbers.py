@@ -4,6 +4,7 @@ A cell that can mean two numbers is an error that names the settings for both. T
 decimal mark where a column does not.
 """
 
+import fnmatch
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -83,8 +84,13 @@ def markers(missing: str | None) -> tuple[str, ...]:
 
 
 def is_missing(cells: "pd.Series[str]", missing: str | None) -> "pd.Series[bool]":
-    """Which cleaned cells are missing values."""
-    return cells.isna() | cells.str.casefold().isin(MISSING) | cells.isin(markers(missing))
+    """Which cleaned cells are missing values. In a marker with letters or digits, * and ? stand for any characters."""
+    listed = markers(missing)
+    fits = cells.isna() | cells.str.casefold().isin(MISSING) | cells.isin(listed)
+    for marker in listed:
+        if re.search(r"[*?]", marker) and re.search(r"\w", marker):
+            fits |= cells.str.fullmatch(fnmatch.translate(marker), na=False).astype(bool)
+    return fits
 
 
 def styles(data: DataSpec) -> tuple[Style, ...]:
@@ -94,8 +100,8 @@ def styles(data: DataSpec) -> tuple[Style, ...]:
     )
 
 
-def decimal_mark(columns: Iterable[Sequence[str]]) -> str | None:
-    """The decimal mark that some columns of a file prove and none contradicts."""
+def decimal_marks(columns: Iterable[Sequence[str]]) -> frozenset[str]:
+    """The decimal marks that columns of a file prove, each column at most one."""
     proven = set()
     for column in columns:
         cells = clean(pd.Series([cell for cell in column if cell.strip().casefold() not in MISSING], dtype="str"))
@@ -104,20 +110,24 @@ def decimal_mark(columns: Iterable[Sequence[str]]) -> str | None:
         cells = _without_unit(cells)[0]
         marks = {style.decimal for style in STYLES if style.fits(cells).all()}
         proven |= marks if len(marks) == 1 else set()
-    return proven.pop() if len(proven) == 1 else None
+    return frozenset(proven)
 
 
-def is_plain(column: Sequence[str], separator: str, data: DataSpec) -> tuple[bool, str | None]:
-    """Whether the cells are numbers with a decimal point and nothing else; with a note if the separator decides it."""
+def plain_type(column: Sequence[str], separator: str, data: DataSpec) -> tuple[str, str | None]:
+    """The type of cells that are numbers with a decimal point and nothing else: "float" or "int"; else "text".
+
+    Integers between semicolons are "int", so that a later 2.000 is asked about. The note says what a comma between the
+    cells decides.
+    """
     cells = pd.Series([cell for cell in column if cell not in NULLS], dtype="str")
     if data.decimal == "," or data.thousands or not len(cells) or not PLAIN.fits(cells).all():
-        return False, None
+        return "text", None
     pointed = cells[cells.str.contains(".", regex=False)]
-    if data.decimal == "." or not len(pointed) or not Style(",", ".").fits(cells).all():
-        return True, None
+    if data.decimal == "." or not Style(",", ".").fits(cells).all():
+        return "float", None
     if separator != ",":
-        return False, None
-    return True, _reading(pointed.iloc[0], float(pointed.iloc[0]), PLAIN)
+        return ("text" if len(pointed) or not cells.str.fullmatch(r"-?\d+").all() else "int"), None
+    return "float", None if not len(pointed) else _reading(pointed.iloc[0], float(pointed.iloc[0]), PLAIN)
 
 
 def _reading(cell: str, value: float, style: Style) -> str:

@@ -4,6 +4,7 @@ Row numbers in messages count the rows of data from 1. Rows are sorted, rows wit
 missing values are filled, each with a note; `strict = true` makes each of them an error.
 """
 
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
@@ -32,7 +33,7 @@ from datasets.files.steps import iso
 from datasets.files.table import Table
 from datasets.files.understood import understood
 from datasets.series import Filled, Series, fill, fill_notes
-from datasets.spec import DataError, DataSpec, counted, to_set
+from datasets.spec import DAYS, DataError, DataSpec, counted, to_set
 
 EXACT = 2.0**53  # larger integers are not distinguishable in double precision
 SHOWN = 10  # names in a note
@@ -65,8 +66,10 @@ def _series(chosen: Table, data: DataSpec, source: Source) -> Series:
         raise DataError(f"{path} has {counted(chosen.rows)} of data below its header: a forecast needs at least 2.")
     notes = list(chosen.notes)
     parsed = _times(chosen, data, notes)
+    hint = _unused_times(chosen, data) if parsed is None else ""
+    notes += [f"No column of time stamps is set, so rows are steps; {hint}."] if hint else []
     names, codes = groups(chosen)
-    values, columns = _numbers(chosen, data, notes)
+    values, columns = _numbers(chosen, data, notes, None if parsed is None else np.isnat(parsed.times))
     left_out = [name for name in chosen.names if name not in (*chosen.numbers, *chosen.time, *chosen.group)]
     if data.features == "*" and left_out:
         notes.append("Columns left out: " + ", ".join(f"{name} ({chosen.kinds[name]})" for name in left_out) + ".")
@@ -102,34 +105,33 @@ def _series(chosen: Table, data: DataSpec, source: Source) -> Series:
         time_format="" if parsed is None else parsed.format,
         time_zone=parsed.zone if parsed is not None and parsed.converted else "",
     )
-    return replace(series, understood=understood(series, context, parsed, columns))
+    return replace(series, understood=understood(series, context, parsed, columns, hint))
 
 
-def _numbers(chosen: Table, data: DataSpec, notes: list[str]) -> tuple[np.ndarray, list[Numbers]]:
-    """The values (rows, columns), and each column without its values. Takes the cells out of the table as it goes."""
+def _numbers(
+    chosen: Table, data: DataSpec, notes: list[str], left_out: np.ndarray | None
+) -> tuple[np.ndarray, list[Numbers]]:
+    """The values (rows, columns), and each column without its values. Takes the cells out of the table as it goes.
+
+    left_out: (rows,) True for rows without a time stamp, whose cells need be no numbers.
+    """
+    decimal = next(iter(chosen.decimals)) if len(chosen.decimals) == 1 else None
     columns = []
-    values = np.empty((chosen.rows, len(chosen.numbers))) if len(chosen.numbers) > 1 else None
+    values = chosen.values
     for place, name in enumerate(chosen.numbers):
         where = f"{chosen.path}, column {name!r}"
-        column = numbers(chosen.columns.pop(name), where, data, chosen.separator, chosen.decimal)
-        if values is None:
-            values = column.values[:, None]
-        else:
-            values[:, place] = column.values
+        cells = chosen.columns.pop(name)
+        if isinstance(cells, pd.Series) and left_out is not None and left_out.any():
+            cells = cells.mask(left_out)
+        column = numbers(cells, where, data, chosen.separator, decimal)
+        values[:, place] = column.values
         notes += [f"Column {name!r}: {note}" for note in column.notes]
         columns.append(replace(column, values=np.empty(0)))
-    assert values is not None  # there is a target
     return values, columns
 
 
 def _times(chosen: Table, data: DataSpec, notes: list[str]) -> Stamps | None:
     if not chosen.time:
-        likely = table.likely_time(chosen.names, chosen.kinds)
-        if likely and data.order == "time" and not set(likely) & set(chosen.numbers):
-            names = ",".join(likely)
-            notes.append(
-                f"No column of time stamps is set, so rows are steps; {names} holds time stamps: --time {names}."
-            )
         return None
     where = f"{chosen.path}, column{'s' if len(chosen.time) > 1 else ''} {', '.join(map(repr, chosen.time))}"
     columns = {name: chosen.columns.pop(name) for name in chosen.time}
@@ -148,6 +150,27 @@ def _times(chosen: Table, data: DataSpec, notes: list[str]) -> Stamps | None:
         raise
     notes += parsed.notes
     return parsed
+
+
+def _unused_times(chosen: Table, data: DataSpec) -> str:
+    """Which column holds time stamps, or may hold them, and how to use it; empty if none does."""
+    if data.order == "rows":
+        return ""
+    likely = table.likely_time(chosen.names, chosen.kinds)
+    if likely and not set(likely) & set(chosen.numbers):
+        names = as_list(likely)
+        return f"{names} holds time stamps: --time {shlex.quote(names)}"
+    used = {*chosen.numbers, *chosen.group}
+    doubtful = next((name for name in chosen.doubtful if name not in used), None)
+    if doubtful is None:
+        return ""
+    column = shlex.quote(as_list([doubtful]))
+    if chosen.kinds[doubtful] == "number":
+        return f"if {doubtful} holds the days of a spreadsheet: --time {column} --set 'data.time_format={DAYS}'"
+    return (
+        f"if {doubtful} ({chosen.doubtful[doubtful][:30]!r}) holds time stamps: --time {column}, and the format with "
+        "--set data.time_format=%d.%m.%Y or the like"
+    )
 
 
 @dataclass(frozen=True, eq=False)

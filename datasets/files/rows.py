@@ -16,6 +16,7 @@ from datasets.spec import DataError, DataSpec, counted, to_set
 GROUPED = {"text": 0.05, "number": 0.3}  # least share of repeated stamps for a column of a kind to be a group
 MANY = 0.5  # share of rows that repeat a time stamp, above which they are not averaged without a setting
 SOME = 1000  # stamps
+BLOCK = 1 << 16  # stamps
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,8 +80,11 @@ def step_of_equal_distances(rows: Rows, data: DataSpec) -> Step | None:
     if times is None or len(times) < 3 or rows.codes is not None or data.order == "rows" or data.resample is not None:
         return None
     distance = times[1] - times[0]
-    if not (distance > 0 and (np.diff(times) == distance).all()):
+    if not distance > 0:
         return None
+    for start in range(0, len(times), BLOCK):  # without new memory for all distances
+        if (np.diff(times[start : start + BLOCK + 1]) != distance).any():
+            return None
     return steps.inferred(times[:SOME])
 
 

@@ -24,6 +24,14 @@ HEAD = 1 << 20  # bytes; a text without an end of line in so many is refused wit
 CHUNK = 1 << 22  # bytes
 MARKS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF32_LE: "utf-32", codecs.BOM_UTF32_BE: "utf-32",
          codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}  # fmt: skip
+KINDS = {  # of files that are not read, by their first bytes in lower case
+    b"{": "JSON", b"[": "JSON", b"<": "a web page or XML", b"%pdf": "a PDF", b"\x89hdf": "HDF5", b"cdf\x01": "NetCDF",
+    b"cdf\x02": "NetCDF", b"sqlite format 3": "an SQLite database", b"\x93numpy": "a NumPy array", b"arrow1": "Arrow",
+    b"\xd0\xcf\x11\xe0": "a workbook of the old form .xls", b"bzh": "compressed by bzip2",
+    b"\xfd7zxz": "compressed by xz", b"\x28\xb5\x2f\xfd": "compressed by Zstandard", b"7z\xbc\xaf": "a 7z archive",
+    b"rar!": "a RAR archive", b"matlab": "of MATLAB", b"rdx": "of R", b"@relation": "ARFF", b"\x89png": "a picture",
+    b"\xff\xd8\xff": "a picture",
+}  # fmt: skip
 LATIN = ["cp1252", "cp1250", "cp1254", "cp1257"]
 SIGNS = set("°²³µ€·½".encode("cp1252"))
 OTHERS = ["cp1251", "koi8_r", "cp1253", "cp932", "gb18030", "big5", "cp949", "cp1255", "cp1256"]
@@ -90,8 +98,6 @@ def _readable(request: _Request) -> Source:
         raise DataError(f"{path} is empty: it needs a header line and rows of numbers.")
     if head.startswith(b"PAR1"):
         return Source(path, path, folder, form="Parquet")
-    if head.startswith(b"\xd0\xcf\x11\xe0"):
-        raise DataError(f"{path} is a workbook of the old form .xls: save it as .xlsx or as CSV.")
     try:
         if head.startswith(b"\x1f\x8b"):
             with gzip.open(path) as stream:
@@ -111,6 +117,8 @@ def _from_zip(request: _Request) -> Source:
         names = [name for name in archive.namelist() if not name.endswith("/") and not name.startswith("__MACOSX")]
         if "xl/workbook.xml" in names:
             return _from_excel(path, request.folder)
+        if "content.xml" in names:
+            raise DataError(f"{path} is an OpenDocument file: save its table as CSV or as .xlsx.")
         if len(names) != 1:
             raise DataError(
                 f"{path} holds {len(names)} files ({', '.join(names[:5])}): unpack it, and name one of them."
@@ -147,6 +155,7 @@ def _text(request: _Request, stream: IO[bytes] | gzip.GzipFile, *, in_place: boo
     head = stream.read(HEAD)
     if not head.strip(b"\0\r\n\t \xef\xbb\xbf"):
         raise DataError(f"{path} is empty: it needs a header line and rows of numbers.")
+    _refuse_other_kinds(path, head)
     chosen = request.encoding or next((name for mark, name in MARKS.items() if head.startswith(mark)), None)
     if chosen is None and b"\0" in head:
         raise DataError(
@@ -170,6 +179,19 @@ def _text(request: _Request, stream: IO[bytes] | gzip.GzipFile, *, in_place: boo
         raise _wrong_encoding(path, chosen) from None
     shown = {"utf-8-sig": "UTF-8", "utf-8": "UTF-8"}.get(chosen, chosen.upper())
     return Source(path, readable, folder, encoding=shown)
+
+
+def _refuse_other_kinds(path: Path, head: bytes) -> None:
+    """Raise DataError for a file of a known kind that is no table of text."""
+    begin = head[:4096].removeprefix(codecs.BOM_UTF8).lstrip().lower()
+    kind = next((kind for mark, kind in KINDS.items() if begin.startswith(mark)), None)
+    if kind == "JSON" and not re.match(rb"[\[{]\s*(?:[\[{\"]|-?\d+\s*,\s*\d)", begin):
+        return  # a header in brackets
+    if kind is not None:
+        reader = " (pandas.read_json reads it, and to_csv writes it)" if kind == "JSON" else ""
+        raise DataError(
+            f"{path} is {kind}, which is not read: save its table as CSV, Excel (.xlsx) or Parquet{reader}."
+        )
 
 
 def _wrong_encoding(path: Path, encoding: str) -> DataError:

@@ -1,38 +1,23 @@
 """Text to time stamps: the format that all cells of a column fit, time zones, and stamps in several columns.
 
-pandas guesses formats from single cells and parses. A column that fits two formats with different results is an error
+A column that fits two formats with different results is an error
 that names the settings for both.
 """
 
 import re
-import warnings
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import takewhile
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import numpy as np
 import pandas as pd
-from pandas.tseries.api import guess_datetime_format
 
 from datasets.files import steps
+from datasets.files.formats import MIDNIGHT, Parsed, are_spreadsheet_days, candidates, parse
 from datasets.files.numbers import clean, is_missing, markers
-from datasets.spec import EPOCHS, DataError, DataSpec, to_set
+from datasets.spec import DAYS, DataError, DataSpec, counted, to_set
 
-SAMPLE = 1000  # cells that formats are tried on, before all cells are parsed
-DATES = (
-    "%Y-%m-%d", "%d/%m/%Y", "%m/%d/%Y", "%d.%m.%Y", "%m.%d.%Y", "%d-%m-%Y", "%m-%d-%Y", "%Y/%m/%d", "%Y.%m.%d",
-    "%d/%m/%y", "%m/%d/%y", "%d.%m.%y", "%y-%m-%d", "%d-%b-%y", "%d-%b-%Y", "%d %b %Y", "%b %d, %Y", "%B %d, %Y",
-    "%d %B %Y", "%b-%y", "%b %y", "%b-%Y", "%b %Y", "%B %Y", "%Y-%b", "%Y %b", "%Y-%m", "%Y/%m", "%m/%Y", "%m-%Y",
-    "%Y-%j",
-)  # fmt: skip
-TIMES = (
-    "", " %H:%M", " %H:%M:%S", " %H:%M:%S.%f", "T%H:%M", "T%H:%M:%S", " %H.%M.%S", " %H.%M", " %I:%M %p",
-    " %I:%M:%S %p",
-)  # fmt: skip
-COMPACT = {4: "%Y", 6: "%Y%m", 8: "%Y%m%d", 10: "%Y%m%d%H", 12: "%Y%m%d%H%M", 14: "%Y%m%d%H%M%S"}  # by digits
-EPOCH_UNITS = {10: "epoch s", 13: "epoch ms", 16: "epoch us", 19: "epoch ns"}  # by digits
-YEARS = (1600, 2200)  # of stamps without marks between year, month and day
 PARTS = ("year", "quarter", "month", "day", "hour", "minute", "second")
 ZONES = ("Europe/Berlin", "Europe/London", "Europe/Athens", "America/New_York", "Australia/Sydney", "America/Santiago")
 
@@ -66,7 +51,7 @@ def _parsed(columns: "dict[str, pd.Series[str] | np.ndarray]", where: str, data:
     if len(columns) == 1 and arrays and arrays[0].dtype.kind == "M":
         return _zoned(arrays[0].astype("datetime64[us]", copy=bool(data.missing)), form, data, where)
     texts = {name: _as_text(column) for name, column in columns.items()}
-    cells = next(iter(texts.values())) if len(texts) == 1 else _joined(texts)
+    cells = next(iter(texts.values())) if len(texts) == 1 else _joined(texts, where, data)
     missing = is_missing(cells, data.missing).to_numpy(bool)
     present = cells[~missing]
     if not len(present):
@@ -75,31 +60,17 @@ def _parsed(columns: "dict[str, pd.Series[str] | np.ndarray]", where: str, data:
         parsed, form, notes = _understood(present, where, data)
     else:
         parsed, form, notes = _in_century(_with_format(present, where, data), data.time_format)
+    if "%H" in form and (ends := present.str.contains(MIDNIGHT)).any():
+        notes += (
+            f"24 o'clock in {counted(int(ends.sum()))} was read as 0 o'clock of the next day, and every other hour as "
+            "that time of day; if hour 1 means the time from 0 to 1 o'clock, all time stamps are one hour late.",
+        )
     times = np.full(len(cells), np.datetime64("NaT"), "datetime64[us]")
     offsets = parsed.offsets
     times[~missing] = parsed.wall
     if offsets is None:
         return _zoned(times, form, data, where, notes)
     return _with_offsets(times, offsets, ~missing, form, data, where, notes)
-
-
-@dataclass(frozen=True)
-class Parsed:
-    """Stamps as they are written, and their offsets from UTC."""
-
-    wall: np.ndarray  # (cells,) datetime64[us]
-    offsets: np.ndarray | None = None  # (cells,) timedelta64[us]; None if the format has none
-
-
-def recognised(cells: Sequence[str]) -> bool:
-    """Whether some format of dates fits most cells; numbers alone are no dates, except years and days of 8 digits."""
-    present = clean(pd.Series([cell for cell in cells if cell.strip()], dtype="str"))
-    if not len(present) or (
-        present.str.fullmatch(r"[+-]?\d*[.,]?\d+").all()
-        and not present.str.fullmatch(r"(1[6-9]|20)\d\d((0[1-9]|1[0-2])([0-2]\d|3[01]))?").all()
-    ):
-        return False
-    return next(_candidates(present, most=True), None) is not None
 
 
 def _as_text(column: "pd.Series[str] | np.ndarray") -> "pd.Series[str]":
@@ -115,10 +86,20 @@ def _whole(column: "pd.Series[str]") -> "pd.Series[str]":
     return column.str.removesuffix(".0") if column.dropna().str.fullmatch(r"\d+\.0").all() else column
 
 
-def _joined(texts: "dict[str, pd.Series[str]]") -> "pd.Series[str]":
+def _joined(texts: "dict[str, pd.Series[str]]", where: str, data: DataSpec) -> "pd.Series[str]":
     """The parts of each stamp as one text: a date and a time of day, or year, month, day, hour, minute."""
     texts = {name: _whole(column) for name, column in texts.items()}
     columns = list(texts.values())
+    for name, column in texts.items():  # the month of a row of totals, as in 1970,Annual
+        digits = column.dropna().str.fullmatch(r"\d+")
+        if len(columns) > 2 - (name.casefold() in PARTS) and 0.5 < digits.mean() < 1:
+            raise _unlike(
+                column.dropna(),
+                ~digits.to_numpy(bool),
+                f"{where.rpartition(', columns ')[0]}, column {name!r}",
+                "a number",
+                data,
+            )
     if all(column.dropna().str.fullmatch(r"\d+").all() for column in columns) and columns[0].str.len().max() == 4:
         named = {name.casefold().rstrip("s"): column for name, column in texts.items()}
         ordered = [named[part] for part in PARTS if part in named] if set(named) <= set(PARTS) else columns
@@ -138,29 +119,61 @@ def _joined(texts: "dict[str, pd.Series[str]]") -> "pd.Series[str]":
 def _with_format(cells: "pd.Series[str]", where: str, data: DataSpec) -> Parsed:
     """The stamps in the format of the setting; the error for a cell that does not fit names a format that does."""
     form = data.time_format or ""
-    parsed = _parse(cells, form)
+    parsed = parse(cells, form)
     bad = np.flatnonzero(np.isnat(parsed.wall))
     if not len(bad):
         return parsed
-    others = [other for other in _candidates(cells) if not np.isnat(_parse(cells, other).wall).any()]
+    others = [other for other in candidates(cells) if not np.isnat(parse(cells, other).wall).any()]
     cell, row = cells.iloc[bad[0]], int(cells.index[bad[0]]) + 1
-    advice = to_set(time_format=others[0]) if others else _leave_out(cell, data)
-    raise DataError(f"{where}, row {row} holds {cell!r}, which does not fit time_format = {form!r}: {advice}.")
+    if not others:
+        raise _unlike(cells, np.isnat(parsed.wall), where, f"of time_format = {form!r}", data)
+    raise DataError(
+        f"{where}, row {row} holds {cell!r}, which does not fit time_format = {form!r}: "
+        f"{to_set(time_format=others[0])}."
+    )
 
 
-def _leave_out(cell: str, data: DataSpec) -> str:
-    """How to leave out the row of a cell, or the time stamps."""
-    if "," in cell or len(cell) > 40:
-        return f"correct it, or to ignore the time stamps, {to_set(order='rows')}"
-    return f"correct it, or to leave its row out, {to_set(missing=', '.join((*markers(data.missing), cell)))}"
+def _unlike(cells: "pd.Series[str]", bad: np.ndarray, where: str, kind: str, data: DataSpec) -> DataError:
+    """The error for cells that are not like the others: repeated header lines, and rows of totals or of a month 13."""
+    rows = cells.index[bad] + 1
+    more = ""
+    if len(rows) > 1:
+        shown = ", ".join(map(str, rows[1:4])) + (", ..." if len(rows) > 4 else "")
+        more = f", and the same is true of {counted(len(rows) - 1, 'other row')} ({shown})"
+    cell = cells[bad].iloc[0]
+    marker = _marker(cells[bad].unique().tolist(), cells[~bad])
+    if marker is None:
+        advice = f"correct it, or to ignore the time stamps, {to_set(order='rows')}"
+    else:
+        these = "its row" if len(rows) == 1 else "these rows"
+        advice = f"correct it, or to leave {these} out, {to_set(missing=', '.join((*markers(data.missing), marker)))}"
+    return DataError(f"{where}, row {rows[0]} holds {cell[:40]!r}, which is not {kind}{more}: {advice}.")
+
+
+def _marker(bad: list[str], good: "pd.Series[str]") -> str | None:
+    """Markers for the setting `missing` that fit all bad cells and no good one; None if there are none."""
+    lengths = sorted({len(cell) for cell in bad})
+    alike = [[cell for cell in bad if len(cell) == length] for length in lengths]
+    places = [[set(letters) for letters in zip(*cells, strict=True)] for cells in alike]
+    begin = takewhile(lambda letters: len(set(letters)) == 1, zip(*bad, strict=False))
+    for choice in (
+        ["".join(min(letters) if len(letters) == 1 else "?" for letters in place) for place in places],
+        ["".join(letters[0] for letters in begin) + "*"],
+    ):
+        marker = ", ".join(choice)
+        plain = all(re.search(r"\w", part) and part == part.strip() and "," not in part for part in choice)
+        fits = plain and len(marker) <= 40 and bool(is_missing(pd.Series(bad, dtype="str"), marker).all())
+        if fits and not is_missing(good, marker).any():
+            return marker
+    return None
 
 
 def _understood(cells: "pd.Series[str]", where: str, data: DataSpec) -> tuple[Parsed, str, tuple[str, ...]]:
     """The stamps in the only format that fits all cells."""
     fitting: dict[str, Parsed] = {}
     best: tuple[int, Parsed, str] | None = None
-    for form in _candidates(cells, most=True):
-        parsed = _parse(cells, form)
+    for form in candidates(cells, most=True):
+        parsed = parse(cells, form)
         bad = int(np.isnat(parsed.wall).sum())
         if best is None or bad < best[0]:
             best = (bad, parsed, form)
@@ -181,12 +194,15 @@ def _understood(cells: "pd.Series[str]", where: str, data: DataSpec) -> tuple[Pa
     if fitting:
         form, parsed = next(iter(fitting.items()))
         return _in_century(parsed, form)
-    row = int(np.flatnonzero(np.isnat(best[1].wall))[0]) if best and best[0] < len(cells) else 0
-    cell = cells.iloc[row]
-    like = f" like the others ({best[2]})" if best and best[0] < len(cells) else ""
+    if best and best[0] < len(cells):
+        raise _unlike(cells, np.isnat(best[1].wall), where, f"a time stamp like the others ({best[2]})", data)
+    days = ""
+    if are_spreadsheet_days(cells):
+        day = str(parse(cells[:1], DAYS).wall[0].astype("datetime64[D]"))
+        days = f"if it is a day of a spreadsheet, {day}, {to_set(time_format=DAYS)}; "
     raise DataError(
-        f"{where}, row {int(cells.index[row]) + 1} holds {cell[:40]!r}, which is not a time stamp{like}: "
-        f"{_leave_out(cell, data) if like else 'to ignore the time stamps, ' + to_set(order='rows')}."
+        f"{where}, row {int(cells.index[0]) + 1} holds {cells.iloc[0][:40]!r}, which is not a time stamp: {days}"
+        f"to ignore the time stamps, {to_set(order='rows')}."
     )
 
 
@@ -197,91 +213,6 @@ def _is_complete(times: np.ndarray) -> bool:
     step = steps.inferred(times)
     grid = None if step is None else steps.grid(times, step)
     return grid is not None and len(grid.times) == len(times)
-
-
-def _candidates(cells: "pd.Series[str]", *, most: bool = False) -> Iterator[str]:
-    """Formats that fit all cells of a sample; with `most`, those that fit more than half of them."""
-    if len(cells) > SAMPLE:
-        cells = pd.concat([cells.iloc[:: len(cells) // SAMPLE + 1], cells.iloc[-1:]])
-    limit = len(cells) / 2 if most else 0.5
-    for form in dict.fromkeys(_guesses(cells)):
-        parsed = _parse(cells, form)
-        if np.isnat(parsed.wall).sum() < limit:
-            yield form
-
-
-def _guesses(cells: "pd.Series[str]") -> Iterator[str]:
-    digits = cells.str.len()[cells.str.fullmatch(r"\d+")]
-    if len(digits) > len(cells) / 2:
-        length = int(digits.mode()[0])
-        numbers = pd.to_numeric(cells[digits.index], errors="coerce")
-        years = numbers // 10 ** (length - 4)
-        if length in COMPACT and years.between(*YEARS).mean() > 0.5:
-            yield COMPACT[length]
-        if length in (9, 10, 12, 13, 15, 16, 18, 19):
-            yield EPOCH_UNITS[min(size for size in EPOCH_UNITS if size >= length)]
-        return
-    yield from ("quarter", "counter")
-    for form in _guessed_by_pandas(cells):
-        if "%Y-%d-%m" not in form and "%Y/%d/%m" not in form:
-            yield form
-    sample = cells.iloc[0]
-    zone = "%z" if re.search(r"\d(Z|[+-]\d\d:?\d\d)$", sample) and ":" in sample else ""
-    marks = re.sub(r"[\w]", "", sample)
-    for date in DATES:
-        for time in TIMES if re.search(r" \d\d?\.\d\d|:", sample) else ("",):
-            if set(re.sub(r"%.", "", date)) <= {*marks, " "}:
-                yield date + time + zone
-
-
-def _guessed_by_pandas(cells: "pd.Series[str]") -> Iterator[str]:
-    spread = cells.iloc[:: max(1, len(cells) // 20)]
-    for cell in spread:
-        for day_first in (True, False):
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore", UserWarning)  # the guess contradicts day_first, as it should
-                guess = guess_datetime_format(cell, dayfirst=day_first)
-            if guess and "%Y" in guess:
-                yield guess
-
-
-def _parse(cells: "pd.Series[str]", form: str) -> Parsed:
-    """The stamps of the cells in a format; NaT where it does not fit."""
-    if form == "quarter":
-        parts = cells.str.extract(r"^(?:(\d{4})[- ]?[Qq]([1-4])|[Qq]([1-4])[- /]?(\d{4}))$")
-        year, quarter = parts[0].fillna(parts[3]), parts[1].fillna(parts[2])
-        return Parsed(_months(year, (pd.to_numeric(quarter) - 1) * 3))
-    if form == "counter":  # a number of years without a century, and a month: 1-01
-        parts = cells.str.extract(r"^(\d{1,3})-(0[1-9]|1[0-2])$")
-        years = parts[0].dropna()
-        if years.str.startswith("0").any() or not (years.str.len() == 1).any():  # years of two digits
-            return Parsed(np.full(len(cells), np.datetime64("NaT"), "datetime64[us]"))
-        return Parsed(_months(parts[0], pd.to_numeric(parts[1]) - 1))
-    if form in EPOCHS:
-        numbers = pd.to_numeric(cells, errors="coerce").astype("Int64")
-        stamps = pd.to_datetime(numbers, unit=EPOCHS[form], errors="coerce")  # type: ignore[call-overload]
-        return Parsed(stamps.to_numpy("datetime64[us]"))
-    try:
-        if "%z" in form:
-            bare = cells.str.replace(r"Z$", "+0000", regex=True)
-            instants = pd.to_datetime(bare, format=form, errors="coerce", utc=True)
-            wall = pd.to_datetime(
-                bare.str.replace(r"\s*[+-]\d\d:?\d\d$", "", regex=True),
-                format=form.replace("%z", "").rstrip(),
-                errors="coerce",
-            )
-            local, utc = wall.to_numpy("datetime64[us]"), instants.dt.tz_localize(None).to_numpy("datetime64[us]")
-            return Parsed(np.where(np.isnat(utc), utc, local), local - utc)
-        return Parsed(pd.to_datetime(cells, format=form, errors="coerce").to_numpy("datetime64[us]"))
-    except ValueError:
-        return Parsed(np.full(len(cells), np.datetime64("NaT"), "datetime64[us]"))
-
-
-def _months(year: "pd.Series[str]", month: "pd.Series[float]") -> np.ndarray:
-    """The first day of each month. month: counted from 0."""
-    count = (pd.to_numeric(year).to_numpy(np.float64) - 1970) * 12 + np.asarray(month, np.float64)
-    whole = np.where(np.isnan(count), 0, count).astype(np.int64).astype("datetime64[M]").astype("datetime64[us]")
-    return np.where(np.isnan(count), np.datetime64("NaT"), whole)
 
 
 def _in_century(parsed: Parsed, form: str) -> tuple[Parsed, str, tuple[str, ...]]:

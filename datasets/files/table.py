@@ -13,18 +13,19 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa  # type: ignore[import-untyped]
 
-from datasets.files import cells, stamps
+from datasets.files import cells, formats, stamps
 from datasets.files import dialect as dialects
 from datasets.files.dialect import Dialect
-from datasets.files.numbers import DOUBTFUL, MISSING, clean, decimal_mark, is_plain, markers
+from datasets.files.numbers import DOUBTFUL, MISSING, clean, decimal_marks, markers, plain_type
 from datasets.files.source import Source
 from datasets.series import as_names, check_columns
-from datasets.spec import DataError, DataSpec, counted
+from datasets.spec import EPOCHS, DataError, DataSpec, counted
 
 Column = "pd.Series[str] | np.ndarray"  # text, or the values of a column with a type
 TAIL = 1 << 16  # bytes at the end of a file in which rows of totals and notes are looked for
 MOST_BELOW = 5  # such rows
-ISO = re.compile(r"\d{4}-\d\d-\d\d(([ T])\d\d:\d\d(:\d\d)?)?")
+TIME_NAME = re.compile(r"date|time|day|week|month|quarter|year|datum|zeit|tag|woche|monat|quartal|jahr|fecha", re.I)
+SOME = 500  # cells that show what a column holds
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,6 +34,7 @@ class Table:
 
     path: Path
     columns: "dict[str, pd.Series[str] | np.ndarray]"  # targets, features, time and group
+    values: np.ndarray  # (rows, numbers), the memory of those columns of numbers that are arrays
     targets: tuple[str, ...]
     numbers: tuple[str, ...]  # targets and features, in the order of the file
     time: tuple[str, ...]
@@ -42,9 +44,10 @@ class Table:
     rows: int
     time_format: str  # of time stamps that are not text
     separator: str
-    decimal: str | None  # that the columns of the file prove
+    decimals: frozenset[str]  # marks that columns of the file prove
     facts: tuple[tuple[str, str], ...]
     notes: tuple[str, ...]
+    doubtful: dict[str, str]  # columns that may hold time stamps, but in no known format, with a cell
     head: tuple[tuple[str, ...], ...] = ()  # the first rows as text
     tail: tuple[tuple[str, ...], ...] = ()
     settings: dict[str, str] = field(default_factory=dict)  # that repeat what was understood
@@ -61,7 +64,12 @@ def kinds(source: Source, data: DataSpec) -> tuple[tuple[str, ...], dict[str, st
         schema = cells.schema(source)
         return tuple(schema.names), {field.name: cells.parquet_kind(field.type) for field in schema}
     dialect = dialects.sniff(source.path, source.readable, data)
-    return dialect.names, {name: _kind(cells, data) for name, cells in _samples(dialect).items()}
+    return dialect.names, _kinds(dialect, data)
+
+
+def _kinds(dialect: Dialect, data: DataSpec) -> dict[str, str]:
+    """What each column holds, by the first rows."""
+    return {name: _kind(cells[:: len(cells) // SOME + 1], data) for name, cells in _samples(dialect).items()}
 
 
 def _samples(dialect: Dialect) -> dict[str, list[str]]:
@@ -88,7 +96,7 @@ def _csv(source: Source, data: DataSpec) -> Table:
     if dialect.separator == " " or dialect.has_comments:
         readable, dialect = cells.rewritten(source, dialect)
     samples = _samples(dialect)
-    kinds_of = {name: _kind(cells, data) for name, cells in samples.items()}
+    kinds_of = _kinds(dialect, data)
     targets, numbers, time, group = _choose(data, dialect.names, kinds_of, source.path, dialect.other_names)
     wanted = tuple(dict.fromkeys((*numbers, *time, *group)))
     tail = _tail(source.path, readable, dialect)
@@ -98,12 +106,13 @@ def _csv(source: Source, data: DataSpec) -> Table:
     notes = [*source.notes, *dialect.notes]
     if not below:
         for name in numbers:
-            plain, note = is_plain(samples[name], dialect.separator, data)
-            types[name] = pa.float64() if plain else pa.string()
+            plain, note = plain_type(samples[name], dialect.separator, data)
+            types[name] = {"float": pa.float64(), "int": pa.int64(), "text": pa.string()}[plain]
             notes += [f"Column {name!r}: {note}"] if note else []
-        if len(time) == 1 and data.time_format is None and (form := _iso_format(samples[time[0]])):
-            types[time[0]] = pa.timestamp("us")
-    columns, short = cells.loaded(source, readable, dialect, {name: types[name] for name in wanted}, data)
+        if len(time) == 1 and (form := formats.certain_format(samples[time[0]], data)):
+            types[time[0]] = pa.int64() if form in EPOCHS else pa.timestamp("us")
+    request = cells.Request({name: types[name] for name in wanted}, numbers, form)
+    columns, values, short = cells.loaded(source, readable, dialect, request, data)
     if short:
         notes.append(f"{counted(short)} with fewer cells than the header; the missing cells are empty.")
     if below:
@@ -115,6 +124,7 @@ def _csv(source: Source, data: DataSpec) -> Table:
     return Table(
         path=source.path,
         columns=columns,
+        values=values[:rows],
         targets=targets,
         numbers=numbers,
         time=time,
@@ -124,13 +134,25 @@ def _csv(source: Source, data: DataSpec) -> Table:
         rows=rows,
         time_format=form or "",
         separator=dialect.separator,
-        decimal=decimal_mark(proving) or (DOUBTFUL if _has_dotted_dates(dialect) else None),
+        decimals=decimal_marks(proving) or frozenset(DOUBTFUL if _has_dotted_dates(dialect) else ""),
         facts=(("file", _described(source, dialect, rows)),),
         notes=tuple(notes),
+        doubtful=_doubtful_times(samples, kinds_of),
         head=dialect.rows[:3],
         tail=tuple(tuple(row) for row in tail[: len(tail) - len(below)][-3:]),
         settings=_settings(source, dialect),
     )
+
+
+def _doubtful_times(samples: dict[str, list[str]], kinds: dict[str, str]) -> dict[str, str]:
+    """Columns with the name of a time whose cells are no known time stamps, each with its first cell."""
+    named = {name: cells for name, cells in samples.items() if TIME_NAME.search(name) and cells and cells[0]}
+    return {
+        name: cells[0]
+        for name, cells in named.items()
+        if (kinds[name] == "text" and len(set(cells)) > len(cells) / 2)
+        or (kinds[name] == "number" and formats.are_spreadsheet_days(cells))
+    }
 
 
 def _described(source: Source, dialect: Dialect, rows: int) -> str:
@@ -169,11 +191,11 @@ def _kind(cells: Sequence[str], data: DataSpec) -> str:
     fits = bare.str.fullmatch(
         r"[+-]?[\d][\d., ']*([eE][+-]?\d+)?|[+-]?[.,]\d+|inf|-inf|true|false|True|False|TRUE|FALSE"
     )
-    dotted_dates = plain.str.fullmatch(r"\d{1,2}\.\d{1,2}\.\d{2,4}|\d{4}[Qq]\d|\d{4}\.\d\d?\.\d\d?")
-    if (fits & ~dotted_dates).sum() > len(present) / 2:
+    dates = plain.str.fullmatch(r"\d{1,2}\.\d{1,2}\.\d{2,4}|\d{4}\.\d\d?\.\d\d?|(?i:" + formats.QUARTER + ")")
+    if (fits & ~dates).sum() > len(present) / 2:
         whole = plain.str.fullmatch(r"\d{8}|1[6-9]\d\d|20\d\d").all()
-        return "time" if whole and stamps.recognised(present) and plain.is_unique else "number"
-    return "time" if stamps.recognised(present) else "text"
+        return "time" if whole and formats.recognised(present) and plain.is_unique else "number"
+    return "time" if formats.recognised(present) else "text"
 
 
 def resolve(names: str | tuple[str, ...] | None, header: Sequence[str]) -> tuple[str, ...]:
@@ -210,16 +232,6 @@ def _other_name(name: str, header: Sequence[str], others: Sequence[Sequence[str]
     """The name of a column in the first line of the header, for a name in a further line."""
     places = {place for cells in others for place, cell in enumerate(cells) if cell == name}
     return header[places.pop()] if name not in header and len(places) == 1 else name
-
-
-def _iso_format(cells: Sequence[str]) -> str | None:
-    """The format of a column whose cells are all dates, or all dates and times, in ISO 8601."""
-    matches = [ISO.fullmatch(cell) for cell in cells if cell.strip().casefold() not in MISSING]
-    kinds = {(match[2] or "", bool(match[3])) if match else None for match in matches}
-    if len(kinds) != 1 or (kind := kinds.pop()) is None:
-        return None
-    mark, seconds = kind
-    return "%Y-%m-%d" + (f"{mark}%H:%M" + (":%S" if seconds else "") if mark else "")
 
 
 def _tail(path: Path, readable: Path, dialect: Dialect) -> list[list[str]]:
@@ -274,10 +286,13 @@ def _rows_below(
 def _parquet(source: Source, data: DataSpec) -> Table:
     names, kinds_of = kinds(source, data)
     targets, numbers, time, group = _choose(data, names, kinds_of, source.path)
-    columns, rows, head, tail = cells.parquet_columns(source, tuple(dict.fromkeys((*numbers, *time, *group))))
+    wanted = tuple(dict.fromkeys((*numbers, *time, *group)))
+    (columns, values), head, tail = cells.parquet_columns(source, wanted, numbers)
+    rows = len(values)
     return Table(
         path=source.path,
         columns=columns,
+        values=values,
         targets=targets,
         numbers=numbers,
         time=time,
@@ -287,9 +302,10 @@ def _parquet(source: Source, data: DataSpec) -> Table:
         rows=rows,
         time_format="time stamps",
         separator=",",
-        decimal=".",
+        decimals=frozenset("."),
         facts=(("file", f"{source.path.name}: {counted(rows)}, {counted(len(names), 'column')}, Parquet"),),
         notes=(),
+        doubtful={},
         head=head,
         tail=tail,
     )

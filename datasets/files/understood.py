@@ -3,19 +3,22 @@
 import json
 from collections.abc import Sequence
 
-from datasets.files.numbers import Numbers
+from datasets.files.numbers import DOUBTFUL, Numbers
 from datasets.files.rows import Context
 from datasets.files.stamps import Stamps
 from datasets.files.steps import iso
 from datasets.files.table import Table
 from datasets.series import Series
-from datasets.spec import DataSpec, counted
+from datasets.spec import DAYS, DataSpec, counted
 
 
 def understood(
-    series: Series, context: Context, parsed: Stamps | None, columns: Sequence[Numbers]
+    series: Series, context: Context, parsed: Stamps | None, columns: Sequence[Numbers], hint: str
 ) -> tuple[tuple[str, str], ...]:
-    """What was understood of the file, as labelled lines: the file and the time first."""
+    """What was understood of the file, as labelled lines: the file and the time first.
+
+    hint: which column to name if no time stamps are used.
+    """
     chosen, data = context.chosen, context.data
     lines = [*chosen.facts]
     season = f", season {series.season} steps" if series.season else ""
@@ -27,7 +30,7 @@ def understood(
             span = f"{iso(series.times.min())} to {iso(series.times.max())}"
         lines.append(("time", f"{names} as {parsed.format}{zone}: {span}, 1 row per {series.step}{season}"))
     else:
-        lines.append(("time", "no time stamps: each row is a step"))
+        lines.append(("time", f"no time stamps: each row is a step{'; ' if hint else ''}{hint}"))
     if series.groups:
         lines.append(("series", f"{len(series.groups):,} by {','.join(chosen.group)}"))
     described = [_column(name, column, series) for name, column in zip(chosen.numbers, columns, strict=True)]
@@ -54,9 +57,14 @@ def _settings(chosen: Table, data: DataSpec, parsed: Stamps | None, columns: Seq
     """The settings of [data] that repeat the reading without deriving anything."""
     settings: dict[str, object] = {**chosen.settings}
     styles = {column.style for column in columns}
-    if len(styles) == 1 and (style := styles.pop()) and chosen.separator:
+    if (
+        len(styles) == 1
+        and (style := styles.pop())
+        and chosen.separator
+        and chosen.decimals <= {style.decimal, DOUBTFUL}
+    ):
         settings |= {"decimal": style.decimal} | ({"thousands": style.thousands} if style.thousands else {})
-    if parsed is not None and (parsed.format.startswith(("%", "epoch"))):
+    if parsed is not None and (parsed.format.startswith(("%", "epoch", DAYS))):
         settings["time_format"] = parsed.format
     names = [
         name

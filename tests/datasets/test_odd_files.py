@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from datasets import DataError, DataSpec, Series, read
-from tests.datasets.typed import outcomes, spec
+from tests.datasets.typed import CASES, outcomes, spec
 
 
 def refusal(path, **settings) -> str:
@@ -134,3 +134,22 @@ def test_a_leading_zero_proves_a_decimal_point(tmp_path):
     path.write_text("a\n" + "\n".join([*values, "0.125"]) + "\n")
     series = read(DataSpec(csv=path, target="a"))
     np.testing.assert_array_equal(series.values[:, 0], [*map(float, values), 0.125])
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+@pytest.mark.parametrize("case", ["day-first-slash", "missing-with-blank", "epoch-seconds", "leap-years-lack-a-day"])
+def test_parts_and_types_change_no_number(tmp_path, monkeypatch, case, end):
+    """A large file is read part by part, and time stamps with a certain format are not read as text first."""
+    path = tmp_path / "data.csv"
+    text = (CASES / f"{case}.csv").read_text()
+    path.write_text(text.replace("\n", end), newline="")
+    time, target = text.splitlines()[0].replace('"', "").split(",")
+    data = DataSpec(csv=path, target=target, time=time)
+    whole = read(data)
+    monkeypatch.setattr("datasets.files.cells.PART", 200)
+    parts = read(data)
+    monkeypatch.setattr("datasets.files.formats.certain_format", lambda *_: None)
+    for other in (parts, read(data)):
+        np.testing.assert_array_equal(whole.values, other.values)
+        np.testing.assert_array_equal(whole.times, other.times)
+        assert whole.notes == other.notes

@@ -1,0 +1,130 @@
+"""Time stamps in unusual spellings, rows that are no data, and files that are no tables."""
+
+import numpy as np
+import pytest
+
+from datasets import read
+from tests.datasets.typed import advice, outcomes, refusal, spec
+from tests.datasets.written import HOURS, QUARTERS, SPELLINGS, STEPS, TEXTS, VALUES, table
+
+YEARS = [value for number, value in enumerate(VALUES[:78]) if number % 13 != 12]  # without the rows of totals
+
+
+@pytest.fixture
+def words(tmp_path):
+    """The options of `run` for a text."""
+
+    def options(text, *more):
+        path = tmp_path / "file.csv"
+        path.write_text(text)
+        return ["--csv", str(path), "--target", "x", *more]
+
+    return options
+
+
+@pytest.mark.parametrize("spelling", SPELLINGS)
+def test_quarters_are_read_in_every_spelling(words, spelling):
+    text = table("quarter,x", [f'"{spelling.format(*quarter)}"' for quarter in QUARTERS])
+    if "1. Quartal" in spelling and "{1}" not in spelling:
+        text = table("quarter,x", [f"{year} {quarter}. Quartal" for year, quarter in QUARTERS])
+    series = read(spec(words(text, "--time", "quarter")))
+    assert (series.rows, series.step, series.label(0), series.label(59)) == (STEPS, "quarter", "1970-01", "1984-10")
+    assert series.values[:, 0].tolist() == VALUES[:STEPS]
+
+
+@pytest.mark.parametrize(
+    ("name", "first", "last", "step"),
+    [
+        ("weeks", "2018-12-31", "2020-02-17", "week"),
+        ("weeks without marks", "2018-12-31", "2020-02-17", "week"),
+        ("days of weeks", "2018-12-31", "2019-03-03", "day"),
+    ],
+)
+def test_weeks_of_iso_8601_begin_on_monday(words, name, first, last, step):
+    """The first week of 2019 begins in 2018, and 2019 has 52 weeks."""
+    series = read(spec(words(TEXTS[name], "--time", "week")))
+    assert (series.label(0), series.label(series.rows - 1), series.step) == (first, last, step)
+    assert len(series.filled) == 0
+
+
+@pytest.mark.parametrize("name", ["spreadsheet days", "spreadsheet hours"])
+def test_the_days_of_a_spreadsheet_are_asked_for(words, name):
+    """They can be any number; without `time`, the note types the question's answer."""
+    dates, rows = outcomes(words(TEXTS[name], "--time", "date"))
+    assert (dates.label(0)[:10], dates.step) == ("2020-01-01", "day" if name.endswith("days") else "hour")
+    assert dates.label(STEPS - 1) == ("2020-02-29" if name.endswith("days") else "2020-01-03T11:00")
+    assert rows.step == "row"
+    assert (
+        "--time date --set 'data.time_format=spreadsheet days'"
+        in dict(read(spec(words(TEXTS[name]))).understood)["time"]
+    )
+
+
+@pytest.mark.parametrize("name", [name for name in TEXTS if "24" in name])
+def test_24_o_clock_is_the_next_day(words, name):
+    """By a stated rule, because hour 1 can also mean the time from 0 to 1 o'clock."""
+    time = TEXTS[name].splitlines()[0].removesuffix(",x")
+    series = read(spec(words(TEXTS[name], "--time", time)))
+    first = "2020-01-13T01:00" if name.endswith("points") else "2020-01-01T01:00"
+    assert (series.rows, series.step, series.label(0)) == (len(HOURS), "hour", first)
+    assert series.label(23) == first.replace("01T01", "02T00").replace("13T01", "14T00")
+    assert "24 o'clock in 8 rows was read as 0 o'clock of the next day" in " ".join(series.notes)
+
+
+@pytest.mark.parametrize("name", ["totals", "month 13", "repeated header", "annual"])
+def test_rows_that_are_no_data_are_named_together(words, name):
+    """The number of rows, the first of them, and a single setting that leaves them out."""
+    time = TEXTS[name].splitlines()[0].removesuffix(",x")
+    options = words(TEXTS[name], "--time", time)
+    message = refusal(options)
+    assert "row 13 holds " in message
+    rows = 5 if name == "repeated header" else 6  # the header in the last line is left out as a row of totals is
+    assert f"{rows - 1} other rows (26, 39, 52, ...)" in message
+    (answer,) = advice(message)
+    series = read(spec([*options, *answer]))
+    assert series.values[:, 0].tolist() == YEARS
+    assert (series.step, series.label(0), series.label(71), len(series.filled)) == ("month", "1970-01", "1975-12", 0)
+    assert f"{rows} rows without a time stamp, first row 13, left out" in " ".join(series.notes)
+
+
+def test_evident_time_stamps_that_are_not_used_are_named_in_the_line_of_the_time(words):
+    """`run --csv` prints this line before it starts; the option in it works."""
+    time = dict(read(spec(words(TEXTS["weeks"]))).understood)["time"]
+    assert time == "no time stamps: each row is a step; week holds time stamps: --time week"
+    assert read(spec(words(TEXTS["weeks"], *time.split(": ")[-1].split()))).step == "week"
+    time = dict(read(spec(words(TEXTS["unknown dates"]))).understood)["time"]
+    assert "if date ('day 0 of winter') holds time stamps: --time date, and the format with" in time
+
+
+def test_the_decimal_mark_of_one_column_is_not_stated_for_all(words):
+    """The settings that are printed fit all columns of numbers, also those that are not shown."""
+    rows = "".join(f"2020-01-{day:02};{day}.25;{day},75\n" for day in range(1, 29))
+    series = read(spec(words(f"day;x;y\n{rows}", "--time", "day")))
+    settings = dict(series.understood)["settings"]
+    assert "decimal" not in settings
+    stated = [word for part in settings.split(", ") for word in ("--set", "data." + part.replace(" = ", "="))]
+    both = read(spec(words(f"day;x;y\n{rows}", "--time", "day", "--features", "*", *stated)))
+    np.testing.assert_array_equal(both.values[:2], [[1.25, 1.75], [2.25, 2.75]])
+
+
+@pytest.mark.parametrize(
+    ("content", "kind"),
+    [
+        (TEXTS["json"].encode(), "is JSON"),
+        (TEXTS["lines of json"].encode(), "is JSON"),
+        (b"<!DOCTYPE html><table><tr><td>1</td></tr></table>", "is a web page or XML"),
+        (b"%PDF-1.7\n1 0 obj\n", "is a PDF"),
+        (b"@relation x\n@data\n1\n2\n", "is ARFF"),
+        (b"SQLite format 3\0" + bytes(100), "is an SQLite database"),
+        (b"\xd0\xcf\x11\xe0" + bytes(100), "is a workbook of the old form .xls"),
+    ],
+)
+def test_other_kinds_of_files_are_named(tmp_path, content, kind):
+    path = tmp_path / "file.csv"
+    path.write_bytes(content)
+    assert f"{kind}, which is not read: save its table as CSV" in refusal(["--csv", str(path), "--target", "x"])
+
+
+def test_a_header_in_brackets_is_no_json(words):
+    series = read(spec(["--csv", words("[day],[x]\n1,5\n2,6\n3,9\n")[1], "--target", "[x]"]))
+    assert series.values[:, 0].tolist() == [5, 6, 9]
