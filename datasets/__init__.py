@@ -5,17 +5,21 @@
 """
 
 from datasets.cutting import cut, prepare, read, suggested_columns
-from datasets.naive import NAMES as BASELINES
-from datasets.naive import baselines
+from datasets.fitted import BASELINES as FITTED
+from datasets.naive import NAMES, Forecast, baselines
 from datasets.series import Series, Split, split
 from datasets.sources.registered import describe, load, names
 from datasets.spec import DataError, DataSpec, WindowSpec
 from datasets.windows import Part, Windows, forecast
 
+BASELINES = (*NAMES, *FITTED)
+
 __all__ = [
     "BASELINES",
+    "FITTED",
     "DataError",
     "DataSpec",
+    "Forecast",
     "Part",
     "Series",
     "Split",

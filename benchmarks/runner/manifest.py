@@ -17,8 +17,8 @@ from benchmarks.definition.loading import Benchmark
 from benchmarks.definition.settings import CaseSettings, SearchSettings
 from benchmarks.errors import UserError, name_hint
 from benchmarks.runner.machine import memory_bytes
-from benchmarks.worker import scores
-from reports.records import BackendFacts, Baseline, Case, Data, Manifest, PublishedBest, Search, Session
+from benchmarks.worker import baselines, scores
+from reports.records import BackendFacts, Case, Data, Manifest, PublishedBest, Search, Session
 
 
 @dataclass(frozen=True)
@@ -265,7 +265,9 @@ def _data(windows: datasets.Windows) -> Data:
         validation_windows=len(windows.validation),
         test_windows=len(test),
         digest=windows.digest,
-        baselines=_baselines(windows, truth),
+        baselines=tuple(
+            baselines.record(windows, forecast, stored=False) for forecast in datasets.baselines(windows, test)
+        ),
         test_times=tuple(_label(time) for time in test.times[::stride]),
         test_truth=tuple(tuple(row) for row in truth[::stride].tolist()),
         test_stride=stride,
@@ -274,18 +276,6 @@ def _data(windows: datasets.Windows) -> Data:
         differenced=windows.data.difference,
         understood=series.understood,
         groups=scores.groups(windows),
-    )
-
-
-def _baselines(windows: datasets.Windows, truth: np.ndarray) -> tuple[Baseline, ...]:
-    return tuple(
-        Baseline(
-            name=forecast.name,
-            explanation=forecast.explanation,
-            scores=scores.scores(forecast.values, truth, scale=windows.scale(windows.test)),
-            group_scores=scores.group_scores(forecast.values, truth, windows),
-        )
-        for forecast in datasets.baselines(windows, windows.test)
     )
 
 

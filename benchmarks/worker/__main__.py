@@ -14,7 +14,7 @@ from pathlib import Path
 from backends.contract import BackendError
 from backends.layers import ModelError
 from benchmarks.errors import error_clause
-from benchmarks.worker.jobs import Answer, CheckJob, Job, ProbeJob, ReferenceJob, TransferJob, TrialJob
+from benchmarks.worker.jobs import Answer, BaselineJob, CheckJob, Job, ProbeJob, ReferenceJob, TransferJob, TrialJob
 from benchmarks.worker.timing import pin
 from reports.records.store import write_text
 
@@ -23,7 +23,7 @@ PR_SET_PDEATHSIG = 1  # from linux/prctl.h
 
 def main(job_path: str, answer_path: str, parent: str) -> None:
     job = Job.model_validate_json(Path(job_path).read_text(encoding="utf-8"))
-    work = job.trial or job.check or job.reference or job.probe or job.transfer
+    work = job.trial or job.check or job.reference or job.probe or job.transfer or job.baselines
     if work is None:
         raise ValueError(f"{job_path} contains no work")
     die_with_parent(int(parent))
@@ -39,9 +39,9 @@ def die_with_parent(parent: int) -> None:
         sys.exit("the process that started this worker has ended")
 
 
-def answer(work: TrialJob | CheckJob | ReferenceJob | ProbeJob | TransferJob) -> Answer:
+def answer(work: TrialJob | CheckJob | ReferenceJob | ProbeJob | TransferJob | BaselineJob) -> Answer:
     """Do the work. An exception becomes the answer's failure; an unexpected one is also traced on standard error."""
-    from benchmarks.worker import certification, training, trial
+    from benchmarks.worker import baselines, certification, training, trial
 
     try:
         if isinstance(work, CheckJob):
@@ -51,6 +51,8 @@ def answer(work: TrialJob | CheckJob | ReferenceJob | ProbeJob | TransferJob) ->
             return Answer()
         if isinstance(work, ProbeJob):
             return Answer(probed=trial.probe(work))
+        if isinstance(work, BaselineJob):
+            return Answer(baselines=baselines.fit(work))
         if isinstance(work, TransferJob):
             return Answer(transferred=trial.continue_training(work))
         outcome, trained = trial.run(work)

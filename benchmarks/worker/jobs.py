@@ -4,7 +4,8 @@ from pydantic import ConfigDict
 
 from backends.contract import Dtype
 from benchmarks.definition.settings import CaseSettings
-from reports.records import Check, Number, Outcome, Plan, Record
+from datasets import DataSpec, WindowSpec
+from reports.records import Check, DataBaselines, Number, Outcome, Plan, Record
 
 
 class TrialJob(Record):
@@ -55,6 +56,16 @@ class ProbeJob(Record):
         return self.trials[0].cores
 
 
+class BaselineJob(Record):
+    """Fit the baselines of a windowing of a series."""
+
+    data: DataSpec
+    window: WindowSpec
+    dtype: Dtype
+    names: tuple[str, ...]  # of the fitted baselines; the naive ones are always made
+    cores: tuple[int, ...] = ()
+
+
 class TransferJob(TrialJob):
     """Load a trained model into the framework that the plan names, and continue its training."""
 
@@ -86,13 +97,14 @@ class Probed(Record):
 
 
 class Job(Record):
-    """Exactly one of the five is given."""
+    """Exactly one of them is given."""
 
     trial: TrialJob | None = None
     check: CheckJob | None = None
     reference: ReferenceJob | None = None
     probe: ProbeJob | None = None
     transfer: TransferJob | None = None
+    baselines: BaselineJob | None = None
 
 
 class Answer(Record):
@@ -105,4 +117,5 @@ class Answer(Record):
     checks: tuple[Check, ...] | None = None
     probed: tuple[Probed, ...] | None = None
     transferred: Transferred | None = None
+    baselines: DataBaselines | None = None
     failure: str | None = None

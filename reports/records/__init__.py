@@ -5,10 +5,10 @@
 
 from reports.records.backends import BackendFacts, NullTest
 from reports.records.base import SCHEMA, Mode, Number, Record
+from reports.records.forecasts import AbsentBaseline, Baseline, Baselines, DataBaselines, Scores
 from reports.records.overhead import EpochSeconds, HarnessOverhead, Overhead
 from reports.records.questions import Contender, Published, Quantity, Question
 from reports.records.schema import (
-    Baseline,
     Case,
     Certificate,
     Check,
@@ -21,7 +21,6 @@ from reports.records.schema import (
     Plan,
     PublishedBest,
     Repetition,
-    Scores,
     Search,
     SearchResult,
     Session,
@@ -31,14 +30,17 @@ from reports.records.times import GemmPeak, StepTimes, Times
 
 __all__ = [
     "SCHEMA",
+    "AbsentBaseline",
     "BackendFacts",
     "Baseline",
+    "Baselines",
     "Case",
     "Certificate",
     "Check",
     "Configuration",
     "Contender",
     "Data",
+    "DataBaselines",
     "Environment",
     "EpochSeconds",
     "GemmPeak",
