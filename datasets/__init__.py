@@ -6,6 +6,7 @@
 
 from datasets.cutting import cut, prepare, read, suggested_columns
 from datasets.fitted import BASELINES as FITTED
+from datasets.leakage import leaks, training_errors
 from datasets.naive import NAMES, Forecast, baselines
 from datasets.series import Series, Split, split
 from datasets.sources.registered import describe, load, names
@@ -29,10 +30,12 @@ __all__ = [
     "cut",
     "describe",
     "forecast",
+    "leaks",
     "load",
     "names",
     "prepare",
     "read",
     "split",
     "suggested_columns",
+    "training_errors",
 ]

@@ -276,7 +276,15 @@ def _data(windows: datasets.Windows) -> Data:
         differenced=windows.data.difference,
         understood=series.understood,
         groups=scores.groups(windows),
+        training_errors=tuple(map(tuple, scored_errors(windows).tolist())),
+        leaks=datasets.leaks(windows),
     )
+
+
+def scored_errors(windows: datasets.Windows) -> np.ndarray:
+    """Return the divisors of scaled errors, (1, targets), or (series, targets) of the series with test windows."""
+    errors = datasets.training_errors(windows)
+    return errors[np.unique(windows.runs(windows.test))] if windows.series.groups else errors
 
 
 def _label(time: np.generic) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -105,8 +106,23 @@ def run(job: TrialJob) -> tuple[Outcome, bytes]:
         frequency=monitor.frequency(),
         gemm_peak=peak,
         step_parts=step_times,
+        **_bands(model, training.objective, windows, scores.stored_stride(*truth.shape)),
     )
     return outcome, checkpoints.to_bytes(after)
+
+
+def _bands(model: Model, objective: Objective, windows: datasets.Windows, stride: int) -> dict[str, Any]:
+    """Return the fields of an outcome with the forecasts of a model's quantiles; none if it has no such forecasts.
+
+    A quantile of a sum is not the sum of the quantiles, so changes that add up over the horizon have none, and neither
+    has a rollout, whose later rows depend on the medians before them.
+    """
+    adds_up = windows.window.horizon > 1 and (windows.data.difference or windows.window.rollout)
+    if objective.loss != "quantile" or adds_up:
+        return {}
+    outputs, number = predict(model, windows.test.x), len(objective.quantiles)
+    values = np.stack([windows.to_unit(windows.test, outputs[:, place::number]) for place in range(number)], axis=-1)
+    return {"quantiles": objective.quantiles, "bands": _rows(values[::stride].reshape(-1, outputs.shape[1]))}
 
 
 def probe(job: ProbeJob) -> tuple[Probed, ...]:

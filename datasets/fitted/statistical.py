@@ -6,7 +6,7 @@ Estimating them anew before each of thousands of windows would take hours and is
 """
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from math import inf, log
 from typing import Any
@@ -138,7 +138,10 @@ def _smoothed(known: History) -> np.ndarray:
         return _aicc(pair[1].llf, len(y), len(pair[1].params) + 2 + _states(known, pair[0]))
 
     form, fit = min(fits, key=criterion)
-    states = _ets(known, known.values, form, fit).smooth(fit.params).states
+    initial = {"level": fit.initial_level}
+    initial |= {"trend": fit.initial_trend} if form[1] else {}
+    initial |= {"seasonal": fit.initial_seasonal} if form[2] else {}
+    states = _ets(known, known.values, form, initial).smooth(fit.params).states
     states = np.asarray(states)  # (rows, states): level, trend and season after each row
     last = states[known.origins - 1]
     ahead, trend = np.arange(1, known.horizon + 1), form[1] is not None
@@ -156,18 +159,9 @@ def _states(known: History, form: Form) -> int:
     return bool(form[1]) + ((known.season or 1) - 1 if form[2] else 0)
 
 
-def _ets(known: History, values: np.ndarray, form: Form, fit: Any = None) -> ETSModel:
-    """The model of these values, with the initial states of a fit or those of a heuristic."""
+def _ets(known: History, values: np.ndarray, form: Form, initial: Mapping[str, Any] | None = None) -> ETSModel:
+    """The model of these values, with these initial states or those of a heuristic."""
     error, trend, season = form
-    initial = {} if fit is None else {
-        f"initial_{name}": value
-        for name, value in (
-            ("level", fit.initial_level),
-            ("trend", fit.initial_trend if trend else None),
-            ("seasonal", fit.initial_seasonal if season else None),
-        )
-        if value is not None
-    }  # fmt: skip
     return ETSModel(
         values,
         error=error,
@@ -176,7 +170,7 @@ def _ets(known: History, values: np.ndarray, form: Form, fit: Any = None) -> ETS
         seasonal=season,
         seasonal_periods=known.season if season else None,
         initialization_method="known" if initial else "heuristic",
-        **initial,
+        **{f"initial_{name}": state for name, state in (initial or {}).items()},
     )
 
 
