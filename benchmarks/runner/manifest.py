@@ -259,6 +259,7 @@ def _data(windows: datasets.Windows) -> Data:
         notes=(*windows.notes, *([sampled] if stride > 1 else [])),
         rows=series.rows,
         features=series.columns,
+        target_names=series.targets,
         window=windows.window.length,
         horizon=windows.window.horizon,
         train_windows=len(windows.train),

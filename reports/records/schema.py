@@ -98,6 +98,7 @@ class Data(Record):
     notes: tuple[str, ...]  # changes made to the data: filled gaps, scaling, differencing
     rows: int
     features: tuple[str, ...]
+    target_names: tuple[str, ...] = ()  # empty: not recorded
     window: int
     horizon: int
     train_windows: int
@@ -106,7 +107,7 @@ class Data(Record):
     digest: str  # SHA-256 of the windows as the worker receives them
     baselines: tuple[Baseline, ...]
     test_times: tuple[str, ...]  # of the first target of each stored test window, ISO 8601 or a row number
-    test_truth: tuple[tuple[Number, ...], ...]  # (stored windows, horizon * targets), unit of the series
+    test_truth: Rows  # (stored windows, horizon * targets), unit of the series
     test_stride: int = 1  # every `test_stride`-th test window is stored; scores are of all test windows
     offset: tuple[Number, ...] = ()  # per target: scaled = (value - offset) / scale; empty: not recorded
     scale: tuple[Number, ...] = ()
@@ -114,7 +115,7 @@ class Data(Record):
     understood: tuple[tuple[str, str], ...] = ()  # of a user's file: labelled lines on how it was read
     # Of several series in one file: the name and the test windows of each that has test windows.
     groups: tuple[tuple[str, int], ...] = ()
-    # (series or 1, targets): the divisor of scaled errors (MASE), see datasets.leakage.training_error; empty: unknown.
+    # (series or 1, targets): the divisor of scaled errors (MASE), see datasets.training_errors; empty: unknown.
     training_errors: tuple[tuple[Number, ...], ...] = ()
     leaks: tuple[str, ...] = ()  # sentences: what the model may have seen of the test part
     absent: tuple[AbsentBaseline, ...] = ()  # baselines without forecasts
