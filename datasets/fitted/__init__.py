@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from importlib import import_module
 
+from threadpoolctl import threadpool_limits
+
 from datasets.naive import Forecast
 from datasets.windows import Part, Windows
 
@@ -46,7 +48,8 @@ def fitted_baselines(windows: Windows, part: Part, names: Sequence[str]) -> Iter
         build: Callable[[Windows, Part], Forecast] = getattr(import_module(f"datasets.fitted.{module}"), function)
         start = time.perf_counter()
         try:
-            forecast = build(windows, part)
+            with threadpool_limits(1):  # the models are small: threads would wait for each other
+                forecast = build(windows, part)
         except UnsuitableError as reason:
             yield Absent(name, str(reason))
         except Exception as error:  # whatever a library raises on unusual data

@@ -6,7 +6,6 @@ from itertools import count
 import numpy as np
 from sklearn.ensemble import HistGradientBoostingRegressor
 from sklearn.linear_model import LinearRegression
-from threadpoolctl import threadpool_limits
 
 from datasets.fitted import UnsuitableError
 from datasets.fitted.seasons import fourier, period, places
@@ -14,7 +13,6 @@ from datasets.naive import MOST_FITTED, Forecast
 from datasets.windows import Part, Windows, forecast
 
 PAIRS = 3  # sines and cosines that describe a season; more do not pay with a few hundred rows
-MANY_ROWS = 20_000
 MOST_TREES = 24  # models of gradient boosting; a forecast of more numbers shares them over the steps
 
 
@@ -69,9 +67,7 @@ def gradient_boosting(windows: Windows, part: Part) -> Forecast:
 
 
 def _trees(inputs: np.ndarray, column: np.ndarray) -> HistGradientBoostingRegressor:
-    threads = 1 if len(inputs) < MANY_ROWS else None  # threads cost more than they save on few rows
-    with threadpool_limits(threads, "openmp"):
-        return HistGradientBoostingRegressor(early_stopping=False, random_state=0).fit(inputs, column)
+    return HistGradientBoostingRegressor(early_stopping=False, random_state=0).fit(inputs, column)
 
 
 def _training(windows: Windows) -> tuple[int, np.ndarray, np.ndarray, np.ndarray]:
