@@ -333,7 +333,7 @@ def _fit(noise: np.ndarray, order: Order, m: int | None) -> tuple[float, np.ndar
             order=(p, 0, q),
             seasonal_order=(big_p, 0, big_q, m) if m and (big_p or big_q) else None,
             demean=False,
-            minimize_kwargs={"options": {"maxiter": 50, "gtol": 1e-2}},  # of a sum of log-likelihoods
+            minimize_kwargs={"options": {"maxiter": 10, "gtol": 1e-2}},  # of a sum of log-likelihoods
         )
     except (ValueError, np.linalg.LinAlgError):
         return inf, np.empty(0)

@@ -78,7 +78,7 @@ def _many(context: Context) -> Iterable[Block]:
 
 
 def models_table(run: Run, speedups: Speedups) -> Table:
-    """A row for each model: the fastest backend, the test error and skill, and the best naive forecast."""
+    """A row for each model: the fastest backend, the test error and skill, and the best baseline."""
     metric, unit = headline_error(run), quality.error_unit(run)
     naive = {case.label: quality.best_baseline(run, case) for case in run.manifest.cases}
     columns: tuple[TableColumn[Case], ...] = (

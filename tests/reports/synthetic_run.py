@@ -34,7 +34,7 @@ def score(forecast, target):
     return Scores(mse=mse, rmse=mse**0.5, mae=float(np.mean(np.abs(error))))
 
 
-def data(window, horizon, weeks, forecasts=False):
+def data(window, horizon, weeks, recorded=False):
     target, level = truth(weeks, horizon)
     columns = np.arange(horizon)
     rows = np.arange(weeks)[:, None]
@@ -66,13 +66,13 @@ def data(window, horizon, weeks, forecasts=False):
                 name=name,
                 explanation=words,
                 scores=score(forecast, target),
-                predictions=Matrix(forecast.tolist()) if forecasts else (),
+                predictions=Matrix(forecast.tolist()) if recorded else (),
             )
             for name, (forecast, words) in forecasts.items()
         ),
         test_times=tuple((FIRST_TARGET + timedelta(weeks=week)).isoformat() for week in range(weeks)),
         test_truth=tuple(map(tuple, target.tolist())),
-        training_errors=((0.29,),) if forecasts else (),
+        training_errors=((0.29,),) if recorded else (),
     )
 
 

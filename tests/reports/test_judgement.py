@@ -16,11 +16,11 @@ RECORDS = synthetic_run.records(cells=("gru",), modes=("matched",), weeks=80, fo
 
 
 def run_with(error):
-    """A run whose models have these errors (windows, 1), and whose persistence has errors of deviation 0.5."""
+    """A run whose models have these errors (windows, 1), and whose persistence has errors of deviation 0.25."""
     manifest, certificate, trials = RECORDS
     data = manifest.data["co2"]
     truth = np.array(data.test_truth)
-    noise = np.random.default_rng(5).normal(0, 0.5, size=truth.shape)
+    noise = np.random.default_rng(5).normal(0, 0.25, size=truth.shape)
     rows = Matrix((truth + noise).tolist())
     baselines = tuple(
         b.model_copy(update={"predictions": rows, "scores": synthetic_run.score(truth + noise, truth)})
