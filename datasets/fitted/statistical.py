@@ -1,8 +1,8 @@
 """Exponential smoothing, Theta and ARIMA of each target of each series, with statsmodels.
 
 Parameters are estimated once on the training rows. The model then runs over the whole series with these parameters, as
-a filter, and forecasts from the state before each window: what a user would do who fits rarely and updates often.
-Estimating them anew before each of thousands of windows would take hours and is not what a trained network does either.
+a filter, and forecasts from the state before each window, as a trained network is not trained again before each window.
+To estimate the parameters anew before each of thousands of windows takes hours.
 """
 
 import warnings

@@ -28,8 +28,8 @@ WORDS = {
     "certificate": "the comparison of a backend with the reference implementation: outputs, gradients, losses and "
     "trained weights must agree within stated bounds",
     "compilation": "the time of the first step less that of a steady step",
-    "coverage": "the share of true values between the lowest and the highest quantile of a model; with the quantiles "
-    "0.1 and 0.9 it should be 80 %",
+    "coverage": "the share of true values between the lowest and the highest quantile of a model; 80 % for the "
+    "quantiles 0.1 and 0.9 of a calibrated model",
     "Diebold and Mariano's test": "tests whether two forecasts have the same mean error on the test windows; it allows "
     "for errors of overlapping forecasts, which depend on each other",
     "epoch": "one pass over all training windows",

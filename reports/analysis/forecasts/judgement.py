@@ -86,12 +86,12 @@ def loss_differences(data: Data, first: Forecast, second: Forecast) -> np.ndarra
     of their target, because units differ. Of several series at one time the mean is one value, because their errors
     depend on each other.
     """
-    one, other = sample(data, first), sample(data, second)
-    if one is None or other is None or (data.targets > 1 and one.divisor is None):
+    left, right = sample(data, first), sample(data, second)
+    if left is None or right is None or (data.targets > 1 and left.divisor is None):
         return None
-    scale = one.divisor if data.targets > 1 and one.divisor is not None else np.ones(1)
+    scale = left.divisor if data.targets > 1 and left.divisor is not None else np.ones(1)
     scale = np.where(scale > 0, scale, 1.0)
-    losses = [np.mean(((of.forecast - of.truth) / scale) ** 2, axis=(1, 2)) for of in (one, other)]
+    losses = [np.mean(((of.forecast - of.truth) / scale) ** 2, axis=(1, 2)) for of in (left, right)]
     difference: np.ndarray = losses[0] - losses[1]
     return difference if len(data.groups) < 2 else _by_time(data, difference)
 
