@@ -5,17 +5,22 @@
 """
 
 from datasets.cutting import cut, prepare, read, suggested_columns
-from datasets.naive import NAMES as BASELINES
-from datasets.naive import baselines
+from datasets.fitted import BASELINES as FITTED
+from datasets.leakage import leaks, training_errors
+from datasets.naive import NAMES, Forecast, baselines
 from datasets.series import Series, Split, split
 from datasets.sources.registered import describe, load, names
 from datasets.spec import DataError, DataSpec, WindowSpec
 from datasets.windows import Part, Windows, forecast
 
+BASELINES = (*NAMES, *FITTED)
+
 __all__ = [
     "BASELINES",
+    "FITTED",
     "DataError",
     "DataSpec",
+    "Forecast",
     "Part",
     "Series",
     "Split",
@@ -25,10 +30,12 @@ __all__ = [
     "cut",
     "describe",
     "forecast",
+    "leaks",
     "load",
     "names",
     "prepare",
     "read",
     "split",
     "suggested_columns",
+    "training_errors",
 ]

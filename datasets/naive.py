@@ -23,6 +23,7 @@ class Forecast:
     name: str
     explanation: str
     values: np.ndarray  # (N, H * targets), in the unit of the series
+    seconds: float | None = None  # of fitting and forecasting; None: not measured
 
 
 def baselines(windows: Windows, part: Part) -> tuple[Forecast, ...]:

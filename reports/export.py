@@ -182,7 +182,7 @@ def baselines(run: Run) -> Iterator[Row]:
     for case in run.manifest.cases:
         data = run.data(case)
         for baseline in data.baselines:
-            scores = {name: m.score(data, baseline.scores) for name, m in METRICS.items() if m.score}
+            scores = {name: m.score(data, baseline) for name, m in METRICS.items() if m.score}
             yield {"case": case.label, "baseline": baseline.name, **scores}
 
 

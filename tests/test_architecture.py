@@ -88,7 +88,7 @@ def test_imports_inside_benchmarks_run_one_way(path):
 LAYERS = ("records", "render", "analysis", "figures", "sections", "pages")
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "reports").glob("*/*.py")), ids=name)
+@pytest.mark.parametrize("path", sorted((ROOT / "reports").glob("*/**/*.py")), ids=name)
 def test_imports_inside_reports_run_one_way(path):
     """records <- render <- analysis <- figures <- sections <- pages; none imports `reports` itself or the exports."""
     layer = path.relative_to(ROOT).parts[1]

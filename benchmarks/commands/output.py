@@ -12,7 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from benchmarks.runner import certify, environment, run
 from datasets.spec import counted
-from reports.records import Data, Manifest, Plan, Scores, Trial
+from reports.records import Data, DataBaselines, Manifest, Plan, Scores, Trial
 
 
 def emit(event: str, **facts: object) -> None:
@@ -71,7 +71,7 @@ class Display:
         )
         self._bar = Progress(*columns, console=self._console, transient=True, disable=not self._console.is_terminal)
         self._task = self._bar.add_task("certificate", total=checks)
-        self.progress = run.Progress(self._check_done, self._trial_starts, self._trial_ends)
+        self.progress = run.Progress(self._check_done, self._baselines_done, self._trial_starts, self._trial_ends)
 
     def __enter__(self) -> Self:
         self._bar.start()
@@ -91,6 +91,12 @@ class Display:
         self._bar.advance(self._task)
         line = check_line(self._manifest.backends[checked.job.backend].display_name, checked)
         self._console.print(f"check {self._checked}/{self._checks}  {line}", markup=False)
+
+    def _baselines_done(self, made: DataBaselines) -> None:
+        fitted = [f"{b.name} {b.seconds:.2f} s" for b in made.baselines if b.seconds is not None]
+        absent = [f"without {absent.name}: {absent.reason}" for absent in made.absent]
+        if fitted or absent:
+            self._console.print(f"baselines  {'; '.join([*filter(None, [', '.join(fitted)]), *absent])}", markup=False)
 
     def _trial_starts(self, plan: Plan) -> None:
         if self._finished == 0:
@@ -122,7 +128,7 @@ class JsonLines:
 
     def __init__(self, manifest: Manifest, trials: int, checks: int) -> None:
         self._manifest, self._trials, self._checks = manifest, trials, checks
-        self.progress = run.Progress(self._check_done, self._trial_starts, self._trial_ends)
+        self.progress = run.Progress(self._check_done, self._baselines_done, self._trial_starts, self._trial_ends)
 
     def __enter__(self) -> Self:
         return self
@@ -137,6 +143,11 @@ class JsonLines:
         job, failures = checked.job, {check.case: check.failure for check in checked.checks if check.failure}
         facts = {"cases": list(job.cases), "earlier": sorted(checked.earlier), "failures": failures}
         emit("checked", backend=job.backend, dtype=job.dtype, **facts)
+
+    def _baselines_done(self, made: DataBaselines) -> None:
+        seconds = {b.name: b.seconds for b in made.baselines if b.seconds is not None}
+        if seconds or made.absent:
+            emit("baselines", seconds=seconds, absent={absent.name: absent.reason for absent in made.absent})
 
     def _trial_starts(self, plan: Plan) -> None:
         emit("started", **plan.model_dump())

@@ -24,6 +24,7 @@ Amount = Annotated[float, Field(gt=0, allow_inf_nan=False, strict=True)]
 Share = Annotated[float, Field(gt=0, lt=1, strict=True)]
 Seed = Annotated[int, Field(ge=0, lt=2**32, strict=True)]
 Seeds = Annotated[tuple[Seed, ...], Field(min_length=1)]
+Baseline = Literal["exponential smoothing", "theta", "ARIMA", "seasonal autoregression", "gradient boosting"]
 Sampler = Literal["grid", "random", "tpe"]
 Schema = TypeVar("Schema", bound=BaseModel)
 SHARED = {"clip_norm", "weight_decay"}  # settings of every optimizer, which are settings of the training
@@ -54,6 +55,7 @@ class Header(TrialMatrix):
     step_parts: Flag = False  # time forward pass, backward pass and optimizer of a step apart, after training
     published: tuple[Published, ...] = ()  # published values, to be compared with those of the run
     questions: Annotated[tuple[Question, ...], Field(alias="question")] = ()  # answered in the report
+    baselines: tuple[Baseline, ...] = get_args(Baseline)  # fitted beside the naive forecasts; []: none
     repeat_until: Annotated[Amount, Field(lt=1)] | None = None  # half width of a speed ratio's interval, as a share
     budget: Amount = 30  # minutes of trials after which no further round begins, with repeat_until
     time_limit: Amount = 3600  # seconds per trial

@@ -26,7 +26,7 @@ def digest(job: CheckJob, label: str) -> str:
     """Return the SHA-256 of all that determines the check of the job's case `label`."""
     case = job.cases[label]
     windows = datasets.prepare(case.data, case.window, job.dtype)
-    inputs = [_software(), job.backend, job.program, job.tf32, case.model_dump_json(), windows.digest, job.dtype]
+    inputs = [software(), job.backend, job.program, job.tf32, case.model_dump_json(), windows.digest, job.dtype]
     return hashlib.sha256(json.dumps([*inputs, job.seed]).encode()).hexdigest()
 
 
@@ -44,11 +44,16 @@ def write(results: Path, key: str, check: Check) -> None:
     """Store a check that passed. Raises RecordError if the file cannot be written."""
     if not check.passed:
         return
-    for left_over in (results / FOLDER).glob(".*.tmp"):  # of a run that was killed
-        with contextlib.suppress(FileNotFoundError):  # another check's file, which has just got its name
+    sweep(results / FOLDER)
+    write_json(_path(results, key), Certificate(checks=(check,)))
+
+
+def sweep(folder: Path) -> None:
+    """Remove the temporary files that a killed run has left in the folder of a cache."""
+    for left_over in folder.glob(".*.tmp"):
+        with contextlib.suppress(FileNotFoundError):  # another run's file, which has just got its name
             if time.time() - left_over.stat().st_mtime > OLD:
                 left_over.unlink()
-    write_json(_path(results, key), Certificate(checks=(check,)))
 
 
 def _path(results: Path, key: str) -> Path:
@@ -56,7 +61,7 @@ def _path(results: Path, key: str) -> Path:
 
 
 @cache
-def _software() -> str:
+def software() -> str:
     """Return the digest of this checkout's code, the installed packages and the processor."""
     machine = environment.describe((), environment.worker_variables(1))
     parts = [machine.python, machine.system, machine.processor, *sorted(machine.packages.items())]

@@ -17,8 +17,8 @@ from benchmarks.definition.loading import Benchmark
 from benchmarks.definition.settings import CaseSettings, SearchSettings
 from benchmarks.errors import UserError, name_hint
 from benchmarks.runner.machine import memory_bytes
-from benchmarks.worker import scores
-from reports.records import BackendFacts, Baseline, Case, Data, Manifest, PublishedBest, RollingOrigin, Search, Session
+from benchmarks.worker import baselines, scores
+from reports.records import BackendFacts, Case, Data, Manifest, PublishedBest, RollingOrigin, Search, Session
 
 
 @dataclass(frozen=True)
@@ -263,13 +263,16 @@ def _data(windows: datasets.Windows) -> Data:
         notes=(*windows.notes, *([sampled] if stride > 1 else [])),
         rows=series.rows,
         features=series.columns,
+        target_names=series.targets,
         window=windows.window.length,
         horizon=windows.window.horizon,
         train_windows=len(windows.train),
         validation_windows=len(windows.validation),
         test_windows=len(test),
         digest=windows.digest,
-        baselines=_baselines(windows, truth),
+        baselines=tuple(
+            baselines.record(windows, forecast, stored=False) for forecast in datasets.baselines(windows, test)
+        ),
         test_times=tuple(_label(time) for time in test.times[::stride]),
         test_truth=tuple(tuple(row) for row in truth[::stride].tolist()),
         test_stride=stride,
@@ -279,19 +282,15 @@ def _data(windows: datasets.Windows) -> Data:
         understood=series.understood,
         groups=scores.groups(windows),
         origin=origin,
+        training_errors=tuple(map(tuple, scored_errors(windows).tolist())),
+        leaks=datasets.leaks(windows),
     )
 
 
-def _baselines(windows: datasets.Windows, truth: np.ndarray) -> tuple[Baseline, ...]:
-    return tuple(
-        Baseline(
-            name=forecast.name,
-            explanation=forecast.explanation,
-            scores=scores.scores(forecast.values, truth, scale=windows.scale(windows.test)),
-            group_scores=scores.group_scores(forecast.values, truth, windows),
-        )
-        for forecast in datasets.baselines(windows, windows.test)
-    )
+def scored_errors(windows: datasets.Windows) -> np.ndarray:
+    """Return the divisors of scaled errors, (1, targets), or (series, targets) of the series with test windows."""
+    errors = datasets.training_errors(windows)
+    return errors[np.unique(windows.runs(windows.test))] if windows.series.groups else errors
 
 
 def _label(time: np.generic) -> str:

@@ -15,13 +15,13 @@ from pathlib import Path
 import backends
 from benchmarks.definition.loading import Benchmark
 from benchmarks.errors import UserError
-from benchmarks.runner import certify, environment, manifest
+from benchmarks.runner import baselines, certify, environment, manifest
 from benchmarks.runner.cores import Conditions, reserved
 from benchmarks.runner.executors import Executor
 from benchmarks.runner.machine import memory_bytes
 from benchmarks.runner.processes import Task
 from benchmarks.worker.jobs import TrialJob
-from reports.records import Manifest, Plan, Session, Trial
+from reports.records import DataBaselines, Manifest, Plan, Session, Trial
 from reports.records.store import RecordError, read_run, trial_path, weights_path, write_bytes, write_json
 
 
@@ -30,6 +30,7 @@ class Progress:
     """Functions that are called while a run makes progress."""
 
     checked: Callable[[certify.Checked], None]
+    fitted: Callable[[DataBaselines], None]
     starting: Callable[[Plan], None]
     finished: Callable[[Trial], None]
 
@@ -117,6 +118,8 @@ def execute(benchmark: Benchmark, folder: Path, executor: Executor, progress: Pr
                     benchmark, benchmark.header.backends, progress.checked, folder.parent.parent
                 )
             write_json(folder / "certificate.json", certificate)
+        if plan.reproduces is None:
+            baselines.add(benchmark, folder, plan, progress.fitted)
         run(benchmark, folder, plan, missing(plan, trials), executor, progress)
 
 

@@ -15,7 +15,7 @@ from benchmarks.definition.loading import Benchmark
 from benchmarks.definition.search_space import SearchSpace
 from benchmarks.definition.settings import Sampler
 from benchmarks.errors import UserError
-from benchmarks.runner import certify, run
+from benchmarks.runner import baselines, certify, run
 from benchmarks.runner.cores import Conditions, reserved
 from benchmarks.runner.executors import Executor
 from benchmarks.runner.run import Progress, locked
@@ -131,6 +131,7 @@ def execute(benchmark: Benchmark, folder: Path, executor: Executor, progress: Pr
                 return
             result = _result(benchmark, scores)
             write_json(folder / "search.json", result)
+        baselines.add(benchmark, folder, plan, progress.fitted)
         if certificate is None and result.selected is not None:
             labels = benchmark.configurations[result.selected]
             alone = replace(

@@ -14,7 +14,17 @@ from pathlib import Path
 from backends.contract import BackendError
 from backends.layers import ModelError
 from benchmarks.errors import error_clause
-from benchmarks.worker.jobs import Answer, CheckJob, ForecastJob, Job, ProbeJob, ReferenceJob, TransferJob, TrialJob
+from benchmarks.worker.jobs import (
+    Answer,
+    BaselineJob,
+    CheckJob,
+    ForecastJob,
+    Job,
+    ProbeJob,
+    ReferenceJob,
+    TransferJob,
+    Work,
+)
 from benchmarks.worker.timing import pin
 from datasets import DataError
 from reports.records.store import write_text
@@ -24,8 +34,7 @@ PR_SET_PDEATHSIG = 1  # from linux/prctl.h
 
 def main(job_path: str, answer_path: str, parent: str) -> None:
     job = Job.model_validate_json(Path(job_path).read_text(encoding="utf-8"))
-    work = job.trial or job.check or job.reference or job.probe or job.transfer or job.forecast
-    if work is None:
+    if (work := job.work) is None:
         raise ValueError(f"{job_path} contains no work")
     die_with_parent(int(parent))
     pin(work.cores)  # before any framework counts the cores
@@ -40,9 +49,9 @@ def die_with_parent(parent: int) -> None:
         sys.exit("the process that started this worker has ended")
 
 
-def answer(work: TrialJob | CheckJob | ReferenceJob | ProbeJob | TransferJob | ForecastJob) -> Answer:
+def answer(work: Work) -> Answer:
     """Do the work. An exception becomes the answer's failure; an unexpected one is also traced on standard error."""
-    from benchmarks.worker import certification, next_rows, training, trial
+    from benchmarks.worker import baselines, certification, next_rows, training, trial
 
     try:
         if isinstance(work, CheckJob):
@@ -52,6 +61,8 @@ def answer(work: TrialJob | CheckJob | ReferenceJob | ProbeJob | TransferJob | F
             return Answer()
         if isinstance(work, ProbeJob):
             return Answer(probed=trial.probe(work))
+        if isinstance(work, BaselineJob):
+            return Answer(baselines=baselines.fit(work))
         if isinstance(work, TransferJob):
             return Answer(transferred=trial.continue_training(work))
         if isinstance(work, ForecastJob):

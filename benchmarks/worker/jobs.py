@@ -4,8 +4,8 @@ from pydantic import ConfigDict
 
 from backends.contract import Dtype
 from benchmarks.definition.settings import CaseSettings
-from datasets import DataSpec
-from reports.records import Check, NextRows, Number, Outcome, Plan, Record
+from datasets import DataSpec, WindowSpec
+from reports.records import Check, DataBaselines, NextRows, Number, Outcome, Plan, Record
 
 
 class TrialJob(Record):
@@ -56,6 +56,16 @@ class ProbeJob(Record):
         return self.trials[0].cores
 
 
+class BaselineJob(Record):
+    """Fit the baselines of a windowing of a series."""
+
+    data: DataSpec
+    window: WindowSpec
+    dtype: Dtype
+    names: tuple[str, ...]  # of the fitted baselines; the naive ones are always made
+    cores: tuple[int, ...] = ()
+
+
 class TransferJob(TrialJob):
     """Load a trained model into the framework that the plan names, and continue its training."""
 
@@ -96,8 +106,11 @@ class Probed(Record):
     peak_memory: int  # bytes of the process so far
 
 
+Work = TrialJob | CheckJob | ReferenceJob | ProbeJob | TransferJob | ForecastJob | BaselineJob
+
+
 class Job(Record):
-    """Exactly one of the six is given."""
+    """Exactly one kind of work is given."""
 
     trial: TrialJob | None = None
     check: CheckJob | None = None
@@ -105,6 +118,12 @@ class Job(Record):
     probe: ProbeJob | None = None
     transfer: TransferJob | None = None
     forecast: ForecastJob | None = None
+    baselines: BaselineJob | None = None
+
+    @property
+    def work(self) -> Work | None:
+        other = self.reference or self.probe or self.transfer or self.forecast or self.baselines
+        return self.trial or self.check or other
 
 
 class Answer(Record):
@@ -118,4 +137,5 @@ class Answer(Record):
     probed: tuple[Probed, ...] | None = None
     transferred: Transferred | None = None
     next_rows: NextRows | None = None
+    baselines: DataBaselines | None = None
     failure: str | None = None

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -70,6 +71,7 @@ def run(job: TrialJob) -> tuple[Outcome, bytes]:
     predictions, truth = windows.to_unit(windows.test, scaled), windows.truth(windows.test)
     if not np.isfinite(predictions).all():
         raise TrialError("a prediction on the test part is not finite")
+    bands = _bands(job.case, model, windows, scores.stored_stride(*truth.shape))
     # Memory is read before the large matrix product adds to it.
     memory = peak_memory_bytes(), backends.device(job.plan.backend, job.program).peak_memory()
     times, after = _times(built, training, job.case, windows), model.checkpoint()
@@ -105,8 +107,26 @@ def run(job: TrialJob) -> tuple[Outcome, bytes]:
         frequency=monitor.frequency(),
         gemm_peak=peak,
         step_parts=step_times,
+        **bands,
     )
     return outcome, checkpoints.to_bytes(after)
+
+
+def _bands(case: CaseSettings, model: Model, windows: datasets.Windows, stride: int) -> dict[str, Any]:
+    """Return the fields of an outcome with the forecasts of a model's quantiles; none if it has no such forecasts.
+
+    A quantile of a sum is not the sum of the quantiles, so changes that add up over the horizon have none, and neither
+    has a rollout, whose later rows depend on the medians before them.
+    """
+    adds_up = windows.window.horizon > 1 and (windows.data.difference or windows.window.rollout)
+    quantiles = case.training.quantiles
+    if quantiles is None or adds_up:
+        return {}
+    outputs = predict(model, windows.test.x, chains(case, windows, windows.test))
+    values = np.stack(
+        [windows.to_unit(windows.test, outputs[:, q :: len(quantiles)]) for q in range(len(quantiles))], axis=-1
+    )
+    return {"quantiles": quantiles, "bands": _rows(values[::stride].reshape(-1, outputs.shape[1]))}
 
 
 def probe(job: ProbeJob) -> tuple[Probed, ...]:

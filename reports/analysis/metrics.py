@@ -13,14 +13,19 @@ from typing import Literal
 
 import numpy as np
 
+from reports.analysis.forecasts import accuracy
+from reports.analysis.forecasts.accuracy import Forecast, scored
+from reports.analysis.forecasts.judgement import judged
 from reports.analysis.intervals import Interval, median_interval, steady_epoch
 from reports.analysis.run import Group, Observation, Run
-from reports.records import Case, Data, Quantity, Scores
+from reports.records import Baseline, Case, Data, Quantity, Scores
 from reports.render.formats import squared
 
 # Each skill by the name of its metric, with the naive forecast that it is relative to.
 SKILLS = {"skill_persistence": "persistence", "skill_seasonal": "seasonal naive"}
-Kind = Literal["error", "skill", "loss", "time", "rate", "memory", "count", "share", "frequency", "check"]
+Kind = Literal[
+    "error", "skill", "bias", "band", "loss", "time", "rate", "memory", "count", "share", "frequency", "check"
+]
 
 
 @dataclass(frozen=True)
@@ -29,7 +34,7 @@ class Metric:
 
     unit: "s", "bytes", "1/s"; "series" and "series²" stand for the unit of the series and its square.
     value: returns None if the records lack the number.
-    score: the same number from the scores of any forecast; None for metrics that a naive forecast does not have.
+    score: the same number of any forecast, also of a baseline; None for metrics that a baseline does not have.
     compared: shown in comparisons of runs and in the history of a benchmark.
     """
 
@@ -38,7 +43,7 @@ class Metric:
     kind: Kind
     unit: str
     value: Callable[[Observation], float | None]
-    score: Callable[[Data, Scores], float | None] | None = None
+    score: Callable[[Data, Forecast], float | None] | None = None
     compared: bool = False
 
     @property
@@ -77,28 +82,44 @@ def skill(data: Data, scores: Scores, naive: str) -> float | None:
 
 def naive_errors(data: Data, metric: "Metric") -> dict[str, float]:
     """Return the metric of each naive forecast by name; forecasts that lack it are left out."""
-    errors = {entry.name: metric.score(data, entry.scores) for entry in data.baselines if metric.score}
+    errors = {entry.name: metric.score(data, entry) for entry in data.baselines if metric.score}
     return {name: error for name, error in errors.items() if error is not None}
 
 
 def beats(run: Run, group: Group, naive: str) -> bool:
-    """Return whether every finished trial of a group has a positive skill against a naive forecast."""
+    """Return whether a group is better than a baseline, by a test at 5 % with every seed.
+
+    Where the records lack the forecasts that a test needs, whether every finished trial has a positive skill.
+    """
+    state = judged(group, naive).state
+    if state != "untested":
+        return state == "better"
     return all((skill(run.data(group.case), outcome.scores, naive) or 0) > 0 for outcome in group.outcomes.values())
 
 
 def _score(
-    name: str, label: str, unit: str, score: Callable[[Data, Scores], float | None], *, compared: bool = False
+    name: str,
+    label: str,
+    unit: str,
+    score: Callable[[Data, Forecast], float | None],
+    kind: Kind = "error",
+    *,
+    compared: bool = False,
 ) -> Metric:
-    kind: Kind = "skill" if name.startswith("skill") else "error"
-    return Metric(name, label, kind, unit, lambda o: score(o.data, o.outcome.scores), score, compared)
+    return Metric(name, label, kind, unit, lambda o: score(o.data, o.outcome), score, compared)
 
 
 def _time(name: str, label: str, value: Callable[[Observation], float | None], *, compared: bool = False) -> Metric:
     return Metric(name, label, "time", "s", value, compared=compared)
 
 
-def _skill(naive: str) -> Callable[[Data, Scores], float | None]:
-    return lambda data, scores: skill(data, scores, naive)
+def _skill(naive: str) -> Callable[[Data, Forecast], float | None]:
+    return lambda data, forecast: skill(data, forecast.scores, naive)
+
+
+def _seconds(data: Data, forecast: Forecast) -> float | None:
+    """Return the seconds in which a baseline was fitted and forecast the test part."""
+    return forecast.seconds if isinstance(forecast, Baseline) else forecast.times.training
 
 
 def _inference(o: Observation) -> float:
@@ -147,12 +168,19 @@ def _mixed_mse(o: Observation) -> float | None:
 
 
 _ALL = (
-    _score("mse", "test MSE", "series²", lambda data, scores: scores.mse, compared=True),
-    _score("rmse", "RMSE", "series", lambda data, scores: scores.rmse),
-    _score("mae", "MAE", "series", lambda data, scores: scores.mae),
-    _score("scaled_mse", "scaled MSE", "", lambda data, scores: scores.scaled_mse),
-    _score("scaled_mae", "scaled MAE", "", lambda data, scores: scores.scaled_mae),
-    *(_score(name, f"skill against {naive}", "", _skill(naive)) for name, naive in SKILLS.items()),
+    _score("mse", "test MSE", "series²", lambda data, forecast: forecast.scores.mse, compared=True),
+    _score("rmse", "RMSE", "series", lambda data, forecast: forecast.scores.rmse),
+    _score("mae", "MAE", "series", lambda data, forecast: forecast.scores.mae),
+    _score("scaled_mse", "scaled MSE", "", lambda data, forecast: forecast.scores.scaled_mse),
+    _score("scaled_mae", "scaled MAE", "", lambda data, forecast: forecast.scores.scaled_mae),
+    *(_score(name, f"skill against {naive}", "", _skill(naive), "skill") for name, naive in SKILLS.items()),
+    _score("mase", "MASE", "", scored(accuracy.mase)),
+    _score("smape", "sMAPE", "%", scored(accuracy.smape)),
+    _score("wape", "WAPE", "%", scored(accuracy.wape)),
+    _score("bias", "bias", "series", scored(accuracy.bias), "bias"),
+    _score("pinball", "pinball loss", "series", scored(accuracy.pinball)),
+    _score("coverage", "coverage of the band", "%", scored(accuracy.coverage), "band"),
+    _score("band_width", "width of the band", "series", scored(accuracy.width), "band"),
     Metric("mixed_mse", "mixed MSE", "check", "", _mixed_mse),
     Metric("test_windows", "test windows", "check", "", lambda o: o.data.test_windows),
     Metric("first_loss", "first loss", "loss", "", lambda o: o.outcome.first_loss),
@@ -161,7 +189,7 @@ _ALL = (
     Metric("epochs_trained", "epochs trained", "count", "", lambda o: len(o.outcome.train_losses)),
     Metric("best_epoch", "best epoch", "count", "", lambda o: o.outcome.best_epoch),
     _time("steady_epoch_seconds", "steady epoch", lambda o: steady_epoch(o.outcome.times.epochs), compared=True),
-    _time("training_seconds", "training", lambda o: o.outcome.times.training, compared=True),
+    _score("training_seconds", "training", "s", _seconds, "time", compared=True),
     _time("wall_seconds", "whole process", lambda o: o.trial.seconds),
     _time("import_seconds", "import", lambda o: o.outcome.times.import_framework),
     _time("build_seconds", "build", lambda o: o.outcome.times.build),
@@ -211,13 +239,13 @@ def median_over_seeds(group: Group, metric: Metric | str) -> Interval | None:
 
 
 def score_metrics(run: Run) -> tuple[Metric, ...]:
-    """Return the errors and skills to tabulate. Scaled errors are left out if they equal the errors in the unit."""
+    """Return the scores to tabulate. Scaled errors are left out if they equal the errors in the unit of the series."""
     return tuple(
         metric
         for metric in METRICS.values()
         if metric.kind == "skill"
         or (
-            (metric.kind == "error" and any(values(group, metric) for group in run.groups))
+            (metric.kind in ("error", "bias", "band") and any(values(group, metric) for group in run.groups))
             and (run.scaled or not metric.name.startswith("scaled_"))
         )
     )
@@ -284,7 +312,7 @@ def find_quantity(run: Run, quantity: Quantity) -> QuantityValue | None:
     metric = METRICS.get(quantity.figure.replace(" ", "_"))
     naive = next((baseline for baseline in data.baselines if baseline.name == quantity.backend), None)
     if naive is not None:
-        score = metric.score(data, naive.scores) if metric and metric.score else None
+        score = metric.score(data, naive) if metric and metric.score else None
         source, by_seed = naive.name, {} if score is None else dict.fromkeys(run.seeds, score)
     elif group := run.of(case, quantity.mode, quantity.backend):
         source, by_seed = group.backend, values(group, metric) if metric else _sequence_values(group, quantity)

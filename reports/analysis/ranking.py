@@ -183,7 +183,7 @@ def _errors(run: Run, speedups: Speedups, horizon: int) -> Scores:
                 row[_model_name(run, case) + native] = interval.estimate if interval else nan
         for baseline in data.baselines:
             if baseline.name == NAIVE and error.score:
-                score = error.score(data, baseline.scores)
+                score = error.score(data, baseline)
                 row[NAIVE] = nan if score is None else score
     return {series: row for series, row in scores.items() if _same_test_part(run, series, horizon)}
 

@@ -7,7 +7,10 @@ from math import isfinite
 from pathlib import Path
 from typing import TypeVar
 
+import numpy as np
+
 from reports.records import (
+    Baselines,
     Case,
     Certificate,
     Data,
@@ -20,7 +23,7 @@ from reports.records import (
     SearchResult,
     Trial,
 )
-from reports.records.store import RecordError, read_overhead, read_run, read_search
+from reports.records.store import RecordError, read_baselines, read_overhead, read_run, read_search
 from reports.render.formats import listed
 
 T = TypeVar("T")
@@ -106,6 +109,8 @@ class Run:
     def read(cls, folder: Path) -> "Run":
         """Read a run's folder. Raises `RecordError` if records are damaged or contradict each other."""
         manifest, certificate, trials = read_run(folder)
+        if (stored := read_baselines(folder)) is not None:
+            manifest = _with_baselines(manifest, stored)
         check_consistency(folder, manifest, trials)
         search_result = read_search(folder)
         if search_result is not None:
@@ -272,6 +277,17 @@ def score_unit(run: Run) -> str:
     return units.pop() if len(units) == 1 else ""
 
 
+def _with_baselines(manifest: Manifest, stored: Baselines) -> Manifest:
+    """The manifest with the baselines of a run that fitted them, which have forecasts."""
+    data = {
+        key: data.model_copy(update={"baselines": of.baselines, "absent": of.absent})
+        if (of := stored.data.get(key))
+        else data
+        for key, data in manifest.data.items()
+    }
+    return manifest.model_copy(update={"data": data})
+
+
 def check_consistency(folder: Path, manifest: Manifest, trials: tuple[Trial, ...]) -> None:
     """Raise a `RecordError` that names the first file that contradicts itself or another file."""
     if problem := _manifest_problem(manifest):
@@ -316,6 +332,10 @@ def _data_problem(case: Case, data: Data) -> str:
             f"for {data.test_windows} test windows"
         )
     widths = {len(row) for row in truth}
+    for baseline in data.baselines:
+        shape = np.shape(baseline.predictions)
+        if len(baseline.predictions) and shape != np.shape(truth):
+            return f"has forecasts of {baseline.name} of shape {shape} for test_truth of shape {np.shape(truth)}"
     if len(widths) > 1 or case.horizon < 1 or not min(widths) or min(widths) % case.horizon:
         return f"has rows of test_truth whose lengths are not the same multiple of {case.horizon} steps"
     return ""

@@ -76,13 +76,13 @@ def _overview(results: Path, runs: list[StoredRun]) -> Table:
     columns = (
         *map(text, ("benchmark", "best model")),
         Column("its MSE"),
-        text("best naive forecast"),
+        text("best baseline"),
         Column("its MSE"),
         *map(text, ("beat persistence", "published values")),
     )
     caption = (
         "The newest complete run of each benchmark, or a narrowed or quick run if there is no other. The best model "
-        "has the highest skill on the test part, by the median over the seeds; the best naive forecast has the lowest "
+        "has the highest skill on the test part, by the median over the seeds; the best baseline has the lowest "
         "MSE on the same windows."
     )
     rows = tuple(_overview_row(results, stored) for stored in runs)

@@ -32,6 +32,7 @@ from reports.sections import (
     summary,
     trials,
 )
+from reports.sections.forecasts import scores as forecast_scores
 
 CHECK = "reproduction.md"  # the reproducibility check, in the folder of the repeated run
 
@@ -80,6 +81,8 @@ SECTIONS: tuple[Callable[[Context], Section | None], ...] = (
     _command,
     _figures,
     series_and_origins.section,
+    forecast_scores.section,
+    forecast_scores.leakage_section,
     certificate.section,
     forecast_agreement.section,
     results.scores_section,

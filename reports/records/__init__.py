@@ -5,11 +5,11 @@
 
 from reports.records.backends import BackendFacts, NullTest
 from reports.records.base import SCHEMA, Mode, Number, Record
+from reports.records.forecasts import AbsentBaseline, Baseline, Baselines, DataBaselines, Scores
 from reports.records.next_rows import Band, NextRows, SeriesForecast
 from reports.records.overhead import EpochSeconds, HarnessOverhead, Overhead
 from reports.records.questions import Contender, Published, Quantity, Question
 from reports.records.schema import (
-    Baseline,
     Case,
     Certificate,
     Check,
@@ -23,7 +23,6 @@ from reports.records.schema import (
     PublishedBest,
     Repetition,
     RollingOrigin,
-    Scores,
     Search,
     SearchResult,
     Session,
@@ -33,15 +32,18 @@ from reports.records.times import GemmPeak, StepTimes, Times
 
 __all__ = [
     "SCHEMA",
+    "AbsentBaseline",
     "BackendFacts",
     "Band",
     "Baseline",
+    "Baselines",
     "Case",
     "Certificate",
     "Check",
     "Configuration",
     "Contender",
     "Data",
+    "DataBaselines",
     "Environment",
     "EpochSeconds",
     "GemmPeak",

@@ -9,6 +9,7 @@ from pydantic import Field
 
 from reports.records.backends import BackendFacts, NullTest, backends_of_version_0_1
 from reports.records.base import SCHEMA, Mode, Number, Record, Rows
+from reports.records.forecasts import AbsentBaseline, Baseline, Scores
 from reports.records.questions import Published, Question
 from reports.records.times import GemmPeak, StepTimes, Times
 
@@ -84,25 +85,6 @@ class Session(Record):
     differences: tuple[str, ...] = ()  # from the environment at the run's start, accepted when the run was resumed
 
 
-class Scores(Record):
-    """Errors of one forecast on the test part, pooled over targets; a skill is computed from them when reported."""
-
-    mse: Number
-    rmse: Number
-    mae: Number
-    scaled_mse: Number | None = None  # of values scaled as `[data]` states, also where the model sees changes
-    scaled_mae: Number | None = None
-
-
-class Baseline(Record):
-    """A naive forecast: one that needs no network."""
-
-    name: str  # "persistence", "seasonal naive", "training mean", "linear autoregression"
-    explanation: str
-    scores: Scores
-    group_scores: tuple[Scores, ...] = ()  # of each of Data.groups
-
-
 class RollingOrigin(Record):
     """One of several consecutive test parts, each with a training part that ends before it."""
 
@@ -124,6 +106,7 @@ class Data(Record):
     notes: tuple[str, ...]  # changes made to the data: filled gaps, scaling, differencing
     rows: int
     features: tuple[str, ...]
+    target_names: tuple[str, ...] = ()  # empty: not recorded
     window: int
     horizon: int
     train_windows: int
@@ -132,7 +115,7 @@ class Data(Record):
     digest: str  # SHA-256 of the windows as the worker receives them
     baselines: tuple[Baseline, ...]
     test_times: tuple[str, ...]  # of the first target of each stored test window, ISO 8601 or a row number
-    test_truth: tuple[tuple[Number, ...], ...]  # (stored windows, horizon * targets), unit of the series
+    test_truth: Rows  # (stored windows, horizon * targets), unit of the series
     test_stride: int = 1  # every `test_stride`-th test window is stored; scores are of all test windows
     offset: tuple[Number, ...] = ()  # per target: scaled = (value - offset) / scale; empty: not recorded
     scale: tuple[Number, ...] = ()
@@ -141,6 +124,10 @@ class Data(Record):
     # Of several series in one file: the name and the test windows of each that has test windows.
     groups: tuple[tuple[str, int], ...] = ()
     origin: RollingOrigin | None = None  # None: a single split
+    # (series or 1, targets): the divisor of scaled errors (MASE), see datasets.training_errors; empty: unknown.
+    training_errors: tuple[tuple[Number, ...], ...] = ()
+    leaks: tuple[str, ...] = ()  # sentences: what the model may have seen of the test part
+    absent: tuple[AbsentBaseline, ...] = ()  # baselines without forecasts
 
     @property
     def targets(self) -> int:
@@ -338,6 +325,10 @@ class Outcome(Record):
     gemm_peak: GemmPeak | None = None  # None: not measured
     group_scores: tuple[Scores, ...] = ()  # of each of Data.groups
     step_parts: StepTimes | None = None  # None: not measured, or the program does not give its parts
+    # Of a model of several quantiles: those quantiles and their forecasts, of a target side by side. Empty: no such
+    # model, or the forecast adds up changes, whose quantiles cannot be added.
+    quantiles: tuple[float, ...] = ()
+    bands: Rows = ()  # (stored windows, horizon * targets * quantiles), unit of the series
 
     @property
     def kept_loss(self) -> float:

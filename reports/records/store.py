@@ -16,6 +16,7 @@ from pydantic import BaseModel, ValidationError
 
 from reports.records.base import SCHEMA
 from reports.records.differences import Differences
+from reports.records.forecasts import Baselines
 from reports.records.overhead import HarnessOverhead
 from reports.records.schema import Certificate, Manifest, Plan, SearchResult, Trial
 from reports.records.upgrade import upgrade
@@ -28,7 +29,7 @@ class RecordError(ValueError):
     """A stored file cannot be used; the message is one sentence for the user."""
 
 
-Stored = TypeVar("Stored", Manifest, Certificate, Trial, SearchResult, HarnessOverhead, Differences)
+Stored = TypeVar("Stored", Manifest, Certificate, Trial, SearchResult, HarnessOverhead, Differences, Baselines)
 
 
 def write_json(path: Path, record: BaseModel) -> None:
@@ -145,6 +146,17 @@ def read_overhead(folder: Path) -> HarnessOverhead | None:
     """Read the harness overhead that was measured after a run's trials; None if it was not measured."""
     path = overhead_path(folder)
     return read_json(path, HarnessOverhead) if path.exists() else None
+
+
+def baselines_path(folder: Path) -> Path:
+    """Return the path of the baselines in a run's folder."""
+    return folder / "baselines.json"
+
+
+def read_baselines(folder: Path) -> Baselines | None:
+    """Read the baselines with their forecasts; None in runs that ended before, and in those of older versions."""
+    path = baselines_path(folder)
+    return read_json(path, Baselines) if path.exists() else None
 
 
 def read_search(folder: Path) -> SearchResult | None:

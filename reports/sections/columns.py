@@ -68,6 +68,8 @@ def scale(metric: Metric, run: Run, numbers: Iterable[float]) -> tuple[float, st
     forms: dict[str, Format] = {
         "error": four_digits,
         "skill": signed,
+        "bias": four_digits,
+        "band": significant,
         "count": whole,
         "share": per_cent,
         "frequency": whole,
@@ -91,7 +93,10 @@ def metric_column(
             return _skill_cell(run, row, metric)
         if isinstance(row, Group):
             return measured(median_over_seeds(row, metric), form, factor=factor, notes=notes(row))
-        return number(metric.score(row.data, row.baseline.scores), form) if metric.score else BLANK
+        value = metric.score(row.data, row.baseline) if metric.score else None
+        if value is None and (metric.kind == "time" or not metric.score):
+            return BLANK
+        return number(value, form, factor=factor)
 
     return TableColumn(label or metric.label, cell, unit)
 
@@ -106,7 +111,7 @@ def _skill_cell(run: Run, row: ResultRow, metric: Metric) -> Cell:
             return undefined
         interval = median_over_seeds(row, metric)
         return measured(interval, signed, tone="bad" if interval and interval.low <= 0 else "")
-    value = metric.score(row.data, row.baseline.scores) if metric.score else None
+    value = metric.score(row.data, row.baseline) if metric.score else None
     return undefined if value == -inf else number(value, signed, tone="bad" if value is not None and value < 0 else "")
 
 

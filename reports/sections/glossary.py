@@ -18,24 +18,35 @@ HOW_TO_READ = (
 )
 
 WORDS = {
+    "ARIMA": "a linear model of differenced values and of past errors, with orders chosen by Akaike's criterion",
     "backend": "a framework with a program, for example the eager loop in PyTorch. A time is that of a program",
+    "baseline": "a naive forecast, a fitted statistical model or a regression, which a useful model must beat",
     "batch": "the windows of one optimizer step",
+    "bias": "the mean of forecast − truth",
     "break-even": "the number of epochs after which a program that starts more slowly has the shorter total time",
     "cell": "the kind of a recurrent layer: LSTM, GRU or a plain tanh RNN",
     "certificate": "the comparison of a backend with the reference implementation: outputs, gradients, losses and "
     "trained weights must agree within stated bounds",
     "compilation": "the time of the first step less that of a steady step",
+    "coverage": "the share of true values between the lowest and the highest quantile of a model; 80 % for the "
+    "quantiles 0.1 and 0.9 of a calibrated model",
+    "Diebold and Mariano's test": "tests whether two forecasts have the same mean error on the test windows; it allows "
+    "for errors of overlapping forecasts, which depend on each other",
     "epoch": "one pass over all training windows",
     "equivalent": "shown by two one-sided tests (TOST) to differ by less than a stated margin. This is more than a "
     "difference that is not significant",
+    "exponential smoothing": "a weighted mean of past values, with a trend and a season where they help (ETS)",
     "first step": "the first optimizer step, in which some frameworks trace and compile the model",
     "Friedman's test": "tests whether the ranks of several methods over several series differ more than by chance",
+    "gradient boosting": "a sum of small decision trees on the values of the window",
     "GEMM peak": "the operations per second of a product of two large matrices: the practical peak of the machine",
     "Holm's correction": "a correction of p-values for several tests at once",
     "horizon": "the number of steps ahead that are forecast",
     "kernel": "the code that computed the recurrence: a fused kernel (mkldnn_rnn_layer, cuDNN), a compiled loop (XLA "
     "while, TF while), or a loop of single operations (aten loop)",
     "linear autoregression": "the naive forecast by a linear regression on the values of the window",
+    "MASE": "mean absolute scaled error: the error relative to that of the naive forecast one step ahead on the "
+    "training part (of the season, if there is one). It has no unit, so targets and series can be averaged",
     "matched": "the mode in which all frameworks have the same function, initial weights, batches and optimizer",
     "MSE, RMSE, MAE": "mean squared error, its square root, and mean absolute error",
     "naive forecast": "a forecast without a neural network, which every model must beat to be useful",
@@ -45,6 +56,7 @@ WORDS = {
     "operations": "multiplications and additions of floating-point numbers (FLOP)",
     "peak memory": "the largest resident memory of the process of a trial, with the framework itself",
     "persistence": "the naive forecast that repeats the last value",
+    "pinball loss": "the error of quantiles, each too high or too low forecast weighted by its quantile",
     "program": "the way in which a training loop is written: an eager loop calls the framework many times for each "
     "batch, a compiled step is one call for each batch, and a compiled epoch is one call for all batches of an epoch",
     "rank": "the position among all methods on one series, 1 for the best. The mean rank is the mean over the series",
@@ -54,13 +66,17 @@ WORDS = {
     "scaled": "shifted and divided as the [data] table of the definition states, for example to mean 0 and standard "
     "deviation 1",
     "seasonal naive": "the naive forecast that repeats the value of one season ago",
+    "seasonal autoregression": "a linear regression on the values of the window and on the place in the season",
     "seed": "the number that determines the initial weights and the order of the batches",
     "skill": "1 − error / error of a naive forecast. Above 0 is better than the naive forecast, 1 is perfect",
+    "sMAPE, WAPE": "percentage errors: the mean of 2 |error| / (|truth| + |forecast|), and the sum of absolute errors "
+    "relative to that of the absolute values",
     "speed ratio": "the time of the reference backend divided by the time of a backend, in the same round",
     "steady epoch": "the median epoch of the steady state, so without compilation and warm-up",
     "steady state": "the epochs of a process from the first one on after which tests at 5 % show no trend and no "
     "change point; the epoch with the first step is never part of it, and at most half of the epochs are left out",
     "test error": "an error on the test part, the latest part of the series, which neither training nor selection uses",
+    "theta": "the mean of exponential smoothing and a linear trend, seasonally adjusted",
     "training mean": "the naive forecast that is the mean of the training part",
     "trial": "one training of one model in one backend with one seed, in its own process",
     "units": "the width of a layer",

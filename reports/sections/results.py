@@ -75,7 +75,7 @@ def main_table(run: Run, speedups: Speedups) -> Table:
         "persistence: above 0 is better than repeating the last value. The speed ratio is that of the steady epoch "
         "(the median epoch of the steady state): 2 means twice as fast as the backend marked "
         "(reference). Parameters are the "
-        "trained ones, as the framework counts them."
+        "trained ones, as the framework counts them. The training time of a baseline is that of its fit and forecasts."
     )
     rows: tuple[ResultRow, ...] = (*groups, *naive_rows(run))
     return tabulate("result", "Results", caption, columns, rows, kind=_kind)
@@ -90,7 +90,8 @@ def scores(run: Run) -> Table:
         records_column(),
     )
     caption = (
-        f"On the test part, {interval_words(seed_counts(run.groups))}. Skill is 1 − MSE / MSE of the naive forecast."
+        f"On the test part, {interval_words(seed_counts(run.groups))}. Skill is 1 − MSE / MSE of the naive forecast. "
+        "Bias is forecast − truth; see the glossary for MASE, sMAPE and WAPE."
     )
     if run.scaled:
         caption += " Scaled errors are those of values scaled as the definition states."

@@ -135,7 +135,7 @@ def summary_sentences(search: SearchRanking) -> Iterator[str]:
     mae = median_over_seeds(best.group, "mae")
     if mae:
         relation = compared(naive[0], mae.estimate)
-        yield f"The best naive forecast, {naive[1]}, has {relation} MAE, {four_digits(naive[0])}"
+        yield f"The best baseline, {naive[1]}, has {relation} MAE, {four_digits(naive[0])}"
     if search.search.least_mae is not None:
         yield f"A perfect forecast has an MAE of {search.search.least_mae:g}, because of the noise in the series"
     if search.search.published is not None:

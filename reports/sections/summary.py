@@ -1,35 +1,34 @@
 """The summary of a run: which backend is fastest, how good the forecasts are, and what the run cannot show."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from itertools import chain, islice
 
 import numpy as np
 
 from reports.analysis.context import Context
 from reports.analysis.intervals import MIN_FOR_INTERVAL, Interval
-from reports.analysis.metrics import SKILLS, beats, headline_error, median_over_seeds, naive_errors, values
+from reports.analysis.metrics import headline_error, median_over_seeds
 from reports.analysis.ranking import rankings
-from reports.analysis.run import Group, Run, score_unit, unique
+from reports.analysis.run import Run, unique
 from reports.analysis.speedup import CaseSpeedups, Speedup, Speedups
 from reports.analysis.timing_quality import timing_warnings, unreliable_because
 from reports.figures.gradient_norms import vanished
 from reports.records import Case
 from reports.render.formats import (
     case_name,
-    count,
     four_digits,
     listed,
     plural,
     sentence,
     signed,
     span,
-    within,
 )
 from reports.render.page import Block, Bullets, Paragraph, Section
 from reports.render.table import DASH, Cell, Table, TableColumn, numbers, tabulate, words
 from reports.sections import published_values, search
 from reports.sections.certificate import unequal_backends
 from reports.sections.columns import failure_notes, measured
+from reports.sections.forecasts import quality
 from reports.sections.resources import resolution
 from reports.sections.results import pooled_errors
 from reports.sections.series_and_origins import finding
@@ -47,7 +46,8 @@ def section(context: Context) -> Section:
         blocks: list[Block] = [Paragraph(text, "lead") for text in sentences]
         items = (*unequal_backends(run), *map(sentence, search.limits(context.search)))
     else:
-        blocks = list(_many(context) if len(run.manifest.cases) > FEW else _few(context))
+        winners = (Paragraph(sentence(text), "lead") for text in quality.winning_baselines(run))
+        blocks = [*winners, *(_many(context) if len(run.manifest.cases) > FEW else _few(context))]
         items = limits(run, context.speedups)
     other = tuple(note for group in run.groups if group not in run.leading for note in failure_notes(run, group))
     return Section("summary", "Summary", (*blocks, *([Bullets((*items, *other))] if items or other else ())))
@@ -66,7 +66,7 @@ def _few(context: Context) -> Iterable[Block]:
 def _many(context: Context) -> Iterable[Block]:
     """At most five sentences and a table with a row for each model. Ratios of a single round are only in the table."""
     run, speedups = context.run, context.speedups
-    speed, forecasts = _fastest(run, speedups), (_beating(run),)
+    speed, forecasts = _fastest(run, speedups), (quality.beating(run),)
     if any(map(_single_round, speedups.values())):
         speed = ()
     unreliable = [speedup for case in speedups.values() for speedup in case.equal]
@@ -78,16 +78,16 @@ def _many(context: Context) -> Iterable[Block]:
 
 
 def models_table(run: Run, speedups: Speedups) -> Table:
-    """A row for each model: the fastest backend, the test error and skill, and the best naive forecast."""
-    metric, unit = headline_error(run), _error_unit(run)
-    naive = {case.label: _best_naive(run, case) for case in run.manifest.cases}
+    """A row for each model: the fastest backend, the test error and skill, and the best baseline."""
+    metric, unit = headline_error(run), quality.error_unit(run)
+    naive = {case.label: quality.best_baseline(run, case) for case in run.manifest.cases}
     columns: tuple[TableColumn[Case], ...] = (
         words("model", case_name),
         words("fastest backend", lambda case: _fastest_cell(run, speedups[case.label])),
         TableColumn("its speed ratio", lambda case: _fastest_ratio(speedups[case.label])),
         TableColumn(metric.label, lambda case: _of_reference(run, case, speedups, metric.name), unit),
         TableColumn("skill", lambda case: _of_reference(run, case, speedups, "skill_persistence")),
-        words("best naive forecast", lambda case: best[0] if (best := naive[case.label]) else DASH),
+        words("best baseline", lambda case: best[0] if (best := naive[case.label]) else DASH),
         numbers("its error", lambda case: best[1] if (best := naive[case.label]) else None, unit, four_digits),
     )
     caption = (
@@ -127,16 +127,6 @@ def _of_reference(run: Run, case: Case, speedups: Speedups, metric: str) -> Cell
     return measured(interval, signed if metric.startswith("skill") else four_digits, tone="bad" if bad else "")
 
 
-def _best_naive(run: Run, case: Case) -> tuple[str, float] | None:
-    """The name of the naive forecast with the lowest headline error, and this error."""
-    errors = naive_errors(run.data(case), headline_error(run))
-    return min(errors.items(), key=lambda pair: pair[1], default=None)
-
-
-def _error_unit(run: Run) -> str:
-    return headline_error(run).unit_in(score_unit(run))
-
-
 def _compared(speedups: Speedups) -> list[Speedup]:
     return [speedup for case in speedups.values() for speedup in case.compared]
 
@@ -172,15 +162,6 @@ def _fastest(run: Run, speedups: Speedups) -> tuple[str, ...]:
     )
 
 
-def _beating(run: Run) -> str:
-    """How many forecasts beat persistence with every seed."""
-    groups = [group for group in run.leading if group.outcomes]
-    good = sum(beats(run, group, "persistence") for group in groups)
-    exact = sum(run.exact(group.case, "persistence") for group in groups)
-    note = f"; for {exact} of them persistence has no error and cannot be beaten" if exact else ""
-    return f"{good} of {plural(len(groups), 'forecast')} beat persistence with every seed{note}."
-
-
 def _ranked(context: Context) -> tuple[str, ...]:
     return tuple(finding(ranking) for ranking in rankings(context.run, context.speedups) if ranking.enough)
 
@@ -212,7 +193,7 @@ def case_sentences(run: Run, case: Case, speedups: Speedups) -> tuple[str, str]:
     groups = run.finished(case)
     if not groups:
         return _without_outcome(run, case), ""
-    (speed, *slower), (forecast, *others) = _speed(run, case, speedup), _forecasts(run, groups, speedup)
+    (speed, *slower), (forecast, *others) = _speed(run, case, speedup), quality.case_forecasts(run, groups, speedup)
     if _single_round(speedup):
         return sentence(forecast), " ".join(map(sentence, (speed, *slower, *others)))
     first = (forecast, speed) if unreliable_because(run, speedup.equal) else (speed, forecast)
@@ -300,73 +281,9 @@ def _whole_training(run: Run, case: Case, speedup: CaseSpeedups) -> str:
     return f"{opening} a whole training of {epochs}, compilation included, relative to {reference}, {clauses}"
 
 
-def _forecasts(run: Run, groups: Sequence[Group], speedup: CaseSpeedups) -> list[str]:
-    """At least one sentence: whether matched models forecast alike, and which naive forecasts they beat."""
-    members = len(speedup.equal) + 1
-    agreement = (
-        ""
-        if speedup.largest_error_difference is None
-        else f"agree within {within(speedup.largest_error_difference)} in test MSE"
-    )
-    beaten, others = _skill_clauses(run, groups)
-    if agreement and beaten and members == len(groups):
-        clauses = [f"{_together(members, 'forecast')} {agreement} and {beaten}"]
-    else:
-        alike = f"{_together(members, 'comparable forecast')} {agreement}" if agreement else ""
-        good = f"{_together(len(groups), 'forecast')} {beaten}" if beaten else ""
-        clauses = list(filter(None, (alike, good)))
-    return ["; ".join([*clauses, *others]), *_better_naive(run, groups)]
-
-
-def _together(number: int, what: str) -> str:
-    """ "the forecast", "both forecasts", "all three forecasts"."""
-    return {1: f"the {what}", 2: f"both {what}s"}.get(number, f"all {count(number)} {what}s")
-
-
-def _skill_clauses(run: Run, groups: Sequence[Group]) -> tuple[str, list[str]]:
-    """What all forecasts beat with every seed, then a clause for each naive forecast that some do not beat."""
-    beaten: list[str] = []
-    lost: dict[str, str] = {}
-    others: list[str] = []
-    seeds = " with every seed" if max(len(group.outcomes) for group in groups) > 1 else ""
-    for metric, naive in SKILLS.items():
-        name = "the seasonal naive forecast" if naive == "seasonal naive" else naive
-        skills = [list(values(group, metric).values()) for group in groups]
-        if run.exact(groups[0].case, naive):
-            others.append(f"{name} has no error on this test part, so no forecast can beat it")
-            continue
-        if not all(len(by_seed) == len(group.outcomes) for by_seed, group in zip(skills, groups, strict=True)):
-            continue  # the series has no season
-        better = [group for group, by_seed in zip(groups, skills, strict=True) if min(by_seed) > 0]
-        if len(better) == len(groups):
-            beaten.append(name)
-        elif better:
-            names = run.backend_phrases(group.backend for group in better)
-            others.append(f"only {names} {'beats' if len(better) == 1 else 'beat'} {name}{seeds}")
-        else:
-            low, high = (signed(limit([skill for by_seed in skills for skill in by_seed])) for limit in (min, max))
-            lost[name] = f"skill {low}" if low == high else f"skill {low} to {high}"
-    if lost:
-        those = f"{' or '.join(lost)}{seeds} ({listed(list(lost.values()))})"
-        others.append(
-            f"the forecast does not beat {those}, so it is not good"
-            if len(groups) == 1
-            else f"no forecast beats {those}, so none is good"
-        )
-    verb = "beats" if len(groups) == 1 else "beat"
-    return (f"{verb} {listed(beaten)}" if beaten else ""), others
-
-
-def _better_naive(run: Run, groups: Sequence[Group]) -> list[str]:
-    """The best naive forecast, if its error is not above the lowest median error of a backend."""
-    metric = headline_error(run)
-    medians = [interval.estimate for group in groups if (interval := median_over_seeds(group, metric))]
-    best = _best_naive(run, groups[0].case)
-    if not medians or best is None or best[1] > min(medians):
-        return []
-    compared, unit = search.compared(best[1], min(medians)), _error_unit(run)
-    numbers = f"{four_digits(best[1])} against {four_digits(min(medians))} {unit}".rstrip()
-    return [f"{best[0]}, a naive forecast, has {compared} {metric.label} ({numbers})"]
+def _recorded(run: Run) -> bool:
+    """Whether the forecasts of baselines are recorded."""
+    return any(len(baseline.predictions) for data in run.manifest.data.values() for baseline in data.baselines)
 
 
 def limits(run: Run, speedups: Speedups) -> tuple[str, ...]:
@@ -378,6 +295,8 @@ def limits(run: Run, speedups: Speedups) -> tuple[str, ...]:
         shown = "no range is shown" if most == 1 else "the ranges shown are the lowest and the highest value"
         items.append(f"A 95 % interval of a median needs {MIN_FOR_INTERVAL} seeds. This run has {seeds}: {shown}.")
     items += pooled_errors(run)
+    if fewest and not _recorded(run):
+        items.append("The forecasts of the baselines were not recorded, so differences from them are not tested.")
     items += [finding(ranking) for ranking in rankings(run, speedups) if not ranking.enough]
     if len(run.hosts()) > 1:
         items.append(f"Trials ran on {plural(len(run.hosts()), 'host')}: speed ratios are computed within a host.")

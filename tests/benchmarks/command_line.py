@@ -19,6 +19,7 @@ SMALL = """
 title = "Small"
 backends = ["pytorch", "flax"]
 seeds = [1]
+baselines = []
 
 [data]
 series = "airline"

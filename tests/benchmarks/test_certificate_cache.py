@@ -117,7 +117,7 @@ def test_the_key_depends_on_every_input(benchmark, monkeypatch, part):
     """A check is worth nothing for other code, other versions, another model or another backend."""
     ((label, case),) = benchmark.cases.items()
     job = next(iter(certify._jobs(benchmark, "reference"))).model_copy(update={"dtype": "float32"})
-    certificate_cache._software.cache_clear()
+    certificate_cache.software.cache_clear()
     before = certificate_cache.digest(job, label)
     if part == "code":
         monkeypatch.setattr(certificate_cache, "_file_digest", lambda path: "changed")
@@ -128,10 +128,10 @@ def test_the_key_depends_on_every_input(benchmark, monkeypatch, part):
             certificate_cache.environment, "describe", lambda *of: describe(*of).model_copy(update=older)
         )
     faster = case.model_copy(update={"training": case.training.model_copy(update={"learning_rate": 0.5})})
-    certificate_cache._software.cache_clear()
+    certificate_cache.software.cache_clear()
     changed = job.model_copy(update=CHANGES.get(part, {"cases": {label: faster}}))
     assert certificate_cache.digest(changed, label) != before
-    certificate_cache._software.cache_clear()
+    certificate_cache.software.cache_clear()
 
 
 def test_a_failed_check_is_not_stored(certified, tmp_path, monkeypatch):

@@ -13,6 +13,7 @@ from synthetic_certificate import check
 from synthetic_machine import PACE, digest, environment, step_flops, trial_of
 
 from reports.records import Baseline, Case, Certificate, Data, Manifest, Outcome, Plan, Scores, Times
+from reports.records.base import Matrix
 from reports.records.store import write_json
 
 GATES = {"lstm": 4, "gru": 3, "rnn": 1}
@@ -33,7 +34,7 @@ def score(forecast, target):
     return Scores(mse=mse, rmse=mse**0.5, mae=float(np.mean(np.abs(error))))
 
 
-def data(window, horizon, weeks):
+def data(window, horizon, weeks, recorded=False):
     target, level = truth(weeks, horizon)
     columns = np.arange(horizon)
     rows = np.arange(weeks)[:, None]
@@ -61,11 +62,17 @@ def data(window, horizon, weeks):
         test_windows=weeks,
         digest=digest("windows", window, horizon),
         baselines=tuple(
-            Baseline(name=name, explanation=words, scores=score(forecast, target))
+            Baseline(
+                name=name,
+                explanation=words,
+                scores=score(forecast, target),
+                predictions=Matrix(forecast.tolist()) if recorded else (),
+            )
             for name, (forecast, words) in forecasts.items()
         ),
         test_times=tuple((FIRST_TARGET + timedelta(weeks=week)).isoformat() for week in range(weeks)),
         test_truth=tuple(map(tuple, target.tolist())),
+        training_errors=((0.29,),) if recorded else (),
     )
 
 
@@ -158,8 +165,9 @@ def records(
     units=(50,),
     weeks=338,
     title="Weekly CO2 at Mauna Loa",
+    forecasts=False,
 ):
-    """Return (manifest, certificate, trials) of a run without failures."""
+    """Return (manifest, certificate, trials) of a run without failures; `forecasts`: also those of the baselines."""
     cases = cases_of(cells, units, horizon, epochs)
     plans = plans_of(cases, seeds, modes, backends)
     manifest = Manifest(
@@ -170,7 +178,7 @@ def records(
         command="python -m benchmarks run co2",
         started="2026-03-01T09:30:00Z",
         environment=environment(),
-        data={"co2": data(20, horizon, weeks)},
+        data={"co2": data(20, horizon, weeks, forecasts)},
         cases=cases,
         trials=plans,
     )

@@ -33,48 +33,51 @@ def run():
     return Run(*RECORDS[:2], tuple(RECORDS[2]))
 
 
-def mase(data, scores):
-    """Mean absolute scaled error: the MAE relative to that of persistence."""
+def relative_mae(data, forecast):
+    """The MAE relative to that of persistence."""
     (naive,) = (baseline.scores.mae for baseline in data.baselines if baseline.name == "persistence")
-    return scores.mae / naive
+    return forecast.scores.mae / naive
 
 
 @pytest.fixture
 def registered(monkeypatch):
     """A metric that nothing but one entry of the registry knows."""
     metric = Metric(
-        "mase",
-        "MASE",
+        "relative_mae",
+        "relative MAE",
         "error",
         "",
-        value=lambda o: mase(o.data, o.outcome.scores),
-        score=mase,
+        value=lambda o: relative_mae(o.data, o.outcome),
+        score=relative_mae,
         compared=True,
     )
-    monkeypatch.setitem(metrics.METRICS, "mase", metric)
+    monkeypatch.setitem(metrics.METRICS, "relative_mae", metric)
     return metric
 
 
 def test_a_new_metric_is_in_the_table_of_scores(run, registered):
     table = results.scores(run)
-    place = [column.label for column in table.columns].index("MASE")
+    place = [column.label for column in table.columns].index("relative MAE")
     shown = {row.cells[1].text: row.cells[place].value for row in table.rows}
     assert shown["persistence"] == 1.0
-    assert shown["PyTorch, eager loop"] == pytest.approx(median_over_seeds(run.groups[-3], "mase").estimate)
+    assert shown["PyTorch, eager loop"] == pytest.approx(median_over_seeds(run.groups[-3], "relative_mae").estimate)
 
 
 def test_a_new_metric_is_in_the_export(run, registered, tmp_path):
     frame = export.table(run, tmp_path, "trials")
     outcome = run.trials[0].outcome
-    assert frame.mase[0] == pytest.approx(mase(run.manifest.data["co2"], outcome.scores))
-    assert export.table(run, tmp_path, "baselines").query("baseline == 'persistence'").mase.tolist() == [1.0, 1.0]
+    assert frame.relative_mae[0] == pytest.approx(relative_mae(run.manifest.data["co2"], outcome))
+    assert export.table(run, tmp_path, "baselines").query("baseline == 'persistence'").relative_mae.tolist() == [
+        1.0,
+        1.0,
+    ]
 
 
 def test_a_new_metric_can_be_asked_about(run, registered, tmp_path):
     question = Question(
         asks="Is the GRU better than persistence?",
-        better=Contender(case="gru", figure="mase"),
-        than=Contender(case="gru", figure="mase", backend="persistence"),
+        better=Contender(case="gru", figure="relative mae"),
+        than=Contender(case="gru", figure="relative mae", backend="persistence"),
     )
     asking = Run(run.manifest.model_copy(update={"questions": (question,)}), run.certificate, run.trials)
     (row,) = questions.questions_table(asking).rows
@@ -96,22 +99,22 @@ epochs = 1
 batch = 16
 [[question]]
 asks = "Is it better?"
-better = { case = "gru", figure = "mase" }
-than = { case = "gru", figure = "mase", backend = "persistence" }
+better = { case = "gru", figure = "relative mae" }
+than = { case = "gru", figure = "relative mae", backend = "persistence" }
 """
     path = tmp_path / "mine.toml"
     path.write_text(text)
-    assert loading.read(str(path)).header.questions[0].better.figure == "mase"
+    assert loading.read(str(path)).header.questions[0].better.figure == "relative mae"
 
 
 def test_a_new_metric_is_in_comparisons_of_runs_and_in_the_history(run, registered, tmp_path):
     comparison = compare_runs(run, run)
-    assert {pair.metrics["mase"].effect.state for pair in comparison.pairs} == {"same"}
+    assert {pair.metrics["relative_mae"].effect.state for pair in comparison.pairs} == {"same"}
     page = comparison_page.page(comparison, "a", "b")
-    assert page.table("mase").rows
-    assert comparison_page.facts(comparison)[0]["mase"]["effect"]["state"] == "same"
+    assert page.table("relative_mae").rows
+    assert comparison_page.facts(comparison)[0]["relative_mae"]["effect"]["state"] == "same"
     series = trend_series([StoredRun(tmp_path / str(number), run) for number in (1, 2)])
-    assert len(next(line for line in series if line.metric.name == "mase").points) == 2
+    assert len(next(line for line in series if line.metric.name == "relative_mae").points) == 2
 
 
 def test_every_metric_of_a_complete_record_is_a_number(run):
@@ -183,7 +186,9 @@ def test_names_of_quantities_are_those_of_definitions():
     assert {"mse", "mae", "scaled mse", "scaled mae", "mixed mse", "loss", "prediction", "test windows"} <= {
         *quantity_names()
     }
-    assert quantity_names(errors=True) == ("mse", "rmse", "mae", "scaled mse", "scaled mae")
+    assert quantity_names(errors=True) == (
+        *("mse", "rmse", "mae", "scaled mse", "scaled mae", "mase", "smape", "wape", "pinball"),
+    )
 
 
 def test_the_median_of_an_even_number_of_repeats_is_the_mean_of_the_middle_two(run):

@@ -46,7 +46,7 @@ def report(tmp_path_factory):
 
 def test_the_metric_is_in_the_table_of_scores(report):
     heads = next(line for line in report[1].splitlines() if line.startswith("| model | backend | mode | test MSE"))
-    assert "| MASE |" in heads
+    assert "| relative MAE |" in heads
     assert re.search(r"\| baseline \| persistence .*\| 1\.000 \|", report[1])
 
 

@@ -1,0 +1,1 @@
+"""How good forecasts are: scores from the recorded forecasts, tests of differences, and signs of a leak."""

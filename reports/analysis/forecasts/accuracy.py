@@ -1,0 +1,139 @@
+"""Scores that are computed from recorded forecasts: scaled, percentage and quantile errors, by target, step and series.
+
+With N windows, H steps and K targets, all arrays are (N, H, K). A large test part is recorded as every so many windows,
+and the scores are those of the recorded windows. scikit-learn has the pinball loss and the percentage error alone, for
+one slice of the forecasts at a time, so NumPy computes all of them here; a test compares the pinball loss with it.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from itertools import chain, repeat
+
+import numpy as np
+
+from reports.records import Baseline, Data, Outcome
+
+Forecast = Outcome | Baseline  # what has `scores` and `predictions`
+
+
+@dataclass(frozen=True, eq=False)
+class Sample:
+    """Forecasts with their true values, in the unit of the series."""
+
+    truth: np.ndarray  # (N, H, K)
+    forecast: np.ndarray  # (N, H, K); of several quantiles the median
+    divisor: np.ndarray | None = None  # (N or 1, 1, K): the naive error on the training part; None: not recorded
+    quantiles: tuple[float, ...] = ()
+    bands: np.ndarray | None = None  # (N, H, K, quantiles); None: not recorded
+
+    def __getitem__(self, place: tuple[slice | np.ndarray, slice, slice]) -> "Sample":
+        """The part with these windows, steps and targets, each a slice, or an array of windows."""
+        windows, _, targets = place
+        divisor = self.divisor
+        if divisor is not None:
+            divisor = (divisor[windows] if len(divisor) > 1 else divisor)[:, :, targets]
+        bands = None if self.bands is None else self.bands[place]
+        return replace(self, truth=self.truth[place], forecast=self.forecast[place], divisor=divisor, bands=bands)
+
+    @property
+    def steps(self) -> Iterator["Sample"]:
+        """The sample of each step ahead."""
+        return (self[:, h : h + 1, :] for h in range(self.truth.shape[1]))
+
+    @property
+    def targets(self) -> Iterator["Sample"]:
+        """The sample of each target."""
+        return (self[:, :, k : k + 1] for k in range(self.truth.shape[2]))
+
+
+def sample(data: Data, forecast: Forecast) -> Sample | None:
+    """Return the recorded forecasts; None if a record has none, as those of baselines in older versions."""
+    if not len(forecast.predictions):
+        return None
+    shape = (-1, data.horizon, data.targets)
+    truth = np.asarray(data.test_truth, float).reshape(shape)
+    bands = quantiles = None
+    if isinstance(forecast, Outcome) and len(forecast.bands):
+        quantiles = forecast.quantiles
+        bands = np.asarray(forecast.bands, float).reshape(*truth.shape, len(quantiles))
+    return Sample(truth, np.asarray(forecast.predictions, float).reshape(shape), _divisor(data), quantiles or (), bands)
+
+
+def _divisor(data: Data) -> np.ndarray | None:
+    """(N or 1, 1, K): the naive training error of each window's series."""
+    errors = np.array(data.training_errors, float)
+    if not errors.size:
+        return None
+    return (errors[series_of(data)] if len(errors) > 1 else errors)[:, None, :]
+
+
+def series_of(data: Data) -> np.ndarray:
+    """(N,): the place in `Data.groups` of each stored window; zeros for a single series."""
+    counts = [count for _, count in data.groups] or [data.test_windows]
+    places = np.fromiter(chain.from_iterable(repeat(place, count) for place, count in enumerate(counts)), np.int64)
+    return places[:: data.test_stride]
+
+
+def mase(of: Sample) -> float | None:
+    """Return the mean absolute scaled error (Hyndman & Koehler 2006), the mean over windows, steps and targets.
+
+    An error is divided by the mean absolute error of the naive forecast of its target on the training rows; see
+    `training_errors` of the records. None if that is not recorded, or 0.
+    """
+    if of.divisor is None or not np.all(of.divisor > 0):
+        return None
+    return float(np.mean(np.abs(of.truth - of.forecast) / of.divisor))
+
+
+def smape(of: Sample) -> float | None:
+    """Return the symmetric mean absolute percentage error, in %, between 0 and 200; both values 0 count as no error."""
+    error, size = np.abs(of.truth - of.forecast), np.abs(of.truth) + np.abs(of.forecast)
+    return 200 * float(np.mean(np.divide(error, size, out=np.zeros_like(error), where=size > 0)))
+
+
+def wape(of: Sample) -> float | None:
+    """Return the sum of absolute errors relative to the sum of absolute values, in %; of several targets the mean."""
+    errors = np.sum(np.abs(of.truth - of.forecast), axis=(0, 1))
+    sizes = np.sum(np.abs(of.truth), axis=(0, 1))
+    return None if np.any(sizes == 0) else 100 * float(np.mean(errors / sizes))
+
+
+def bias(of: Sample) -> float | None:
+    """Return the mean of forecast - truth; None for several targets, whose units differ."""
+    return None if of.truth.shape[2] > 1 else float(np.mean(of.forecast - of.truth))
+
+
+def pinball(of: Sample) -> float | None:
+    """Return the pinball loss (Koenker & Bassett 1978), the mean over the quantiles; None for several targets."""
+    if of.bands is None or of.truth.shape[2] > 1:
+        return None
+    losses = []
+    for place, quantile in enumerate(of.quantiles):
+        below = of.truth - of.bands[..., place]
+        losses.append(np.mean(np.maximum(quantile * below, (quantile - 1) * below)))
+    return float(np.mean(losses))
+
+
+def coverage(of: Sample) -> float | None:
+    """Return the share of true values between the lowest and the highest quantile, in %."""
+    if of.bands is None or len(of.quantiles) < 2:
+        return None
+    low, high = of.bands.min(axis=-1), of.bands.max(axis=-1)  # quantiles of a network may cross
+    return 100 * float(np.mean((low <= of.truth) & (of.truth <= high)))
+
+
+def width(of: Sample) -> float | None:
+    """Return the mean distance between the lowest and the highest quantile; None for several targets."""
+    if of.bands is None or len(of.quantiles) < 2 or of.truth.shape[2] > 1:
+        return None
+    return float(np.mean(of.bands.max(axis=-1) - of.bands.min(axis=-1)))
+
+
+def scored(score: Callable[[Sample], float | None]) -> Callable[[Data, Forecast], float | None]:
+    """Return the score as a function of data and a recorded forecast; it gives None without recorded forecasts."""
+
+    def of(data: Data, forecast: Forecast) -> float | None:
+        forecasts = sample(data, forecast)
+        return None if forecasts is None else score(forecasts)
+
+    return of

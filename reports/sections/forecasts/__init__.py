@@ -1,0 +1,1 @@
+"""The quality of the forecasts: sentences on models and baselines, and the tables behind them."""
