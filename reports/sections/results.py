@@ -26,6 +26,7 @@ from reports.sections.columns import (
     records_column,
 )
 
+MOST_SCORES = 7  # columns of scores in a table
 MOST_SERIES = 50  # rows of the table of several series
 
 # What may distinguish the windows of two naive forecasts, in the order in which it is added to their labels.
@@ -48,7 +49,7 @@ def section(context: Context) -> Section:
 
 def scores_section(context: Context) -> Section:
     run = context.run
-    return table_section(scores(run), *(table for case in run.manifest.cases if (table := series_scores(run, case))))
+    return table_section(*scores(run), *(table for case in run.manifest.cases if (table := series_scores(run, case))))
 
 
 def times_section(context: Context) -> Section:
@@ -81,22 +82,26 @@ def main_table(run: Run, speedups: Speedups) -> Table:
     return tabulate("result", "Results", caption, columns, rows, kind=_kind)
 
 
-def scores(run: Run) -> Table:
-    """All errors and skills of both modes and of the naive forecasts."""
-    columns: tuple[TableColumn[ResultRow], ...] = (
-        *model_columns(run, mode=True),
-        *(metric_column(run, run.groups, metric.name) for metric in score_metrics(run)),
-        metric_column(run, run.groups, "parameters"),
-        records_column(),
-    )
+def scores(run: Run) -> list[Table]:
+    """All errors and skills of both modes and of the baselines, in as many tables as the width of a page needs."""
+    shown = score_metrics(run)
     caption = (
-        f"On the test part, {interval_words(seed_counts(run.groups))}. Skill is 1 − MSE / MSE of the naive forecast. "
-        "Bias is forecast − truth; see the glossary for MASE, sMAPE and WAPE."
+        f"On the test part, {interval_words(seed_counts(run.groups))}. Skill is 1 − MSE / MSE of the naive forecast."
     )
+    more = "Further scores of the same forecasts. Bias is forecast − truth; the glossary explains MASE, sMAPE and WAPE."
     if run.scaled:
         caption += " Scaled errors are those of values scaled as the definition states."
     rows: tuple[ResultRow, ...] = (*run.groups, *naive_rows(run, scaled=run.scaled))
-    return tabulate("scores", "Scores", caption, columns, rows, kind=_kind)
+    tables = []
+    for first in range(0, len(shown), MOST_SCORES):
+        columns: tuple[TableColumn[ResultRow], ...] = (
+            *model_columns(run, mode=True),
+            *(metric_column(run, run.groups, metric.name) for metric in shown[first : first + MOST_SCORES]),
+            records_column(),
+        )
+        name, title, text = ("further-scores", "Further scores", more) if first else ("scores", "Scores", caption)
+        tables.append(tabulate(name, title, text, columns, rows, kind=_kind))
+    return tables
 
 
 def pooled_errors(run: Run) -> list[str]:

@@ -74,8 +74,9 @@ def test_words_sort_as_words_by_keyboard(visit, report):
 
 def test_the_filter_shows_rows_that_contain_every_word(visit, report):
     seen = visit(report)
-    seen.page.locator("#scores input").fill("gru native")
-    shown = seen.page.locator("#scores tbody tr:visible")
+    table = seen.page.locator("#scores .table").first
+    table.locator("input").fill("gru native")
+    shown = table.locator("tbody tr:visible")
     assert shown.count() == 3
     assert all("GRU" in text and "native" in text for text in shown.all_inner_texts())
 

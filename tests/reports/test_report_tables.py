@@ -71,7 +71,7 @@ def test_an_uncertified_backend_keeps_its_times_and_says_why_there_is_no_ratio(r
 def test_every_row_links_to_the_raw_records_behind_it(records):
     run = run_of(*records)
     keys = {(t.plan.backend, t.plan.mode, t.plan.seed): f"trials/{t.plan.key}.json" for t in run.trials}
-    links = texts(results.scores(run), "records")["Keras, compiled epoch", "native"].links
+    links = texts(results.scores(run)[0], "records")["Keras, compiled epoch", "native"].links
     assert [link.target for link in links] == [keys["keras", "native", seed] for seed in (1, 2, 3)]
 
 
@@ -91,7 +91,7 @@ def test_seeds_of_native_mode_do_not_count_for_matched_figures(records):
     assert results.main_table(run, speedups_of(run)).caption.startswith(
         "Matched mode, median of 3 seeds with the range."
     )
-    assert "median of 1 to 3 seeds" in results.scores(run).caption
+    assert "median of 1 to 3 seeds" in results.scores(run)[0].caption
 
 
 def test_planned_seeds_that_have_not_finished_carry_no_interval():
@@ -168,7 +168,7 @@ def test_a_series_without_a_season_has_no_seasonal_skill(records):
     data = manifest.data["co2"]
     unseasoned = data.model_copy(update={"baselines": tuple(b for b in data.baselines if b.name != "seasonal naive")})
     run = run_of(manifest.model_copy(update={"data": {"co2": unseasoned}}), checked, trials)
-    assert texts(results.scores(run), "skill against seasonal naive")["Flax, compiled epoch", "matched"].text == "–"
+    assert texts(results.scores(run)[0], "skill against seasonal naive")["Flax, compiled epoch", "matched"].text == "–"
 
 
 def test_the_certificate_shows_every_check_with_its_bounds(records):
@@ -225,13 +225,16 @@ def scaled(records, *scales):
 
 def test_scaled_errors_stand_beside_those_in_the_unit(records):
     run = scaled(records, 5.0)
-    assert [column.label for column in results.scores(run).columns][6:8] == ["scaled MSE", "skill against persistence"]
-    baselines = [row for row in results.scores(run).rows if row.kind == "baseline"]
-    for row in results.scores(run).rows:
+    assert [column.label for column in results.scores(run)[0].columns][6:8] == [
+        "scaled MSE",
+        "skill against persistence",
+    ]
+    baselines = [row for row in results.scores(run)[0].rows if row.kind == "baseline"]
+    for row in results.scores(run)[0].rows:
         if row.cells[3].value is not None:
             assert row.cells[6].value == pytest.approx(row.cells[3].value / 25)
     assert len(baselines) == len({row.cells[1].text for row in baselines})
-    assert "scaled MSE" not in [column.label for column in results.scores(Run(*records)).columns]
+    assert "scaled MSE" not in [column.label for column in results.scores(Run(*records))[0].columns]
 
 
 def test_a_naive_forecast_stands_once_unless_its_scaled_error_differs(records):
@@ -239,7 +242,7 @@ def test_a_naive_forecast_stands_once_unless_its_scaled_error_differs(records):
     run = scaled(records, 5.0, 8.0)
     plain = [row.cells[1].text for row in results.main_table(run, speedups_of(run)).rows if row.kind == "baseline"]
     assert len(plain) == len(set(plain))
-    labels = [(row.cells[0].text, row.cells[1].text) for row in results.scores(run).rows if row.kind == "baseline"]
+    labels = [(row.cells[0].text, row.cells[1].text) for row in results.scores(run)[0].rows if row.kind == "baseline"]
     assert len(labels) == len(set(labels)) == 2 * len(plain)
     assert {label for label, _ in labels} == {"baseline, scale 5.00", "baseline, scale 8.00"}
 
