@@ -17,7 +17,7 @@ from benchmarks.definition.loading import Benchmark
 from benchmarks.definition.settings import CaseSettings, SearchSettings
 from benchmarks.errors import UserError, name_hint
 from benchmarks.runner.machine import memory_bytes
-from benchmarks.worker import scores
+from benchmarks.worker import baselines, scores
 from reports.records import BackendFacts, Case, Data, Manifest, PublishedBest, RollingOrigin, Search, Session
 
 
@@ -270,6 +270,9 @@ def _data(windows: datasets.Windows) -> Data:
         validation_windows=len(windows.validation),
         test_windows=len(test),
         digest=windows.digest,
+        baselines=tuple(
+            baselines.record(windows, forecast, stored=False) for forecast in datasets.baselines(windows, test)
+        ),
         test_times=tuple(_label(time) for time in test.times[::stride]),
         test_truth=tuple(tuple(row) for row in truth[::stride].tolist()),
         test_stride=stride,

@@ -13,13 +13,13 @@ def fit(job: BaselineJob) -> DataBaselines:
     made = [*datasets.baselines(windows, windows.test), *fitted_baselines(windows, windows.test, job.names)]
     forecasts = [forecast for forecast in made if not isinstance(forecast, Absent)]
     return DataBaselines(
-        baselines=tuple(record(windows, forecast) for forecast in forecasts),
+        baselines=tuple(record(windows, forecast, stored=True) for forecast in forecasts),
         absent=tuple(AbsentBaseline(name=a.name, reason=a.reason) for a in made if isinstance(a, Absent)),
     )
 
 
-def record(windows: datasets.Windows, forecast: datasets.Forecast) -> Baseline:
-    """The record of a baseline."""
+def record(windows: datasets.Windows, forecast: datasets.Forecast, *, stored: bool) -> Baseline:
+    """The record of a baseline. stored: with its forecasts."""
     truth = windows.truth(windows.test)
     stride = scores.stored_stride(*truth.shape)
     return Baseline(
@@ -27,6 +27,6 @@ def record(windows: datasets.Windows, forecast: datasets.Forecast) -> Baseline:
         explanation=forecast.explanation,
         scores=scores.scores(forecast.values, truth, scale=windows.scale(windows.test)),
         group_scores=scores.group_scores(forecast.values, truth, windows),
-        predictions=tuple(map(tuple, forecast.values[::stride].tolist())),
+        predictions=tuple(map(tuple, forecast.values[::stride].tolist())) if stored else (),
         seconds=forecast.seconds,
     )

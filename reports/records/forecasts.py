@@ -39,7 +39,7 @@ class DataBaselines(Record):
 
 
 class Baselines(Record):
-    """The baselines of a run, made after its manifest."""
+    """The baselines of a run, made after its manifest; they replace the manifest's, which have no forecasts."""
 
     schema_version: int = SCHEMA
     data: dict[str, DataBaselines]  # by the keys of Manifest.data

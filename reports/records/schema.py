@@ -113,7 +113,7 @@ class Data(Record):
     validation_windows: int
     test_windows: int
     digest: str  # SHA-256 of the windows as the worker receives them
-    baselines: tuple[Baseline, ...] = ()  # of a run with baselines.json: those of that file
+    baselines: tuple[Baseline, ...]
     test_times: tuple[str, ...]  # of the first target of each stored test window, ISO 8601 or a row number
     test_truth: Rows  # (stored windows, horizon * targets), unit of the series
     test_stride: int = 1  # every `test_stride`-th test window is stored; scores are of all test windows
