@@ -2,15 +2,11 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from datasets.scaler import blocks
 from datasets.windows import Part, Windows, forecast
-
-if TYPE_CHECKING:  # importing scikit-learn takes longer than all the rest
-    from sklearn.linear_model import LinearRegression
 
 NAMES = ("persistence", "seasonal naive", "training mean", "linear autoregression")
 MOST_FITTED = 200_000  # training windows for the regression; more windows add time and do not change the result
@@ -89,22 +85,23 @@ def _seasonal_naive(windows: Windows, part: Part) -> np.ndarray | None:
 
 
 def _linear_autoregression(windows: Windows, part: Part) -> Forecast:
-    from sklearn.linear_model import LinearRegression
-
+    """With NumPy: importing scikit-learn for one regression takes longer than preparing a run."""
     every = -(-len(windows.train) // MOST_FITTED)
-    model = LinearRegression().fit(_flat(windows.train.x[::every]), windows.train.y[::every].astype(np.float64))
+    x, y = _flat(windows.train.x[::every]), windows.train.y[::every].astype(np.float64)
+    means = x.mean(axis=0), y.mean(axis=0)  # the intercept has no part in the solution of least norm
+    coefficients = np.linalg.lstsq(x - means[0], y - means[1])[0]
+
+    def predicted(x: np.ndarray) -> np.ndarray:
+        values: np.ndarray = (_flat(x) - means[0]) @ coefficients + means[1]
+        return values
+
     pieces = [part.x[first : first + MOST_FITTED] for first in range(0, max(1, len(part)), MOST_FITTED)]
-    scaled = np.concatenate([forecast(lambda x: _predicted(model, x), windows, piece) for piece in pieces])
+    scaled = np.concatenate([forecast(predicted, windows, piece) for piece in pieces])
     fitted = "the training windows" if every == 1 else f"one of every {every} training windows"
     explanation = f"Least squares on the same window of {windows.window.length} rows, fitted on {fitted}."
     return Forecast("linear autoregression", explanation, windows.to_unit(part, scaled))
 
 
-def _predicted(model: "LinearRegression", x: np.ndarray) -> np.ndarray:
-    values: np.ndarray = model.predict(_flat(x)) if len(x) else np.empty((0, model.coef_.shape[0]))
-    return values
-
-
 def _flat(x: np.ndarray) -> np.ndarray:
     """(N, T, F) to (N, T * F), in float64: least squares in float32 loses half of its digits."""
-    return np.ascontiguousarray(x, np.float64).reshape(len(x), -1)
+    return np.ascontiguousarray(x, np.float64).reshape(len(x), x.shape[1] * x.shape[2])
