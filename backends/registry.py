@@ -174,7 +174,7 @@ REGISTRY: dict[str, Entry] = {
         unneeded=("jax", "matplotlib", "sklearn"),
         base="keras",
         step_losses=False,
-        code=("keras.fit.FitModel",),
+        code=("keras.fit.FitModel._model", "keras.fit.FitModel.train"),
     ),
     "keras-jax-fit": Entry(
         "Keras (JAX)",
@@ -187,7 +187,7 @@ REGISTRY: dict[str, Entry] = {
         unneeded=("matplotlib", "sklearn"),
         base="keras-jax",
         step_losses=False,
-        code=("keras.fit.FitModel",),
+        code=("keras.fit.FitModel._model", "keras.fit.FitModel.train"),
     ),
     "keras-torch-fit": Entry(
         "Keras (PyTorch)",
@@ -200,7 +200,7 @@ REGISTRY: dict[str, Entry] = {
         unneeded=("jax", "matplotlib", "sklearn"),
         base="keras-torch",
         step_losses=False,
-        code=("keras.fit.FitModel",),
+        code=("keras.fit.FitModel._model", "keras.fit.FitModel.train"),
     ),
     "flax-step": Entry(
         "Flax",

@@ -40,13 +40,12 @@ class FitModel(KerasModel):
     def train(self, steps: Steps) -> Array:
         rows, batch = steps.order.ravel(), steps.order.shape[1]
         self.network.carry(batch)
-        changing = [SetRate(self._rate, steps.rates)] if len(set(steps.rates)) > 1 else []
+        changes = [SetRate(self._rate, steps.rates)] if len(set(steps.rates)) > 1 else []
         self._rate.assign(steps.rates[0])
         kept = {name: value.ravel().astype(self._x.dtype) for name, value in steps.inputs.items()}
         x = (self._x[rows], kept[KEPT]) if kept else self._x[rows]
-        history = self._model(batch).fit(
-            x, self._y[rows], batch_size=batch, shuffle=False, verbose=0, callbacks=changing
-        )
+        settings = {"batch_size": batch, "shuffle": False, "verbose": 0, "callbacks": changes}
+        history = self._model(batch).fit(x, self._y[rows], **settings)
         return np.array(history.history["loss"], dtype=self._x.dtype)
 
 

@@ -18,8 +18,8 @@ from tests.benchmarks.command_line import REFERENCE, in_process
 
 
 @pytest.fixture(scope="module")
-def run(framework_run):
-    return framework_run[1].resolve()
+def run(reference_run):
+    return reference_run
 
 
 def forecast(folder, to, *words):
@@ -41,8 +41,9 @@ def written_without_the_last(rows, path):
 
 
 @pytest.mark.slow
-def test_every_framework_forecasts_the_same_rows_with_the_best_weights(run, tmp_path):
+def test_every_framework_forecasts_the_same_rows_with_the_best_weights(framework_run, tmp_path):
     """The reference implementation has no trial in this run, so it loads the weights of another framework."""
+    run = framework_run[1].resolve()
     answers = {name: forecast(run, tmp_path, "--steps", "5", "--backend", name) for name in ("flax", "reference")}
     best = forecast(run, tmp_path, "--steps", "5")
     trials = read_run(run)[2]
@@ -73,15 +74,12 @@ def test_every_framework_forecasts_the_same_rows_with_the_best_weights(run, tmp_
 
 
 def test_the_forecast_after_newer_rows_is_the_one_that_the_trial_recorded(run, tmp_path):
-    """A file that ends one row before the series: the next row is the target of the last test window.
-
-    The reference implementation forecasts with the weights of another framework.
-    """
-    path = written_without_the_last(1, tmp_path / "new.csv")
-    answer = forecast(run, tmp_path, "--csv", path, "--backend", "reference")
+    """A file that ends two rows before the series: the next rows are the targets of the last test window."""
+    path = written_without_the_last(2, tmp_path / "new.csv")
+    answer = forecast(run, tmp_path, "--csv", path)
     trial = next(trial for trial in read_run(run)[2] if trial.plan.key == answer["model"]["key"])
-    np.testing.assert_allclose(answer["series"][0]["values"], trial.outcome.predictions[-1:], rtol=1e-9)
-    assert answer["series"][0]["times"] == ["1960-12"]
+    np.testing.assert_allclose(np.ravel(answer["series"][0]["values"]), trial.outcome.predictions[-1], rtol=1e-9)
+    assert answer["series"][0]["times"] == ["1960-11", "1960-12"]
 
 
 def test_rows_that_were_added_to_the_file_are_known_and_other_changes_are_refused(written, tmp_path):
