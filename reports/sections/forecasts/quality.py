@@ -102,7 +102,7 @@ def _names(run: Run, groups: Sequence[Group]) -> dict[str, str]:
     names = {name: "the seasonal naive forecast" if name == "seasonal naive" else name for name in SKILLS.values()}
     best = best_baseline(run, groups[0].case)
     tested = best and all(judged(group, best[0]).state != "untested" for group in groups)
-    return names | ({best[0]: f"the best baseline, {best[0]}"} if best and tested and best[0] not in names else {})
+    return names | ({best[0]: f"the best baseline ({best[0]})"} if best and tested and best[0] not in names else {})
 
 
 def _clauses(run: Run, groups: Sequence[Group]) -> tuple[str, list[str]]:
