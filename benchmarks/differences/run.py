@@ -1,7 +1,6 @@
 """The run of the benchmark `differences`: starts the workers, compares what they answer, and makes the record."""
 
 import os
-import subprocess
 import sys
 import tempfile
 import time
@@ -127,19 +126,8 @@ def _ask(
         job_path, answer_path, log_path = (Path(folder) / name for name in ("job.json", "answer.json", "log"))
         job_path.write_text(job.model_dump_json(by_alias=True), encoding="utf-8")
         command = [sys.executable, "-m", "benchmarks.differences.worker", str(job_path), str(answer_path)]
-        with log_path.open("wb") as log:
-            process = subprocess.Popen(
-                [*command, str(os.getpid())],
-                cwd=environment.ROOT,
-                env=environment.worker_environment(variables),
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,  # Ctrl-C in the terminal reaches the parent alone
-            )
-            processes.LIVE.add(process)
+        with processes.started([*command, str(os.getpid())], variables, log_path) as process:
             status = process.wait()
-            processes.LIVE.discard(process)
         try:
             answer = Answer.model_validate_json(answer_path.read_text(encoding="utf-8"))
         except (OSError, ValidationError):

@@ -6,6 +6,8 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -67,6 +69,27 @@ class Ended:
     killed: bool = False
 
 
+@contextmanager
+def started(command: Sequence[str], variables: dict[str, str], log_path: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """Start a worker that writes its output to a file; it has ended when the context ends."""
+    with log_path.open("wb") as log:
+        process = subprocess.Popen(
+            command,
+            cwd=environment.ROOT,
+            env=environment.worker_environment(variables),
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,  # Ctrl-C in the terminal reaches the parent alone
+        )
+        LIVE.add(process)
+        try:
+            yield process
+        finally:
+            _end(process)
+            LIVE.discard(process)
+
+
 def run_job(job: Job, variables: dict[str, str], limits: Limits | None = None) -> Ended:
     """Run a job in a new process. A process that ends without an answer gives an answer with that failure.
 
@@ -77,22 +100,8 @@ def run_job(job: Job, variables: dict[str, str], limits: Limits | None = None) -
         job_path.write_text(job.model_dump_json(), encoding="utf-8")
         command = [sys.executable, "-m", "benchmarks.worker", str(job_path), str(answer_path), str(os.getpid())]
         start = time.perf_counter()
-        with log_path.open("wb") as log:
-            process = subprocess.Popen(
-                command,
-                cwd=environment.ROOT,
-                env=environment.worker_environment(variables),
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,  # Ctrl-C in the terminal reaches the parent alone
-            )
-            LIVE.add(process)
-            try:
-                excess = _wait(process, limits)
-            finally:
-                _end(process)
-                LIVE.discard(process)
+        with started(command, variables, log_path) as process:
+            excess = _wait(process, limits)
         seconds = time.perf_counter() - start
         output = log_path.read_text(encoding="utf-8", errors="replace")[-LOG_CHARACTERS:]
         if excess:

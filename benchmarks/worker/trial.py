@@ -66,11 +66,7 @@ def run(job: TrialJob) -> tuple[Outcome, bytes]:
     before = model.checkpoint()
     training, monitor = _train(job, model, inputs)
     check_learning(training, windows.train)
-    forecaster = partial(predict_points, model, training.objective, chains=chains(job.case, windows, windows.test))
-    scaled = datasets.forecast(forecaster, windows, windows.test.x)
-    predictions, truth = windows.to_unit(windows.test, scaled), windows.truth(windows.test)
-    if not np.isfinite(predictions).all():
-        raise TrialError("a prediction on the test part is not finite")
+    predictions, truth = _test_forecasts(job, training, windows), windows.truth(windows.test)
     bands = _bands(job.case, model, windows, scores.stored_stride(*truth.shape))
     # Memory is read before the large matrix product adds to it.
     memory = peak_memory_bytes(), backends.device(job.plan.backend, job.program).peak_memory()
@@ -110,6 +106,16 @@ def run(job: TrialJob) -> tuple[Outcome, bytes]:
         **bands,
     )
     return outcome, checkpoints.to_bytes(after)
+
+
+def _test_forecasts(job: TrialJob, training: Training, windows: datasets.Windows) -> Array:
+    """Return the forecasts of the test part, (N, H * targets), in the unit of the series. Raises TrialError."""
+    order = chains(job.case, windows, windows.test)
+    forecaster = partial(predict_points, training.model, training.objective, chains=order)
+    forecasts = windows.to_unit(windows.test, datasets.forecast(forecaster, windows, windows.test.x))
+    if not np.isfinite(forecasts).all():
+        raise TrialError("a prediction on the test part is not finite")
+    return forecasts
 
 
 def _bands(case: CaseSettings, model: Model, windows: datasets.Windows, stride: int) -> dict[str, Any]:

@@ -101,16 +101,12 @@ def _csv(source: Source, data: DataSpec) -> Table:
     wanted = tuple(dict.fromkeys((*numbers, *time, *group)))
     tail = _tail(source.path, readable, dialect)
     below = _rows_below(tail, dialect, kinds_of, time)
-    types = dict.fromkeys(dialect.names, pa.string())
-    form = None
-    notes = [*source.notes, *dialect.notes]
+    types, form = dict.fromkeys(dialect.names, pa.string()), None
+    type_notes: list[str] = []
     if not below:
-        for name in numbers:
-            plain, note = plain_type(samples[name], dialect.separator, data)
-            types[name] = {"float": pa.float64(), "int": pa.int64(), "text": pa.string()}[plain]
-            notes += [f"Column {name!r}: {note}"] if note else []
-        if len(time) == 1 and (form := formats.certain_format(samples[time[0]], data)):
-            types[time[0]] = pa.int64() if form in EPOCHS else pa.timestamp("us")
+        certain, form, type_notes = _certain_types(samples, numbers, time, dialect.separator, data)
+        types |= certain
+    notes = [*source.notes, *dialect.notes, *type_notes]
     request = cells.Request({name: types[name] for name in wanted}, numbers, form)
     columns, values, short = cells.loaded(source, readable, dialect, request, data)
     if short:
@@ -142,6 +138,21 @@ def _csv(source: Source, data: DataSpec) -> Table:
         tail=tuple(tuple(row) for row in tail[: len(tail) - len(below)][-3:]),
         settings=_settings(source, dialect),
     )
+
+
+def _certain_types(
+    samples: dict[str, list[str]], numbers: Sequence[str], time: Sequence[str], separator: str, data: DataSpec
+) -> tuple[dict[str, pa.DataType], str | None, list[str]]:
+    """Types with which columns can be read at once: by column, the format of the time stamps, and notes."""
+    types, notes = {}, []
+    for name in numbers:
+        plain, note = plain_type(samples[name], separator, data)
+        types[name] = {"float": pa.float64(), "int": pa.int64(), "text": pa.string()}[plain]
+        notes += [f"Column {name!r}: {note}"] if note else []
+    form = formats.certain_format(samples[time[0]], data) if len(time) == 1 else None
+    if form:
+        types[time[0]] = pa.int64() if form in EPOCHS else pa.timestamp("us")
+    return types, form, notes
 
 
 def _doubtful_times(samples: dict[str, list[str]], kinds: dict[str, str]) -> dict[str, str]:
