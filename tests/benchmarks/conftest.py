@@ -1,5 +1,8 @@
 """Definitions of benchmarks as files, and finished runs that several files of tests share."""
 
+import fcntl
+import os
+import pickle
 import shutil
 
 import pytest
@@ -27,12 +30,37 @@ def reference_definition(written):
 
 
 @pytest.fixture(scope="session")
-def reference_run(reference_definition, tmp_path_factory):
+def made_once(tmp_path_factory):
+    """A function that calls `make(folder)` in one of the test processes and gives its result in all of them.
+
+    The others wait. They share the folder, so tests must not change it.
+    """
+    parts = tmp_path_factory.getbasetemp()
+    common = parts.parent if "PYTEST_XDIST_WORKER" in os.environ else parts  # each process has a folder in this one
+
+    def result(name, make):
+        home, stored = common / name, common / f"{name}.pickle"
+        with (common / f"{name}.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not stored.exists():
+                shutil.rmtree(home, ignore_errors=True)  # of a process that failed in it
+                home.mkdir()
+                stored.write_bytes(pickle.dumps(make(home)))
+        return pickle.loads(stored.read_bytes())
+
+    return result
+
+
+@pytest.fixture(scope="session")
+def reference_run(reference_definition, made_once):
     """The folder of a finished run of `reference_definition`: four trials. Tests must not change it."""
-    home = tmp_path_factory.mktemp("reference")
-    done = benchmarks("run", reference_definition, "--results", home, cwd=home)
-    assert done.returncode == 0, done.stderr
-    return (home / "small" / "latest").resolve()
+
+    def make(home):
+        done = benchmarks("run", reference_definition, "--results", home, cwd=home)
+        assert done.returncode == 0, done.stderr
+        return (home / "small" / "latest").resolve()
+
+    return made_once("reference", make)
 
 
 @pytest.fixture
@@ -45,11 +73,17 @@ def reference_copy(reference_run, tmp_path):
 
 
 @pytest.fixture(scope="session")
-def framework_run(written, tmp_path_factory):
-    """A finished run of PyTorch and Flax in float64, with dropout: the command's result, and the folder."""
+def framework_run(written, made_once):
+    """A finished run of PyTorch and Flax in float64, with dropout: the command's result, and the folder.
+
+    Tests must not change it.
+    """
     text = SMALL.replace("units = 4", "units = 4\nrecurrent_dropout = 0.3").replace(
         "batch = 16", 'batch = 16\ndtype = "float64"\nclip_norm = 0.5\nschedule = "cosine"'
     )
-    home = tmp_path_factory.mktemp("frameworks")
-    done = benchmarks("run", written(text), "--results", home / "results", cwd=home)
-    return done, home / "results" / "small" / "latest"
+
+    def make(home):
+        done = benchmarks("run", written(text), "--results", home / "results", cwd=home)
+        return done, (home / "results" / "small" / "latest").resolve()
+
+    return made_once("frameworks", make)

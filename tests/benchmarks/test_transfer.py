@@ -12,7 +12,7 @@ from tests.benchmarks.command_line import in_process
 
 @pytest.fixture(scope="module")
 def run(framework_run):
-    return framework_run[1].resolve()
+    return framework_run[1]
 
 
 @pytest.fixture
