@@ -10,6 +10,8 @@ RUN := $(BIN)/python -m benchmarks
 ARGS ?=
 EXTRAS ?= dev
 
+unexport PYTHONDONTWRITEBYTECODE # a run starts dozens of processes: they compile the modules once
+
 .DEFAULT_GOAL := help
 .PHONY: help install bench null-test bench-quick bench-all bench-all-quick bench-differences published certify certify-architectures report \
 	reproduce data speed cell-speed windowing test test-slow check format lock clean \

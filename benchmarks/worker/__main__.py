@@ -51,7 +51,7 @@ def die_with_parent(parent: int) -> None:
 
 def answer(work: Work) -> Answer:
     """Do the work. An exception becomes the answer's failure; an unexpected one is also traced on standard error."""
-    from benchmarks.worker import baselines, certification, next_rows, training, trial
+    from benchmarks.worker import baselines, certification, training, trial
 
     try:
         if isinstance(work, CheckJob):
@@ -66,6 +66,8 @@ def answer(work: Work) -> Answer:
         if isinstance(work, TransferJob):
             return Answer(transferred=trial.continue_training(work))
         if isinstance(work, ForecastJob):
+            from benchmarks.worker import next_rows  # it reads files, by pandas, whose import takes long
+
             return Answer(next_rows=next_rows.run(work))
         outcome, trained = trial.run(work)
         return Answer(outcome=outcome, trained=trained)

@@ -31,7 +31,7 @@ from benchmarks.worker.training import (
 )
 from reports.records import GemmPeak, Outcome, StepTimes, Times
 
-PRODUCT_SIZE = {"cpu": 2048, "gpu": 8192}  # rows of the square matrices whose product is timed
+PRODUCT_SIZE = {"cpu": 1024, "gpu": 8192}  # rows of the square matrices whose product is timed
 PROBE_REPEATS = 4  # how often a probe times its steps
 PROBE_BUDGET = 0.1  # seconds of one repeat, about
 PART_BUDGET = 1.0  # seconds of all repeats of a part of a step, about

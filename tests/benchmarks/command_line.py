@@ -6,11 +6,12 @@ import signal
 import subprocess
 import sys
 import tempfile
-from contextlib import chdir, redirect_stderr, redirect_stdout
+from contextlib import chdir, nullcontext, redirect_stderr, redirect_stdout
 from pathlib import Path
 from unittest.mock import patch
 
 from benchmarks.__main__ import main
+from reports.figures import style
 
 ROOT = Path(__file__).resolve().parents[2]
 COMMAND = [sys.executable, "-m", "benchmarks"]
@@ -57,8 +58,15 @@ def benchmarks(*words, cwd):
     )
 
 
-def in_process(*words, cwd):
-    """Like `benchmarks`, but in this process, which saves the start of an interpreter and all imports."""
+def _empty_drawing(canvas, file, **settings):
+    file.write("<svg></svg>")
+
+
+def in_process(*words, cwd, figures=False):
+    """Like `benchmarks`, but in this process, which saves the start of an interpreter and all imports.
+
+    figures: they are drawn; otherwise each is an empty drawing.
+    """
     output, errors = io.StringIO(), io.StringIO()
     numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
     handlers = [signal.getsignal(number) for number in numbers]
@@ -68,6 +76,7 @@ def in_process(*words, cwd):
         chdir(cwd),
         redirect_stdout(output),
         redirect_stderr(errors),
+        nullcontext() if figures else patch.object(style.Canvas, "savefig", _empty_drawing),
     ):
         try:
             status = main(list(map(str, words)))

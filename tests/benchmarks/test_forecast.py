@@ -24,7 +24,7 @@ def run(reference_run):
 
 def forecast(folder, to, *words):
     """What the command prints as JSON."""
-    done = in_process("forecast", folder, "--to", to, "--json", *words, cwd=to)
+    done = in_process("forecast", folder, "--to", to, "--json", *words, cwd=to, figures=True)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout.splitlines()[-1])
 

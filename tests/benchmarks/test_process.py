@@ -1,5 +1,6 @@
 """Worker processes: every way to end becomes an answer."""
 
+import subprocess
 import sys
 
 import pytest
@@ -9,7 +10,7 @@ from benchmarks.errors import UserError
 from benchmarks.runner import certify, processes
 from benchmarks.worker.jobs import Answer, Job
 from reports.records import Limits
-from tests.benchmarks.command_line import REFERENCE
+from tests.benchmarks.command_line import REFERENCE, ROOT, environment
 
 
 @pytest.fixture
@@ -23,6 +24,20 @@ def worker(monkeypatch, tmp_path):
         monkeypatch.setattr(processes.sys, "executable", str(script))
 
     return install
+
+
+def test_a_worker_imports_no_library_that_it_does_not_use():
+    """Each trial is a process: what every worker imports, a run imports dozens of times."""
+    libraries = ("pandas", "scipy", "sklearn", "statsmodels", "matplotlib", "optuna", "rich", "torch", "jax", "tensorflow")
+    code = f"""
+import sys
+from benchmarks.worker.__main__ import answer
+answer(None)  # no kind of work, after the imports for any kind
+print([name for name in {libraries} if name in sys.modules])
+"""
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, cwd=ROOT, env=environment(), capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
 
 
 def test_a_killed_worker(worker):

@@ -28,6 +28,7 @@ def test_compiles_nothing_after_the_first_step(backend, simple, dtype, compiled_
     assert (after_first_step > before) == compiles
 
 
+@pytest.mark.slow
 def test_readings_do_not_change_training(backend, simple, dtype):
     """predict, gradients, gradient_norms, weights and kernel between the steps leave the results equal."""
     model, steps, (x, _) = simple.build(backend, dtype), simple.steps(3), simple.data(dtype)
@@ -84,7 +85,10 @@ def test_windows_may_be_strided_and_read_only(backend, simple, dtype):
     np.testing.assert_array_equal(*results)
 
 
-@pytest.mark.parametrize("layer", [Dense(4), Recurrent("lstm", 4), Recurrent("gru", 4)], ids=str)
+SLOWLY_COMPILED = [pytest.param(Recurrent(cell, 4), id=cell, marks=pytest.mark.slow) for cell in ("lstm", "gru")]
+
+
+@pytest.mark.parametrize("layer", [pytest.param(Dense(4), id="dense"), *SLOWLY_COMPILED])
 def test_denormal_numbers_are_zero(native_backend, dtype, layer):
     """In forecasts, gradients and Adam's moments, in every framework: a CPU computes slowly with denormal numbers."""
     model = ModelSpec((Flatten(), layer) if isinstance(layer, Dense) else (layer,))
@@ -108,6 +112,7 @@ def test_denormal_numbers_are_zero(native_backend, dtype, layer):
     assert np.count_nonzero(moments.moments["second"][kernel]) == 0
 
 
+@pytest.mark.slow
 def test_native_mode_follows_its_seed(native_backend, simple, dtype):
     """Equal seeds give equal initial weights, other seeds others, and the model learns."""
     first, same, other = (simple.build(native_backend, dtype, native=True, seed=seed) for seed in (1, 1, 2))

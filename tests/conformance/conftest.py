@@ -90,11 +90,12 @@ def resumed_problem(request):
 @pytest.fixture
 def compiled_programs():
     """A function that counts the programs that XLA has compiled in this process, from the files in its dump folder."""
-    _, _, folder = os.environ.get("XLA_FLAGS", "").partition("--xla_dump_to=")
-    if not folder:
+    named = re.search(r"--xla_dump_to=(\S+)", os.environ.get("XLA_FLAGS", ""))
+    if named is None:
         pytest.skip("XLA_FLAGS names no dump folder")
+    folder = Path(named[1])
 
     def count():
-        return len({re.match(r"module_\d+", path.name).group() for path in Path(folder).glob("module_*")})
+        return len({re.match(r"module_\d+", path.name).group() for path in folder.glob("module_*")})
 
     return count

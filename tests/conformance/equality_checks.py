@@ -117,6 +117,7 @@ def test_training_continues_in_another_framework(backend, resumed_problem, dtype
     assert difference(*forecasts) <= bound
 
 
+@pytest.mark.slow
 def test_trains_in_pieces_with_equal_weights(backend, resumed_problem, dtype):
     """The first step is timed alone, the last has an incomplete batch, and a checkpoint returns to the first."""
     steps, expected = resumed_problem.steps(6), resumed_problem.build(REFERENCE, dtype)
@@ -137,6 +138,7 @@ def test_trains_in_pieces_with_equal_weights(backend, resumed_problem, dtype):
         assert difference(model.weights()[name], value) <= BOUNDS[dtype]["weights"], name
 
 
+@pytest.mark.slow
 def test_the_parts_of_a_step_compute_what_training_computes(backend, simple, dtype):
     """Their times are shown as parts of a step's time. Forward and backward pass change no weights."""
     step, expected, model = simple.steps(1), simple.build(REFERENCE, dtype), simple.build(backend, dtype)
