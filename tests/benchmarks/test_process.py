@@ -28,7 +28,18 @@ def worker(monkeypatch, tmp_path):
 
 def test_a_worker_imports_no_library_that_it_does_not_use():
     """Each trial is a process: what every worker imports, a run imports dozens of times."""
-    libraries = ("pandas", "scipy", "sklearn", "statsmodels", "matplotlib", "optuna", "rich", "torch", "jax", "tensorflow")
+    libraries = (
+        "pandas",
+        "scipy",
+        "sklearn",
+        "statsmodels",
+        "matplotlib",
+        "optuna",
+        "rich",
+        "torch",
+        "jax",
+        "tensorflow",
+    )
     code = f"""
 import sys
 from benchmarks.worker.__main__ import answer
