@@ -81,7 +81,7 @@ class PyTorchModel:
 
     def train(self, steps: Steps) -> Array:
         masks = self._inputs(steps)
-        losses = torch.empty(len(steps), dtype=self._like.dtype, device=self._like.device)
+        losses = []
         orders = torch.tensor(steps.order, device=self._like.device)
         for step, (rows, rate) in enumerate(zip(orders, steps.rates.tolist(), strict=True)):
             self.optimizer.zero_grad()
@@ -90,8 +90,8 @@ class PyTorchModel:
             loss.backward()
             self.optimizer.param_groups[0]["lr"] = rate
             self.optimizer.step()
-            losses[step] = loss.detach()
-        return losses.cpu().numpy()
+            losses.append(loss.detach())
+        return torch.stack(losses).cpu().numpy()
 
     def gradients(self, rows: Array, masks: Weights | None = None) -> dict[str, Array]:
         tensors = {name: self._tensor(mask) for name, mask in (masks or {}).items()}

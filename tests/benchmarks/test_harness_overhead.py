@@ -2,6 +2,8 @@
 
 import json
 import os
+import subprocess
+import sys
 from contextlib import nullcontext
 
 import pytest
@@ -11,6 +13,7 @@ from benchmarks.errors import UserError
 from benchmarks.microbenchmarks import harness, harness_overhead
 from benchmarks.microbenchmarks.bare_loops import LOOPS
 from reports.records.store import read_overhead
+from tests.benchmarks.command_line import ROOT
 
 
 @pytest.fixture(autouse=True)
@@ -78,11 +81,25 @@ def test_a_failed_process_gives_its_last_output():
         harness.printed("bare_loops", os.environ, "nothing", "lstm", "0")
 
 
+SMALL_LOOPS = """
+import runpy, sys
+from benchmarks.microbenchmarks import harness
+harness.WINDOW, harness.STEPS, harness.WARM_UP, harness.EPOCHS = 4, 3, 1, 2
+for name in sys.argv[1:]:
+    sys.argv[1:] = [name, "gru", "0"]
+    runpy.run_module("benchmarks.microbenchmarks.bare_loops", run_name="__main__")
+"""
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("name", [name for name, entry in REGISTRY.items() if entry.module in LOOPS])
-def test_every_loop_trains(name):
-    """In a process as it is measured, on a single core."""
-    environment = {**os.environ, **REGISTRY[name].environment}
-    epochs = harness.printed("bare_loops", environment, name, "gru", "0")
-    assert len(epochs) == harness.EPOCHS
-    assert all(wall > 0 and cpu > 0 for wall, cpu in epochs), json.dumps(epochs)
+@pytest.mark.parametrize("base", [name for name, entry in REGISTRY.items() if entry.module in LOOPS and not entry.base])
+def test_every_loop_trains(base):
+    """The loops of a framework on a small problem, on a single core and in the user's environment."""
+    names = [name for name, entry in REGISTRY.items() if base in (name, entry.base)]
+    environment = {**os.environ, **REGISTRY[base].environment, "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-c", SMALL_LOOPS, *names]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    printed = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("[[")]
+    assert [len(epochs) for epochs in printed] == [2] * len(names)
+    assert all(wall > 0 and cpu > 0 for epochs in printed for wall, cpu in epochs), done.stdout
