@@ -87,14 +87,15 @@ def naive_errors(data: Data, metric: "Metric") -> dict[str, float]:
 
 
 def beats(run: Run, group: Group, naive: str) -> bool:
-    """Return whether a group is better than a baseline, by a test at 5 % with every seed.
+    """Return whether a group is better than a baseline, by a test over all origins at 5 % with every seed.
 
     Where the records lack the forecasts that a test needs, whether every finished trial has a positive skill.
     """
-    state = judged(group, naive).state
+    groups = run.over_origins(group)
+    state = judged(groups, naive).state
     if state != "untested":
         return state == "better"
-    return all((skill(run.data(group.case), outcome.scores, naive) or 0) > 0 for outcome in group.outcomes.values())
+    return all((skill(of.data, outcome.scores, naive) or 0) > 0 for of in groups for outcome in of.outcomes.values())
 
 
 def _score(

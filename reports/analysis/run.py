@@ -24,7 +24,7 @@ from reports.records import (
     Trial,
 )
 from reports.records.store import RecordError, read_baselines, read_overhead, read_run, read_search
-from reports.render.formats import listed
+from reports.render.formats import case_name, listed
 
 T = TypeVar("T")
 
@@ -93,6 +93,9 @@ class Group:
     @property
     def failed(self) -> int:
         return sum(trial.outcome is None for trial in self.trials)
+
+
+Origins = tuple[Group, ...]  # a model with one backend at each origin, in order of time; of a single split one group
 
 
 @dataclass(frozen=True)
@@ -198,6 +201,31 @@ class Run:
         """The groups in the leading mode of their case, which summaries are about."""
         modes = {case.label: self.mode_of(case) for case in self.manifest.cases}
         return tuple(group for group in self.groups if group.mode == modes[group.case.label])
+
+    @cached_property
+    def models(self) -> tuple[Origins, ...]:
+        """The groups in the leading mode with an outcome; those that differ in the origin only are together."""
+        return unique(self.over_origins(group) for group in self.leading if group.outcomes)
+
+    def over_origins(self, group: Group) -> Origins:
+        """Return the groups with an outcome that differ from a group in the origin only; without any, the group."""
+        return self._over_origins.get(self._without_origin(group), (group,))
+
+    @cached_property
+    def _over_origins(self) -> dict[tuple[str, Mode, str], Origins]:
+        groups: dict[tuple[str, Mode, str], Origins] = {}
+        for group in self.groups:
+            if group.outcomes:
+                key = self._without_origin(group)
+                groups[key] = (*groups.get(key, ()), group)
+        return groups
+
+    def _without_origin(self, group: Group) -> tuple[str, Mode, str]:
+        return configuration(self.manifest, group.case), group.mode, group.backend
+
+    def model_name(self, case: Case) -> str:
+        """Return the name of a case without its origin."""
+        return case_name(case.model_copy(update={"label": configuration(self.manifest, case)}))
 
     def data(self, case: Case) -> Data:
         return self.manifest.data[case.data]

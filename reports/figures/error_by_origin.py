@@ -8,7 +8,6 @@ from reports.analysis.ranking import NAIVE
 from reports.analysis.run import Run, configuration, score_unit
 from reports.figures.style import COLOURS, DASHES, MARKERS, brief, legend, medians, panels, styled, to_svg
 from reports.records import Case
-from reports.render.formats import case_name
 from reports.render.page import INK, Figure
 
 MOST = len(COLOURS)  # models that are drawn
@@ -31,8 +30,8 @@ def error_by_origin(run: Run) -> Figure | None:
         first = next(iter(drawn.values()))
         naive = [naive_errors(run.data(case), error).get(NAIVE, np.nan) for case in first]
         axes.plot(_numbers(run, first), naive, color=INK, linestyle="dashed", linewidth=1, label=NAIVE)
-        for place, (label, members) in enumerate(drawn.items()):
-            name = case_name(members[0].model_copy(update={"label": label}))
+        for place, members in enumerate(drawn.values()):
+            name = run.model_name(members[0])
             intervals = [median_over_seeds(run.finished(case)[0], error) for case in members]
             low, middle, high = np.array([[i.low, i.estimate, i.high] if i else [np.nan] * 3 for i in intervals]).T
             colour, numbers = COLOURS[place], _numbers(run, members)

@@ -123,9 +123,8 @@ def headline(run: Run) -> str:
     speedups = withhold_unreliable(run, speedups_of(run))
     noisy = any(case.withheld for case in speedups.values())
     speed = "; ".join(filter(None, (_fastest(run, speedups), "unreliable speed ratios are withheld" if noisy else "")))
-    groups = [group for group in run.leading if group.outcomes]
-    beating = sum(beats(run, group, "persistence") for group in groups)
-    forecasts = f"{beating} of {plural(len(groups), 'forecast')} beat persistence" if groups else "every trial failed"
+    beating, models = sum(beats(run, groups[0], "persistence") for groups in run.models), len(run.models)
+    forecasts = f"{beating} of {plural(models, 'forecast')} beat persistence" if models else "every trial failed"
     parts = (forecasts, speed) if noisy else (speed, forecasts)  # unreliable timings come second
     return "; ".join(part for part in parts if part.strip())
 

@@ -1,14 +1,16 @@
 """A run over several series, ranked with tests of the differences; and the error from origin to origin."""
 
 from dataclasses import dataclass
+from math import inf
 
 from reports.analysis.context import Context
+from reports.analysis.forecasts.judgement import judged
 from reports.analysis.intervals import median_interval
-from reports.analysis.metrics import beats, headline_error, median_over_seeds, naive_errors
+from reports.analysis.metrics import Metric, headline_error, median_over_seeds, naive_errors
 from reports.analysis.ranking import LEVEL, NAIVE, Ranking, rankings
 from reports.analysis.run import Group, Run, configuration
 from reports.records import Case, Data
-from reports.render.formats import case_name, four_digits, listed, probability, significant, whole
+from reports.render.formats import four_digits, listed, probability, significant, whole
 from reports.render.page import Section, table_section
 from reports.render.table import Cell, Column, Row, Table, TableColumn, number, numbers, tabulate, text, words
 from reports.sections.columns import interval_words, measured, scale
@@ -37,7 +39,7 @@ def error_by_origin(run: Run) -> Table | None:
             models.setdefault(configuration(run.manifest, case), []).append(case)
     if not models:
         return None
-    rows = [row for label, cases in models.items() for row in _origin_rows(run, label, cases)]
+    rows = [row for cases in models.values() for row in _origin_rows(run, cases)]
     error = headline_error(run)
     _, unit, form = scale(error, run, ())
 
@@ -73,7 +75,7 @@ def error_by_origin(run: Run) -> Table | None:
         f"The test {error.label.removeprefix('test ')} at each origin, {interval_words(run.seed_counts)}. The training "
         f"part, on which the scaling is fitted too, ends before the validation and the test part of its origin and "
         f"{training}; the test parts do not overlap. A row of all origins has the median of its column over the "
-        f"origins, with the 95 % interval from six origins on, else the range. {_wins(run, models)}"
+        f"origins, with the 95 % interval from six origins on, else the range. {_wins(run, models, error)}"
     )
     return tabulate("origins", "Error by origin", caption, columns, rows, kind=_row_kind)
 
@@ -82,8 +84,8 @@ def _row_kind(row: OriginRow) -> str:
     return "model" if len(row.data) == 1 else "baseline"
 
 
-def _origin_rows(run: Run, label: str, cases: list[Case]) -> list[OriginRow]:
-    model = case_name(cases[0].model_copy(update={"label": label}))
+def _origin_rows(run: Run, cases: list[Case]) -> list[OriginRow]:
+    model = run.model_name(cases[0])
     pairs = [(run.data(case), {group.backend: group for group in run.finished(case)}) for case in cases]
     rows = [OriginRow(model, (data,), {name: (group,) for name, group in of.items()}) for data, of in pairs]
     names = [name for name in run.backends if all(name in of for _, of in pairs)]
@@ -105,14 +107,28 @@ def _period(data: tuple[Data, ...]) -> str:
     return f"{min(starts, key=key)} to {max(starts, key=key)}"
 
 
-def _wins(run: Run, models: dict[str, list[Case]]) -> str:
-    """At how many origins each model has a lower error than persistence, by the first backend that finished."""
+def _wins(run: Run, models: dict[str, list[Case]], error: Metric) -> str:
+    """At how many origins each model has a lower error than persistence, and whether it is better over all of them.
+
+    By the first backend that finished.
+    """
     clauses = []
-    for label, cases in models.items():
+    for cases in models.values():
         first = [groups[0] for case in cases if (groups := run.finished(case))]
-        name = case_name(cases[0].model_copy(update={"label": label}))
-        clauses.append(f"{name} at {sum(beats(run, group, NAIVE) for group in first)} of {len(first)}")
+        medians = [interval.estimate if (interval := median_over_seeds(group, error)) else inf for group in first]
+        naive = [naive_errors(group.data, error).get(NAIVE, -inf) for group in first]
+        lower = sum(median < other for median, other in zip(medians, naive, strict=True))
+        clauses.append(f"{run.model_name(cases[0])} at {lower} of {len(first)}{_over_all(run, first)}")
     return f"Origins at which a model has a lower error than {NAIVE}: {'; '.join(clauses)}."
+
+
+def _over_all(run: Run, groups: list[Group]) -> str:
+    """The test of a model against persistence over all origins, in brackets; empty without recorded forecasts."""
+    if not groups:
+        return ""
+    judgement = judged(run.over_origins(groups[0]), NAIVE)
+    words = {"better": "better over all", "worse": "worse over all", "undecided": "not distinguishable over all"}
+    return f" ({words[judgement.state]}, {probability(judgement.p)})" if judgement.state in words else ""
 
 
 def section(context: Context) -> Section | None:

@@ -55,7 +55,7 @@ def section(context: Context) -> Section:
 
 def _few(context: Context) -> Iterable[Block]:
     run = context.run
-    for text in (*published_values.summary_sentences(run), *_vanishing(run), *_ranked(context)):
+    for text in (*published_values.summary_sentences(run), *_over_origins(run), *_vanishing(run), *_ranked(context)):
         yield Paragraph(text, "lead")
     for case in run.manifest.cases:
         lead, more = case_sentences(run, case, context.speedups)
@@ -66,7 +66,7 @@ def _few(context: Context) -> Iterable[Block]:
 def _many(context: Context) -> Iterable[Block]:
     """At most five sentences and a table with a row for each model. Ratios of a single round are only in the table."""
     run, speedups = context.run, context.speedups
-    speed, forecasts = _fastest(run, speedups), (quality.beating(run),)
+    speed, forecasts = _fastest(run, speedups), (*_over_origins(run),) or (quality.beating(run),)
     if any(map(_single_round, speedups.values())):
         speed = ()
     unreliable = [speedup for case in speedups.values() for speedup in case.equal]
@@ -75,6 +75,12 @@ def _many(context: Context) -> Iterable[Block]:
     for text in islice(chain(published, first, _ranked(context), _vanishing(run)), MOST_SENTENCES):
         yield Paragraph(text, "lead")
     yield models_table(run, speedups)
+
+
+def _over_origins(run: Run) -> list[str]:
+    """A sentence for each of a few models with several origins."""
+    sentences = quality.over_origins(run)
+    return sentences if len(sentences) <= FEW else []
 
 
 def models_table(run: Run, speedups: Speedups) -> Table:
@@ -193,11 +199,11 @@ def case_sentences(run: Run, case: Case, speedups: Speedups) -> tuple[str, str]:
     groups = run.finished(case)
     if not groups:
         return _without_outcome(run, case), ""
-    (speed, *slower), (forecast, *others) = _speed(run, case, speedup), quality.case_forecasts(run, groups, speedup)
+    (speed, *slower), forecasts = _speed(run, case, speedup), quality.case_forecasts(run, groups, speedup)
     if _single_round(speedup):
-        return sentence(forecast), " ".join(map(sentence, (speed, *slower, *others)))
-    first = (forecast, speed) if unreliable_because(run, speedup.equal) else (speed, forecast)
-    return " ".join(map(sentence, first)), " ".join(map(sentence, (*slower, *others)))
+        return " ".join(map(sentence, forecasts)), " ".join(map(sentence, (speed, *slower)))
+    first = (*forecasts, speed) if unreliable_because(run, speedup.equal) else (speed, *forecasts)
+    return " ".join(map(sentence, first)), " ".join(map(sentence, slower))
 
 
 def _without_outcome(run: Run, case: Case) -> str:

@@ -7,7 +7,7 @@ import pytest
 import synthetic_run
 from scipy.stats import wilcoxon
 from synthetic_run import fail
-from synthetic_several import over_series
+from synthetic_several import over_origins, over_series
 
 import reports
 from reports.analysis.context import Context
@@ -17,7 +17,6 @@ from reports.analysis.speedup import speedups_of
 from reports.figures.error_by_origin import error_by_origin
 from reports.figures.ranking import mean_ranks
 from reports.figures.style import Palette
-from reports.records import RollingOrigin
 from reports.sections import series_and_origins
 from reports.sections.summary import limits, section
 
@@ -191,39 +190,9 @@ def test_the_page_shows_the_diagrams_and_the_ranks(visit, page, width):
     assert seen.page.locator("#ranks-forecasts tbody tr").count() == 7
 
 
-def over_origins(factors):
-    """A run of the LSTM and the GRU over as many origins as factors on the errors of the GRU."""
-    manifest, certificate, trials = over_series(len(factors), better=(1.0, 1.0))
-    names = list(manifest.data)
-    places = {f", series {name}": f", origin {place}" for place, name in enumerate(names, 1)}
-
-    def renamed(label):
-        return next(label.replace(old, new) for old, new in places.items() if label.endswith(old))
-
-    def moved(trial):
-        case = trial.plan.case
-        factor = factors[names.index(case.split(", series ")[1])] if case.startswith("gru") else 1.0
-        scores = trial.outcome.scores.model_copy(update={"mse": factor * trial.outcome.scores.mse})
-        outcome = trial.outcome.model_copy(update={"scores": scores})
-        return trial.model_copy(
-            update={"plan": trial.plan.model_copy(update={"case": renamed(case)}), "outcome": outcome}
-        )
-
-    data = {
-        name: of.model_copy(
-            update={"series": "co2", "origin": RollingOrigin(number=place, of=len(names), training="expanding")}
-        )
-        for place, (name, of) in enumerate(manifest.data.items(), 1)
-    }
-    ended = tuple(moved(trial) for trial in trials)
-    cases = tuple(case.model_copy(update={"label": renamed(case.label)}) for case in manifest.cases)
-    plans = tuple(trial.plan for trial in ended)
-    return Run(manifest.model_copy(update={"data": data, "cases": cases, "trials": plans}), certificate, ended)
-
-
 def test_the_errors_by_origin_have_a_row_for_each_origin_and_one_for_all():
     """The GRU loses to persistence at the second origin only; a row of all origins has the median over them."""
-    run = over_origins((0.8, 90.0, 0.9))
+    run = Run(*over_origins((0.8, 90.0, 0.9)))
     table = series_and_origins.error_by_origin(run)
     rows = [[cell.text for cell in row.cells[:2]] for row in table.rows]
     per_model = ["1 of 3", "2 of 3", "3 of 3", "all 3"]

@@ -1,4 +1,4 @@
-"""Whether one forecast is better than another: a test over the windows, and a probability over the seeds."""
+"""Whether one forecast is better than another: a test over all windows, and a probability over the seeds."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,33 +20,42 @@ FEWEST = 10  # windows; a test of fewer would rest on the normality of their los
 State = Literal["better", "worse", "undecided", "untested"]
 
 
-def diebold_mariano(differences: np.ndarray, horizon: int) -> float | None:
+def diebold_mariano(parts: Sequence[np.ndarray], horizon: int) -> float | None:
     """Return the two-sided p-value of the hypothesis that the mean loss difference is 0 (Diebold & Mariano 1995).
 
-    differences: (N,) the losses of one forecast minus those of another, in order of time. Forecasts `horizon` steps
-    ahead have errors that overlap, so the variance has autocovariances up to `horizon` - 1; if their sum is not above
-    0, they are weighted as by Newey & West (1987). The statistic has the correction of Harvey, Leybourne & Newbold
-    (1997) and a t distribution with N - 1 degrees of freedom. None for fewer than `FEWEST` or twice `horizon` windows.
+    parts: for each origin the losses (N_k,) of one forecast minus those of another, in order of time; N is their sum.
+    Forecasts `horizon` steps ahead have errors that overlap, so the variance has autocovariances up to `horizon` - 1;
+    if their sum is not above 0, they are weighted as by Newey & West (1987). The statistic has a t distribution with
+    N - 1 degrees of freedom. None for fewer than `FEWEST` or twice `horizon` windows.
+
+    Autocovariances are sums over pairs of windows of one part: windows of two origins have no target row in common, so
+    their errors do not overlap. This is one test of all windows, with the models of each origin as they were trained
+    (Giacomini & White 2006, for models that are estimated again at each origin); p-values of the origins are not
+    combined, because each alone rests on few windows. Deviations are from the mean over all parts, so differences
+    between origins enlarge the variance. With P_l pairs at lag l, and independent losses, the sum of autocovariances
+    has the expected value (N - 1 - 2 (P_1 + ... + P_(horizon-1)) / N) / N times the variance; the statistic is
+    corrected by it. For one part this is the correction of Harvey, Leybourne & Newbold (1997).
     """
-    count = len(differences)
+    count = sum(map(len, parts))
     if count < max(FEWEST, 2 * horizon):
         return None
-    mean = float(np.mean(differences))
-    deviations = differences - mean
-    covariances = np.array([deviations[lag:] @ deviations[: count - lag] for lag in range(horizon)]) / count
+    mean = float(np.mean(np.concatenate(parts)))
+    pairs = [[(part[lag:] - mean, part[: len(part) - lag] - mean) for part in parts if lag < len(part)]
+             for lag in range(horizon)]  # fmt: skip
+    covariances = np.array([sum(float(late @ early) for late, early in of_lag) for of_lag in pairs]) / count
     variance = covariances[0] + 2 * covariances[1:].sum()
     if variance <= 0:
         variance = covariances[0] + 2 * ((1 - np.arange(1, horizon) / horizon) * covariances[1:]).sum()
     if variance <= 0:
         return 1.0 if mean == 0 else 0.0
-    correction = (count + 1 - 2 * horizon + horizon * (horizon - 1) / count) / count
+    correction = (count - 1 - 2 * sum(len(late) for of_lag in pairs[1:] for late, _ in of_lag) / count) / count
     statistic = mean / sqrt(variance / count) * sqrt(correction)
     return float(2 * stats.t.sf(abs(statistic), count - 1))
 
 
 @dataclass(frozen=True)
 class Judgement:
-    """A model against a baseline, over all seeds of a group.
+    """A model against a baseline, over all seeds and origins.
 
     "better" and "worse": the difference has this sign and p < 0.05 with every seed. p: the largest of the seeds.
     """
@@ -55,28 +64,41 @@ class Judgement:
     p: float  # NaN: untested
     lower: int  # seeds with a lower error than the baseline
     seeds: int
+    lower_origins: int  # origins with a lower error than the baseline, the mean over the seeds
+    origins: int
 
 
 @lru_cache(maxsize=4096)  # the summary, a table and the page of all runs ask for the same ones
-def judged(group: Group, name: str) -> Judgement:
-    """Compare the forecasts of a group with those of a baseline. "untested" if their records lack forecasts."""
-    baseline = next((baseline for baseline in group.data.baselines if baseline.name == name), None)
-    differences = [
-        loss_differences(group.data, outcome, baseline) if baseline else None for outcome in group.outcomes.values()
-    ]
-    tested = [(values, p) for values in differences if values is not None and (p := _p(group.data, values)) is not None]
+def judged(groups: tuple[Group, ...], name: str) -> Judgement:
+    """Compare a model with a baseline. "untested" if records lack forecasts, or windows are too few.
+
+    groups: the model at each origin, see `Run.over_origins`; each seed that all of them have is tested once.
+    """
+    seeds = [seed for seed in groups[0].outcomes if all(seed in group.outcomes for group in groups)]
+    differences = [_over_origins(groups, seed, name) for seed in seeds]
+    horizon = max(-(-group.data.horizon // group.data.test_stride) for group in groups)
+    tested = [(parts, p) for parts in differences if parts and (p := diebold_mariano(parts, horizon)) is not None]
     if not tested or len(tested) < len(differences):
-        return Judgement("untested", nan, 0, len(differences))
-    means = [float(np.mean(values)) for values, _ in tested]
-    lower, largest = sum(mean < 0 for mean in means), max(p for _, p in tested)
+        return Judgement("untested", nan, 0, len(seeds), 0, len(groups))
+    lower = sum(float(np.mean(np.concatenate(parts))) < 0 for parts, _ in tested)
+    means = np.mean([[np.mean(part) for part in parts] for parts, _ in tested], axis=0)
+    largest = max(p for _, p in tested)
     state: State = "undecided"
-    if largest < LEVEL and lower in (0, len(means)):
+    if largest < LEVEL and lower in (0, len(tested)):
         state = "better" if lower else "worse"
-    return Judgement(state, largest, lower, len(means))
+    return Judgement(state, largest, lower, len(tested), int(np.sum(means < 0)), len(groups))
 
 
-def _p(data: Data, differences: np.ndarray) -> float | None:
-    return diebold_mariano(differences, -(-data.horizon // data.test_stride))
+def _over_origins(groups: Sequence[Group], seed: int, name: str) -> list[np.ndarray]:
+    """The loss differences of a seed from a baseline at each origin; empty if an origin does not record them."""
+    parts = []
+    for group in groups:
+        baseline = next((baseline for baseline in group.data.baselines if baseline.name == name), None)
+        part = loss_differences(group.data, group.outcomes[seed], baseline) if baseline else None
+        if part is None:
+            return []
+        parts.append(part)
+    return parts
 
 
 def loss_differences(data: Data, first: Forecast, second: Forecast) -> np.ndarray | None:
@@ -108,15 +130,39 @@ def _by_time(data: Data, values: np.ndarray) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Superiority:
-    """How probably a run of one model has a lower error than a run of another."""
+    """How probably a trial of one model has a lower error than a trial of another."""
 
     probability: float
-    p: float  # of the hypothesis that both are equally probable to be lower (Mann & Whitney 1947)
+    p: float  # of the hypothesis that both are equally probable to be lower
 
 
-def superiority(first: Sequence[float], second: Sequence[float]) -> Superiority | None:
-    """Return the share of pairs of seeds in which the first error is lower, ties counted half; None below two seeds."""
-    if min(len(first), len(second)) < 2:
+def superiority(origins: Sequence[tuple[Sequence[float], Sequence[float]]]) -> Superiority | None:
+    """Return the share of pairs of trials of one origin in which the first error is lower, ties counted half.
+
+    origins: the errors of both models by seed, at each origin. Errors of two origins are not compared, because their
+    test parts differ. p: of the rank-sum test of Mann & Whitney (1947), summed over the origins as by van Elteren
+    (1960), with the exact distribution over all exchanges of models within an origin: also right for few seeds and for
+    ties. None for fewer than two pairs.
+    """
+    if sum(len(first) * len(second) for first, second in origins) < 2:
         return None
-    test = stats.mannwhitneyu(first, second, alternative="two-sided", method="auto")
-    return Superiority(1 - float(test.statistic) / (len(first) * len(second)), float(test.pvalue))
+    chances, ranks, least, pairs = np.ones(1), 0, 0, 0
+    for first, second in origins:
+        doubled = np.rint(2 * stats.rankdata((*first, *second))).astype(int)  # ranks that ties share become whole
+        chances = np.convolve(chances, _sums(doubled, len(first)))
+        ranks += int(doubled[: len(first)].sum())
+        least += len(first) * (len(first) + 1)
+        pairs += len(first) * len(second)
+    distances = np.abs(np.arange(len(chances)) - np.arange(len(chances)) @ chances)
+    p = float(chances[distances >= distances[ranks] - 1e-6].sum())
+    return Superiority(1 - (ranks - least) / 2 / pairs, min(1.0, p))
+
+
+def _sums(values: np.ndarray, count: int) -> np.ndarray:
+    """The probability of each sum, from 0 on, of `count` of the whole values drawn without replacement."""
+    ways = np.zeros((count + 1, int(values.sum()) + 1))
+    ways[0, 0] = 1
+    for value in values:
+        ways[1:, value:] += ways[:-1, : ways.shape[1] - value].copy()
+    chances: np.ndarray = ways[count] / ways[count].sum()
+    return chances

@@ -1,14 +1,15 @@
-"""Sentences on the quality of the forecasts. "Beats" stands for a test over the test windows, see judgement."""
+"""Sentences on the quality of the forecasts. "Beats" stands for a test over all origins, see judgement."""
 
 from collections.abc import Iterable, Sequence
 from math import isnan
+from statistics import fmean
 
 from reports.analysis.forecasts.judgement import Judgement, judged
 from reports.analysis.metrics import SKILLS, beats, headline_error, median_over_seeds, naive_errors, skill
-from reports.analysis.run import Group, Run, score_unit, unique
+from reports.analysis.run import Group, Origins, Run, score_unit, unique
 from reports.analysis.speedup import CaseSpeedups
 from reports.records import Case
-from reports.render.formats import case_name, count, four_digits, listed, plural, probability, signed, within
+from reports.render.formats import count, four_digits, listed, plural, probability, signed, within
 
 MOST_WINNERS = 3  # data sets that a sentence names
 
@@ -17,19 +18,24 @@ def error_unit(run: Run) -> str:
     return headline_error(run).unit_in(score_unit(run))
 
 
-def best_baseline(run: Run, case: Case) -> tuple[str, float] | None:
-    """The name of the baseline with the lowest headline error, and this error."""
-    errors = naive_errors(run.data(case), headline_error(run))
-    return min(errors.items(), key=lambda pair: pair[1], default=None)
+def best_baseline(run: Run, *cases: Case) -> tuple[str, float] | None:
+    """The name of the baseline with the lowest headline error, and this error; of several origins the mean."""
+    errors = [naive_errors(run.data(case), headline_error(run)) for case in cases]
+    means = {name: fmean(of[name] for of in errors) for name in errors[0] if all(name in of for of in errors)}
+    return min(means.items(), key=lambda pair: pair[1], default=None)
+
+
+def over(groups: Origins) -> str:
+    """ " over 5 origins", or nothing for one group."""
+    return f" over {len(groups)} origins" if len(groups) > 1 else ""
 
 
 def winning_baselines(run: Run) -> tuple[str, ...]:
     """One sentence if a baseline has a lower error than every model on a data set, with the result of the test."""
     clauses = []
-    keys = unique(case.data for case in run.manifest.cases)
+    keys = unique(map(_data, run.models))
     for key in keys:
-        groups = [group for group in run.leading if group.case.data == key and group.outcomes]
-        clauses += _winning(run, groups) if groups else []
+        clauses += _winning(run, [groups for groups in run.models if _data(groups) == key])
     if not clauses:
         return ()
     if len(keys) == 1:
@@ -41,55 +47,87 @@ def winning_baselines(run: Run) -> tuple[str, ...]:
     )
 
 
-def _winning(run: Run, groups: Sequence[Group]) -> list[str]:
-    metric, best = headline_error(run), best_baseline(run, groups[0].case)
-    medians = {group: interval.estimate for group in groups if (interval := median_over_seeds(group, metric))}
+def _data(groups: Origins) -> tuple[str, ...]:
+    """The keys of a model's data at each origin."""
+    return tuple(group.case.data for group in groups)
+
+
+def _winning(run: Run, models: Sequence[Origins]) -> list[str]:
+    metric, best = headline_error(run), best_baseline(run, *(group.case for group in models[0]))
+    medians: dict[Origins, float] = {}
+    for groups in models:
+        intervals = [interval for group in groups if (interval := median_over_seeds(group, metric))]
+        if len(intervals) == len(groups):
+            medians[groups] = fmean(interval.estimate for interval in intervals)
     if best is None or not medians:
         return []
-    group = min(medians, key=lambda group: medians[group])
+    groups = min(medians, key=lambda groups: medians[groups])
     name, error = best
-    if error >= medians[group]:
+    if error >= medians[groups]:
         return []
-    judgement = judged(group, name)
+    judgement = judged(groups, name)
     evidence = {
         "worse": f"the difference is significant, {probability(judgement.p)}",
         "untested": "the difference was not tested",
     }.get(judgement.state, f"the difference is not significant, {probability(judgement.p)}")
     unit = f" {error_unit(run)}".rstrip()
     return [
-        f"The baseline {name} forecasts {groups[0].data.series} with a lower {metric.label} than every model: "
-        f"{four_digits(error)} against {four_digits(medians[group])}{unit} of the best, {case_name(group.case)} "
-        f"({evidence})"
+        f"The baseline {name} forecasts {groups[0].data.series} with a lower {metric.label} than every "
+        f"model{over(groups)}: {four_digits(error)} against {four_digits(medians[groups])}{unit} of the best, "
+        f"{run.model_name(groups[0].case)} ({evidence})"
     ]
 
 
 def beating(run: Run) -> str:
     """How many forecasts beat persistence with every seed."""
-    groups = [group for group in run.leading if group.outcomes]
-    good = sum(beats(run, group, "persistence") for group in groups)
-    exact = sum(run.exact(group.case, "persistence") for group in groups)
-    tested = [judged(group, "persistence").state != "untested" for group in groups]
-    test = " (p < 0.05)" if good and all(tested) else ""
+    models = run.models
+    good = sum(beats(run, groups[0], "persistence") for groups in models)
+    exact = sum(_exact(run, groups, "persistence") for groups in models)
+    tested = [judged(groups, "persistence").state != "untested" for groups in models]
+    origins = over(max(models, key=len, default=()))
+    test = f" (p < 0.05{origins})" if good and all(tested) else ""
     note = f"; for {exact} of them persistence has no error and cannot be beaten" if exact else ""
-    return f"{good} of {plural(len(groups), 'forecast')} beat persistence with every seed{test}{note}."
+    return f"{good} of {plural(len(models), 'forecast')} beat persistence with every seed{test}{note}."
+
+
+def _exact(run: Run, groups: Origins, name: str) -> bool:
+    return any(run.exact(group.case, name) for group in groups)
+
+
+def over_origins(run: Run) -> list[str]:
+    """A sentence for each model with several origins: which baselines its forecasts beat over all of them."""
+    backends: dict[str, list[Origins]] = {}
+    for groups in run.models:
+        if len(groups) > 1:
+            backends.setdefault(run.model_name(groups[0].case), []).append(groups)
+    return [f"{name}: {_all_beat(run, models)}." for name, models in backends.items()]
+
+
+def _all_beat(run: Run, models: Sequence[Origins]) -> str:
+    beaten, others = _clauses(run, models)
+    return "; ".join([*([f"{_together(len(models), 'forecast')} {beaten}"] if beaten else []), *others])
 
 
 def case_forecasts(run: Run, groups: Sequence[Group], speedup: CaseSpeedups) -> list[str]:
-    """A sentence: whether matched models forecast alike, and which baselines they beat."""
+    """At most one sentence: whether matched models forecast alike, and which baselines they beat.
+
+    What models with several origins beat is in the sentences of `over_origins`.
+    """
     members = len(speedup.equal) + 1
     agreement = (
         ""
         if speedup.largest_error_difference is None
         else f"agree within {within(speedup.largest_error_difference)} in test MSE"
     )
-    beaten, others = _clauses(run, groups)
+    single = all(len(run.over_origins(group)) == 1 for group in groups)
+    beaten, others = _clauses(run, [(group,) for group in groups]) if single else ("", [])
     if agreement and beaten and members == len(groups):
         clauses = [f"{_together(members, 'forecast')} {agreement} and {beaten}"]
     else:
         alike = f"{_together(members, 'comparable forecast')} {agreement}" if agreement else ""
         good = f"{_together(len(groups), 'forecast')} {beaten}" if beaten else ""
         clauses = list(filter(None, (alike, good)))
-    return ["; ".join([*clauses, *others])]
+    return ["; ".join([*clauses, *others])] if clauses or others else []
 
 
 def _together(number: int, what: str) -> str:
@@ -97,37 +135,37 @@ def _together(number: int, what: str) -> str:
     return {1: f"the {what}", 2: f"both {what}s"}.get(number, f"all {count(number)} {what}s")
 
 
-def _names(run: Run, groups: Sequence[Group]) -> dict[str, str]:
+def _names(run: Run, models: Sequence[Origins]) -> dict[str, str]:
     """The baselines that sentences compare with, by name with their phrase: two naive ones, and the best of all."""
     names = {name: "the seasonal naive forecast" if name == "seasonal naive" else name for name in SKILLS.values()}
-    best = best_baseline(run, groups[0].case)
-    tested = best and all(judged(group, best[0]).state != "untested" for group in groups)
+    best = best_baseline(run, *(group.case for group in models[0]))
+    tested = best and all(judged(groups, best[0]).state != "untested" for groups in models)
     return names | ({best[0]: f"the best baseline ({best[0]})"} if best and tested and best[0] not in names else {})
 
 
-def _clauses(run: Run, groups: Sequence[Group]) -> tuple[str, list[str]]:
+def _clauses(run: Run, models: Sequence[Origins]) -> tuple[str, list[str]]:
     """What all forecasts beat with every seed, then a clause for the baselines that some do not beat."""
     beaten: dict[str, Judgement] = {}
     lost: dict[str, str] = {}
     undecided: dict[str, str] = {}
     others: list[str] = []
-    data = groups[0].data
+    groups, origins = [group for of_model in models for group in of_model], over(models[0])
     seeds = " with every seed" if max(len(group.outcomes) for group in groups) > 1 else ""
-    for naive, name in _names(run, groups).items():
-        if run.exact(groups[0].case, naive):
+    for naive, name in _names(run, models).items():
+        if _exact(run, models[0], naive):
             others.append(f"{name} has no error on this test part, so no forecast can beat it")
             continue
-        skills = [skill(data, outcome.scores, naive) for group in groups for outcome in group.outcomes.values()]
+        skills = [skill(group.data, outcome.scores, naive) for group in groups for outcome in group.outcomes.values()]
         known = [value for value in skills if value is not None]
         if len(known) < len(skills):
             continue  # the series has no season
-        judgements = [judged(group, naive) for group in groups]
-        better = [group for group in groups if beats(run, group, naive)]
+        judgements = [judged(of_model, naive) for of_model in models]
+        better = [of_model[0] for of_model in models if beats(run, of_model[0], naive)]
         low, high = signed(min(known)), signed(max(known))
         evidence = f"skill {low}" if low == high else f"skill {low} to {high}"
         if not any(isnan(judgement.p) for judgement in judgements):
-            evidence += f", {_largest(judgements)}"
-        if len(better) == len(groups):
+            evidence += f", {_largest(judgements)}{origins}"
+        if len(better) == len(models):
             beaten[name] = max(judgements, key=lambda judgement: judgement.p)
         elif better:
             names = run.backend_phrases(group.backend for group in better)
@@ -136,10 +174,10 @@ def _clauses(run: Run, groups: Sequence[Group]) -> tuple[str, list[str]]:
             undecided[name] = evidence
         else:
             lost[name] = evidence
-    others += _not_beaten(lost, undecided, seeds, single=len(groups) == 1)
-    verb = "beats" if len(groups) == 1 else "beat"
+    others += _not_beaten(lost, undecided, seeds, single=len(models) == 1)
+    verb = "beats" if len(models) == 1 else "beat"
     tested = [judgement for judgement in beaten.values() if not isnan(judgement.p)]
-    test = f" ({_largest(tested)})" if tested else ""
+    test = f" ({_largest(tested)}{origins})" if tested else origins
     return (f"{verb} {listed(list(beaten))}{test}" if beaten else ""), others
 
 

@@ -10,7 +10,7 @@ from reports.analysis.forecasts import accuracy, leakage
 from reports.analysis.forecasts.accuracy import Forecast, Sample, sample
 from reports.analysis.forecasts.judgement import Superiority, judged, superiority
 from reports.analysis.metrics import METRICS, headline_error, values
-from reports.analysis.run import Group, Run, unique
+from reports.analysis.run import Group, Origins, Run, unique
 from reports.records import Data
 from reports.render.formats import case_name, four_digits, plural, probability, significant
 from reports.render.page import Bullets, Paragraph, Section
@@ -38,53 +38,61 @@ def leakage_section(context: Context) -> Section | None:
 
 def _tests(run: Run) -> list[Table]:
     """A row for each model and backend, a column for each baseline whose forecasts are recorded."""
-    groups = [group for group in run.leading if group.outcomes]
-    names = unique(b.name for group in groups for b in group.data.baselines if len(b.predictions))
+    names = unique(b.name for groups in run.models for b in groups[0].data.baselines if len(b.predictions))
     if not names:
         return []
-    columns: tuple[TableColumn[Group], ...] = (
-        words("model", lambda group: case_name(group.case)),
-        words("backend", partial(backend_cell, run)),
+    columns: tuple[TableColumn[Origins], ...] = (
+        words("model", lambda groups: run.model_name(groups[0].case)),
+        words("backend", lambda groups: backend_cell(run, min(groups, key=lambda group: len(group.outcomes)))),
         *(words(name, partial(_verdict, name=name)) for name in names),
     )
-    windows = sorted({group.data.stored_windows for group in groups})
+    windows = sorted({sum(group.data.stored_windows for group in groups) for groups in run.models})
+    pooled = "One test is of the windows of all origins. " if max(map(len, run.models)) > 1 else ""
     caption = (
         "Each model against each baseline: the test of Diebold and Mariano (1995) that the squared errors of both have "
-        "the same mean on the test windows, with the correction of Harvey, Leybourne and Newbold (1997). Better and "
-        "worse: p < 0.05 with every seed; p is the largest of the seeds. Below: with how many seeds the model has the "
-        f"lower error. The tests have {' to '.join(f'{number:,}' for number in unique((windows[0], windows[-1])))} "
-        "windows."
+        "the same mean on the test windows, with the correction of Harvey, Leybourne and Newbold (1997). "
+        f"{pooled}Better and worse: p < 0.05 with every seed; p is the largest of the seeds. Below: with how many "
+        f"seeds{' and at how many origins' if pooled else ''} the model has the lower error. The tests have "
+        f"{' to '.join(f'{number:,}' for number in unique((windows[0], windows[-1])))} windows."
     )
-    return [tabulate("tests", "Models and baselines", caption, columns, groups, stacked=True)]
+    return [tabulate("tests", "Models and baselines", caption, columns, run.models, stacked=True)]
 
 
-def _verdict(group: Group, name: str) -> Cell:
-    judgement = judged(group, name)
+def _verdict(groups: Origins, name: str) -> Cell:
+    judgement = judged(groups, name)
     if judgement.state == "untested":
         return DASH
     text = {"better": "better", "worse": "worse"}.get(judgement.state, "not distinguishable")
     tone = {"better": "good", "worse": "bad"}.get(judgement.state, "muted")
     detail = f"{probability(judgement.p)}; {judgement.lower} of {plural(judgement.seeds, 'seed')}"
+    if judgement.origins > 1:
+        detail += f", {judgement.lower_origins} of {judgement.origins} origins"
     return Cell(text, detail=detail, tone=tone)  # type: ignore[arg-type]
 
 
 def _between_models(run: Run) -> list[Table]:
     """For each data set with several models: how probably a row's model has a lower error than a column's."""
     tables = []
-    for key in unique(case.data for case in run.manifest.cases):
-        groups = _references(run, key)
-        if len(groups) < 2 or not any(_compare(run, groups[0], group) for group in groups[1:]):
+    references = [groups[0] for case in run.manifest.cases if (groups := run.finished(case))]
+    by_data: dict[tuple[str, ...], list[Origins]] = {}
+    for groups in unique(map(run.over_origins, references)):
+        by_data.setdefault(tuple(group.case.data for group in groups), []).append(groups)
+    for keys, models in by_data.items():
+        if len(models) < 2 or not any(_compare(run, models[0], other) for other in models[1:]):
             continue
-        columns: tuple[TableColumn[Group], ...] = (
-            words("model", lambda group: case_name(group.case)),
-            *(words(case_name(other.case), partial(_superior, run, other=other)) for other in groups),
+        columns: tuple[TableColumn[Origins], ...] = (
+            words("model", lambda groups: run.model_name(groups[0].case)),
+            *(words(run.model_name(other[0].case), partial(_superior, run, other=other)) for other in models),
         )
+        same = " at the same origin" if len(keys) > 1 else ""
         caption = (
             "The probability that a trial of the row's model has a lower "
-            f"{headline_error(run).label} than one of the column's: the share of pairs of seeds, with the test of Mann "
-            f"and Whitney (1947). Models with {groups[0].backend_phrase}."
+            f"{headline_error(run).label} than one of the column's{same}: the share of pairs of seeds, with the test "
+            f"of Mann and Whitney (1947){', summed over the origins (van Elteren 1960)' if same else ''}. Models with "
+            f"{models[0][0].backend_phrase}."
         )
-        tables.append(tabulate(f"models-{key}", f"Models, {groups[0].data.series}", caption, columns, groups))
+        title = f"Models, {models[0][0].data.series}"
+        tables.append(tabulate(f"models-{keys[0]}", title, caption, columns, models))
     return tables
 
 
@@ -94,13 +102,14 @@ def _references(run: Run, key: str) -> list[Group]:
     return [groups[0] for case in cases if (groups := run.finished(case))]
 
 
-def _compare(run: Run, first: Group, second: Group) -> Superiority | None:
+def _compare(run: Run, first: Origins, second: Origins) -> Superiority | None:
     metric = headline_error(run)
-    return superiority(tuple(values(first, metric).values()), tuple(values(second, metric).values()))
+    errors = ([tuple(values(group, metric).values()) for group in groups] for groups in (first, second))
+    return superiority(list(zip(*errors, strict=True)))
 
 
-def _superior(run: Run, group: Group, other: Group) -> Cell:
-    result = None if group is other else _compare(run, group, other)
+def _superior(run: Run, groups: Origins, other: Origins) -> Cell:
+    result = None if groups is other else _compare(run, groups, other)
     return DASH if result is None else Cell(f"{result.probability:.2f}", result.probability, probability(result.p))
 
 
