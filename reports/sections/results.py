@@ -1,19 +1,22 @@
 """The tables of results: the main table, all scores and all times."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from statistics import median
 
 from reports.analysis.context import Context
+from reports.analysis.forecasts import accuracy
+from reports.analysis.forecasts.accuracy import Forecast
 from reports.analysis.intervals import MIN_FOR_INTERVAL, Interval
 from reports.analysis.metrics import METRICS, headline_error, score_metrics
 from reports.analysis.run import Group, Run, seed_counts, unique
 from reports.analysis.speedup import NO_CERTIFICATE, Speedup, Speedups
 from reports.analysis.timing_quality import timing_warnings
 from reports.analysis.variation import Repetitions, Variation, variations
-from reports.records import Case, Data, Scores
+from reports.records import Case, Data
 from reports.render.formats import case_name, duration, four_digits, listed, sentence, significant, whole
 from reports.render.page import Section, table_section
-from reports.render.table import DASH, NONE, Cell, Table, TableColumn, numbers, tabulate, words
+from reports.render.table import DASH, NONE, Cell, Table, TableColumn, number, numbers, tabulate, words
 from reports.sections import search
 from reports.sections.columns import (
     NaiveRow,
@@ -110,11 +113,11 @@ def pooled_errors(run: Run) -> list[str]:
     scaled = headline_error(run) is METRICS["scaled_mse"]
     rest = "the main table and the skill use scaled values" if scaled else "scaled errors were not recorded"
     items = []
-    for number in sorted(set(targets.values()) - {1}):
-        names = [name for name, count_of_targets in targets.items() if count_of_targets == number]
+    for several in sorted(set(targets.values()) - {1}):
+        names = [name for name, count_of_targets in targets.items() if count_of_targets == several]
         of_models = "" if len(names) == len(targets) else f"{listed(names)}: "
         items.append(
-            f"{of_models}MSE, RMSE and MAE are pooled over {number} targets with different units, so the target with "
+            f"{of_models}MSE, RMSE and MAE are pooled over {several} targets with different units, so the target with "
             f"the largest values dominates them; {rest}."
         )
     return items
@@ -127,31 +130,35 @@ def series_scores(run: Run, case: Case) -> Table | None:
     if not data.groups or case is not cases[0]:
         return None
     groups = [group for other in cases for group in run.select(other, run.mode_of(other))[:1]]
-    naive = {baseline.name: [baseline.group_scores] for baseline in data.baselines}
-    models = {case_name(group.case): [outcome.group_scores for outcome in group.outcomes.values()] for group in groups}
+    forecasts: dict[str, tuple[Forecast, ...]] = {baseline.name: (baseline,) for baseline in data.baselines}
+    forecasts |= {case_name(group.case): tuple(group.outcomes.values()) for group in groups}
     columns: tuple[TableColumn[int], ...] = (
         words("series", lambda place: data.groups[place][0]),
         numbers("test windows", lambda place: data.groups[place][1], form=whole),
-        *(_rmse_column(label, scores, data.unit) for label, scores in (naive | models).items()),
+        *(_series_column(label, data, of_label) for label, of_label in forecasts.items()),
     )
     shown = range(min(len(data.groups), MOST_SERIES))
     caption = (
-        "Root mean squared error on the test windows of each series. Each model was trained on all series; its error "
-        f"is the median over the seeds, with {run.backend_phrase(groups[0].backend)}."
+        "Root mean squared error on the test windows of each series; below it the MASE, which can be compared between "
+        "series. Each model was trained on all series; its error is the median over the seeds, with "
+        f"{run.backend_phrase(groups[0].backend)}."
     )
     if len(data.groups) > len(shown):
         caption += f" The table shows the first {len(shown)} of {len(data.groups):,} series; the records have all."
-    return tabulate(f"series-{case.data}", "Scores per series", caption, columns, shown)
+    return tabulate(f"series-{case.data}", "Scores per series", caption, columns, shown, stacked=True)
 
 
-def _rmse_column(label: str, scores: Sequence[Sequence[Scores]], unit: str) -> TableColumn[int]:
-    """The median error of each series. scores: of each trial, for each series; empty if a trial did not record them."""
+def _series_column(label: str, data: Data, forecasts: Sequence[Forecast]) -> TableColumn[int]:
+    """The median RMSE and MASE of each series, over the trials that recorded their scores."""
+    scaled = [accuracy.mase_by_series(data, forecast) for forecast in forecasts]
 
-    def rmse(place: int) -> float | None:
-        errors = [of_series[place].rmse for of_series in scores if of_series]
-        return median(errors) if errors else None
+    def cell(place: int) -> Cell:
+        errors = [forecast.group_scores[place].rmse for forecast in forecasts if forecast.group_scores]
+        known = [value for of_forecast in scaled if (value := of_forecast[place]) is not None]
+        detail = f"MASE {significant(median(known))}" if known and len(known) == len(scaled) else ""
+        return replace(number(median(errors)), detail=detail) if errors else DASH
 
-    return numbers(label, rmse, unit, optional=True)
+    return TableColumn(label, cell, data.unit, optional=True)
 
 
 def times(run: Run, speedups: Speedups) -> Table:

@@ -1,10 +1,12 @@
 """What the report says of a file of the user: how it was read, and the scores of each of its series."""
 
+import numpy as np
 import synthetic_run
 
 import reports
 from reports.analysis.run import Run
 from reports.figures import forecast
+from reports.render.formats import significant
 from reports.sections import results
 
 LINES = (("file", "sales.csv: 60 rows"), ("time", "day as %Y-%m-%d"), ("settings", 'decimal = ","'))
@@ -49,6 +51,38 @@ def test_each_series_has_a_row_with_the_median_error_of_each_model():
     rows = [[cell.text for cell in row.cells] for row in table.rows]
     assert [row[:3] for row in rows] == [["Berlin", "10", "1.25"], ["Oslo", "20", "2.25"]]
     assert [row[-2:] for row in rows] == [["20.5", "20.5"], ["21.5", "21.5"]]
+
+
+def test_the_error_of_each_series_is_scaled_by_that_of_the_naive_forecast_on_its_training_rows():
+    """For models and baselines in one table, from the recorded forecasts; a series without stored windows has none."""
+    manifest, certificate, trials = synthetic_run.records(cells=("gru",), seeds=(1, 2, 3), weeks=30, forecasts=True)
+    groups, divisors = (("Berlin", 13), ("Rome", 1), ("Oslo", 46)), (0.5, 1.0, 2.0)
+    scored = {"group_scores": tuple(map(scores, (1.0, 2.0, 3.0)))}
+    data = manifest.data["co2"]
+    changes = {
+        "groups": groups,
+        "test_windows": 60,
+        "test_stride": 2,
+        "training_errors": tuple((divisor,) for divisor in divisors),
+        "baselines": tuple(baseline.model_copy(update=scored) for baseline in data.baselines),
+    }
+    data = data.model_copy(update=changes)
+    run = Run(
+        manifest.model_copy(update={"data": {"co2": data}}),
+        certificate,
+        tuple(synthetic_run.change(trial, **scored) for trial in trials),
+    )
+    table, stored = table_of(run), {"Berlin": slice(7), "Oslo": slice(7, 30)}
+    truth = np.array(data.test_truth)
+    outcomes = [trial.outcome for trial in trials if trial.plan.backend == "pytorch" and trial.plan.mode == "matched"]
+    forecasts = {"persistence, ppm": data.baselines[:1], "GRU, ppm": outcomes}
+    for heading, members in forecasts.items():
+        place = [column.heading for column in table.columns].index(heading)
+        errors = [np.abs(np.array(member.predictions) - truth) for member in members]
+        for row, divisor in zip(table.rows, divisors, strict=True):
+            rows = stored.get(row.cells[0].text)
+            mase = rows and np.median([error[rows].mean() / divisor for error in errors])
+            assert row.cells[place].detail == ("" if rows is None else f"MASE {significant(mase)}")
 
 
 def test_of_many_series_the_first_are_shown_and_the_number_is_said():

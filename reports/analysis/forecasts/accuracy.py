@@ -7,7 +7,7 @@ one slice of the forecasts at a time, so NumPy computes all of them here; a test
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from itertools import chain, repeat
+from itertools import chain, pairwise, repeat
 
 import numpy as np
 
@@ -83,6 +83,15 @@ def mase(of: Sample) -> float | None:
     if of.divisor is None or not np.all(of.divisor > 0):
         return None
     return float(np.mean(np.abs(of.truth - of.forecast) / of.divisor))
+
+
+def mase_by_series(data: Data, forecast: Forecast) -> tuple[float | None, ...]:
+    """Return the MASE of each of `Data.groups`; None for a series without stored windows, or as `mase`."""
+    of, places = sample(data, forecast), series_of(data)
+    if of is None:
+        return (None,) * len(data.groups)
+    bounds = np.searchsorted(places, np.arange(len(data.groups) + 1))
+    return tuple(mase(of[start:stop, :, :]) if start < stop else None for start, stop in pairwise(bounds))
 
 
 def smape(of: Sample) -> float | None:
