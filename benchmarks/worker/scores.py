@@ -21,7 +21,9 @@ def loss(objective: Objective, forecast: Array, truth: Array) -> float:
     if objective.loss == "quantile":
         q = np.tile(objective.quantiles, truth.shape[1])
         below = np.subtract(np.repeat(truth, len(objective.quantiles), axis=1), forecast, dtype=np.float64)
-        return float(np.mean(np.maximum(q * below, (q - 1) * below)))
+        above = (q - 1) * below
+        below *= q
+        return float(np.mean(np.maximum(below, above, out=above)))
     error = np.abs(np.subtract(forecast, truth, dtype=np.float64))
     if objective.loss == "mse":
         return float(np.mean(error**2))

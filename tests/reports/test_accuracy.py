@@ -15,8 +15,10 @@ from reports.records.base import Matrix
 N, H, K, QUANTILES = 40, 3, 2, (0.1, 0.5, 0.9)
 
 
-@pytest.fixture(scope="module")
-def forecasts():
+@pytest.fixture(params=[accuracy.BLOCK, 4 * H * K + 1])
+def forecasts(request, monkeypatch):
+    """In one block, and in ten of four windows."""
+    monkeypatch.setattr(accuracy, "BLOCK", request.param)
     random = np.random.default_rng(0)
     truth = random.normal(5, 3, (N, H, K))
     bands = np.sort(truth[..., None] + random.normal(0, 2, (*truth.shape, 3)), axis=-1)
