@@ -5,6 +5,11 @@ is split conformal (Lei et al. 2018): the k-th smallest of the n absolute errors
 ahead from the rows of the validation part, with k = ceil((n + 1) level), to both sides of the forecast. The errors are
 scaled by series if each series is scaled by itself. Consecutive errors of a series depend on each other, so the level
 is not guaranteed; the coverage on the test part, which neither training nor band has used, shows what holds.
+
+Errors are those of forecasts in the unit of the series: of a differenced series after the changes are added up,
+and beyond the horizon after forecasts became inputs, as in the forecast itself. A window near the end of the validation
+part has no true value that far ahead. With fewer than k errors there is no limit: errors of windows that begin in the
+training part would be too small, and those of the test part measure the coverage.
 """
 
 from collections.abc import Callable
@@ -81,7 +86,7 @@ def run(job: ForecastJob) -> NextRows:
     model.restore(checkpoints.from_bytes(Path(job.checkpoint).read_bytes()))
     forecaster = Forecaster(model, job.case.training.objective(), windows)
     values = forecaster.points(ahead)
-    band, limits = _band(forecaster, ahead, values)
+    band, limits = band_of(forecaster, ahead, values)
     shown = [_of_series(ahead, series, place, values, limits) for place in range(len(values))]
     return NextRows(
         series=tuple(shown),
@@ -121,7 +126,7 @@ def as_trained(windows: Windows, job: ForecastJob) -> Windows:
     return windows
 
 
-def _band(forecaster: Forecaster, ahead: Future, values: Array) -> tuple[Band | None, Limits | None]:
+def band_of(forecaster: Forecaster, ahead: Future, values: Array) -> tuple[Band | None, Limits | None]:
     """The band and its limits for the forecast; None without a validation part that is long enough."""
     windows, steps = forecaster.windows, values.shape[1]
     quantiles = forecaster.objective.quantiles
@@ -130,7 +135,7 @@ def _band(forecaster: Forecaster, ahead: Future, values: Array) -> tuple[Band | 
     if len(quantiles) > 1 and steps <= windows.window.target_rows and not joint:
         limits, level = forecaster.quantiles(ahead), quantiles[-1] - quantiles[0]
         inside = None if test is None else _inside(test, forecaster.quantiles(test))
-        return _described("quantiles", level, 0, steps, test, inside), limits
+        return _described("quantiles", level, (), steps, test, inside), limits
     validation = future.over_part(windows, "validation", steps, MOST_WINDOWS)
     if validation is None:
         return None, None
@@ -144,7 +149,8 @@ def _band(forecaster: Forecaster, ahead: Future, values: Array) -> tuple[Band | 
         return points - half, points + half
 
     inside = None if test is None else _inside(test, around(test, forecaster.points(test)))
-    return _described("conformal", LEVEL, len(validation.known), reach, test, inside), around(ahead, values)
+    counts = tuple(validation.known.sum(axis=0).tolist())
+    return _described("conformal", LEVEL, counts, reach, test, inside), around(ahead, values)
 
 
 def conformal(errors: Array, known: Array, level: float) -> Array:
@@ -185,7 +191,9 @@ def _inside(of: Future, limits: Limits) -> Array:
     return np.where(unknown, np.nan, (limits[0] <= truth) & (truth <= limits[1]))
 
 
-def _described(method: str, level: float, windows: int, steps: int, test: Future | None, inside: Array | None) -> Band:
+def _described(
+    method: str, level: float, windows: tuple[int, ...], steps: int, test: Future | None, inside: Array | None
+) -> Band:
     def share(values: Array | None) -> float | None:
         known = np.array([]) if values is None else values[~np.isnan(values)]
         return float(known.mean()) if len(known) else None

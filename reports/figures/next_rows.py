@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from reports.figures.style import COLOURS, PANELS, brief, legend, only_first, panels, styled, to_svg
-from reports.records import NextRows, SeriesForecast
+from reports.records import Band, NextRows, SeriesForecast
 from reports.render.formats import per_cent, plural
 from reports.render.page import FAINT, INK, Figure
 
@@ -62,6 +62,20 @@ def _has_offset(text: str) -> bool:
     return len(text) > len("2000-01-01") and text[-6] in "+-"
 
 
+def _counts(band: Band) -> str:
+    """The windows whose errors a conformal band is from: at the first and at the last step with limits."""
+    first, last = band.windows[0], band.windows[band.steps - 1]
+    return plural(first, "window") if first == last else f"{plural(first, 'window')} (at step {band.steps}: {last:,})"
+
+
+def _ends(band: Band) -> str:
+    """The coverage at the first and at the last step with limits; empty if one is unknown or there is a single step."""
+    first, last = band.coverage_by_step[0], band.coverage_by_step[band.steps - 1]
+    if band.steps == 1 or first is None or last is None:
+        return ""
+    return f"; {per_cent(first)} at step 1, {per_cent(last)} at step {band.steps}"
+
+
 def band_sentences(forecast: NextRows) -> list[str]:
     """How the band was made and what it contains on the test part; or why there is none; and what is left out."""
     band, steps = forecast.band, len(forecast.series[0].times)
@@ -75,8 +89,7 @@ def band_sentences(forecast: NextRows) -> list[str]:
         source = (
             "the outer quantiles of the model"
             if band.method == "quantiles"
-            else f"split conformal, from the errors on {plural(band.windows, 'window')} of the validation part at "
-            "each step ahead"
+            else f"split conformal, from the errors on {_counts(band)} of the validation part"
         )
         sentences.append(f"The {per_cent(band.level)} band is {source}.")
         if band.steps < steps:
@@ -84,7 +97,7 @@ def band_sentences(forecast: NextRows) -> list[str]:
         if band.coverage is not None:
             sentences.append(
                 f"On the test part it contains {per_cent(band.coverage)} of the true values "
-                f"({plural(band.test_windows, 'window')})."
+                f"({plural(band.test_windows, 'window')}){_ends(band)}."
             )
     if steps > forecast.horizon:
         sentences.append(

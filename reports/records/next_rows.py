@@ -23,7 +23,7 @@ class Band(Record):
 
     method: str  # "quantiles", of the model; "conformal", from the errors on the validation part
     level: float  # share of true values that the band is made to contain
-    windows: int  # of the validation part, whose errors were used; 0 for quantiles
+    windows: tuple[int, ...]  # of the validation part, whose errors were used at each step ahead; empty for quantiles
     steps: int  # up to this step ahead there are limits
     coverage: float | None  # share of the true values of the test part within the band, over all steps and targets
     coverage_by_step: tuple[float | None, ...]

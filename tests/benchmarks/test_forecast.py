@@ -8,10 +8,12 @@ import numpy as np
 import pytest
 
 import datasets
+from backends.contract import Objective
 from benchmarks.definition import loading
 from benchmarks.errors import UserError
 from benchmarks.worker.jobs import ForecastJob
-from benchmarks.worker.next_rows import as_trained, conformal
+from benchmarks.worker.next_rows import Forecaster, as_trained, band_of, conformal
+from datasets import future
 from reports.analysis.run import Run
 from reports.records.store import read_run, read_search, trial_path
 from tests.benchmarks.command_line import REFERENCE, in_process
@@ -139,6 +141,44 @@ def test_the_conformal_width_covers_new_errors_at_its_level():
     few = conformal(errors[:, :3], known, 0.8)
     assert np.isnan(few).ravel().tolist() == [False, False, True]
     assert few[1] == errors[:4, 1].max()
+
+
+@pytest.mark.parametrize("difference", [True, False])
+@pytest.mark.parametrize("horizon", [1, 3])
+def test_the_band_beyond_the_horizon_is_from_the_errors_of_rollouts(difference, horizon):
+    """Of a model that forecasts the mean change or the last value; its errors are computed in plain loops."""
+    data = datasets.DataSpec(series="airline", difference=difference)
+    windows = datasets.prepare(data, datasets.WindowSpec(length=6, horizon=horizon), "float64")
+    values, step = windows.series.values[:, 0], windows.scaler.offset[0] if difference else 0.0
+
+    class Steady:
+        """Its scaled forecast is 0, the mean change; of values the last one."""
+
+        def predict(self, x, resets=None):
+            return np.tile(0 * x[:, -1] if difference else x[:, -1], horizon)
+
+    forecaster = Forecaster(Steady(), Objective(), windows)
+    ((start, stop),), ((begin, end),) = windows.split.spans["validation"], windows.split.spans["test"]
+    steps = stop - start - 5  # at the last two steps, seven and six errors are too few for 90 %
+    ahead = future.after_the_end(windows, windows.series, steps)
+    points = forecaster.points(ahead)
+    np.testing.assert_allclose(points.ravel(), values[-1] + step * np.arange(1, steps + 1))
+    band, (low, high) = band_of(forecaster, ahead, points)
+    assert (band.method, band.steps) == ("conformal", stop - start - 8)
+    assert band.windows == tuple(stop - start - ahead for ahead in range(steps))
+    for place in (0, 1, horizon, band.steps - 1):
+        errors = sorted(
+            abs(values[row + place] - values[row - 1] - step * (place + 1)) for row in range(start, stop - place)
+        )
+        half = errors[ceil((len(errors) + 1) * 0.9 - 1e-9) - 1]
+        assert high[0, place, 0] - points[0, place, 0] == pytest.approx(half)
+        assert points[0, place, 0] - low[0, place, 0] == pytest.approx(half)
+        inside = [
+            abs(values[row + place] - values[row - 1] - step * (place + 1)) <= half for row in range(begin, end - place)
+        ]
+        assert band.coverage_by_step[place] == pytest.approx(np.mean(inside))
+    assert np.isnan(high[0, band.steps :]).all()
+    assert band.coverage_by_step[band.steps] is None
 
 
 ORIGINS = REFERENCE.replace("difference = true", "difference = true\norigins = 3").replace(
