@@ -72,11 +72,6 @@ def execute(arguments: argparse.Namespace) -> int:
     benchmark, _ = resume.restore(folder)
     chosen = choose(folder, benchmark, arguments.model, arguments.backend)
     case = benchmark.cases[chosen.trial.plan.case]
-    if case.model.stateful:
-        raise UserError(
-            f"'{chosen.trial.plan.case}' is a stateful model: its forecast depends on all earlier windows, "
-            "which forecast does not repeat; name a model without stateful = true with --model"
-        )
     newer = _newer_data(arguments, case.data)
     forecast = _run(folder, benchmark, chosen, steps or case.window.horizon, newer)
     to = (folder / NAME if arguments.to is None else arguments.to.expanduser()).resolve()

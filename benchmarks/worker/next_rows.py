@@ -10,12 +10,17 @@ Errors are those of forecasts in the unit of the series: of a differenced series
 and beyond the horizon after forecasts became inputs, as in the forecast itself. A window near the end of the validation
 part has no true value that far ahead. With fewer than k errors there is no limit: errors of windows that begin in the
 training part would be too small, and those of the test part measure the coverage.
+
+A stateful model forecasts from the state after the windows before, as on the test part, where a window has those before
+it in its chain. Window and carried state together are the rows from the start of the chain on, so a forecast reads a
+history of several windows, from a state of zero. A rollout moves the whole history.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC
 from functools import partial
+from itertools import pairwise
 from math import ceil
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -36,6 +41,7 @@ from reports.records import Band, NextRows, SeriesForecast
 
 LEVEL = 0.9
 MOST_WINDOWS = 4000  # of a part, on which errors ahead are computed
+MOST_HISTORY = 40  # windows that a stateful model reads for a forecast
 PAST = 4  # windows of known rows that are returned before the forecast
 LEAST_PAST, MOST_PAST = 36, 400  # rows
 
@@ -45,17 +51,21 @@ Limits = tuple[Array, Array]
 
 @dataclass(frozen=True)
 class Forecaster:
-    """A trained model with the windows that it was trained on."""
+    """A trained model with the windows that it was trained on, each as long as the history that a forecast reads."""
 
     model: Model
     objective: Objective
     windows: Windows
+    carried: int | None = None  # rows after which a stateful model passes its state on; None: another model
 
     def points(self, ahead: Future) -> Array:
         """The forecasts (N, steps, targets), in the unit of the series. Raises TrialError if one is not finite."""
         cut = ahead.ahead
         scaled = rolled(
-            partial(predict_points, self.model, self.objective), cut.part.x, cut.following, cut.windows.targets
+            partial(self._read, partial(predict_points, self.model, self.objective)),
+            cut.part.x,
+            cut.following,
+            cut.windows.targets,
         )
         values = self._in_unit(ahead, scaled)
         if not np.isfinite(values).all():
@@ -66,9 +76,19 @@ class Forecaster:
         """The outer quantiles (N, steps, targets), of no more steps than the model forecasts at once."""
         cut, number = ahead.ahead, len(self.objective.quantiles)
         steps, targets = cut.windows.window.horizon, len(cut.windows.targets)
-        outputs = predict(self.model, cut.part.x).reshape(len(cut.part), -1, targets, number)[:, :steps]
+        outputs = self._read(partial(predict, self.model), cut.part.x).reshape(len(cut.part), -1, targets, number)[
+            :, :steps
+        ]
         values = np.sort([self._in_unit(ahead, outputs[..., place]) for place in range(number)], axis=0)
         return values[0], values[-1]
+
+    def _read(self, forecast: Callable[..., Array], x: Array) -> Array:
+        """The outputs for (N, rows, F); those of a stateful model after all windows of each history, in their order."""
+        if self.carried is None:
+            return forecast(x)
+        windows = x.reshape(-1, self.carried, x.shape[2])
+        chains = np.split(np.arange(len(windows)), len(x))
+        return forecast(windows, chains=chains)[len(chains[0]) - 1 :: len(chains[0])]
 
     def _in_unit(self, ahead: Future, scaled: Array) -> Array:
         cut = ahead.ahead
@@ -81,13 +101,18 @@ def run(job: ForecastJob) -> NextRows:
     windows, present = as_trained(inputs.windows, job), inputs.windows.series
     series = present if job.newer is None else future.newer(windows, job.newer)
     added = present.rows - windows.series.rows if job.newer is None else 0
+    carried = windows.window.length if job.case.model.stateful else None
+    read = history(windows, series) if carried else 1
+    windows = replace(windows, window=windows.window.model_copy(update={"length": read * windows.window.length}))
     ahead = future.after_the_end(windows, series, job.steps)
     model = build(job, inputs).model
     model.restore(checkpoints.from_bytes(Path(job.checkpoint).read_bytes()))
-    forecaster = Forecaster(model, job.case.training.objective(), windows)
+    forecaster = Forecaster(model, job.case.training.objective(), windows, carried)
     values = forecaster.points(ahead)
     band, limits = band_of(forecaster, ahead, values)
-    shown = [_of_series(ahead, series, place, values, limits) for place in range(len(values))]
+    shown = [_of_series(ahead, series, place, values, limits, carried) for place in range(len(values))]
+    grown = f"{series.name} has {counted(added, 'new row')} since the model was trained." if added else ""
+    state = f"The state of the model is that after {counted(read - 1, 'earlier window')}." if carried else ""
     return NextRows(
         series=tuple(shown),
         targets=series.targets,
@@ -98,8 +123,22 @@ def run(job: ForecastJob) -> NextRows:
         horizon=windows.window.target_rows,
         band=band,
         left_out=tuple(name for name in series.groups if name not in ahead.names),
-        notes=(f"{series.name} has {counted(added, 'new row')} since the model was trained.",) if added else (),
+        notes=tuple(filter(None, (grown, state))),
     )
+
+
+def history(windows: Windows, series: Series) -> int:
+    """How many windows, one after the other, a stateful model reads for a forecast after the rows of a series.
+
+    As many as the longest chain of the test part, at most `MOST_HISTORY`, and no more than every series has rows for,
+    before the validation part too.
+    """
+    length, lag = windows.window.length, int(windows.data.difference)
+    ends = [stop - start for of in (windows.series, series) for start, stop in pairwise((*of.runs, of.rows))]
+    before = [begin - max(run for run in windows.series.runs if run <= begin)
+              for begin, _ in windows.split.spans["validation"]]  # fmt: skip
+    rows = min(count for count in (*ends, *before) if count >= length + lag)
+    return min(max(map(len, windows.chains(windows.test))), MOST_HISTORY, (rows - lag) // length)
 
 
 def as_trained(windows: Windows, job: ForecastJob) -> Windows:
@@ -130,13 +169,14 @@ def band_of(forecaster: Forecaster, ahead: Future, values: Array) -> tuple[Band 
     """The band and its limits for the forecast; None without a validation part that is long enough."""
     windows, steps = forecaster.windows, values.shape[1]
     quantiles = forecaster.objective.quantiles
-    test = future.over_part(windows, "test", steps, MOST_WINDOWS)
+    most = MOST_WINDOWS if forecaster.carried is None else MOST_WINDOWS * forecaster.carried // windows.window.length
+    test = future.over_part(windows, "test", steps, most)
     joint = windows.data.difference and windows.window.target_rows > 1  # sums of quantiles are no quantiles of sums
     if len(quantiles) > 1 and steps <= windows.window.target_rows and not joint:
         limits, level = forecaster.quantiles(ahead), quantiles[-1] - quantiles[0]
         inside = None if test is None else _inside(test, forecaster.quantiles(test))
         return _described("quantiles", level, (), steps, test, inside), limits
-    validation = future.over_part(windows, "validation", steps, MOST_WINDOWS)
+    validation = future.over_part(windows, "validation", steps, most)
     if validation is None:
         return None, None
     width = conformal(_errors(forecaster, validation), validation.known, LEVEL)
@@ -210,10 +250,12 @@ def _described(
     )
 
 
-def _of_series(ahead: Future, series: Series, place: int, values: Array, limits: Limits | None) -> SeriesForecast:
+def _of_series(
+    ahead: Future, series: Series, place: int, values: Array, limits: Limits | None, carried: int | None
+) -> SeriesForecast:
     run = series.groups.index(ahead.names[place]) if series.groups else len(series.runs) - 1
     start, stop = series.runs[run], (*series.runs[1:], series.rows)[run]
-    window = ahead.ahead.windows.window.length
+    window = carried or ahead.ahead.windows.window.length
     first = max(start, stop - min(MOST_PAST, max(LEAST_PAST, PAST * window)))
     stamp = _stamp(series)
     if ahead.ahead.windows.series.times is None or series.times is None:

@@ -1,5 +1,6 @@
 """A state that passes from window to window: the order of training, and forecasts along chains of windows."""
 
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -15,8 +16,10 @@ from backends.optimizers import Adam
 from backends.recurrent import Recurrent
 from backends.reference import training as reference
 from backends.seeded import initial_weights
+from benchmarks.worker import next_rows
 from benchmarks.worker.streams import predict_chains, training_streams
 from benchmarks.worker.training import Schedule, TrainingPlan
+from datasets import future
 from tests.benchmarks.command_line import REFERENCE, in_process
 
 lengths = st.lists(st.integers(1, 9), min_size=1, max_size=12)
@@ -81,12 +84,49 @@ def test_a_forecast_along_a_chain_is_that_of_the_whole_history(most):
             np.testing.assert_allclose(forecasts[chain[number]], expected[0], rtol=1e-12)
 
 
+@pytest.mark.parametrize("difference", [True, False])
+def test_the_next_rows_are_those_that_the_test_part_forecasts_from_its_state(difference):
+    """After a series without its last row: the last test window, with all of its chain. The row after it: from a series
+    that ends with the first forecast."""
+    data, length = datasets.DataSpec(series="airline", difference=difference), 5
+    windows = datasets.prepare(data, datasets.WindowSpec(length=length), "float64")
+    spec = ModelSpec((Recurrent("gru", 4), Dense(1)), stateful=True)
+    rest = (Objective(), Adam(), initial_weights(spec, 1, length, 3), windows.train.x, windows.train.y)
+    model = reference.create("reference", dtype="float64").build(spec, *rest, dtype="float64", seed=0)
+    chains = windows.chains(windows.test)
+    expected = windows.to_unit(windows.test, predict_chains(model, windows.test.x, chains, 1000))[-1]
+    alone = windows.to_unit(windows.test, model.predict(windows.test.x, np.ones((1, len(windows.test)), bool)))[-1]
+    assert abs(expected - alone) > 1e-3
+
+    def forecast(series, steps):
+        read = next_rows.history(windows, series)
+        assert read == max(map(len, chains))
+        longer = replace(windows, window=windows.window.model_copy(update={"length": read * length}))
+        forecaster = next_rows.Forecaster(model, Objective(), longer, carried=length)
+        ahead = future.after_the_end(longer, series, steps)
+        points = forecaster.points(ahead)
+        band, _ = next_rows.band_of(forecaster, ahead, points)
+        assert band.windows[0] == windows.split.spans["validation"][0][1] - windows.split.spans["validation"][0][0]
+        return points[0, :, 0]
+
+    whole = windows.series
+    shorter = replace(whole, values=whole.values[:-1], times=whole.times[:-1])
+    first, second = forecast(shorter, 2)
+    assert first == pytest.approx(expected.item(), rel=1e-12)
+    continued = replace(whole, values=np.append(shorter.values, [[first]], axis=0))
+    assert forecast(continued, 1)[0] == pytest.approx(second, rel=1e-9)
+
+
 @pytest.mark.slow
 def test_a_run_of_a_stateful_model(written, tmp_path):
-    """It is certified and learns, and its report says how the state passes."""
+    """It is certified and learns, its report says how the state passes, and it forecasts the next rows."""
     path = written(REFERENCE.replace("units = 4", "units = 4\nstateful = true"))
     done = in_process("run", path, "--results", tmp_path, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     report = (tmp_path / "small" / "latest" / "report.md").read_text()
     assert "state passes from each window to the one that continues it" in report
     assert "forecast from the state after those before them in their part" in report
+    done = in_process("forecast", tmp_path / "small" / "latest", "--steps", "3", "--to", tmp_path, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "The state of the model is that after" in done.stdout
+    assert "1961-03" in done.stdout
