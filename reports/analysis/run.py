@@ -214,10 +214,8 @@ class Run:
     @cached_property
     def _over_origins(self) -> dict[tuple[str, Mode, str], Origins]:
         groups: dict[tuple[str, Mode, str], Origins] = {}
-        for group in self.groups:
-            if group.outcomes:
-                key = self._without_origin(group)
-                groups[key] = (*groups.get(key, ()), group)
+        for group in (group for group in self.groups if group.outcomes):
+            groups[self._without_origin(group)] = (*groups.get(self._without_origin(group), ()), group)
         return groups
 
     def _without_origin(self, group: Group) -> tuple[str, Mode, str]:
