@@ -31,8 +31,9 @@ def diebold_mariano(parts: Sequence[np.ndarray], horizon: int) -> float | None:
     Autocovariances are sums over pairs of windows of one part: windows of two origins have no target row in common, so
     their errors do not overlap. This is one test of all windows, with the models of each origin as they were trained
     (Giacomini & White 2006, for models that are estimated again at each origin); p-values of the origins are not
-    combined, because each alone rests on few windows. Deviations are from the mean over all parts, so differences
-    between origins enlarge the variance. With P_l pairs at lag l, and independent losses, the sum of autocovariances
+    combined, because each alone rests on few windows. The result holds for these origins: how much the mean differs
+    from origin to origin, which few origins cannot show, is not part of the hypothesis, so reports state at how many
+    the error is lower. With P_l pairs at lag l, and independent losses, the sum of autocovariances
     has the expected value (N - 1 - 2 (P_1 + ... + P_(horizon-1)) / N) / N times the variance; the statistic is
     corrected by it. For one part this is the correction of Harvey, Leybourne & Newbold (1997).
     """
