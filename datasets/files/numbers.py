@@ -7,7 +7,7 @@ decimal mark where a column does not.
 import fnmatch
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -56,7 +56,8 @@ class Style:
 
 PLAIN = Style(".")
 DOUBTFUL = "?"  # in place of the decimal mark that other columns prove: the dates are written as where it is a comma
-STYLES = (PLAIN, Style(","), *(Style(*marks) for marks in (".,", ",.", ". ", ", ", ".'", ",'")))
+COMMA = Style(",")
+STYLES = (PLAIN, COMMA, *(Style(*marks) for marks in (".,", ",.", ". ", ", ", ".'", ",'")))
 
 
 @dataclass(frozen=True)
@@ -86,7 +87,7 @@ def markers(missing: str | None) -> tuple[str, ...]:
 def is_missing(cells: "pd.Series[str]", missing: str | None) -> "pd.Series[bool]":
     """Which cleaned cells are missing values. In a marker with letters or digits, * and ? stand for any characters."""
     listed = markers(missing)
-    fits = cells.isna() | cells.str.casefold().isin(MISSING) | cells.isin(listed)
+    fits = cells.isna() | cells.str.lower().isin(MISSING) | cells.isin(listed)
     for marker in listed:
         if re.search(r"[*?]", marker) and re.search(r"\w", marker):
             fits |= cells.str.fullmatch(fnmatch.translate(marker), na=False).astype(bool)
@@ -113,14 +114,25 @@ def decimal_marks(columns: Iterable[Sequence[str]]) -> frozenset[str]:
     return frozenset(proven)
 
 
-def plain_type(column: Sequence[str], separator: str, data: DataSpec) -> tuple[str, str | None]:
-    """The type of cells that are numbers with a decimal point and nothing else: "float" or "int"; else "text".
+def plain_type(
+    column: Sequence[str], separator: str, data: DataSpec, proven: str | None = None
+) -> tuple[str, str | None]:
+    """The type of cells that are numbers with one decimal mark and nothing else; else "text".
 
-    Integers between semicolons are "int", so that a later 2.000 is asked about. The note says what a comma between the
-    cells decides.
+    "float" has a decimal point, "comma" a decimal comma. Integers between semicolons are "int", so that a later 2.000
+    is asked about. The note says what a comma between the cells, or the decimal mark `proven` of other columns, decides.
     """
     cells = pd.Series([cell for cell in column if cell not in NULLS], dtype="str")
-    if data.decimal == "," or data.thousands or not len(cells) or not PLAIN.fits(cells).all():
+    if data.thousands or not len(cells):
+        return "text", None
+    if not PLAIN.fits(cells).all():
+        if data.decimal == "." or not COMMA.fits(cells).all():
+            return "text", None
+        if data.decimal == "," or not any(style.fits(cells).all() for style in STYLES if style.decimal == "."):
+            return "comma", None
+        marked = cells[cells.str.contains(",", regex=False)][:1]
+        return ("comma", _reading(marked.iloc[0], COMMA.values(marked)[0], COMMA)) if proven == "," else ("text", None)
+    if data.decimal == ",":
         return "text", None
     pointed = cells[cells.str.contains(".", regex=False)]
     if data.decimal == "." or not Style(",", ".").fits(cells).all():
@@ -140,14 +152,14 @@ NULLS = tuple(sorted({form for text in MISSING for form in (text, text.upper(), 
 
 
 def numbers(
-    raw: "pd.Series[str] | np.ndarray", where: str, data: DataSpec, separator: str, proven: str | None
+    raw: "pd.Series[str] | np.ndarray", where: str, data: DataSpec, separator: str, proven: str | None, style: Style
 ) -> Numbers:
     """The numbers of a column. Raises DataError for the first cell that is neither a number nor missing.
 
-    raw: text, or numbers of a file with types. proven: the decimal mark of other columns.
+    raw: text, or numbers that were written in `style`. proven: the decimal mark of other columns.
     """
     if isinstance(raw, np.ndarray):
-        column = Numbers(np.require(raw, np.float64, "W"))
+        column = Numbers(np.require(raw, np.float64, "W"), style)
         if raw.dtype == bool:
             column = Numbers(column.values, notes=("false and true were read as 0 and 1.",))
     else:
@@ -172,13 +184,23 @@ def numbers(
 
 
 def _from_text(raw: "pd.Series[str]", where: str, data: DataSpec, separator: str, proven: str | None) -> Numbers:
-    cells = clean(raw)
+    """The numbers of text, of which each distinct cell is converted once."""
+    codes, distinct = pd.factorize(raw, use_na_sentinel=False)
+    first = np.full(len(distinct), len(raw))
+    np.minimum.at(first, codes, np.arange(len(raw)))
+    column = _of_distinct(pd.Series(distinct, first, "str"), where, data, separator, proven)
+    return replace(column, values=column.values[codes])
+
+
+def _of_distinct(cells: "pd.Series[str]", where: str, data: DataSpec, separator: str, proven: str | None) -> Numbers:
+    """The numbers of cells in order, labelled by the first row of each, counted from 0."""
+    cells = clean(cells)
     present = cells[~is_missing(cells, data.missing).to_numpy(bool)]
-    values = np.full(len(cells), np.nan)
+    values = pd.Series(np.nan, cells.index)
     lower = present.str.casefold()
     if len(present) and lower.isin(list(TRUTH)).all():
         values[present.index] = lower.map(TRUTH)
-        return Numbers(values, notes=("false and true were read as 0 and 1.",))
+        return Numbers(values.to_numpy(), notes=("false and true were read as 0 and 1.",))
     unit, allowed, notes = "", styles(data), []
     fitting = [style for style in allowed if style.fits(present).all()]
     if not fitting:
@@ -198,7 +220,7 @@ def _from_text(raw: "pd.Series[str]", where: str, data: DataSpec, separator: str
         )
         notes.append(_reading(cell, value, style))
     values[present.index] = readings[style]
-    return Numbers(values, style, unit, tuple(notes))
+    return Numbers(values.to_numpy(), style, unit, tuple(notes))
 
 
 def _readings(cells: "pd.Series[str]", fitting: Sequence[Style]) -> dict[Style, np.ndarray]:

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from datasets.files import stamps, table
-from datasets.files.numbers import Numbers, numbers
+from datasets.files.numbers import PLAIN, Numbers, numbers
 from datasets.files.rows import (
     Context,
     Rows,
@@ -123,7 +123,7 @@ def _numbers(
         cells = chosen.columns.pop(name)
         if isinstance(cells, pd.Series) and left_out is not None and left_out.any():
             cells = cells.mask(left_out)
-        column = numbers(cells, where, data, chosen.separator, decimal)
+        column = numbers(cells, where, data, chosen.separator, decimal, chosen.styles.get(name, PLAIN))
         values[:, place] = column.values
         notes += [f"Column {name!r}: {note}" for note in column.notes]
         columns.append(replace(column, values=np.empty(0)))
