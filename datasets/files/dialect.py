@@ -100,7 +100,9 @@ def _top(lines: Sequence[str], data: DataSpec) -> tuple[int, str, str | None]:
 def _separator(lines: Sequence[str], given: str | None) -> tuple[str, str]:
     """Separator and quotation mark."""
     text = "".join(line if line.endswith("\n") else f"{line}\n" for line in lines)
-    may_quote = re.search(r"(?m)(?:^|[;\t|, ])'", text) is not None  # an apostrophe within a number is no quotation mark
+    may_quote = (
+        re.search(r"(?m)(?:^|[;\t|, ])'", text) is not None
+    )  # an apostrophe within a number is no quotation mark
     if given is None and not may_quote:  # most files; clevercsv finds the same, but takes 0.2 s to import
         splitting = [mark for mark in ";\t|," if _is_even(_rows(lines, mark, '"', ""))]
         if len(splitting) == 1:

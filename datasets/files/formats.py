@@ -18,7 +18,7 @@ import pyarrow.compute as compute  # type: ignore[import-untyped]
 from pandas.tseries.api import guess_datetime_format
 
 from datasets.files import steps
-from datasets.files.numbers import MISSING, clean
+from datasets.files.numbers import MISSING, clean, matches
 from datasets.spec import DAYS, EPOCHS, DataSpec
 
 SAMPLE = 1000  # cells that formats are tried on, before all cells are parsed
@@ -70,11 +70,11 @@ def recognised(cells: Sequence[str]) -> bool:
     """Whether some format of dates fits most cells; numbers alone are no dates, except years and days of 8 digits."""
     present = clean(pd.Series([cell for cell in cells if cell.strip()], dtype="str"))
     if not len(present) or (
-        present.str.fullmatch(r"[+-]?\d*[.,]?\d+").all()
-        and not present.str.fullmatch(r"(1[6-9]|20)\d\d((0[1-9]|1[0-2])([0-2]\d|3[01]))?").all()
+        matches(present, r"[+-]?\d*[.,]?\d+").all()
+        and not matches(present, r"(1[6-9]|20)\d\d((0[1-9]|1[0-2])([0-2]\d|3[01]))?").all()
     ):
         return False
-    if present.str.fullmatch(ISO).all():
+    if matches(present, ISO).all():
         return True  # the most common format, without trying the others
     return next(candidates(present, most=True), None) is not None
 
@@ -89,7 +89,7 @@ def certain_format(sample: Sequence[str], data: DataSpec) -> str | None:
         return None
     if data.time_format is not None:
         forms = [data.time_format]
-    elif cells.str.fullmatch(ISO).all():
+    elif matches(cells, ISO).all():
         kinds = cells.str.replace(r"\d", "0", regex=True).unique()
         return ISO_FORMATS.get(kinds[0]) if len(kinds) == 1 else None
     else:
@@ -132,7 +132,7 @@ def _shape_of_format(form: str) -> str:
 
 
 def _guesses(cells: "pd.Series[str]") -> Iterator[str]:
-    digits = cells.str.len()[cells.str.fullmatch(r"\d+")]
+    digits = cells.str.len()[matches(cells, r"\d+")]
     if len(digits) > len(cells) / 2:
         length = int(digits.mode()[0])
         numbers = pd.to_numeric(cells[digits.index], errors="coerce")
@@ -221,6 +221,8 @@ def wall_times(cells: "pa.ChunkedArray", form: str) -> np.ndarray:
     """
     if len(cells) <= SAMPLE:
         return _parsed(cells.to_pandas(), form)
+    if not cells.null_count:
+        return _by_parts(cells, form)
     stamps = np.full(len(cells), np.datetime64("NaT"), "datetime64[us]")
     stamps[cells.is_valid().to_numpy()] = _by_parts(cells.drop_null(), form)
     return stamps

@@ -11,6 +11,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa  # type: ignore[import-untyped]
+import pyarrow.compute as compute  # type: ignore[import-untyped]
 
 from datasets.spec import LARGEST, DataError, DataSpec, counted, to_set
 
@@ -43,7 +45,7 @@ class Style:
         return rf"[+-]?(?:{whole}(?:{mark}\d*)?|{mark}\d+|(?:\d+(?:{mark}\d*)?|{mark}\d+)[eE][+-]?\d+)"
 
     def fits(self, cells: "pd.Series[str]") -> "pd.Series[bool]":
-        return cells.str.fullmatch(self.pattern)
+        return matches(cells, self.pattern)
 
     def values(self, cells: "pd.Series[str]") -> np.ndarray:
         """(rows,) float64; NaN where the style does not fit."""
@@ -68,6 +70,12 @@ class Numbers:
     style: Style = PLAIN
     unit: str = ""
     notes: tuple[str, ...] = ()
+
+
+def matches(cells: "pd.Series[str]", pattern: str) -> "pd.Series[bool]":
+    """Which cells, none of them missing, a pattern fits from begin to end. It must not look ahead or behind."""
+    fits = compute.match_substring_regex(pa.array(cells), f"^(?:{pattern})$")  # pandas parses the pattern each time
+    return pd.Series(fits.to_numpy(zero_copy_only=False), cells.index, bool)
 
 
 def clean(cells: "pd.Series[str]") -> "pd.Series[str]":
@@ -114,13 +122,11 @@ def decimal_marks(columns: Iterable[Sequence[str]]) -> frozenset[str]:
     return frozenset(proven)
 
 
-def plain_type(
-    column: Sequence[str], separator: str, data: DataSpec, proven: str | None = None
-) -> tuple[str, str | None]:
-    """The type of cells that are numbers with one decimal mark and nothing else; else "text".
+def plain_type(column: Sequence[str], separator: str, data: DataSpec, proven: str | None) -> tuple[str, str | None]:
+    """The type of cells that are numbers with one decimal mark, "float" or "comma", and nothing else; else "text".
 
-    "float" has a decimal point, "comma" a decimal comma. Integers between semicolons are "int", so that a later 2.000
-    is asked about. The note says what a comma between the cells, or the decimal mark `proven` of other columns, decides.
+    Integers between semicolons are "int", so that a later 2.000 is asked about. The note says what a comma between the
+    cells, or the decimal mark `proven` of other columns, decides.
     """
     cells = pd.Series([cell for cell in column if cell not in NULLS], dtype="str")
     if data.thousands or not len(cells):
@@ -130,15 +136,15 @@ def plain_type(
             return "text", None
         if data.decimal == "," or not any(style.fits(cells).all() for style in STYLES if style.decimal == "."):
             return "comma", None
-        marked = cells[cells.str.contains(",", regex=False)][:1]
-        return ("comma", _reading(marked.iloc[0], COMMA.values(marked)[0], COMMA)) if proven == "," else ("text", None)
+        marked = next(cell for cell in cells if "," in cell)
+        return ("comma", _reading(marked, float(marked.replace(",", ".")), COMMA)) if proven == "," else ("text", None)
     if data.decimal == ",":
         return "text", None
     pointed = cells[cells.str.contains(".", regex=False)]
     if data.decimal == "." or not Style(",", ".").fits(cells).all():
         return "float", None
     if separator != ",":
-        return ("text" if len(pointed) or not cells.str.fullmatch(r"-?\d+").all() else "int"), None
+        return ("text" if len(pointed) or not matches(cells, r"-?\d+").all() else "int"), None
     return "float", None if not len(pointed) else _reading(pointed.iloc[0], float(pointed.iloc[0]), PLAIN)
 
 
@@ -170,17 +176,19 @@ def numbers(
     for marker in markers(data.missing):
         if re.fullmatch(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?|-?inf", marker, re.IGNORECASE):
             values[values == float(marker)] = np.nan
-    if np.isinf(_ends(values)).any():
+    ends = _ends(values)
+    if np.isinf(ends).any():
         infinite = np.flatnonzero(np.isinf(values))
         marker = f"{values[infinite[0]]:g}"
         raise DataError(
             f"{where}, row {infinite[0] + 1} holds {marker}: leave the cell empty, or {to_set(missing=marker)}."
         )
-    notes = (*column.notes, *(_replace_markers(values, where) if data.missing is None else ()))
-    if np.isnan(_ends(values)).all():
+    marked = _replace_markers(values, ends, where) if data.missing is None else []
+    ends = _ends(values) if marked else ends
+    if np.isnan(ends).all():
         raise DataError(f"{where} has no value in any of its {counted(len(values))}: name another column.")
-    _refuse_extreme_values(values, where)
-    return Numbers(values, column.style, column.unit, notes)
+    _refuse_extreme_values(values, ends, where)
+    return Numbers(values, column.style, column.unit, (*column.notes, *marked))
 
 
 def _from_text(raw: "pd.Series[str]", where: str, data: DataSpec, separator: str, proven: str | None) -> Numbers:
@@ -325,9 +333,9 @@ def _ends(values: np.ndarray) -> tuple[float, float]:
     return (low, high) if low == low else (float(np.fmin.reduce(values)), float(np.fmax.reduce(values)))
 
 
-def _refuse_extreme_values(values: np.ndarray, where: str) -> None:
+def _refuse_extreme_values(values: np.ndarray, ends: tuple[float, float], where: str) -> None:
     """Metrics and scalers square values and differences; squares must neither overflow nor underflow."""
-    low, high = _ends(values)
+    low, high = ends
     if max(-low, high) > LARGEST:
         row = int(np.flatnonzero(np.abs(values) > LARGEST)[0])
         raise DataError(
@@ -342,7 +350,7 @@ def _refuse_extreme_values(values: np.ndarray, where: str) -> None:
         )
 
 
-def _replace_markers(values: np.ndarray, where: str) -> list[str]:
+def _replace_markers(values: np.ndarray, ends: tuple[float, float], where: str) -> list[str]:
     """Set numbers that mean a missing value to NaN, in place; returns a note on each.
 
     A number is such a marker if its distance from the range of all other values exceeds that range, and it is a usual
@@ -350,11 +358,12 @@ def _replace_markers(values: np.ndarray, where: str) -> list[str]:
     a marker or a value. Zero is a value.
     """
     notes = []
-    while (far := _far_value(values)) is not None:
+    while (far := _far_value(values, ends)) is not None:
         value, distance, count = far
         if distance > 1 and KNOWN_MARKERS.fullmatch(f"{value:.12g}"):
             notes.append(f"{value:g}, far from all other values, was read as missing in {counted(count)}.")
             values[values == value] = np.nan
+            ends = _ends(values)
         elif distance > 3 and value and 1 < count <= RARE * len(values):
             row = int(np.flatnonzero(values == value)[0]) + 1
             raise DataError(
@@ -366,14 +375,14 @@ def _replace_markers(values: np.ndarray, where: str) -> list[str]:
     return notes
 
 
-def _far_value(values: np.ndarray) -> tuple[float, float, int] | None:
+def _far_value(values: np.ndarray, ends: tuple[float, float]) -> tuple[float, float, int] | None:
     """The smallest or largest value, its distance from the others in units of their range, and how often it occurs.
 
     None if both distances are at most 1, which a sample of the values already shows for most columns.
     """
     best = None
     some = values[:: max(1, len(values) // SOME)]
-    for extreme in _ends(values):
+    for extreme in ends:
         if _distance(extreme, some) <= 1:
             continue
         distance = _distance(extreme, values)

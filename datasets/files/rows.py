@@ -116,12 +116,19 @@ def groups(chosen: Table) -> tuple[tuple[str, ...], np.ndarray | None]:
     """The names of the series, in order, and the number of the series of each row."""
     if not chosen.group:
         return ("",), None
-    columns = [pd.Series(chosen.columns.pop(name)).astype("str").fillna("").str.strip() for name in chosen.group]
-    labels = columns[0]
-    for column in columns[1:]:
-        labels = labels + ", " + column
-    codes, names = pd.factorize(labels, sort=True)
-    return tuple(str(name) for name in names), codes.astype(np.int32)
+    columns = [_labelled(pd.Series(chosen.columns.pop(name))) for name in chosen.group]
+    codes, labels = columns[0]
+    for others, more in columns[1:]:
+        codes, pairs = pd.factorize(codes * len(more) + others)
+        labels = np.array([f"{labels[pair // len(more)]}, {more[pair % len(more)]}" for pair in pairs], object)
+    order, names = pd.factorize(labels, sort=True)
+    return tuple(map(str, names)), order[codes].astype(np.int32)
+
+
+def _labelled(column: "pd.Series") -> tuple[np.ndarray, np.ndarray]:
+    """(rows,) the number of each label, and the labels, each distinct cell stripped once."""
+    codes, cells = pd.factorize(column, use_na_sentinel=False)
+    return codes, pd.Series(cells).astype("str").fillna("").str.strip().to_numpy(object)
 
 
 def in_order(rows: Rows, context: Context, notes: list[str]) -> Rows:

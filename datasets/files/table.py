@@ -16,7 +16,7 @@ import pyarrow as pa  # type: ignore[import-untyped]
 from datasets.files import cells, formats, stamps
 from datasets.files import dialect as dialects
 from datasets.files.dialect import Dialect
-from datasets.files.numbers import COMMA, DOUBTFUL, MISSING, Style, clean, decimal_marks, markers, plain_type
+from datasets.files.numbers import COMMA, DOUBTFUL, MISSING, Style, clean, decimal_marks, markers, matches, plain_type
 from datasets.files.source import Source
 from datasets.series import as_names, check_columns
 from datasets.spec import EPOCHS, DataError, DataSpec, counted
@@ -216,12 +216,10 @@ def _kind(cells: Sequence[str], data: DataSpec) -> str:
         return "time of day"
     plain = clean(pd.Series(present, dtype="str"))
     bare = plain.str.replace(r"^[^\d+\-.,]{0,3} ?|(?<=[\d.,]) ?[^\d.,\s]{1,5}$", "", regex=True)
-    fits = bare.str.fullmatch(
-        r"[+-]?[\d][\d., ']*([eE][+-]?\d+)?|[+-]?[.,]\d+|inf|-inf|true|false|True|False|TRUE|FALSE"
-    )
-    dates = plain.str.fullmatch(r"\d{1,2}\.\d{1,2}\.\d{2,4}|\d{4}\.\d\d?\.\d\d?|(?i:" + formats.QUARTER + ")")
+    fits = matches(bare, r"[+-]?[\d][\d., ']*([eE][+-]?\d+)?|[+-]?[.,]\d+|inf|-inf|true|false|True|False|TRUE|FALSE")
+    dates = matches(plain, r"\d{1,2}\.\d{1,2}\.\d{2,4}|\d{4}\.\d\d?\.\d\d?|(?i:" + formats.QUARTER + ")")
     if (fits & ~dates).sum() > len(present) / 2:
-        whole = plain.str.fullmatch(r"\d{8}|1[6-9]\d\d|20\d\d").all()
+        whole = matches(plain, r"\d{8}|1[6-9]\d\d|20\d\d").all()
         return "time" if whole and formats.recognised(present) and plain.is_unique else "number"
     return "time" if formats.recognised(present) else "text"
 

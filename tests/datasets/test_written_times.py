@@ -1,9 +1,16 @@
 """Time stamps in unusual spellings, rows that are no data, and files that are no tables."""
 
+import re
+
 import numpy as np
+import pandas as pd
+import pyarrow as pa
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from datasets import read
+from datasets.files.formats import wall_times
 from tests.datasets.typed import advice, outcomes, refusal, spec
 from tests.datasets.written import HOURS, QUARTERS, SPELLINGS, STEPS, TEXTS, VALUES, table
 
@@ -128,3 +135,48 @@ def test_other_kinds_of_files_are_named(tmp_path, content, kind):
 def test_a_header_in_brackets_is_no_json(words):
     series = read(spec(["--csv", words("[day],[x]\n1,5\n2,6\n3,9\n")[1], "--target", "[x]"]))
     assert series.values[:, 0].tolist() == [5, 6, 9]
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    st.sampled_from(["%d/%m/%Y", "%d-%b-%Y", "%b %d, %Y", "%Y-%m-%d"]),
+    st.sampled_from(["", " %H:%M", "T%H:%M:%S", " %I:%M %p", " %H:%M:%S.%f"]),
+    st.booleans(),
+    st.sampled_from([None, "", "31/02/2020", "01/02/2020 24:00", "7 Mai 2020", "x", "01/02/2020  10:00", " "]),
+    st.integers(0, 10**6),
+)
+def test_a_long_column_is_parsed_as_its_cells_are(date, time, padded, odd, seed):
+    """Parts of stamps are parsed once: the same result as of each cell by itself, also for cells that do not fit."""
+    random = np.random.default_rng(seed)
+    times = pd.Timestamp("1990-03-04") + pd.to_timedelta(random.integers(0, 10**9, 1200), unit="s")
+    cells = times.strftime(date + time).tolist()
+    if not padded:
+        cells = [re.sub(r"(?<!\d)0(?=\d[/ ,:-])", "", cell) for cell in cells]
+    for place in random.integers(0, len(cells), 3):
+        cells[place] = odd
+    expected = pd.to_datetime(pd.Series(cells, dtype="str"), format=date + time, errors="coerce")
+    stamps = wall_times(pa.chunked_array([pa.array(cells, pa.string())]), date + time)
+    np.testing.assert_array_equal(stamps, expected.to_numpy("datetime64[us]"))
+
+
+@pytest.mark.parametrize("odd", ["31/02/2020", "29/02/2021", "1/2/20", "x"])
+@pytest.mark.parametrize("form", [None, "%d/%m/%Y"])
+def test_a_day_that_does_not_exist_is_no_day_of_the_next_month(words, odd, form):
+    """Below more rows than the head of a file shows."""
+    days = [
+        f"{day:02}/{month:02}/{year}" for year in range(1900, 2000) for month in range(1, 13) for day in (9, 14, 19)
+    ]
+    lines = [f"{day},{VALUES[row % 400]},{'y' * 40}" for row, day in enumerate(days)]
+    text = "\n".join(["day,x,y", *lines, f"{odd},7.5,y", "15/04/2021,8.5,y"]) + "\n"
+    more = [] if form is None else ["--set", f"data.time_format={form}"]
+    assert f"row {len(days) + 1} holds {odd!r}" in refusal(words(text, "--time", "day", *more))
+
+
+@pytest.mark.parametrize("form", ["%d/%m/%Y", "%m/%d/%Y"])
+def test_rows_far_below_the_head_prove_the_order_of_day_and_month(words, form, monkeypatch):
+    """The head of the file fits both orders; the file is read once."""
+    hours = pd.date_range("2020-01-01", periods=9000, freq="h")
+    lines = [f"{stamp},{VALUES[row % 400]},{'y' * 40}" for row, stamp in enumerate(hours.strftime(f"{form} %H:%M"))]
+    monkeypatch.setattr("datasets.files.stamps._understood", None)
+    series = read(spec(words("\n".join(["day,x,y", *lines]) + "\n", "--time", "day")))
+    np.testing.assert_array_equal(series.times, hours.to_numpy("datetime64[us]"))
