@@ -45,12 +45,13 @@ COMPACT = {4: "%Y", 6: "%Y%m", 8: "%Y%m%d", 10: "%Y%m%d%H", 12: "%Y%m%d%H%M", 14
 EPOCH_UNITS = {10: "epoch s", 13: "epoch ms", 16: "epoch us", 19: "epoch ns"}  # by digits
 WORD = r"(?:q|qtr|quarter|quartal|t|trim|trimestre|k|kwartaal)"
 NUMBER = r"[1-4](?:\.|st|nd|rd|th|er|e)?"
-QUARTER = (  # 1970Q1, 1970 quarter 1; Q1 1970; 1. Quartal 1970, 1Q1970
-    rf"(?P<y1>\d{{4}})[-.:/ ]*{WORD}[. ]*(?P<q1>{NUMBER})|{WORD}[. ]*(?P<q2>{NUMBER})[-.:/, ]*(?P<y2>\d{{4}})"
-    rf"|(?P<q3>{NUMBER})[ ]*{WORD}[-.:/, ]*(?P<y3>\d{{4}})|(?P<y4>\d{{4}})[-.:/, ]+(?P<q4>{NUMBER})[ ]*{WORD}"
+YEAR = r"\d{4}|'?\d\d"
+QUARTER = (  # 1970Q1, 1970 quarter 1; Q1 1970; 1. Quartal 1970, 1Q1970; also Q1 70
+    rf"(?P<y1>{YEAR})[-.:/ ]*{WORD}[. ]*(?P<q1>{NUMBER})|{WORD}[. ]*(?P<q2>{NUMBER})[-.:/, ]*(?P<y2>{YEAR})"
+    rf"|(?P<q3>{NUMBER})[ ]*{WORD}[-.:/, ]*(?P<y3>{YEAR})|(?P<y4>{YEAR})[-.:/, ]+(?P<q4>{NUMBER})[ ]*{WORD}"
 )
 WEEK = r"(\d{4})-?[Ww](0[1-9]|[1-4]\d|5[0-3])(?:-?([1-7]))?"  # ISO 8601
-MIDNIGHT = r"(?<=[ T])24(?=(?:[:.]00){0,2}(?:\.0+)?(?:$|Z|[+-]\d))"  # the end of a day, in ISO 8601
+MIDNIGHT = r"(?:(?<=[ T])|(?<=^\d{8}))24(?=(?:[:.]?00){0,2}(?:\.0+)?(?:$|Z|[+-]\d))"  # the end of a day, in ISO 8601
 OFFSET = r"\s*(?:Z|[+-]\d\d:?\d\d)$"
 SPREADSHEET_DAYS = (20_000, 70_000)  # 1954 to 2091
 DATE_AND_TIME = r"((?:%[aAbBdjmyY]|[^%])+)([ T])(%[HI](?:[-:. ]?%[MSfp])*)"  # a format of both, and the mark between
@@ -139,11 +140,13 @@ def _guesses(cells: "pd.Series[str]") -> Iterator[str]:
         years = numbers // 10 ** (length - 4)
         if length in COMPACT and years.between(*YEARS).mean() > 0.5:
             yield COMPACT[length]
+            if 0.5 < (~np.isnat(parse(cells, COMPACT[length]).wall)).mean() < 1:
+                return  # 2020010125 is a wrong hour, no number of seconds
         if length in (9, 10, 12, 13, 15, 16, 18, 19):
             yield EPOCH_UNITS[min(size for size in EPOCH_UNITS if size >= length)]
         return
     sample = cells.iloc[0]
-    yield from ("quarter", "ISO week") if re.search(r"[^\W\d]", sample) else ("counter",)
+    yield from ("quarter", "quarter %y", "ISO week") if re.search(r"[^\W\d]", sample) else ("counter",)
     for form in _guessed_by_pandas(cells):
         if "%Y-%d-%m" not in form and "%Y/%d/%m" not in form and ("%d" not in form or re.search("%[mbB]", form)):
             yield form
@@ -168,12 +171,14 @@ def _guessed_by_pandas(cells: "pd.Series[str]") -> Iterator[str]:
 
 def parse(cells: "pd.Series[str]", form: str) -> Parsed:
     """The stamps of the cells in a format; NaT where it does not fit."""
-    if form == "quarter":
+    if form in ("quarter", "quarter %y"):
         parts = cells.str.extract(f"^(?:{QUARTER})$", flags=re.IGNORECASE)
         year, quarter = (
             reduce(lambda some, others: some.fillna(others), (parts[f"{letter}{place}"] for place in (1, 2, 3, 4)))
             for letter in "yq"
         )
+        year = year.str.lstrip("'")
+        year = year.where(year.str.len() == 4) if form == "quarter" else "20" + year.where(year.str.len() == 2)
         return Parsed(_months(year, (pd.to_numeric(quarter.str[:1]) - 1) * 3))
     if form == "ISO week":
         parts = cells.str.extract(f"^{WEEK}$")

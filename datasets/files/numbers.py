@@ -14,6 +14,7 @@ import pandas as pd
 import pyarrow as pa  # type: ignore[import-untyped]
 import pyarrow.compute as compute  # type: ignore[import-untyped]
 
+from datasets.files.sentinels import ends_of, replace_markers
 from datasets.spec import LARGEST, DataError, DataSpec, counted, to_set
 
 MISSING = frozenset(
@@ -24,9 +25,7 @@ UNIT = (
     r"(?P<before>[^\d+\-.,\s]*)\s*(?P<number>[+-]?[.,]?\d(?:[\d., ']*\d)?[.,]?(?:[eE][+-]?\d+)?)"
     r"\s*(?P<after>[^\d+\-.,\s]\D*)?"
 )
-RARE = 0.25  # share of the values that a marker of missing values has at most
-SOME = 10_000  # values of a sample
-KNOWN_MARKERS = re.compile(r"-?(9{2,}(\.9+)?|200|1e\+?\d\d+)")  # 999.9, -200, 1e+20
+CLEAN = r"^[!-'*-~](?:[ -'*-~]*[!-'*-,.-~])?$"  # most cells: no blank around, no bracket, no minus at the end
 
 
 @dataclass(frozen=True)
@@ -44,7 +43,7 @@ class Style:
         # An exponent stands behind a number without such marks: 1,017E+03 has a decimal comma.
         return rf"[+-]?(?:{whole}(?:{mark}\d*)?|{mark}\d+|(?:\d+(?:{mark}\d*)?|{mark}\d+)[eE][+-]?\d+)"
 
-    def fits(self, cells: "pd.Series[str]") -> "pd.Series[bool]":
+    def fits(self, cells: "pd.Series[str]") -> np.ndarray:
         return matches(cells, self.pattern)
 
     def values(self, cells: "pd.Series[str]") -> np.ndarray:
@@ -72,10 +71,10 @@ class Numbers:
     notes: tuple[str, ...] = ()
 
 
-def matches(cells: "pd.Series[str]", pattern: str) -> "pd.Series[bool]":
+def matches(cells: "pd.Series[str]", pattern: str) -> np.ndarray:
     """Which cells, none of them missing, a pattern fits from begin to end. It must not look ahead or behind."""
     fits = compute.match_substring_regex(pa.array(cells), f"^(?:{pattern})$")  # pandas parses the pattern each time
-    return pd.Series(fits.to_numpy(zero_copy_only=False), cells.index, bool)
+    return np.asarray(fits.to_numpy(zero_copy_only=False), bool)
 
 
 def clean(cells: "pd.Series[str]") -> "pd.Series[str]":
@@ -83,6 +82,8 @@ def clean(cells: "pd.Series[str]") -> "pd.Series[str]":
 
     (84) and 84- of bookkeeping become -84.
     """
+    if compute.all(compute.match_substring_regex(pa.array(cells, pa.large_string()), CLEAN)).as_py() is not False:
+        return cells
     plain = cells.str.replace("[\u00a0\u202f\u2009]", " ", regex=True).str.strip().str.replace("−", "-", regex=False)
     return plain.str.replace(r"^(?:\((\d[\d., ']*)\)|(\d[\d., ']*)-)$", r"-\1\2", regex=True)
 
@@ -136,8 +137,8 @@ def plain_type(column: Sequence[str], separator: str, data: DataSpec, proven: st
             return "text", None
         if data.decimal == "," or not any(style.fits(cells).all() for style in STYLES if style.decimal == "."):
             return "comma", None
-        marked = next(cell for cell in cells if "," in cell)
-        return ("comma", _reading(marked, float(marked.replace(",", ".")), COMMA)) if proven == "," else ("text", None)
+        cell = next(cell for cell in cells if "," in cell)
+        return ("comma", _reading(cell, float(cell.replace(",", ".")), COMMA)) if proven == "," else ("text", None)
     if data.decimal == ",":
         return "text", None
     pointed = cells[cells.str.contains(".", regex=False)]
@@ -176,15 +177,15 @@ def numbers(
     for marker in markers(data.missing):
         if re.fullmatch(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?|-?inf", marker, re.IGNORECASE):
             values[values == float(marker)] = np.nan
-    ends = _ends(values)
+    ends = ends_of(values)
     if np.isinf(ends).any():
         infinite = np.flatnonzero(np.isinf(values))
         marker = f"{values[infinite[0]]:g}"
         raise DataError(
             f"{where}, row {infinite[0] + 1} holds {marker}: leave the cell empty, or {to_set(missing=marker)}."
         )
-    marked = _replace_markers(values, ends, where) if data.missing is None else []
-    ends = _ends(values) if marked else ends
+    marked = replace_markers(values, ends, where) if data.missing is None else []
+    ends = ends_of(values) if marked else ends
     if np.isnan(ends).all():
         raise DataError(f"{where} has no value in any of its {counted(len(values))}: name another column.")
     _refuse_extreme_values(values, ends, where)
@@ -294,7 +295,7 @@ def _not_a_number(
     """The error for the first cell that the best style does not fit."""
     bare = _bare(present)
     style = max(allowed or STYLES, key=lambda style: int(style.fits(bare).sum()))
-    wrong = ~style.fits(bare).to_numpy(bool)
+    wrong = ~style.fits(bare)
     row = int(present.index[wrong][0]) if wrong.any() else int(_odd_unit(present))
     cell = str(cells[row])
     problem = f"{where}, row {row + 1} holds {cell[:40]!r}, which is not a number like the others"
@@ -323,14 +324,8 @@ def _odd_unit(cells: "pd.Series[str]") -> int:
     units = cells.str.replace(r"[\d+\-., ']", "", regex=True)
     odd = (units != units.mode()[0]).to_numpy(bool)
     if not odd.any():
-        odd = ~np.any([style.fits(cells).to_numpy(bool) for style in STYLES], axis=0)
+        odd = ~np.any([style.fits(cells) for style in STYLES], axis=0)
     return int(cells.index[odd][0]) if odd.any() else int(cells.index[0])
-
-
-def _ends(values: np.ndarray) -> tuple[float, float]:
-    """The smallest and the largest value; NaN if there is none."""
-    low, high = float(values.min()), float(values.max())  # faster than the functions that skip NaN
-    return (low, high) if low == low else (float(np.fmin.reduce(values)), float(np.fmax.reduce(values)))
 
 
 def _refuse_extreme_values(values: np.ndarray, ends: tuple[float, float], where: str) -> None:
@@ -348,54 +343,3 @@ def _refuse_extreme_values(values: np.ndarray, ends: tuple[float, float], where:
             f"{where}, row {row + 1} holds {values[row]:g}, and all values of the column lie within {high - low:g}, "
             "whose square is 0 in double precision: rescale the column."
         )
-
-
-def _replace_markers(values: np.ndarray, ends: tuple[float, float], where: str) -> list[str]:
-    """Set numbers that mean a missing value to NaN, in place; returns a note on each.
-
-    A number is such a marker if its distance from the range of all other values exceeds that range, and it is a usual
-    marker such as -999.9. Any other rare number that repeats and lies three times the range away is an error: it may be
-    a marker or a value. Zero is a value.
-    """
-    notes = []
-    while (far := _far_value(values, ends)) is not None:
-        value, distance, count = far
-        if distance > 1 and KNOWN_MARKERS.fullmatch(f"{value:.12g}"):
-            notes.append(f"{value:g}, far from all other values, was read as missing in {counted(count)}.")
-            values[values == value] = np.nan
-            ends = _ends(values)
-        elif distance > 3 and value and 1 < count <= RARE * len(values):
-            row = int(np.flatnonzero(values == value)[0]) + 1
-            raise DataError(
-                f"{where}, row {row} and {count - 1} more hold {value:.12g}, far from all other values: if it means a "
-                f"missing value, {to_set(missing=f'{value:.12g}')}; if it is a value, {to_set(missing='')}."
-            )
-        else:
-            break
-    return notes
-
-
-def _far_value(values: np.ndarray, ends: tuple[float, float]) -> tuple[float, float, int] | None:
-    """The smallest or largest value, its distance from the others in units of their range, and how often it occurs.
-
-    None if both distances are at most 1, which a sample of the values already shows for most columns.
-    """
-    best = None
-    some = values[:: max(1, len(values) // SOME)]
-    for extreme in ends:
-        if _distance(extreme, some) <= 1:
-            continue
-        distance = _distance(extreme, values)
-        if distance > (1 if best is None else best[1]):
-            best = (extreme, distance, int((values == extreme).sum()))
-    return best
-
-
-def _distance(extreme: float, values: np.ndarray) -> float:
-    """The distance of a value from all others, in units of their range."""
-    rest = values[(values != extreme) & ~np.isnan(values)]
-    low, high = (rest.min(), rest.max()) if len(rest) else (0, 0)
-    if low == high:
-        return 0.0
-    with np.errstate(over="ignore"):
-        return float(max(extreme - high, low - extreme) / (high - low))

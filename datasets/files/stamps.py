@@ -95,7 +95,7 @@ def _joined(texts: "dict[str, pd.Series[str]]", where: str, data: DataSpec) -> "
         if len(columns) > 2 - (name.casefold() in PARTS) and 0.5 < digits.mean() < 1:
             raise _unlike(
                 column.dropna(),
-                ~digits.to_numpy(bool),
+                ~digits,
                 f"{where.rpartition(', columns ')[0]}, column {name!r}",
                 "a number",
                 data,
@@ -159,10 +159,11 @@ def _marker(bad: list[str], good: "pd.Series[str]") -> str | None:
     for choice in (
         ["".join(min(letters) if len(letters) == 1 else "?" for letters in place) for place in places],
         ["".join(letters[0] for letters in begin) + "*"],
+        bad,
     ):
         marker = ", ".join(choice)
         plain = all(re.search(r"\w", part) and part == part.strip() and "," not in part for part in choice)
-        fits = plain and len(marker) <= 40 and bool(is_missing(pd.Series(bad, dtype="str"), marker).all())
+        fits = plain and len(marker) <= 80 and bool(is_missing(pd.Series(bad, dtype="str"), marker).all())
         if fits and not is_missing(good, marker).any():
             return marker
     return None

@@ -16,7 +16,16 @@ import pyarrow as pa  # type: ignore[import-untyped]
 from datasets.files import cells, formats, stamps
 from datasets.files import dialect as dialects
 from datasets.files.dialect import Dialect
-from datasets.files.numbers import COMMA, DOUBTFUL, MISSING, Style, clean, decimal_marks, markers, matches, plain_type
+from datasets.files.numbers import (
+    COMMA,
+    DOUBTFUL,
+    MISSING,
+    Style,
+    clean,
+    decimal_marks,
+    markers,
+    plain_type,
+)
 from datasets.files.source import Source
 from datasets.series import as_names, check_columns
 from datasets.spec import EPOCHS, DataError, DataSpec, counted
@@ -26,6 +35,12 @@ TAIL = 1 << 16  # bytes at the end of a file in which rows of totals and notes a
 PIECES, PIECE = 64, 1 << 10  # pieces of a long file, and their bytes, that show what its columns hold
 MOST_BELOW = 5  # such rows
 TIME_NAME = re.compile(r"date|time|day|week|month|quarter|year|datum|zeit|tag|woche|monat|quartal|jahr|fecha", re.I)
+TOTAL = (  # a name of a row that is a sum of others
+    r"(?i)(?:[\w.&/-]+ ){0,3}(?:\w+-)?(?:sub|grand)?"
+    r"(?:totals?|totale[ns]?|sum|summe|gesamt|insgesamt|suma|soma|итого|合计|总计|合計)(?:[: ]+[\w.&/-]+){0,2}:?"
+)
+NUMBER = re.compile(r"[+-]?\d[\d., ']*([eE][+-]?\d+)?|[+-]?[.,]\d+|-?inf|true|True|TRUE|false|False|FALSE", re.A)
+DATE = re.compile(rf"\d{{1,2}}\.\d{{1,2}}\.\d{{2,4}}|\d{{4}}\.\d\d?\.\d\d?|(?i:{formats.QUARTER})")
 SOME = 500  # cells that show what a column holds
 
 
@@ -49,6 +64,7 @@ class Table:
     facts: tuple[tuple[str, str], ...]
     notes: tuple[str, ...]
     doubtful: dict[str, str]  # columns that may hold time stamps, but in no known format, with a cell
+    totals: dict[str, str] = field(default_factory=dict)  # columns with names of totals among others, with one of them
     head: tuple[tuple[str, ...], ...] = ()  # the first rows as text
     tail: tuple[tuple[str, ...], ...] = ()
     settings: dict[str, str] = field(default_factory=dict)  # that repeat what was understood
@@ -139,6 +155,7 @@ def _csv(source: Source, data: DataSpec) -> Table:
         facts=(("file", _described(source, dialect, rows)),),
         notes=tuple(notes),
         doubtful=_doubtful_times(samples, kinds_of),
+        totals=_totals(samples, kinds_of),
         head=dialect.rows[:3],
         tail=tuple(tuple(row) for row in tail[: len(tail) - len(below)][-3:]),
         settings=_settings(source, dialect),
@@ -183,6 +200,16 @@ def _doubtful_times(samples: dict[str, list[str]], kinds: dict[str, str]) -> dic
     }
 
 
+def _totals(samples: dict[str, list[str]], kinds: dict[str, str]) -> dict[str, str]:
+    """Columns of names or time stamps that name totals in less than half of the rows, each with the first total."""
+    found = {}
+    for name, column in samples.items():
+        totals = [cell for cell in column if re.fullmatch(TOTAL, cell)] if kinds[name] in ("text", "time") else []
+        if 0 < len(totals) < len(column) / 2:
+            found[name] = totals[0]
+    return found
+
+
 def _described(source: Source, dialect: Dialect, rows: int) -> str:
     """The file in one line: its size, separator, header and encoding."""
     container = f", from {source.container}" if source.container else ""
@@ -214,13 +241,14 @@ def _kind(cells: Sequence[str], data: DataSpec) -> str:
         return "empty"
     if sum(bool(re.fullmatch(r"\d?\d:\d\d(:\d\d(\.\d+)?)?", cell)) for cell in present) > len(present) / 2:
         return "time of day"
-    plain = clean(pd.Series(present, dtype="str"))
-    bare = plain.str.replace(r"^[^\d+\-.,]{0,3} ?|(?<=[\d.,]) ?[^\d.,\s]{1,5}$", "", regex=True)
-    fits = matches(bare, r"[+-]?[\d][\d., ']*([eE][+-]?\d+)?|[+-]?[.,]\d+|inf|-inf|true|false|True|False|TRUE|FALSE")
-    dates = matches(plain, r"\d{1,2}\.\d{1,2}\.\d{2,4}|\d{4}\.\d\d?\.\d\d?|(?i:" + formats.QUARTER + ")")
-    if (fits & ~dates).sum() > len(present) / 2:
-        whole = matches(plain, r"\d{8}|1[6-9]\d\d|20\d\d").all()
-        return "time" if whole and formats.recognised(present) and plain.is_unique else "number"
+    plain = clean(pd.Series(present, dtype="str")).tolist()
+    bare = [re.sub(r"^[^\d+\-.,]{0,3} ?|(?<=[\d.,]) ?[^\d.,\s]{1,5}$", "", cell) for cell in plain]
+    numbers = [
+        cell for cell, rest in zip(plain, bare, strict=True) if NUMBER.fullmatch(rest) and not DATE.fullmatch(cell)
+    ]
+    if len(numbers) > len(present) / 2:
+        whole = all(re.fullmatch(r"\d{8}|1[6-9]\d\d|20\d\d", cell) for cell in plain)
+        return "time" if whole and len(set(plain)) == len(plain) and formats.recognised(present) else "number"
     return "time" if formats.recognised(present) else "text"
 
 
