@@ -202,12 +202,12 @@ def _doubtful_times(samples: dict[str, list[str]], kinds: dict[str, str]) -> dic
 
 def _totals(samples: dict[str, list[str]], kinds: dict[str, str]) -> dict[str, str]:
     """Columns of names or time stamps that name totals in less than half of the rows, each with the first total."""
-    found = {}
+    columns = {}
     for name, column in samples.items():
         totals = [cell for cell in column if re.fullmatch(TOTAL, cell)] if kinds[name] in ("text", "time") else []
         if 0 < len(totals) < len(column) / 2:
-            found[name] = totals[0]
-    return found
+            columns[name] = totals[0]
+    return columns
 
 
 def _described(source: Source, dialect: Dialect, rows: int) -> str:
