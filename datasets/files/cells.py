@@ -15,6 +15,7 @@ import pyarrow.compute as compute  # type: ignore[import-untyped]
 import pyarrow.csv as reader  # type: ignore[import-untyped]
 import pyarrow.parquet as parquet  # type: ignore[import-untyped]
 
+from datasets.files import formats
 from datasets.files.dialect import Dialect
 from datasets.files.numbers import NULLS, markers
 from datasets.files.source import Source
@@ -35,6 +36,14 @@ class Request:
     types: "dict[str, pa.DataType]"  # of all columns to read; int64 for seconds or the like since 1970
     numbers: tuple[str, ...]  # those of numbers
     time_format: str | None = None  # of columns of time stamps
+    decimal: str = "."  # of columns of numbers with a type
+
+    @property
+    def converted(self) -> str | None:
+        """The column of time stamps, if pyarrow does not read their format by itself, as it reads ISO 8601."""
+        if self.time_format is None or self.time_format.startswith("%Y-%m-%d"):
+            return None
+        return next(name for name, kind in self.types.items() if kind != pa.string() and name not in self.numbers)
 
     @property
     def as_text(self) -> "Request":
@@ -87,7 +96,9 @@ def _parts(
         short.append(row)
         return "skip" if row.actual_columns < row.expected_columns else "error"
 
-    form = request.time_format or ""
+    types, form, converted = request.types, request.time_format or "", request.converted
+    if converted and form not in EPOCHS:
+        types = types | {converted: pa.string()}
     parsing = reader.ParseOptions(
         delimiter=dialect.separator or "\x01",
         quote_char=dialect.quote,
@@ -95,19 +106,29 @@ def _parts(
         invalid_row_handler=unequal,
     )
     conversion = reader.ConvertOptions(
-        column_types=request.types,
-        include_columns=list(request.types),
+        column_types=types,
+        include_columns=list(types),
         null_values=[*NULLS, *markers(data.missing)],
         strings_can_be_null=True,
-        timestamp_parsers=[form] if form.startswith("%") and not form.startswith("%Y-%m-%d") else [],
+        decimal_point=request.decimal,
     )
     for text, share in _lines(readable, dialect):
         table = reader.read_csv(text, reader.ReadOptions(column_names=list(dialect.names)), parsing, conversion)
-        for place, (name, kind) in enumerate(request.types.items()):
-            if kind == pa.int64() and name not in request.numbers:
-                stamps = compute.cast(table.column(name), pa.timestamp(EPOCHS[form]))
-                table = table.set_column(place, name, compute.cast(stamps, pa.timestamp("us"), safe=form != "epoch ns"))
+        if converted:
+            place = table.column_names.index(converted)
+            table = table.set_column(place, converted, _stamps(table.column(place), form))
         yield table, share
+
+
+def _stamps(column: "pa.ChunkedArray", form: str) -> "pa.ChunkedArray":
+    """Time stamps of text or of numbers since 1970. Raises ArrowInvalid for a text that does not fit the format."""
+    if form in EPOCHS:
+        stamps = compute.cast(column, pa.timestamp(EPOCHS[form]))
+        return compute.cast(stamps, pa.timestamp("us"), safe=form != "epoch ns")
+    wall = formats.wall_times(column, form)
+    if np.isnat(wall).sum() > column.null_count:
+        raise pa.ArrowInvalid("a time stamp in another format")
+    return pa.chunked_array([pa.array(wall)])
 
 
 def _lines(path: Path, dialect: Dialect) -> "Iterator[tuple[pa.Buffer, float]]":

@@ -7,11 +7,14 @@ decimal mark where a column does not.
 import fnmatch
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa  # type: ignore[import-untyped]
+import pyarrow.compute as compute  # type: ignore[import-untyped]
 
+from datasets.files.sentinels import ends_of, replace_markers
 from datasets.spec import LARGEST, DataError, DataSpec, counted, to_set
 
 MISSING = frozenset(
@@ -22,9 +25,7 @@ UNIT = (
     r"(?P<before>[^\d+\-.,\s]*)\s*(?P<number>[+-]?[.,]?\d(?:[\d., ']*\d)?[.,]?(?:[eE][+-]?\d+)?)"
     r"\s*(?P<after>[^\d+\-.,\s]\D*)?"
 )
-RARE = 0.25  # share of the values that a marker of missing values has at most
-SOME = 10_000  # values of a sample
-KNOWN_MARKERS = re.compile(r"-?(9{2,}(\.9+)?|200|1e\+?\d\d+)")  # 999.9, -200, 1e+20
+CLEAN = r"^[!-'*-~](?:[ -'*-~]*[!-'*-,.-~])?$"  # most cells: no blank around, no bracket, no minus at the end
 
 
 @dataclass(frozen=True)
@@ -42,8 +43,8 @@ class Style:
         # An exponent stands behind a number without such marks: 1,017E+03 has a decimal comma.
         return rf"[+-]?(?:{whole}(?:{mark}\d*)?|{mark}\d+|(?:\d+(?:{mark}\d*)?|{mark}\d+)[eE][+-]?\d+)"
 
-    def fits(self, cells: "pd.Series[str]") -> "pd.Series[bool]":
-        return cells.str.fullmatch(self.pattern)
+    def fits(self, cells: "pd.Series[str]") -> np.ndarray:
+        return matches(cells, self.pattern)
 
     def values(self, cells: "pd.Series[str]") -> np.ndarray:
         """(rows,) float64; NaN where the style does not fit."""
@@ -56,7 +57,8 @@ class Style:
 
 PLAIN = Style(".")
 DOUBTFUL = "?"  # in place of the decimal mark that other columns prove: the dates are written as where it is a comma
-STYLES = (PLAIN, Style(","), *(Style(*marks) for marks in (".,", ",.", ". ", ", ", ".'", ",'")))
+COMMA = Style(",")
+STYLES = (PLAIN, COMMA, *(Style(*marks) for marks in (".,", ",.", ". ", ", ", ".'", ",'")))
 
 
 @dataclass(frozen=True)
@@ -69,11 +71,19 @@ class Numbers:
     notes: tuple[str, ...] = ()
 
 
+def matches(cells: "pd.Series[str]", pattern: str) -> np.ndarray:
+    """Which cells, none of them missing, a pattern fits from begin to end. It must not look ahead or behind."""
+    fits = compute.match_substring_regex(pa.array(cells), f"^(?:{pattern})$")  # pandas parses the pattern each time
+    return np.asarray(fits.to_numpy(zero_copy_only=False), bool)
+
+
 def clean(cells: "pd.Series[str]") -> "pd.Series[str]":
     """Cells without blanks around them, with plain blanks and minus signs inside.
 
     (84) and 84- of bookkeeping become -84.
     """
+    if compute.all(compute.match_substring_regex(pa.array(cells, pa.large_string()), CLEAN)).as_py() is not False:
+        return cells
     plain = cells.str.replace("[\u00a0\u202f\u2009]", " ", regex=True).str.strip().str.replace("−", "-", regex=False)
     return plain.str.replace(r"^(?:\((\d[\d., ']*)\)|(\d[\d., ']*)-)$", r"-\1\2", regex=True)
 
@@ -86,7 +96,7 @@ def markers(missing: str | None) -> tuple[str, ...]:
 def is_missing(cells: "pd.Series[str]", missing: str | None) -> "pd.Series[bool]":
     """Which cleaned cells are missing values. In a marker with letters or digits, * and ? stand for any characters."""
     listed = markers(missing)
-    fits = cells.isna() | cells.str.casefold().isin(MISSING) | cells.isin(listed)
+    fits = cells.isna() | cells.str.lower().isin(MISSING) | cells.isin(listed)
     for marker in listed:
         if re.search(r"[*?]", marker) and re.search(r"\w", marker):
             fits |= cells.str.fullmatch(fnmatch.translate(marker), na=False).astype(bool)
@@ -113,20 +123,29 @@ def decimal_marks(columns: Iterable[Sequence[str]]) -> frozenset[str]:
     return frozenset(proven)
 
 
-def plain_type(column: Sequence[str], separator: str, data: DataSpec) -> tuple[str, str | None]:
-    """The type of cells that are numbers with a decimal point and nothing else: "float" or "int"; else "text".
+def plain_type(column: Sequence[str], separator: str, data: DataSpec, proven: str | None) -> tuple[str, str | None]:
+    """The type of cells that are numbers with one decimal mark, "float" or "comma", and nothing else; else "text".
 
     Integers between semicolons are "int", so that a later 2.000 is asked about. The note says what a comma between the
-    cells decides.
+    cells, or the decimal mark `proven` of other columns, decides.
     """
     cells = pd.Series([cell for cell in column if cell not in NULLS], dtype="str")
-    if data.decimal == "," or data.thousands or not len(cells) or not PLAIN.fits(cells).all():
+    if data.thousands or not len(cells):
+        return "text", None
+    if not PLAIN.fits(cells).all():
+        if data.decimal == "." or not COMMA.fits(cells).all():
+            return "text", None
+        if data.decimal == "," or not any(style.fits(cells).all() for style in STYLES if style.decimal == "."):
+            return "comma", None
+        cell = next(cell for cell in cells if "," in cell)
+        return ("comma", _reading(cell, float(cell.replace(",", ".")), COMMA)) if proven == "," else ("text", None)
+    if data.decimal == ",":
         return "text", None
     pointed = cells[cells.str.contains(".", regex=False)]
     if data.decimal == "." or not Style(",", ".").fits(cells).all():
         return "float", None
     if separator != ",":
-        return ("text" if len(pointed) or not cells.str.fullmatch(r"-?\d+").all() else "int"), None
+        return ("text" if len(pointed) or not matches(cells, r"-?\d+").all() else "int"), None
     return "float", None if not len(pointed) else _reading(pointed.iloc[0], float(pointed.iloc[0]), PLAIN)
 
 
@@ -140,14 +159,14 @@ NULLS = tuple(sorted({form for text in MISSING for form in (text, text.upper(), 
 
 
 def numbers(
-    raw: "pd.Series[str] | np.ndarray", where: str, data: DataSpec, separator: str, proven: str | None
+    raw: "pd.Series[str] | np.ndarray", where: str, data: DataSpec, separator: str, proven: str | None, style: Style
 ) -> Numbers:
     """The numbers of a column. Raises DataError for the first cell that is neither a number nor missing.
 
-    raw: text, or numbers of a file with types. proven: the decimal mark of other columns.
+    raw: text, or numbers that were written in `style`. proven: the decimal mark of other columns.
     """
     if isinstance(raw, np.ndarray):
-        column = Numbers(np.require(raw, np.float64, "W"))
+        column = Numbers(np.require(raw, np.float64, "W"), style)
         if raw.dtype == bool:
             column = Numbers(column.values, notes=("false and true were read as 0 and 1.",))
     else:
@@ -158,27 +177,39 @@ def numbers(
     for marker in markers(data.missing):
         if re.fullmatch(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?|-?inf", marker, re.IGNORECASE):
             values[values == float(marker)] = np.nan
-    if np.isinf(_ends(values)).any():
+    ends = ends_of(values)
+    if np.isinf(ends).any():
         infinite = np.flatnonzero(np.isinf(values))
         marker = f"{values[infinite[0]]:g}"
         raise DataError(
             f"{where}, row {infinite[0] + 1} holds {marker}: leave the cell empty, or {to_set(missing=marker)}."
         )
-    notes = (*column.notes, *(_replace_markers(values, where) if data.missing is None else ()))
-    if np.isnan(_ends(values)).all():
+    marked = replace_markers(values, ends, where) if data.missing is None else []
+    ends = ends_of(values) if marked else ends
+    if np.isnan(ends).all():
         raise DataError(f"{where} has no value in any of its {counted(len(values))}: name another column.")
-    _refuse_extreme_values(values, where)
-    return Numbers(values, column.style, column.unit, notes)
+    _refuse_extreme_values(values, ends, where)
+    return Numbers(values, column.style, column.unit, (*column.notes, *marked))
 
 
 def _from_text(raw: "pd.Series[str]", where: str, data: DataSpec, separator: str, proven: str | None) -> Numbers:
-    cells = clean(raw)
+    """The numbers of text, of which each distinct cell is converted once."""
+    codes, distinct = pd.factorize(raw, use_na_sentinel=False)
+    first = np.full(len(distinct), len(raw))
+    np.minimum.at(first, codes, np.arange(len(raw)))
+    column = _of_distinct(pd.Series(distinct, first, "str"), where, data, separator, proven)
+    return replace(column, values=column.values[codes])
+
+
+def _of_distinct(cells: "pd.Series[str]", where: str, data: DataSpec, separator: str, proven: str | None) -> Numbers:
+    """The numbers of cells in order, labelled by the first row of each, counted from 0."""
+    cells = clean(cells)
     present = cells[~is_missing(cells, data.missing).to_numpy(bool)]
-    values = np.full(len(cells), np.nan)
+    values = pd.Series(np.nan, cells.index)
     lower = present.str.casefold()
     if len(present) and lower.isin(list(TRUTH)).all():
         values[present.index] = lower.map(TRUTH)
-        return Numbers(values, notes=("false and true were read as 0 and 1.",))
+        return Numbers(values.to_numpy(), notes=("false and true were read as 0 and 1.",))
     unit, allowed, notes = "", styles(data), []
     fitting = [style for style in allowed if style.fits(present).all()]
     if not fitting:
@@ -198,7 +229,7 @@ def _from_text(raw: "pd.Series[str]", where: str, data: DataSpec, separator: str
         )
         notes.append(_reading(cell, value, style))
     values[present.index] = readings[style]
-    return Numbers(values, style, unit, tuple(notes))
+    return Numbers(values.to_numpy(), style, unit, tuple(notes))
 
 
 def _readings(cells: "pd.Series[str]", fitting: Sequence[Style]) -> dict[Style, np.ndarray]:
@@ -264,7 +295,7 @@ def _not_a_number(
     """The error for the first cell that the best style does not fit."""
     bare = _bare(present)
     style = max(allowed or STYLES, key=lambda style: int(style.fits(bare).sum()))
-    wrong = ~style.fits(bare).to_numpy(bool)
+    wrong = ~style.fits(bare)
     row = int(present.index[wrong][0]) if wrong.any() else int(_odd_unit(present))
     cell = str(cells[row])
     problem = f"{where}, row {row + 1} holds {cell[:40]!r}, which is not a number like the others"
@@ -293,19 +324,13 @@ def _odd_unit(cells: "pd.Series[str]") -> int:
     units = cells.str.replace(r"[\d+\-., ']", "", regex=True)
     odd = (units != units.mode()[0]).to_numpy(bool)
     if not odd.any():
-        odd = ~np.any([style.fits(cells).to_numpy(bool) for style in STYLES], axis=0)
+        odd = ~np.any([style.fits(cells) for style in STYLES], axis=0)
     return int(cells.index[odd][0]) if odd.any() else int(cells.index[0])
 
 
-def _ends(values: np.ndarray) -> tuple[float, float]:
-    """The smallest and the largest value; NaN if there is none."""
-    low, high = float(values.min()), float(values.max())  # faster than the functions that skip NaN
-    return (low, high) if low == low else (float(np.fmin.reduce(values)), float(np.fmax.reduce(values)))
-
-
-def _refuse_extreme_values(values: np.ndarray, where: str) -> None:
+def _refuse_extreme_values(values: np.ndarray, ends: tuple[float, float], where: str) -> None:
     """Metrics and scalers square values and differences; squares must neither overflow nor underflow."""
-    low, high = _ends(values)
+    low, high = ends
     if max(-low, high) > LARGEST:
         row = int(np.flatnonzero(np.abs(values) > LARGEST)[0])
         raise DataError(
@@ -318,53 +343,3 @@ def _refuse_extreme_values(values: np.ndarray, where: str) -> None:
             f"{where}, row {row + 1} holds {values[row]:g}, and all values of the column lie within {high - low:g}, "
             "whose square is 0 in double precision: rescale the column."
         )
-
-
-def _replace_markers(values: np.ndarray, where: str) -> list[str]:
-    """Set numbers that mean a missing value to NaN, in place; returns a note on each.
-
-    A number is such a marker if its distance from the range of all other values exceeds that range, and it is a usual
-    marker such as -999.9. Any other rare number that repeats and lies three times the range away is an error: it may be
-    a marker or a value. Zero is a value.
-    """
-    notes = []
-    while (far := _far_value(values)) is not None:
-        value, distance, count = far
-        if distance > 1 and KNOWN_MARKERS.fullmatch(f"{value:.12g}"):
-            notes.append(f"{value:g}, far from all other values, was read as missing in {counted(count)}.")
-            values[values == value] = np.nan
-        elif distance > 3 and value and 1 < count <= RARE * len(values):
-            row = int(np.flatnonzero(values == value)[0]) + 1
-            raise DataError(
-                f"{where}, row {row} and {count - 1} more hold {value:.12g}, far from all other values: if it means a "
-                f"missing value, {to_set(missing=f'{value:.12g}')}; if it is a value, {to_set(missing='')}."
-            )
-        else:
-            break
-    return notes
-
-
-def _far_value(values: np.ndarray) -> tuple[float, float, int] | None:
-    """The smallest or largest value, its distance from the others in units of their range, and how often it occurs.
-
-    None if both distances are at most 1, which a sample of the values already shows for most columns.
-    """
-    best = None
-    some = values[:: max(1, len(values) // SOME)]
-    for extreme in _ends(values):
-        if _distance(extreme, some) <= 1:
-            continue
-        distance = _distance(extreme, values)
-        if distance > (1 if best is None else best[1]):
-            best = (extreme, distance, int((values == extreme).sum()))
-    return best
-
-
-def _distance(extreme: float, values: np.ndarray) -> float:
-    """The distance of a value from all others, in units of their range."""
-    rest = values[(values != extreme) & ~np.isnan(values)]
-    low, high = (rest.min(), rest.max()) if len(rest) else (0, 0)
-    if low == high:
-        return 0.0
-    with np.errstate(over="ignore"):
-        return float(max(extreme - high, low - extreme) / (high - low))

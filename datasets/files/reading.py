@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from datasets.files import stamps, table
-from datasets.files.numbers import Numbers, numbers
+from datasets.files.numbers import PLAIN, Numbers, numbers
 from datasets.files.rows import (
     Context,
     Rows,
@@ -68,7 +68,9 @@ def _series(chosen: Table, data: DataSpec, source: Source) -> Series:
     parsed = _times(chosen, data, notes)
     hint = _unused_times(chosen, data) if parsed is None else ""
     notes += [f"No column of time stamps is set, so rows are steps; {hint}."] if hint else []
-    names, codes = groups(chosen)
+    if parsed is None and data.group is None and data.order == "time" and chosen.totals:
+        raise _totals(chosen)
+    names, codes = groups(chosen, data)
     values, columns = _numbers(chosen, data, notes, None if parsed is None else np.isnat(parsed.times))
     left_out = [name for name in chosen.names if name not in (*chosen.numbers, *chosen.time, *chosen.group)]
     if data.features == "*" and left_out:
@@ -123,7 +125,7 @@ def _numbers(
         cells = chosen.columns.pop(name)
         if isinstance(cells, pd.Series) and left_out is not None and left_out.any():
             cells = cells.mask(left_out)
-        column = numbers(cells, where, data, chosen.separator, decimal)
+        column = numbers(cells, where, data, chosen.separator, decimal, chosen.styles.get(name, PLAIN))
         values[:, place] = column.values
         notes += [f"Column {name!r}: {note}" for note in column.notes]
         columns.append(replace(column, values=np.empty(0)))
@@ -150,6 +152,16 @@ def _times(chosen: Table, data: DataSpec, notes: list[str]) -> Stamps | None:
         raise
     notes += parsed.notes
     return parsed
+
+
+def _totals(chosen: Table) -> DataError:
+    """The error for a column that is not used and names rows of totals among the others."""
+    name, cell = next(iter(chosen.totals.items()))
+    use = to_set(time=as_list([name])) if chosen.kinds[name] == "time" else to_set(group=as_list([name]))
+    return DataError(
+        f"{chosen.path}, column {name!r} holds {cell[:40]!r}, whose row can be the sum of others: {use}, which tells "
+        f"such rows apart; if all rows are steps of one series, {to_set(order='rows')}."
+    )
 
 
 def _unused_times(chosen: Table, data: DataSpec) -> str:

@@ -1,5 +1,6 @@
 """The rows of one or several series: in order of time, one for each time stamp, and one for each step."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
@@ -8,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from datasets.files import stamps, steps, table
+from datasets.files.numbers import is_missing, markers
 from datasets.files.source import Source
 from datasets.files.steps import Step, iso
 from datasets.files.table import Table
@@ -16,6 +18,7 @@ from datasets.spec import DataError, DataSpec, counted, to_set
 GROUPED = {"text": 0.05, "number": 0.3}  # least share of repeated stamps for a column of a kind to be a group
 MANY = 0.5  # share of rows that repeat a time stamp, above which they are not averaged without a setting
 SOME = 1000  # stamps
+SHOWN = 10  # names in an error
 BLOCK = 1 << 16  # stamps
 
 
@@ -112,20 +115,54 @@ def as_list(names: Sequence[str]) -> str:
     return ",".join(f'"{name}"' if "," in name else name for name in names)
 
 
-def groups(chosen: Table) -> tuple[tuple[str, ...], np.ndarray | None]:
-    """The names of the series, in order, and the number of the series of each row."""
+def groups(chosen: Table, data: DataSpec) -> tuple[tuple[str, ...], np.ndarray | None]:
+    """The names of the series, in order, and the number of the series of each row, -1 for a marker of `missing`.
+
+    Raises DataError if the name of a series reads like a sum of others.
+    """
     if not chosen.group:
         return ("",), None
-    columns = [pd.Series(chosen.columns.pop(name)).astype("str").fillna("").str.strip() for name in chosen.group]
-    labels = columns[0]
-    for column in columns[1:]:
-        labels = labels + ", " + column
-    codes, names = pd.factorize(labels, sort=True)
-    return tuple(str(name) for name in names), codes.astype(np.int32)
+    codes, labels = np.zeros(chosen.rows, np.int64), np.array([""], object)
+    for name in chosen.group:
+        others, more = _labelled(pd.Series(chosen.columns.pop(name)), data)
+        _refuse_totals(chosen, data, name, more)
+        codes, pairs = pd.factorize(codes * len(more) + others)
+        before, after = labels[pairs // len(more)], more[pairs % len(more)]
+        labels = np.array([_joined(*pair) for pair in zip(before, after, strict=True)], object)
+    order, names = pd.factorize(labels, sort=True)  # -1 for None
+    return tuple(map(str, names)), order[codes].astype(np.int32)
+
+
+def _labelled(column: "pd.Series", data: DataSpec) -> tuple[np.ndarray, np.ndarray]:
+    """(rows,) the number of each label, and the labels, None for a marker of `missing`; each distinct cell once."""
+    codes, cells = pd.factorize(column, use_na_sentinel=False)
+    labels = pd.Series(cells).astype("str").fillna("").str.strip()
+    left_out = is_missing(labels, data.missing) if markers(data.missing) else labels.isna()
+    return codes, labels.astype(object).mask(left_out, None).to_numpy()
+
+
+def _joined(before: str | None, after: str | None) -> str | None:
+    return None if before is None or after is None else f"{before}, {after}" if before else after
+
+
+def _refuse_totals(chosen: Table, data: DataSpec, column: str, labels: np.ndarray) -> None:
+    """Raise DataError for series that may be sums of the others."""
+    totals = [label for label in labels if label is not None and re.fullmatch(table.TOTAL, label) and "," not in label]
+    if data.missing is not None or not 0 < len(totals) < len(labels):
+        return
+    left_out = to_set(missing=", ".join(totals[:SHOWN]))
+    raise DataError(
+        f"{chosen.path}, column {column!r} holds {totals[0]!r}, which can be the sum of other series: if it is, to "
+        f"leave its rows out, {left_out}; if it is a series of its own, {to_set(missing='')}."
+    )
 
 
 def in_order(rows: Rows, context: Context, notes: list[str]) -> Rows:
     """Rows sorted by series and time, without those that have no time stamp."""
+    if rows.codes is not None and (rows.codes < 0).any():
+        kept = np.flatnonzero(rows.codes >= 0)
+        notes.append(f"{counted(len(rows.codes) - len(kept))} with a marker of `missing` as the series left out.")
+        rows = rows.take(kept)
     if rows.times is None:
         return rows if rows.codes is None else rows.take(np.argsort(rows.codes, kind="stable"))
     absent = np.flatnonzero(np.isnat(rows.times))
@@ -218,7 +255,7 @@ def _likely_group(rows: Rows, repeated: int, context: Context) -> str | None:
     for name in (name for kind in likely for name in chosen.names if chosen.kinds[name] == kind and name not in used):
         group = (*chosen.group, name)
         again = table.read(context.source, data.model_copy(update={"group": group}))
-        codes = groups(again)[1]
+        codes = groups(again, data)[1]
         assert codes is not None
         codes = codes if rows.origin is None else codes[rows.origin]
         if codes.max() < len(codes) / 2 and not pd.DataFrame({"code": codes, "time": times}).duplicated().any():

@@ -15,7 +15,7 @@ import pandas as pd
 
 from datasets.files import steps
 from datasets.files.formats import MIDNIGHT, Parsed, are_spreadsheet_days, candidates, parse
-from datasets.files.numbers import clean, is_missing, markers
+from datasets.files.numbers import clean, is_missing, markers, matches
 from datasets.spec import DAYS, DataError, DataSpec, counted, to_set
 
 PARTS = ("year", "quarter", "month", "day", "hour", "minute", "second")
@@ -83,7 +83,7 @@ def _as_text(column: "pd.Series[str] | np.ndarray") -> "pd.Series[str]":
 
 def _whole(column: "pd.Series[str]") -> "pd.Series[str]":
     """Whole numbers without the ".0" that some programs write; other cells, as 18.00.00, are unchanged."""
-    return column.str.removesuffix(".0") if column.dropna().str.fullmatch(r"\d+\.0").all() else column
+    return column.str.removesuffix(".0") if matches(column.dropna(), r"\d+\.0").all() else column
 
 
 def _joined(texts: "dict[str, pd.Series[str]]", where: str, data: DataSpec) -> "pd.Series[str]":
@@ -91,16 +91,16 @@ def _joined(texts: "dict[str, pd.Series[str]]", where: str, data: DataSpec) -> "
     texts = {name: _whole(column) for name, column in texts.items()}
     columns = list(texts.values())
     for name, column in texts.items():  # the month of a row of totals, as in 1970,Annual
-        digits = column.dropna().str.fullmatch(r"\d+")
+        digits = matches(column.dropna(), r"\d+")
         if len(columns) > 2 - (name.casefold() in PARTS) and 0.5 < digits.mean() < 1:
             raise _unlike(
                 column.dropna(),
-                ~digits.to_numpy(bool),
+                ~digits,
                 f"{where.rpartition(', columns ')[0]}, column {name!r}",
                 "a number",
                 data,
             )
-    if all(column.dropna().str.fullmatch(r"\d+").all() for column in columns) and columns[0].str.len().max() == 4:
+    if all(matches(column.dropna(), r"\d+").all() for column in columns) and columns[0].str.len().max() == 4:
         named = {name.casefold().rstrip("s"): column for name, column in texts.items()}
         ordered = [named[part] for part in PARTS if part in named] if set(named) <= set(PARTS) else columns
         if len(ordered) == 2 and "quarter" in named:
@@ -159,10 +159,11 @@ def _marker(bad: list[str], good: "pd.Series[str]") -> str | None:
     for choice in (
         ["".join(min(letters) if len(letters) == 1 else "?" for letters in place) for place in places],
         ["".join(letters[0] for letters in begin) + "*"],
+        bad,
     ):
         marker = ", ".join(choice)
         plain = all(re.search(r"\w", part) and part == part.strip() and "," not in part for part in choice)
-        fits = plain and len(marker) <= 40 and bool(is_missing(pd.Series(bad, dtype="str"), marker).all())
+        fits = plain and len(marker) <= 80 and bool(is_missing(pd.Series(bad, dtype="str"), marker).all())
         if fits and not is_missing(good, marker).any():
             return marker
     return None

@@ -16,15 +16,31 @@ import pyarrow as pa  # type: ignore[import-untyped]
 from datasets.files import cells, formats, stamps
 from datasets.files import dialect as dialects
 from datasets.files.dialect import Dialect
-from datasets.files.numbers import DOUBTFUL, MISSING, clean, decimal_marks, markers, plain_type
+from datasets.files.numbers import (
+    COMMA,
+    DOUBTFUL,
+    MISSING,
+    Style,
+    clean,
+    decimal_marks,
+    markers,
+    plain_type,
+)
 from datasets.files.source import Source
 from datasets.series import as_names, check_columns
 from datasets.spec import EPOCHS, DataError, DataSpec, counted
 
 Column = "pd.Series[str] | np.ndarray"  # text, or the values of a column with a type
 TAIL = 1 << 16  # bytes at the end of a file in which rows of totals and notes are looked for
+PIECES, PIECE = 64, 1 << 10  # pieces of a long file, and their bytes, that show what its columns hold
 MOST_BELOW = 5  # such rows
 TIME_NAME = re.compile(r"date|time|day|week|month|quarter|year|datum|zeit|tag|woche|monat|quartal|jahr|fecha", re.I)
+TOTAL = (  # a name of a row that is a sum of others
+    r"(?i)(?:[\w.&/-]+ ){0,3}(?:\w+-)?(?:sub|grand)?"
+    r"(?:totals?|totale[ns]?|sum|summe|gesamt|insgesamt|suma|soma|итого|合计|总计|合計)(?:[: ]+[\w.&/-]+){0,2}:?"
+)
+NUMBER = re.compile(r"[+-]?\d[\d., ']*([eE][+-]?\d+)?|[+-]?[.,]\d+|-?inf|true|True|TRUE|false|False|FALSE", re.A)
+DATE = re.compile(rf"\d{{1,2}}\.\d{{1,2}}\.\d{{2,4}}|\d{{4}}\.\d\d?\.\d\d?|(?i:{formats.QUARTER})")
 SOME = 500  # cells that show what a column holds
 
 
@@ -48,9 +64,11 @@ class Table:
     facts: tuple[tuple[str, str], ...]
     notes: tuple[str, ...]
     doubtful: dict[str, str]  # columns that may hold time stamps, but in no known format, with a cell
+    totals: dict[str, str] = field(default_factory=dict)  # columns with names of totals among others, with one of them
     head: tuple[tuple[str, ...], ...] = ()  # the first rows as text
     tail: tuple[tuple[str, ...], ...] = ()
     settings: dict[str, str] = field(default_factory=dict)  # that repeat what was understood
+    styles: dict[str, Style] = field(default_factory=dict)  # of columns of numbers that are no text, if not plain
 
 
 def read(source: Source, data: DataSpec) -> Table:
@@ -101,13 +119,17 @@ def _csv(source: Source, data: DataSpec) -> Table:
     wanted = tuple(dict.fromkeys((*numbers, *time, *group)))
     tail = _tail(source.path, readable, dialect)
     below = _rows_below(tail, dialect, kinds_of, time)
-    types, form = dict.fromkeys(dialect.names, pa.string()), None
-    type_notes: list[str] = []
+    proving = (samples[name] for name in dialect.names if kinds_of[name] == "number" and name not in time)
+    decimals = decimal_marks(proving) or frozenset(DOUBTFUL if _has_dotted_dates(dialect) else "")
+    request, notes = cells.Request(dict.fromkeys(wanted, pa.string()), numbers), [*source.notes, *dialect.notes]
     if not below:
-        certain, form, type_notes = _certain_types(samples, numbers, time, dialect.separator, data)
-        types |= certain
-    notes = [*source.notes, *dialect.notes, *type_notes]
-    request = cells.Request({name: types[name] for name in wanted}, numbers, form)
+        spread = _spread(readable, dialect)
+        more = {name: samples[name] + [row[dialect.names.index(name)] for row in spread] for name in wanted}
+        proven = next(iter(decimals)) if len(decimals) == 1 else None
+        plain = {name: plain_type(more[name], dialect.separator, data, proven) for name in numbers}
+        notes += [f"Column {name!r}: {note}" for name, (_, note) in plain.items() if note]
+        form = formats.certain_format(more[time[0]], data) if len(time) == 1 else None
+        request = _typed(request, {name: kind for name, (kind, _) in plain.items()}, time, form)
     columns, values, short = cells.loaded(source, readable, dialect, request, data)
     if short:
         notes.append(f"{counted(short)} with fewer cells than the header; the missing cells are empty.")
@@ -116,7 +138,6 @@ def _csv(source: Source, data: DataSpec) -> Table:
         shown = "; ".join(repr(",".join(row)[:60]) for row in below)
         notes.append(f"{counted(len(below), 'row')} at the end of the file without a time stamp, {shown}, left out.")
     rows = len(next(iter(columns.values())))
-    proving = (samples[name] for name in dialect.names if kinds_of[name] == "number" and name not in time)
     return Table(
         path=source.path,
         columns=columns,
@@ -128,31 +149,44 @@ def _csv(source: Source, data: DataSpec) -> Table:
         names=dialect.names,
         kinds=kinds_of,
         rows=rows,
-        time_format=form or "",
+        time_format=request.time_format or "",
         separator=dialect.separator,
-        decimals=decimal_marks(proving) or frozenset(DOUBTFUL if _has_dotted_dates(dialect) else ""),
+        decimals=decimals,
         facts=(("file", _described(source, dialect, rows)),),
         notes=tuple(notes),
         doubtful=_doubtful_times(samples, kinds_of),
+        totals=_totals(samples, kinds_of),
         head=dialect.rows[:3],
         tail=tuple(tuple(row) for row in tail[: len(tail) - len(below)][-3:]),
         settings=_settings(source, dialect),
+        styles={name: COMMA for name in numbers if request.decimal == "," and request.types[name] == pa.float64()},
     )
 
 
-def _certain_types(
-    samples: dict[str, list[str]], numbers: Sequence[str], time: Sequence[str], separator: str, data: DataSpec
-) -> tuple[dict[str, pa.DataType], str | None, list[str]]:
-    """Types with which columns can be read at once: by column, the format of the time stamps, and notes."""
-    types, notes = {}, []
-    for name in numbers:
-        plain, note = plain_type(samples[name], separator, data)
-        types[name] = {"float": pa.float64(), "int": pa.int64(), "text": pa.string()}[plain]
-        notes += [f"Column {name!r}: {note}"] if note else []
-    form = formats.certain_format(samples[time[0]], data) if len(time) == 1 else None
+def _typed(request: cells.Request, plain: dict[str, str], time: Sequence[str], form: str | None) -> cells.Request:
+    """The request with the types with which columns can be read at once. One decimal mark is that of all of them."""
+    decimal, read = (",", "comma") if "comma" in plain.values() else (".", "float")
+    types = {name: {read: pa.float64(), "int": pa.int64()}.get(kind, pa.string()) for name, kind in plain.items()}
     if form:
         types[time[0]] = pa.int64() if form in EPOCHS else pa.timestamp("us")
-    return types, form, notes
+    return cells.Request(request.types | types, request.numbers, form, decimal)
+
+
+def _spread(readable: Path, dialect: Dialect) -> list[list[str]]:
+    """Rows from all parts of a long file, which show more than its first rows."""
+    size = readable.stat().st_size
+    if size < 2 * TAIL or dialect.has_line_ends:
+        return []
+    lines = []
+    with readable.open("rb") as file:
+        for place in range(TAIL, size - PIECE, size // PIECES):
+            file.seek(place)
+            lines += file.read(PIECE).decode("utf-8", "replace").splitlines()[1:-1]  # without parts of lines
+    rows = csv.reader(lines, delimiter=dialect.separator or "\x01", quotechar=dialect.quote, skipinitialspace=True)
+    try:
+        return [[cell.strip() for cell in row] for row in rows if len(row) == len(dialect.names)]
+    except csv.Error:
+        return []
 
 
 def _doubtful_times(samples: dict[str, list[str]], kinds: dict[str, str]) -> dict[str, str]:
@@ -164,6 +198,16 @@ def _doubtful_times(samples: dict[str, list[str]], kinds: dict[str, str]) -> dic
         if (kinds[name] == "text" and len(set(cells)) > len(cells) / 2)
         or (kinds[name] == "number" and formats.are_spreadsheet_days(cells))
     }
+
+
+def _totals(samples: dict[str, list[str]], kinds: dict[str, str]) -> dict[str, str]:
+    """Columns of names or time stamps that name totals in less than half of the rows, each with the first total."""
+    columns = {}
+    for name, column in samples.items():
+        totals = [cell for cell in column if re.fullmatch(TOTAL, cell)] if kinds[name] in ("text", "time") else []
+        if 0 < len(totals) < len(column) / 2:
+            columns[name] = totals[0]
+    return columns
 
 
 def _described(source: Source, dialect: Dialect, rows: int) -> str:
@@ -197,15 +241,14 @@ def _kind(cells: Sequence[str], data: DataSpec) -> str:
         return "empty"
     if sum(bool(re.fullmatch(r"\d?\d:\d\d(:\d\d(\.\d+)?)?", cell)) for cell in present) > len(present) / 2:
         return "time of day"
-    plain = clean(pd.Series(present, dtype="str"))
-    bare = plain.str.replace(r"^[^\d+\-.,]{0,3} ?|(?<=[\d.,]) ?[^\d.,\s]{1,5}$", "", regex=True)
-    fits = bare.str.fullmatch(
-        r"[+-]?[\d][\d., ']*([eE][+-]?\d+)?|[+-]?[.,]\d+|inf|-inf|true|false|True|False|TRUE|FALSE"
-    )
-    dates = plain.str.fullmatch(r"\d{1,2}\.\d{1,2}\.\d{2,4}|\d{4}\.\d\d?\.\d\d?|(?i:" + formats.QUARTER + ")")
-    if (fits & ~dates).sum() > len(present) / 2:
-        whole = plain.str.fullmatch(r"\d{8}|1[6-9]\d\d|20\d\d").all()
-        return "time" if whole and formats.recognised(present) and plain.is_unique else "number"
+    plain = clean(pd.Series(present, dtype="str")).tolist()
+    bare = [re.sub(r"^[^\d+\-.,]{0,3} ?|(?<=[\d.,]) ?[^\d.,\s]{1,5}$", "", cell) for cell in plain]
+    numbers = [
+        cell for cell, rest in zip(plain, bare, strict=True) if NUMBER.fullmatch(rest) and not DATE.fullmatch(cell)
+    ]
+    if len(numbers) > len(present) / 2:
+        whole = all(re.fullmatch(r"\d{8}|1[6-9]\d\d|20\d\d", cell) for cell in plain)
+        return "time" if whole and len(set(plain)) == len(plain) and formats.recognised(present) else "number"
     return "time" if formats.recognised(present) else "text"
 
 

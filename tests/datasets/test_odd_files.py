@@ -137,19 +137,31 @@ def test_a_leading_zero_proves_a_decimal_point(tmp_path):
 
 
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
-@pytest.mark.parametrize("case", ["day-first-slash", "missing-with-blank", "epoch-seconds", "leap-years-lack-a-day"])
+@pytest.mark.parametrize(
+    "case",
+    [
+        "day-first-slash",
+        "missing-with-blank",
+        "epoch-seconds",
+        "leap-years-lack-a-day",
+        "month-name",
+        "semicolon-decimal-comma",
+        "decimal-comma-one-bad-cell",
+    ],
+)
 def test_parts_and_types_change_no_number(tmp_path, monkeypatch, case, end):
-    """A large file is read part by part, and time stamps with a certain format are not read as text first."""
+    """A large file is read part by part, and what has a certain format is not read as text first."""
     path = tmp_path / "data.csv"
-    text = (CASES / f"{case}.csv").read_text()
+    text = (CASES / f"{case}.csv").read_text().replace("kaputt", "NA")
     path.write_text(text.replace("\n", end), newline="")
-    time, target = text.splitlines()[0].replace('"', "").split(",")
+    time, target = text.splitlines()[0].replace('"', "").replace(";", ",").split(",")
     data = DataSpec(csv=path, target=target, time=time)
     whole = read(data)
     monkeypatch.setattr("datasets.files.cells.PART", 200)
     parts = read(data)
     monkeypatch.setattr("datasets.files.formats.certain_format", lambda *_: None)
+    monkeypatch.setattr("datasets.files.table.plain_type", lambda *_: ("text", None))
     for other in (parts, read(data)):
         np.testing.assert_array_equal(whole.values, other.values)
         np.testing.assert_array_equal(whole.times, other.times)
-        assert whole.notes == other.notes
+        assert (whole.notes, whole.understood) == (other.notes, other.understood)

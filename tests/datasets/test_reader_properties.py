@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import HealthCheck, assume, example, given, settings
 from hypothesis import strategies as st
 
 from datasets import DataError, DataSpec, Series, read, suggested_columns
@@ -73,7 +73,14 @@ def written(folder: Path, values: np.ndarray, days: np.ndarray, dialect: dict) -
     return path
 
 
+APOSTROPHES = {  # within numbers, which are no quotation marks
+    "separator": ",", "decimal": ",", "thousands": "'", "digits": 1, "date": "%Y-%m-%d", "encoding": "utf-8",
+    "end": "\n", "quoting": csv.QUOTE_MINIMAL, "missing": "", "above": "", "unit": "", "compressed": False,
+}  # fmt: skip
+
+
 @MANY
+@example(dialect=APOSTROPHES, rows=3, seed=1, size=4000, holes=False)
 @given(dialects(), st.integers(3, 60), st.integers(0, 10**6), st.sampled_from([1, 50, 4000, 2e6]), st.booleans())
 def test_a_table_in_any_dialect_is_read_back_or_asked_about(tmp_path, dialect, rows, seed, size, holes):
     """Never a different number without a question, or without a note that names the setting for the other reading.

@@ -1,11 +1,28 @@
 """Time stamps in unusual spellings, rows that are no data, and files that are no tables."""
 
+import re
+
 import numpy as np
+import pandas as pd
+import pyarrow as pa
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from datasets import read
+from datasets.files.formats import wall_times
 from tests.datasets.typed import advice, outcomes, refusal, spec
-from tests.datasets.written import HOURS, QUARTERS, SPELLINGS, STEPS, TEXTS, VALUES, table
+from tests.datasets.written import (
+    HOURS,
+    QUARTERS,
+    SHORT_YEARS,
+    SPELLINGS,
+    STEPS,
+    TEXTS,
+    VALUES,
+    stores,
+    table,
+)
 
 YEARS = [value for number, value in enumerate(VALUES[:78]) if number % 13 != 12]  # without the rows of totals
 
@@ -30,6 +47,17 @@ def test_quarters_are_read_in_every_spelling(words, spelling):
     series = read(spec(words(text, "--time", "quarter")))
     assert (series.rows, series.step, series.label(0), series.label(59)) == (STEPS, "quarter", "1970-01", "1984-10")
     assert series.values[:, 0].tolist() == VALUES[:STEPS]
+
+
+@pytest.mark.parametrize("first", [1946, 1970, 1999])
+@pytest.mark.parametrize("spelling", SHORT_YEARS)
+def test_quarters_of_years_with_two_digits_are_read_and_said(words, spelling, first):
+    """Like dates with such years: none lies in the future, also across 2000."""
+    texts = [spelling.format(f"{(first + row // 4) % 100:02}", row % 4 + 1) for row in range(STEPS)]
+    series = read(spec(words(table("quarter,x", texts), "--time", "quarter")))
+    last = first + STEPS // 4 - 1
+    assert (series.step, series.label(0), series.label(STEPS - 1)) == ("quarter", f"{first}-01", f"{last}-10")
+    assert f"Years of two digits were read as {first} to {last}" in " ".join(series.notes)
 
 
 @pytest.mark.parametrize(
@@ -71,20 +99,73 @@ def test_24_o_clock_is_the_next_day(words, name):
     assert "24 o'clock in 8 rows was read as 0 o'clock of the next day" in " ".join(series.notes)
 
 
-@pytest.mark.parametrize("name", ["totals", "month 13", "repeated header", "annual"])
+@pytest.mark.parametrize(("digits", "wrong"), [("%Y%m%d%H", "2020010325"), ("%Y%m%d%H%M", "202001032360")])
+def test_a_wrong_hour_does_not_make_seconds_since_1970_of_all_stamps(words, digits, wrong):
+    """2020010325 seconds since 1970 are a moment of 2034, as all other cells would be."""
+    stamps = pd.date_range("2020-01-01", periods=96, freq="h").strftime(digits).tolist()
+    text = table("time,x", [*stamps[:50], wrong, *stamps[51:]])
+    assert f"row 51 holds '{wrong}', which is not a time stamp like the others" in refusal(
+        words(text, "--time", "time")
+    )
+    assert ("2020-01-01T00:00", 96, [50]) in [
+        (series.label(0), series.rows, series.filled.tolist()) for series in outcomes(words(text, "--time", "time"))
+    ]
+
+
+@pytest.mark.parametrize("name", ["totals", "totals by many names", "month 13", "repeated header", "annual"])
 def test_rows_that_are_no_data_are_named_together(words, name):
     """The number of rows, the first of them, and a single setting that leaves them out."""
     time = TEXTS[name].splitlines()[0].removesuffix(",x")
     options = words(TEXTS[name], "--time", time)
     message = refusal(options)
     assert "row 13 holds " in message
-    rows = 5 if name == "repeated header" else 6  # the header in the last line is left out as a row of totals is
+    rows = 5 if name in ("repeated header", "totals by many names") else 6  # a last line without digits is left out
     assert f"{rows - 1} other rows (26, 39, 52, ...)" in message
     (answer,) = advice(message)
     series = read(spec([*options, *answer]))
     assert series.values[:, 0].tolist() == YEARS
     assert (series.step, series.label(0), series.label(71), len(series.filled)) == ("month", "1970-01", "1975-12", 0)
     assert f"{rows} rows without a time stamp, first row 13, left out" in " ".join(series.notes)
+
+
+@pytest.mark.parametrize("name", ["totals", "totals by many names"])
+def test_rows_of_totals_are_no_steps_without_a_question(words, name):
+    """Without `time` too: one answer reads the months alone, the other all rows."""
+    months, rows = outcomes(words(TEXTS[name]))
+    assert months.values[:, 0].tolist() == YEARS
+    assert rows.step == "row"
+    assert rows.rows >= 77
+
+
+GROUPED = ("--time", "month", "--group", "store")
+
+
+@pytest.mark.parametrize(
+    ("total", "more", "dated"),
+    [
+        *(("{} total", more, dated) for more in (GROUPED, GROUPED[2:], ()) for dated in (True, False)),
+        *((total, GROUPED, True) for total in ("Total {}", "Summe {}", "{}-Gesamt: alle", "total", "SUM")),
+    ],
+)
+def test_totals_of_series_are_no_series_without_a_question(words, total, more, dated):
+    """Below each group and of all groups, with a time stamp or without: one answer leaves them out."""
+    text = stores(total, dated=dated)
+    if not more:
+        text = text.replace("month", "what").replace("1970-", "a").replace("1971-", "b")
+    message = refusal(words(text, *more))
+    assert "can be the sum of other" in message
+    read_back = outcomes(words(text, *more))
+    assert any(
+        series.groups == ("A", "B") and series.values[:, 0].tolist() == VALUES[:48] and not len(series.filled)
+        for series in read_back
+    )
+    assert len(read_back) > 1
+
+
+@pytest.mark.parametrize("store", ["Sumatra", "Totalis", "Gesamtschule", "Somalia"])
+def test_names_that_begin_like_totals_are_names(words, store):
+    text = stores("A").replace("Grand", "A").replace("B,", f"{store},")
+    assert read(spec(words(text, "--time", "month", "--group", "store"))).groups == ("A", store)
 
 
 def test_evident_time_stamps_that_are_not_used_are_named_in_the_line_of_the_time(words):
@@ -128,3 +209,48 @@ def test_other_kinds_of_files_are_named(tmp_path, content, kind):
 def test_a_header_in_brackets_is_no_json(words):
     series = read(spec(["--csv", words("[day],[x]\n1,5\n2,6\n3,9\n")[1], "--target", "[x]"]))
     assert series.values[:, 0].tolist() == [5, 6, 9]
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    st.sampled_from(["%d/%m/%Y", "%d-%b-%Y", "%b %d, %Y", "%Y-%m-%d"]),
+    st.sampled_from(["", " %H:%M", "T%H:%M:%S", " %I:%M %p", " %H:%M:%S.%f"]),
+    st.booleans(),
+    st.sampled_from([None, "", "31/02/2020", "01/02/2020 24:00", "7 Mai 2020", "x", "two blanks", " "]),
+    st.integers(0, 10**6),
+)
+def test_a_long_column_is_parsed_as_its_cells_are(date, time, padded, odd, seed):
+    """Parts of stamps are parsed once: the same result as of each cell by itself, also for cells that do not fit."""
+    random = np.random.default_rng(seed)
+    times = pd.Timestamp("1990-03-04") + pd.to_timedelta(random.integers(0, 10**9, 1200), unit="s")
+    cells = times.strftime(date + time).tolist()
+    if not padded:
+        cells = [re.sub(r"(?<!\d)0(?=\d[/ ,:-])", "", cell) for cell in cells]
+    for place in random.integers(0, len(cells), 3):
+        cells[place] = cells[place].replace(" ", "  ") if odd == "two blanks" else odd
+    expected = pd.to_datetime(pd.Series(cells, dtype="str"), format=date + time, errors="coerce")
+    stamps = wall_times(pa.chunked_array([pa.array(cells, pa.string())]), date + time)
+    np.testing.assert_array_equal(stamps, expected.to_numpy("datetime64[us]"))
+
+
+@pytest.mark.parametrize("odd", ["31/02/2020", "29/02/2021", "1/2/20", "x"])
+@pytest.mark.parametrize("form", [None, "%d/%m/%Y"])
+def test_a_day_that_does_not_exist_is_no_day_of_the_next_month(words, odd, form):
+    """Below more rows than the head of a file shows."""
+    days = [
+        f"{day:02}/{month:02}/{year}" for year in range(1900, 2000) for month in range(1, 13) for day in (9, 14, 19)
+    ]
+    lines = [f"{day},{VALUES[row % 400]},{'y' * 40}" for row, day in enumerate(days)]
+    text = "\n".join(["day,x,y", *lines, f"{odd},7.5,y", "15/04/2021,8.5,y"]) + "\n"
+    more = [] if form is None else ["--set", f"data.time_format={form}"]
+    assert f"row {len(days) + 1} holds {odd!r}" in refusal(words(text, "--time", "day", *more))
+
+
+@pytest.mark.parametrize("form", ["%d/%m/%Y", "%m/%d/%Y"])
+def test_rows_far_below_the_head_prove_the_order_of_day_and_month(words, form, monkeypatch):
+    """The head of the file fits both orders; the file is read once."""
+    times = pd.date_range("2020-01-01", periods=9000, freq="10min")
+    lines = [f"{stamp},{VALUES[row % 400]},{'y' * 40}" for row, stamp in enumerate(times.strftime(f"{form} %H:%M"))]
+    monkeypatch.setattr("datasets.files.stamps._understood", None)
+    series = read(spec(words("\n".join(["day,x,y", *lines]) + "\n", "--time", "day")))
+    np.testing.assert_array_equal(series.times, times.to_numpy("datetime64[us]"))
