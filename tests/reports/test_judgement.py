@@ -12,6 +12,7 @@ from synthetic_run import change
 from synthetic_several import over_origins
 
 from reports.analysis.context import Context
+from reports.analysis.forecasts import judgement
 from reports.analysis.forecasts.judgement import diebold_mariano, judged, loss_differences, superiority
 from reports.analysis.metrics import beats
 from reports.analysis.run import Run
@@ -252,6 +253,20 @@ def test_at_one_origin_the_test_of_two_models_is_that_of_mann_and_whitney(sizes)
     result = superiority([(first, second)])
     assert result.p == pytest.approx(expected.pvalue)
     assert result.probability == pytest.approx(1 - expected.statistic / (len(first) * len(second)))
+
+
+def test_the_normal_distribution_of_many_trials_is_near_the_exact_one(monkeypatch):
+    """A sweep has hundreds of trials, for which the exact distribution would take hours."""
+    random = np.random.default_rng(8)
+    cases = [
+        [(random.normal(size=size).round(1), random.normal(shift, 1, size + 2).round(1)) for size in (11, 14)]
+        for shift in np.linspace(-1, 1, 9)
+    ]
+    exact = [superiority(origins).p for origins in cases]
+    monkeypatch.setattr(judgement, "MOST_EXACT", 0)
+    np.testing.assert_allclose([superiority(origins).p for origins in cases], exact, atol=0.01)
+    many = [(random.normal(size=500), random.normal(0.5, 1, 500))]
+    assert superiority(many).p < 1e-6
 
 
 def test_over_origins_equal_models_differ_in_at_most_5_percent_of_cases():

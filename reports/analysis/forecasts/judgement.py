@@ -15,6 +15,7 @@ from reports.analysis.run import Group
 from reports.records import Data
 
 LEVEL = 1 - CONFIDENCE
+MOST_EXACT = 60  # trials of two models
 FEWEST = 10  # windows; a test of fewer would rest on the normality of their losses
 
 State = Literal["better", "worse", "undecided", "untested"]
@@ -142,21 +143,38 @@ def superiority(origins: Sequence[tuple[Sequence[float], Sequence[float]]]) -> S
 
     origins: the errors of both models by seed, at each origin. Errors of two origins are not compared, because their
     test parts differ. p: of the rank-sum test of Mann & Whitney (1947), summed over the origins as by van Elteren
-    (1960), with the exact distribution over all exchanges of models within an origin: also right for few seeds and for
-    ties. None for fewer than two pairs.
+    (1960). The distribution of the sum, over all exchanges of models within an origin, is exact for up to `MOST_EXACT`
+    trials, so that few seeds and ties are judged rightly, and normal for more. None for fewer than two pairs.
     """
     if sum(len(first) * len(second) for first, second in origins) < 2:
         return None
-    chances, ranks, least, pairs = np.ones(1), 0, 0, 0
-    for first, second in origins:
-        doubled = np.rint(2 * stats.rankdata((*first, *second))).astype(int)  # ranks that ties share become whole
-        chances = np.convolve(chances, _sums(doubled, len(first)))
-        ranks += int(doubled[: len(first)].sum())
-        least += len(first) * (len(first) + 1)
-        pairs += len(first) * len(second)
+    doubled = [(_doubled_ranks(first, second), len(first), len(second)) for first, second in origins]
+    above = sum(int(ranks[:size].sum()) - size * (size + 1) for ranks, size, _ in doubled)  # twice the pairs not lower
+    pairs = sum(size * other for _, size, other in doubled)
+    small = sum(len(ranks) for ranks, _, _ in doubled) <= MOST_EXACT
+    return Superiority(1 - above / 2 / pairs, _exact_p(doubled) if small else _normal_p(doubled))
+
+
+def _doubled_ranks(first: Sequence[float], second: Sequence[float]) -> np.ndarray:
+    """Twice the ranks of all errors, those of `first` in front: ranks that ties share become whole numbers."""
+    return np.asarray(np.rint(2 * stats.rankdata((*first, *second))), dtype=int)
+
+
+def _exact_p(origins: Sequence[tuple[np.ndarray, int, int]]) -> float:
+    """The probability of a sum of ranks at least as far from its mean; see `superiority`."""
+    chances, ranks = np.ones(1), 0
+    for doubled, size, _ in origins:
+        chances = np.convolve(chances, _sums(doubled, size))
+        ranks += int(doubled[:size].sum())
     distances = np.abs(np.arange(len(chances)) - np.arange(len(chances)) @ chances)
-    p = float(chances[distances >= distances[ranks] - 1e-6].sum())
-    return Superiority(1 - (ranks - least) / 2 / pairs, min(1.0, p))
+    return min(1.0, float(chances[distances >= distances[ranks] - 1e-6].sum()))
+
+
+def _normal_p(origins: Sequence[tuple[np.ndarray, int, int]]) -> float:
+    """The same with the mean and the variance of a sum of ranks that are drawn without replacement."""
+    distance = sum(float(doubled[:size].sum() - size * doubled.mean()) for doubled, size, _ in origins)
+    variance = sum(size * other / len(doubled) * float(doubled.var(ddof=1)) for doubled, size, other in origins)
+    return float(2 * stats.norm.sf(abs(distance) / sqrt(variance))) if variance > 0 else 1.0
 
 
 def _sums(values: np.ndarray, count: int) -> np.ndarray:
