@@ -1,6 +1,7 @@
 """Trials on a Ray cluster of two nodes on this machine; in one test, a node ends with all its processes."""
 
 import json
+import re
 import shutil
 import signal
 import socket
@@ -22,6 +23,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.skipif(sys.platform != "linux", reas
 
 # Long enough that a node ends in the middle of a trial.
 TEXT = REFERENCE.replace("seeds = [1]", "seeds = [1, 2, 3, 4, 5]").replace("epochs = 3", "epochs = 1500\nthreads = 1")
+LOG_OF_RAY = r"\[\d{4}-\d\d-\d\d .*\.cc:\d+: "  # its core prints what it does about objects of a lost node
 QUIET = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
 
 
@@ -146,7 +148,8 @@ def test_trials_of_a_lost_node_run_on_another(cluster, written, tmp_path):
         assert lost not in [path.stem for path in tmp_path.glob("small/*/trials/*.json")]
         out, err = run.communicate(timeout=240)
     assert run.returncode == 0, out + err
-    assert err == ""
+    shown = [line for line in err.splitlines() if not re.match(LOG_OF_RAY, line)]
+    assert shown == []
     folder = tmp_path / "small" / "latest"
     manifest, _, trials = read_run(folder)
     assert [trial.plan.key for trial in trials] == [plan.key for plan in manifest.trials]

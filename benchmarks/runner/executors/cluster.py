@@ -4,7 +4,6 @@ The nodes get this checkout's code with the job; the frameworks must be installe
 have the same path on each node; where the file is missing, the trial fails with that reason.
 """
 
-import os
 import re
 import signal
 import socket
@@ -211,7 +210,6 @@ def connect(cluster: str | None) -> None:
     if problem := (_unreachable(cluster) if cluster else None) or _problem(cluster or "auto"):
         where = f"at {cluster}" if cluster else "on this machine"
         raise UserError(f"no Ray cluster can be joined {where}: {problem}")
-    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")  # the run itself says which trials a lost node had
     with _keep_signal_handlers():
         ray.init(address=cluster or "auto", log_to_driver=False, logging_level="ERROR", runtime_env=_code())
 
