@@ -125,11 +125,7 @@ def _csv(source: Source, data: DataSpec) -> Table:
     if not below:
         spread = _spread(readable, dialect)
         more = {name: samples[name] + [row[dialect.names.index(name)] for row in spread] for name in wanted}
-        proven = next(iter(decimals)) if len(decimals) == 1 else None
-        plain = {name: plain_type(more[name], dialect.separator, data, proven) for name in numbers}
-        notes += [f"Column {name!r}: {note}" for name, (_, note) in plain.items() if note]
-        form = formats.certain_format(more[time[0]], data) if len(time) == 1 else None
-        request = _typed(request, {name: kind for name, (kind, _) in plain.items()}, time, form)
+        request = _typed(request, more, dialect, data, decimals, time, notes)
     columns, values, short = cells.loaded(source, readable, dialect, request, data)
     if short:
         notes.append(f"{counted(short)} with fewer cells than the header; the missing cells are empty.")
@@ -163,8 +159,21 @@ def _csv(source: Source, data: DataSpec) -> Table:
     )
 
 
-def _typed(request: cells.Request, plain: dict[str, str], time: Sequence[str], form: str | None) -> cells.Request:
+def _typed(
+    request: cells.Request,
+    samples: dict[str, list[str]],
+    dialect: Dialect,
+    data: DataSpec,
+    decimals: frozenset[str],
+    time: Sequence[str],
+    notes: list[str],
+) -> cells.Request:
     """The request with the types with which columns can be read at once. One decimal mark is that of all of them."""
+    proven = next(iter(decimals)) if len(decimals) == 1 else None
+    typed = {name: plain_type(samples[name], dialect.separator, data, proven) for name in request.numbers}
+    notes += [f"Column {name!r}: {note}" for name, (_, note) in typed.items() if note]
+    plain = {name: kind for name, (kind, _) in typed.items()}
+    form = formats.certain_format(samples[time[0]], data) if len(time) == 1 else None
     decimal, read = (",", "comma") if "comma" in plain.values() else (".", "float")
     types = {name: {read: pa.float64(), "int": pa.int64()}.get(kind, pa.string()) for name, kind in plain.items()}
     if form:
