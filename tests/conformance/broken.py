@@ -138,9 +138,9 @@ BROKEN = {
 }
 # The problems on which a fault has an effect; those of the others are plain.
 AFFECTED = {
-    "unscaled-masks": ("lstm, masked", "input dropout alone"),
+    "unscaled-masks": ("gru on lstm, masked", "input dropout alone"),
     "mask-on-outputs": ("lstm, both directions, padded", "gru on rnn, both directions, padded on the right"),
-    "last-in-time": ("rnn, both directions", "lstm, both directions"),
+    "last-in-time": ("rnn on lstm, both directions", "gru, both directions, dense head"),
     "keras-momentum": ("sgd, momentum",),
     "late-resets": ("lstm, carried state",),
     "reset-by-batch": ("gru on rnn, carried state",),

@@ -172,7 +172,7 @@ def test_weights_are_returned_unchanged(backend, problem, dtype):
 @pytest.mark.slow
 def test_without_masks_there_is_no_dropout(backend, dtype):
     """In training too: the objective of a step is that of the prediction."""
-    problem = PROBLEMS["lstm, masked"]
+    problem = PROBLEMS["lstm, briefly masked"]
     model, (x, y), steps = problem.build(backend, dtype), problem.data(dtype), problem.steps(1)
     rows = steps.order[0]
     expected = np.mean((model.predict(x[rows]) - y[rows]) ** 2)
