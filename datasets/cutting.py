@@ -18,7 +18,7 @@ from datasets.scaler import Scaler, Span, blocks, fit, joined
 from datasets.series import Series, Split, as_names, check_columns, split
 from datasets.sources import registered
 from datasets.spec import LARGEST, DataError, DataSpec, Dtype, WindowSpec, counted, to_set
-from datasets.windows import Part, Rows, Windows, shifted, targets_from
+from datasets.windows import Chosen, Part, Rows, Windows, shifted, targets_from
 
 
 def prepare(data: DataSpec, window: WindowSpec, dtype: Dtype = "float32") -> Windows:
@@ -151,12 +151,13 @@ def _lay_out(
     padding = window.length - window.shortest
     columns = len(series.columns)
     array = np.zeros((series.rows + padding * len(usable), columns + window.masked), dtype)
+    first_rows = np.array(series.runs)
     observed = np.zeros(len(array), bool)
     for run, (start, stop) in enumerate(usable, start=1):
         shift = run * padding
         observed[start + shift : stop + shift] = True
         with np.errstate(over="ignore"):  # infinite values are refused below
-            of_run = scaler.of(int(np.searchsorted(series.runs, start, side="right")) - 1)
+            of_run = scaler.of(int(np.searchsorted(first_rows, start, side="right")) - 1)
             for first, block in blocks(series.values, [(start, stop)], data.difference):
                 array[first + shift : first + shift + len(block), :columns] = of_run.apply(block)
     if window.masked:
@@ -207,14 +208,20 @@ def _part(
     shift = layout.shift(rows)
     input_begin, target_begin = shifted(rows, shift - window.length), shifted(rows, shift)
     columns = layout.array.shape[1]
-    whole = sliding_window_view(layout.array.reshape(-1), window.length * columns)[::columns]  # a window is one piece
-    x = whole[input_begin].reshape(-1, window.length, columns)  # of memory, which is faster to copy than many
-    mask = sliding_window_view(layout.observed, window.length)[input_begin] if layout.padding else None
+    # each window as one piece of memory, which is faster to copy than many
+    whole = sliding_window_view(layout.array.reshape(-1), window.length * columns)[::columns]
+    x = _chosen_rows(whole.reshape(-1, window.length, columns), input_begin)
+    mask = _chosen_rows(sliding_window_view(layout.observed, window.length), input_begin) if layout.padding else None
     if mask is not None and window.padding == "right":
-        order = np.argsort(~mask, axis=1, kind="stable")  # the observed rows first
-        x, mask = np.take_along_axis(x, order[:, :, None], axis=1), np.take_along_axis(mask, order, axis=1)
+        order = np.argsort(~mask[:], axis=1, kind="stable")  # the observed rows first
+        x = Chosen(np.take_along_axis(x[:], order[:, :, None], axis=1))
+        mask = Chosen(np.take_along_axis(mask[:], order, axis=1))
     y = targets_from(layout.array, series.index(series.targets), target_begin, window.target_rows)
     return Part(name, x, y, rows, series.times, mask), total - len(rows)
+
+
+def _chosen_rows(array: np.ndarray, index: slice | np.ndarray) -> Chosen:
+    return Chosen(array[index]) if isinstance(index, slice) else Chosen(array, index)
 
 
 def _first_target_rows(usable: list[Span], window: WindowSpec, spans: Sequence[Span]) -> Rows:
@@ -254,7 +261,7 @@ def ahead(windows: Windows, series: Series, spans: Sequence[Span], steps: int, s
     data, window = windows.data, windows.window
     longer = window.model_copy(update={"horizon": steps, "rollout": False, "stride": stride})
     usable = _usable_spans(series, lag=int(data.difference))
-    dtype: Dtype = "float64" if windows.train.x.dtype == np.float64 else "float32"
+    dtype: Dtype = "float64" if windows.train.y.dtype == np.float64 else "float32"
     layout = _lay_out(series, usable, windows.scaler, data, window, dtype)
     part, _ = _part(series, layout, data, longer, "forecast", spans)
     index = shifted(part.rows, layout.shift(part.rows))

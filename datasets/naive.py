@@ -87,7 +87,7 @@ def _seasonal_naive(windows: Windows, part: Part) -> np.ndarray | None:
 def _linear_autoregression(windows: Windows, part: Part) -> Forecast:
     """With NumPy: importing scikit-learn for one regression takes longer than preparing a run."""
     every = -(-len(windows.train) // MOST_FITTED)
-    x, y = _flat(windows.train.x[::every]), windows.train.y[::every].astype(np.float64)
+    x, y = _flat(windows.train.inputs[::every]), windows.train.y[::every].astype(np.float64)
     means = x.mean(axis=0), y.mean(axis=0)  # the intercept has no part in the solution of least norm
     coefficients = np.linalg.lstsq(x - means[0], y - means[1])[0]
 
@@ -95,7 +95,7 @@ def _linear_autoregression(windows: Windows, part: Part) -> Forecast:
         values: np.ndarray = (_flat(x) - means[0]) @ coefficients + means[1]
         return values
 
-    pieces = [part.x[first : first + MOST_FITTED] for first in range(0, max(1, len(part)), MOST_FITTED)]
+    pieces = [part.inputs[first : first + MOST_FITTED] for first in range(0, max(1, len(part)), MOST_FITTED)]
     scaled = np.concatenate([forecast(predicted, windows, piece) for piece in pieces])
     fitted = "the training windows" if every == 1 else f"one of every {every} training windows"
     explanation = f"Least squares on the same window of {windows.window.length} rows, fitted on {fitted}."

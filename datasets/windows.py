@@ -36,18 +36,40 @@ def targets_from(values: np.ndarray, columns: list[int], index: slice | np.ndarr
 
 
 @dataclass(frozen=True, eq=False)
+class Chosen:
+    """Some rows of an array, copied only when they are read: windows take up to T times the memory of a series."""
+
+    array: np.ndarray
+    index: np.ndarray | None = None  # (N,) the rows of `array`; None: all
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return (len(self.array) if self.index is None else len(self.index), *self.array.shape[1:])
+
+    def __getitem__(self, rows: slice | int) -> np.ndarray:
+        """These of the chosen rows: a read-only view if all are chosen, else a copy."""
+        values: np.ndarray = self.array[rows if self.index is None else self.index[rows]]
+        return values
+
+
+@dataclass(frozen=True, eq=False)
 class Part:
-    """The windows of one part of the split. Arrays are read-only views if the windows are evenly spaced."""
+    """The windows of one part of the split."""
 
     name: str
-    x: np.ndarray  # (N, T, F), scaled; with WindowSpec.masked a last column is the mask
+    inputs: Chosen  # of x
     y: np.ndarray  # (N, H * targets), scaled, the targets of one step side by side; with a rollout only the first row
     rows: Rows  # (N,) the row of each window's first target in the series
     stamps: np.ndarray | None  # the time stamps of the series
-    mask: np.ndarray | None = None  # (N, T), False where an input row is padding
+    mask: Chosen | None = None  # (N, T), False where an input row is padding
 
     def __len__(self) -> int:
-        return len(self.x)
+        return len(self.y)
+
+    @cached_property
+    def x(self) -> np.ndarray:
+        """(N, T, F), scaled; with WindowSpec.masked a last column is the mask. A view if windows are evenly spaced."""
+        return self.inputs[:]
 
     @property
     def times(self) -> np.ndarray:
@@ -125,26 +147,27 @@ class Windows:
         """SHA-256 of every window of every part; the same on every machine."""
         total = hashlib.sha256()
         for part in (self.train, self.validation, self.test):
-            steps = part.y.reshape(len(part), self.window.target_rows, len(self.targets))
-            for array in (part.x, steps, part.mask):
+            steps = Chosen(part.y.reshape(len(part), self.window.target_rows, len(self.targets)))
+            for array in (part.inputs, steps, part.mask):
                 if array is not None:
                     _hash(total, array, part.rows.step if isinstance(part.rows, range) else None)
         return total.hexdigest()
 
 
-def _hash(total: "hashlib._Hash", array: np.ndarray, stride: int | None) -> None:
+def _hash(total: "hashlib._Hash", array: Chosen, stride: int | None) -> None:
     """Feed (N, rows, ...) to the hash: of each window the rows that the next window does not share, then the rest.
 
     Together with shape and stride this is as much information as all windows, at the size of the series.
     """
     count, length = array.shape[:2]
     fresh = length if stride is None or count < 2 else min(stride, length)
-    total.update(f"{array.dtype.name} {array.shape} {fresh};".encode())
-    little_endian = array.dtype.newbyteorder("<")
+    dtype = array.array.dtype
+    total.update(f"{dtype.name} {array.shape} {fresh};".encode())
+    little_endian = dtype.newbyteorder("<")
     for first in range(0, count, BLOCK):
-        total.update(np.ascontiguousarray(array[first : first + BLOCK, :fresh], little_endian).data)
+        total.update(np.ascontiguousarray(array[first : first + BLOCK][:, :fresh], little_endian).data)
     if count:
-        total.update(np.ascontiguousarray(array[-1, fresh:], little_endian).data)
+        total.update(np.ascontiguousarray(array[count - 1 :][0, fresh:], little_endian).data)
 
 
 def forecast(predict: Callable[[np.ndarray], np.ndarray], windows: Windows, x: np.ndarray) -> np.ndarray:

@@ -52,7 +52,7 @@ def prepare(benchmark: Benchmark) -> dict[str, Prepared]:
 def _require_fit(name: str, label: str, case: CaseSettings, windows: datasets.Windows) -> None:
     """Raise UserError where a case's model, training settings and windows do not fit together."""
     train, training = windows.train, case.training
-    _, window, features = train.x.shape
+    _, window, features = train.inputs.shape
     batch = training.batch_of(len(train))
     if batch > len(train):
         raise UserError(
@@ -108,7 +108,7 @@ def _cannot_carry(case: CaseSettings, windows: datasets.Windows, batch: int) -> 
 
 def _require_programs(benchmark: Benchmark, label: str, windows: datasets.Windows) -> None:
     """Raise UserError where a user's program cannot train a case."""
-    _, window, features = windows.train.x.shape
+    _, window, features = windows.train.inputs.shape
     case = benchmark.cases[label]
     model, optimizer = case.architecture(windows.train.y.shape[1]), case.training.complete_optimizer()
     reason = user_program.unsupported(model, features, window, optimizer)
@@ -195,7 +195,7 @@ def _search(settings: SearchSettings, configurations: int) -> Search:
 
 def _case(label: str, case: CaseSettings, prepared: Prepared, threads: int) -> Case:
     train, training = prepared.windows.train, case.training
-    _, window, features = train.x.shape
+    _, window, features = train.inputs.shape
     model, batch = case.architecture(train.y.shape[1]), training.batch_of(len(train))
     return Case(
         label=label,

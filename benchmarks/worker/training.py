@@ -96,7 +96,7 @@ class TrainingPlan:
     """Everything that determines the steps of a training: the same for every backend."""
 
     model: ModelSpec
-    x: Array  # (N, T, F)
+    shape: tuple[int, ...]  # (N, T, F), of the inputs
     batch: int
     schedule: Schedule
     seed: int
@@ -109,7 +109,7 @@ class TrainingPlan:
 
         Without that step, the rows left out differ from epoch to epoch.
         """
-        rows, window, features = self.x.shape
+        rows, window, features = self.shape
         full, left = divmod(rows, self.batch)
         steps = full + (self.partial and left > 0)
         streams = training_streams(self.chains, self.batch) if self.chains else None

@@ -212,12 +212,12 @@ def training_plan(case: CaseSettings, windows: datasets.Windows, seed: int, *, m
         raise TrialError(f"training.batch = {batch}, but the training part has {len(train)} windows")
     model, partial = case.architecture(train.y.shape[1]), settings.partial_batch == "use"
     linked = chains(case, windows, train)
-    return TrainingPlan(model, train.x, batch, Schedule.of(settings), seed, masked, partial, linked)
+    return TrainingPlan(model, train.inputs.shape, batch, Schedule.of(settings), seed, masked, partial, linked)
 
 
 def matched_weights(case: CaseSettings, windows: datasets.Windows, seed: int) -> Weights:
     """Return the initial weights that every backend of a round gets."""
-    _, window, features = windows.train.x.shape
+    _, window, features = windows.train.inputs.shape
     return initial_weights(case.architecture(windows.train.y.shape[1]), features, window, seed)
 
 

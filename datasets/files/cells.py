@@ -23,6 +23,8 @@ from datasets.spec import EPOCHS, DataError, DataSpec
 
 Columns = dict[str, "pd.Series[str] | np.ndarray"]  # text, or the values of a column with a type
 Loaded = tuple[Columns, np.ndarray]  # (rows, numbers) float64, the memory of columns of numbers that have a type
+LABELS = pa.dictionary(pa.int32(), pa.string())  # of columns of text in which few cells differ: each is kept once
+TEXTS = (pa.string(), LABELS)
 PART = 1 << 24  # bytes of a text that are read at a time
 TEXT = re.compile(rb"[^\r\n]")
 SPARE = 1.05  # memory for the rows of later parts, in terms of those that the first part suggests
@@ -43,12 +45,13 @@ class Request:
         """The column of time stamps, if pyarrow does not read their format by itself, as it reads ISO 8601."""
         if self.time_format is None or self.time_format.startswith("%Y-%m-%d"):
             return None
-        return next(name for name, kind in self.types.items() if kind != pa.string() and name not in self.numbers)
+        return next(name for name, kind in self.types.items() if kind not in TEXTS and name not in self.numbers)
 
     @property
     def as_text(self) -> "Request":
         """The same columns without types."""
-        return Request(dict.fromkeys(self.types, pa.string()), self.numbers)
+        texts = {name: kind if kind in TEXTS else pa.string() for name, kind in self.types.items()}
+        return Request(texts, self.numbers)
 
 
 def loaded(
@@ -203,7 +206,7 @@ def rewritten(source: Source, dialect: Dialect, *, padded: bool = False) -> tupl
 def _columns(parts: "Iterable[tuple[pa.Table, float]]", request: Request) -> Loaded:
     """The columns of a table, given in parts. A first part says how much memory all rows need."""
     numbers = request.numbers
-    arrays = {name: np.empty(0, "datetime64[us]") for name, kind in request.types.items() if kind != pa.string()}
+    arrays = {name: np.empty(0, "datetime64[us]") for name, kind in request.types.items() if kind not in TEXTS}
     texts: dict[str, list[pa.Array]] = {name: [] for name in request.types}
     values = np.empty((0, len(numbers)))
     rows = 0
@@ -224,7 +227,7 @@ def _columns(parts: "Iterable[tuple[pa.Table, float]]", request: Request) -> Loa
     values = values[:rows]
     columns: Columns = {}
     for name, kind in request.types.items():
-        if texts[name] or kind == pa.string():
+        if texts[name] or kind in TEXTS:
             columns[name] = _column(pa.chunked_array(texts.pop(name), kind))
         elif name in numbers:
             columns[name] = values[:, numbers.index(name)]
@@ -255,6 +258,8 @@ def _column(column: "pa.ChunkedArray") -> "pd.Series[str] | np.ndarray":
         column = compute.cast(column, pa.string())
     if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
         return pd.Series(pd.array(column.to_pandas(), dtype="str"))
+    if column.type == LABELS:
+        return pd.Series(column.unify_dictionaries().to_pandas())
     values: np.ndarray = column.to_numpy()
     return values
 

@@ -122,10 +122,9 @@ def groups(chosen: Table, data: DataSpec) -> tuple[tuple[str, ...], np.ndarray |
     """
     if not chosen.group:
         return ("",), None
-    codes, labels = np.zeros(chosen.rows, np.int64), np.array([""], object)
-    for name in chosen.group:
-        others, more = _labelled(pd.Series(chosen.columns.pop(name)), data)
-        _refuse_totals(chosen, data, name, more)
+    codes, labels = _labelled(chosen, chosen.group[0], data)
+    for name in chosen.group[1:]:
+        others, more = _labelled(chosen, name, data)
         codes, pairs = pd.factorize(codes * len(more) + others)
         before, after = labels[pairs // len(more)], more[pairs % len(more)]
         labels = np.array([_joined(*pair) for pair in zip(before, after, strict=True)], object)
@@ -133,12 +132,14 @@ def groups(chosen: Table, data: DataSpec) -> tuple[tuple[str, ...], np.ndarray |
     return tuple(map(str, names)), order[codes].astype(np.int32)
 
 
-def _labelled(column: "pd.Series", data: DataSpec) -> tuple[np.ndarray, np.ndarray]:
+def _labelled(chosen: Table, name: str, data: DataSpec) -> tuple[np.ndarray, np.ndarray]:
     """(rows,) the number of each label, and the labels, None for a marker of `missing`; each distinct cell once."""
-    codes, cells = pd.factorize(column, use_na_sentinel=False)
-    labels = pd.Series(cells).astype("str").fillna("").str.strip()
-    left_out = is_missing(labels, data.missing) if markers(data.missing) else labels.isna()
-    return codes, labels.astype(object).mask(left_out, None).to_numpy()
+    codes, cells = pd.factorize(pd.Series(chosen.columns.pop(name)), use_na_sentinel=False)
+    texts = pd.Series(cells).astype("str").fillna("").str.strip()
+    left_out = is_missing(texts, data.missing) if markers(data.missing) else texts.isna()
+    labels: np.ndarray = texts.astype(object).mask(left_out, None).to_numpy()
+    _refuse_totals(chosen, data, name, labels)
+    return codes, labels
 
 
 def _joined(before: str | None, after: str | None) -> str | None:

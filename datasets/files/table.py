@@ -121,7 +121,8 @@ def _csv(source: Source, data: DataSpec) -> Table:
     below = _rows_below(tail, dialect, kinds_of, time)
     proving = (samples[name] for name in dialect.names if kinds_of[name] == "number" and name not in time)
     decimals = decimal_marks(proving) or frozenset(DOUBTFUL if _has_dotted_dates(dialect) else "")
-    request, notes = cells.Request(dict.fromkeys(wanted, pa.string()), numbers), [*source.notes, *dialect.notes]
+    types = dict.fromkeys(group, cells.LABELS) | dict.fromkeys((*numbers, *time), pa.string())
+    request, notes = cells.Request(types, numbers), [*source.notes, *dialect.notes]
     if not below:
         spread = _spread(readable, dialect)
         more = {name: samples[name] + [row[dialect.names.index(name)] for row in spread] for name in wanted}

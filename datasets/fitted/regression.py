@@ -74,7 +74,7 @@ def _training(windows: Windows) -> tuple[int, np.ndarray, np.ndarray, np.ndarray
     """How many training windows there are for each used one; their inputs, first target rows, targets in float64."""
     every = -(-len(windows.train) // MOST_FITTED)
     rows = np.asarray(windows.train.rows)[::every]
-    return every, windows.train.x[::every], rows, windows.train.y[::every].astype(np.float64)
+    return every, windows.train.inputs[::every], rows, windows.train.y[::every].astype(np.float64)
 
 
 def _words(every: int) -> str:
@@ -90,7 +90,7 @@ def _forecasts(windows: Windows, part: Part, predict: Callable[[np.ndarray, np.n
         def one_call(x: np.ndarray, first_rows: np.ndarray = rows[piece], ahead: Iterator[int] = ahead) -> np.ndarray:
             return predict(x, first_rows + next(ahead))
 
-        pieces.append(forecast(one_call, windows, part.x[piece]))
+        pieces.append(forecast(one_call, windows, part.inputs[piece]))
     return np.concatenate(pieces)
 
 

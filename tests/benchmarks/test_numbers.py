@@ -27,7 +27,7 @@ def planned(rows, batch, **options):
     """The plan of a training on so many windows of six rows and two columns."""
     model = ModelSpec((Recurrent("gru", 4, recurrent_dropout=0.5), Dense(1)))
     schedule = training.Schedule("constant", 1e-3)
-    return training.TrainingPlan(model, np.zeros((rows, 6, 2)), batch, schedule, **({"seed": 3} | options))
+    return training.TrainingPlan(model, (rows, 6, 2), batch, schedule, **({"seed": 3} | options))
 
 
 @given(seed=st.integers(0, 2**32), epoch=st.integers(0, 50), rows=st.integers(1, 200), batch=st.integers(1, 50))

@@ -48,7 +48,7 @@ def test_every_epoch_of_a_stateful_model_takes_the_windows_in_order():
     """Whatever the seed; learning rates and dropout masks still change."""
     model = ModelSpec((Recurrent("gru", 4, recurrent_dropout=0.5), Dense(1)), stateful=True)
     chains, schedule = numbered([9, 4, 7]), Schedule("cosine", 1e-3, epochs=2)
-    plans = [TrainingPlan(model, np.zeros((20, 6, 2)), 3, schedule, seed, chains=chains) for seed in (1, 2)]
+    plans = [TrainingPlan(model, (20, 6, 2), 3, schedule, seed, chains=chains) for seed in (1, 2)]
     (first,), (second,), (other,) = plans[0].epoch(0), plans[0].epoch(1), plans[1].epoch(0)
     order, resets = training_streams(chains, 3)
     for steps in (first, second, other):

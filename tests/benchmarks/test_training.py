@@ -17,6 +17,7 @@ from benchmarks.runner.manifest import step_flops
 from benchmarks.worker import training
 from benchmarks.worker.timing import LoadMonitor
 from benchmarks.worker.training import Schedule, Training, TrainingPlan, TrialError, check_learning, predict
+from datasets.windows import Chosen
 
 ROWS, BATCH = 40, 8
 MODEL = forecaster("gru", units=2, layers=1, horizon=1)
@@ -24,7 +25,9 @@ MODEL = forecaster("gru", units=2, layers=1, horizon=1)
 
 def part(name, rows=ROWS):
     random = np.random.default_rng(3)
-    return datasets.Part(name, random.normal(size=(rows, 5, 2)), random.normal(size=(rows, 1)), range(rows), None)
+    return datasets.Part(
+        name, Chosen(random.normal(size=(rows, 5, 2))), random.normal(size=(rows, 1)), range(rows), None
+    )
 
 
 class Mean:
@@ -59,7 +62,7 @@ class Mean:
 def trained(epochs=3, validation=0, batch=BATCH, patience=None, **behaviour):
     train = part("train")
     loop = Training(Mean(train.y, **behaviour), part("validation", validation), Objective(), patience)
-    loop.run(TrainingPlan(MODEL, train.x, batch, Schedule("constant", 1e-3), seed=4), epochs, LoadMonitor((0,)))
+    loop.run(TrainingPlan(MODEL, train.x.shape, batch, Schedule("constant", 1e-3), seed=4), epochs, LoadMonitor((0,)))
     return loop, train
 
 
@@ -105,9 +108,9 @@ def test_patience_ends_a_training_and_restores_its_best_weights():
     """A validation part unlike the training part: its loss falls while the value passes by, then rises."""
     train = part("train")
     model = Mean(train.y, rate=0.03)
-    validation = datasets.Part("validation", train.x[:9], np.full((9, 1), 2.0), range(9), None)
+    validation = datasets.Part("validation", Chosen(train.x[:9]), np.full((9, 1), 2.0), range(9), None)
     loop = Training(model, validation, Objective(), patience=2)
-    loop.run(TrainingPlan(MODEL, train.x, BATCH, Schedule("constant", 1e-3), seed=4), 50, LoadMonitor((0,)))
+    loop.run(TrainingPlan(MODEL, train.x.shape, BATCH, Schedule("constant", 1e-3), seed=4), 50, LoadMonitor((0,)))
     best = int(np.argmin(loop.validation_losses))
     assert 0 < best == loop.best.epoch
     assert len(loop.epochs) == best + 3
