@@ -45,7 +45,7 @@ data: $(INSTALLED) ## list the series, and which of them are in the cache
 speed: $(INSTALLED) ## harness overhead: epoch time relative to a hand-written loop in the same framework
 	@$(BIN)/python -m benchmarks.microbenchmarks.harness_overhead $(ARGS)
 
-cell-speed: $(INSTALLED) ## step time of a hand-written cell relative to the framework's own GRU
+cell-speed: $(INSTALLED) ## time of hand-written cells and of masks relative to the framework's own layer
 	@$(BIN)/python -m benchmarks.microbenchmarks.cell_speed $(ARGS)
 
 windowing: $(INSTALLED) ## time and memory of windowing relative to a list-append loop

@@ -69,9 +69,13 @@ def problem() -> tuple[Array, Array, Array]:
 def epoch(backend: Backend, model: ModelSpec, epochs: int = 1) -> Call:
     """A call that trains the model on the problem through the contract, in matched mode and float32."""
     x, y, order = problem()
-    weights = initial_weights(model, 1, WINDOW, 1)
+    if model.masked:  # windows of every length, padded on the left
+        lengths = 1 + np.arange(len(x)) % WINDOW
+        x = np.concatenate([x, (np.arange(WINDOW) >= WINDOW - lengths[:, None])[..., None]], axis=2, dtype=np.float32)
+    features = x.shape[2]
+    weights = initial_weights(model, features, WINDOW, 1)
     built = backend.build(model, Objective(), Adam(), weights, x, y, dtype="float32", seed=1)
-    masks = draw_masks(model, 1, WINDOW, seed=1, epoch=0, steps=STEPS, batch=BATCH)
+    masks = draw_masks(model, features, WINDOW, seed=1, epoch=0, steps=STEPS, batch=BATCH)
     steps = Steps(order, np.full(STEPS, 1e-3), masks)
     return lambda: [built.train(steps) for _ in range(epochs)]
 
