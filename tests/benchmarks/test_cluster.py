@@ -21,8 +21,9 @@ from tests.benchmarks.command_line import COMMAND, REFERENCE, benchmarks, enviro
 ray = pytest.importorskip("ray")
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(sys.platform != "linux", reason="only Linux ends orphans")]
 
-# Long enough that a node ends in the middle of a trial.
-TEXT = REFERENCE.replace("seeds = [1]", "seeds = [1, 2, 3, 4, 5]").replace("epochs = 3", "epochs = 1500\nthreads = 1")
+# Trials long enough that a node ends in the middle of one, and that an interrupt finds one on each node.
+TEXT = REFERENCE.replace("seeds = [1]", "seeds = [1, 2, 3, 4, 5]").replace("epochs = 3", "epochs = 500\nthreads = 1")
+LONGER = TEXT.replace("epochs = 500", "epochs = 1500")
 LOG_OF_RAY = r"\[\d{4}-\d\d-\d\d .*\.cc:\d+: "  # its core prints what it does about objects of a lost node
 QUIET = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
 
@@ -161,7 +162,7 @@ def test_trials_of_a_lost_node_run_on_another(cluster, written, tmp_path):
 
 
 def test_an_interrupt_ends_the_workers_on_every_node(cluster, written, tmp_path):
-    with running(written(TEXT), tmp_path, cluster) as run:
+    with running(written(LONGER), tmp_path, cluster) as run:
         workers = wait_for(lambda: (first := cluster.workers(0)) and (second := cluster.workers(1)) and first + second)
         run.send_signal(signal.SIGINT)
         out, err = run.communicate(timeout=60)
