@@ -35,7 +35,7 @@ threads = 1
 def checkout(tmp_path):
     """A copy of the checkout with the README's file and registry entry added."""
     for folder in ("backends", "benchmarks", "datasets", "reports", "tests"):
-        shutil.copytree(ROOT / folder, tmp_path / folder, ignore=shutil.ignore_patterns("__pycache__", "golden"))
+        shutil.copytree(ROOT / folder, tmp_path / folder, ignore=shutil.ignore_patterns("golden"))
     shutil.copy(ROOT / "pyproject.toml", tmp_path)
     file = re.search(r"Save it as `(backends/\S+)`", README).group(1)
     (tmp_path / file).write_text(next(block for block in BLOCKS if "def create" in block))
