@@ -80,7 +80,7 @@ def read_optimizer(value: object) -> Optimizer:
     if name not in OPTIMIZERS:
         raise ValueError(f"there is no optimizer {name!r}; use one of {', '.join(OPTIMIZERS)}")
     kind = OPTIMIZERS[name]
-    known = {field.name: type(field.default) for field in fields(kind) if field.name not in SHARED}
+    known = _settings_of(kind)
     for setting, number in table.items():
         if setting not in known:
             hint = name_hint(known, setting) if known else "it has no settings"
@@ -94,11 +94,15 @@ def read_optimizer(value: object) -> Optimizer:
     return kind(**table)
 
 
+def _settings_of(kind: type[Optimizer]) -> dict[str, type]:
+    """The settings of a kind of optimizer beyond those that all have, with their types."""
+    return {field.name: type(field.default) for field in fields(kind) if field.name not in SHARED}
+
+
 def as_table(value: Optimizer) -> dict[str, object]:
     """The table from which `read_optimizer` makes this optimizer."""
     name = next(name for name, kind in OPTIMIZERS.items() if kind is type(value))
-    names = (field.name for field in fields(value) if field.name not in SHARED)
-    return {"name": name} | {field: getattr(value, field) for field in names}
+    return {"name": name} | {setting: getattr(value, setting) for setting in _settings_of(type(value))}
 
 
 class TrainingSettings(Settings):
@@ -273,6 +277,10 @@ def _sentence(error: ErrorDetails, known: list[str]) -> str:
     if error["type"] == "extra_forbidden" and len(error["loc"]) > 1:
         return f"there is no setting '{setting}' here; remove it"
     if error["type"] == "extra_forbidden":
+        owner = next((name for name, kind in OPTIMIZERS.items() if setting in _settings_of(kind)), None)
+        if owner and "optimizer" in known:
+            table = f'{{ name = "{owner}", {setting} = {_as_toml(error["input"])} }}'
+            return f"there is no setting '{setting}'; it is one of an optimizer, as in optimizer = {table}"
         return f"there is no setting '{setting}'; {name_hint(known, setting)}"
     given = f"{setting} = {_as_toml(error['input'])}: " if setting else ""
     if error["type"] == "value_error":

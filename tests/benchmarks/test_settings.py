@@ -184,6 +184,7 @@ TRAININGS = {
     "a rate that grows": ('schedule = "step"\nstep_epochs = 1\nstep_factor = 1e300', "less than or equal to 1"),
     "a parameter twice": ('l2 = 0.1\nl2_on = ["0.kernel", "0.kernel"]', "names a parameter twice"),
     "no patience": ("patience = 0", "patience = 0"),
+    "a setting of an optimizer": ("momentum = 0.9", r'as in optimizer = \{ name = "sgd", momentum = 0.9 \}'),
     "SGD without a learning rate": ('optimizer = "sgd"', "SGD needs a learning_rate, as in learning_rate = 0.01"),
     "RMSprop without a learning rate": ('optimizer = "rmsprop"', "RMSprop needs a learning_rate"),
 }
