@@ -104,6 +104,5 @@ $(INSTALLED): pyproject.toml constraints.txt
 	@test -n "$(PYTHON)" || { echo "error: no Python 3.11, 3.12 or 3.13 was found; name one with: make PYTHON=/path/to/python3.11" >&2; exit 2; }
 	@echo "installing into $(VENV) (this takes some minutes)"
 	@$(PYTHON) -m venv $(VENV)
-	@$(BIN)/python -m pip install --quiet --no-compile --disable-pip-version-check -c constraints.txt -e '.[$(EXTRAS)]'
-	@$(BIN)/python -m compileall -qq -j 0 $(VENV)/lib || true # on all cores; pip compiles on one
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[$(EXTRAS)]'
 	@touch $@
