@@ -78,7 +78,7 @@ def test_too_few_windows_are_not_tested():
     ("error", "state", "words"),
     [
         (lambda noise: 0.5 * noise, "better", "beat persistence"),
-        (lambda noise: 1.5 * noise, "worse", "no forecast beats persistence"),
+        (lambda noise: 1.5 * noise, "worse", "persistence has a lower error than every forecast"),
         (lambda noise: np.roll(noise, 1, axis=0), "undecided", "no forecast can be distinguished from persistence"),
     ],
 )
@@ -202,7 +202,7 @@ def origins_with(errors):
     [
         ((0.85, 0.85, 0.85), "better", "beat persistence"),
         ((0.85, 0.8, 1.1), "better", "beat persistence"),
-        ((1.1, 1.2, 1.3), "worse", "no forecast beats persistence"),
+        ((1.1, 1.2, 1.3), "worse", "persistence has a lower error than every forecast"),
         ((0.8, 1.0, 1.2), "undecided", "no forecast can be distinguished from persistence"),
     ],
 )

@@ -146,6 +146,7 @@ def _names(run: Run, models: Sequence[Origins]) -> dict[str, str]:
 def _clauses(run: Run, models: Sequence[Origins]) -> tuple[str, list[str]]:
     """What all forecasts beat with every seed, then a clause for the baselines that some do not beat."""
     beaten: dict[str, Judgement] = {}
+    worse: dict[str, str] = {}  # a test shows it
     lost: dict[str, str] = {}
     undecided: dict[str, str] = {}
     others: list[str] = []
@@ -172,9 +173,11 @@ def _clauses(run: Run, models: Sequence[Origins]) -> tuple[str, list[str]]:
             others.append(f"only {names} {'beats' if len(better) == 1 else 'beat'} {name}{seeds}")
         elif any(judgement.state == "undecided" for judgement in judgements):
             undecided[name] = evidence
+        elif all(judgement.state == "worse" for judgement in judgements):
+            worse[name] = evidence
         else:
             lost[name] = evidence
-    others += _not_beaten(lost, undecided, seeds, single=len(models) == 1)
+    others += _not_beaten(worse, lost, undecided, seeds, single=len(models) == 1)
     verb = "beats" if len(models) == 1 else "beat"
     tested = [judgement for judgement in beaten.values() if not isnan(judgement.p)]
     test = f" ({_largest(tested)}{origins})" if tested else origins
@@ -185,8 +188,15 @@ def _largest(judgements: Iterable[Judgement]) -> str:
     return probability(max(judgement.p for judgement in judgements))
 
 
-def _not_beaten(lost: dict[str, str], undecided: dict[str, str], seeds: str, *, single: bool) -> list[str]:
+def _not_beaten(
+    worse: dict[str, str], lost: dict[str, str], undecided: dict[str, str], seeds: str, *, single: bool
+) -> list[str]:
     clauses = []
+    if worse:
+        verb = "has" if len(worse) == 1 else "have"
+        rest = "it is not good" if single else "none is good"
+        those = f"than {'the forecast' if single else 'every forecast'}{seeds} ({listed(list(worse.values()))})"
+        clauses.append(f"{listed(list(worse))} {verb} a lower error {those}, so {rest}")
     if lost:
         those = f"{' or '.join(lost)}{seeds} ({listed(list(lost.values()))})"
         clauses.append(
