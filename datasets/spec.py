@@ -251,7 +251,9 @@ class WindowSpec(Settings):
     horizon: Count = 1  # H, rows of output
     rollout: Flag = False  # train on one row ahead; forecast H rows by feeding each forecast back as the next input row
     stride: Count = 1  # rows from one window to the next
-    min_history: Count | None = None  # less than length: also windows with this few rows of past, padded with zeros
+    min_history: Count | None = (
+        None  # also windows with this few rows of past, padded with zeros; length: none is padded
+    )
     padding: Literal["left", "right"] = "left"  # of these windows: zeros before the rows, or after them
     mask: Flag | None = (
         None  # with min_history: true, its default, lets models skip the padding; false: they read zeros
@@ -260,9 +262,14 @@ class WindowSpec(Settings):
     @model_validator(mode="after")
     def _history_fits(self) -> "WindowSpec":
         if self.min_history is not None and self.min_history > self.length:
-            raise ValueError(f"min_history = {self.min_history} is longer than the window, length = {self.length}")
-        if self.mask and self.min_history is None:
-            raise ValueError("mask = true belongs to padded windows; set min_history, as in 2, or remove mask")
+            raise ValueError(
+                f"min_history = {self.min_history} is longer than the window, length = {self.length}; "
+                f"write at most {self.length}"
+            )
+        changed = {"mask": self.mask is not None, "padding": self.padding != "left"}
+        stray = next((name for name, given in changed.items() if given), None)
+        if stray and self.min_history is None:
+            raise ValueError(f"{stray} belongs to padded windows; set min_history, as in 2, or remove {stray}")
         if self.padding == "right" and self.shortest < self.length and self.rollout:
             raise ValueError('a rollout appends rows at the end, so it needs padding = "left"')
         return self

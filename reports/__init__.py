@@ -130,7 +130,7 @@ def write_reproduction(folder: Path) -> ReproducibilityCheck:
 
     repeated = Run.read(folder)
     if repeated.manifest.reproduces is None:
-        again = f".venv/bin/python -m benchmarks reproduce {repeated.manifest.benchmark}/{folder.name}"
+        again = repeated.manifest.command_on("reproduce", f"{repeated.manifest.benchmark}/{folder.name}")
         raise RecordError(f"{folder} repeats no other run; repeat it with: {again}")
     original = Path(repeated.manifest.reproduces)
     if not original.exists():  # the whole folder of results was moved

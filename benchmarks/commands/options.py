@@ -126,13 +126,14 @@ def typed(arguments: argparse.Namespace) -> dict[str, str]:
 
 
 def only(arguments: argparse.Namespace) -> dict[str, list[str]]:
-    """The values to keep of each axis, by the axis's dotted name. Values for the same axis are joined."""
+    """The values to keep of each axis as typed, with commas between them, by the axis's dotted name."""
     narrowed: dict[str, list[str]] = {}
     for text in arguments.only:
         name, equals, values = text.partition("=")
         if not equals or not name.strip():
             raise UserError(f"--only {text!r}: write TABLE.SETTING=VALUE, as in --only model.cell=lstm,gru")
-        narrowed.setdefault(name.strip(), []).extend(words(values, f"--only {name}"))
+        words(values, f"--only {name}")  # refuses an empty word
+        narrowed.setdefault(name.strip(), []).append(values)
     return narrowed
 
 

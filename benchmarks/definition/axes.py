@@ -134,16 +134,32 @@ def model_label(model: Table) -> str:
 
 
 def _as_text(value: object) -> str:
-    """A value in a label. Commas separate settings, so a list has spaces: [64, 32] is "64 32", [] is "none"."""
-    return (" ".join(map(str, value)) or "none") if isinstance(value, list) else str(value)
+    """A value in a label. Commas separate settings, so lists and tables have spaces between their values.
+
+    [64, 32] is "64 32", [] is "none", true is "true", { name = "sgd", momentum = 0.9, nesterov = true } is
+    "sgd momentum 0.9 nesterov".
+    """
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, list):
+        return " ".join(map(_as_text, value)) or "none"
+    if isinstance(value, dict):
+        return " ".join(_entry_as_text(name, entry) for name, entry in value.items())
+    return str(value)
+
+
+def _entry_as_text(name: str, entry: object) -> str:
+    if name in ("name", "kind"):
+        return _as_text(entry)
+    return name if entry is True else f"{name} {_as_text(entry)}"
 
 
 def narrow(definition: Table, only: Mapping[str, Sequence[str]]) -> None:
     """Keep only some values of axes, in place. An axis with one value is still an axis, so labels stay the same.
 
-    only: values as typed, by the dotted name of the axis (`"model.units"`: `["16", "64"]`), by `"model"` for several
-    models (`["CNN"]`), or by `"variant"`. Variants without any remaining case are removed. Raises UserError for a
-    name that is not an axis, and for a word that is not one of its values.
+    only: values as typed, by the dotted name of the axis (`"model.units"`: `["16", "64"]` or `["16,64"]`), by `"model"`
+    for several models (`["CNN"]`), or by `"variant"`. Variants without any remaining case are removed. Raises
+    UserError for a name that is not an axis, and for a word that is not one of its values.
     """
     only = dict(only)
     if VARIANT in definition and VARIANT in only:
@@ -184,17 +200,38 @@ def _narrow_axis(table_sets: Sequence[Mapping[str, Table]], name: str, words: Se
 
 def _chosen(name: str, words: Sequence[str], values: Sequence[Any]) -> list[Any]:
     """The values that the words mean, in the order of the axis. Raises UserError for a word that means none."""
+    kept: list[Any] = []
     for word in words:
-        if not any(_means(word, value) for value in values):
-            text = any(isinstance(value, str) for value in values)  # a near match is useful for names only
-            known = name_hint(map(str, values), word) if text else f"known: {', '.join(map(_as_text, values))}"
-            raise UserError(f"--only {name}={word}: the axis has no such value; {known}")
-    return [value for value in values if any(_means(word, value) for word in words)]
+        pieces = word.split(",")
+        while pieces:
+            number, meant = _first_value(pieces, values)
+            if not number:
+                wrong = word if set(word) & set("{[") else pieces[0].strip()
+                texts = [_as_text(value) for value in values]
+                # a near match is useful for names only
+                named = any(isinstance(value, str) for value in values)
+                known = name_hint(texts, wrong) if named else f"known: {', '.join(texts)}"
+                raise UserError(f"--only {name}={wrong}: the axis has no such value; {known}")
+            kept += meant
+            pieces = pieces[number:]
+    return [value for value in values if value in kept]
+
+
+def _first_value(pieces: Sequence[str], values: Sequence[Any]) -> tuple[int, list[Any]]:
+    """How many pieces of text, which stood between commas, are the first value, and the value; 0 if they are none.
+
+    A value that has commas itself, such as a table, has several pieces.
+    """
+    for number in range(len(pieces), 0, -1):
+        word = ",".join(pieces[:number]).strip()
+        if meant := [value for value in values if _means(word, value)]:
+            return number, meant
+    return 0, []
 
 
 def _means(word: str, value: object) -> bool:
     """Whether a word of the command line is this value, as text or parsed as TOML (1e-3 is 0.001)."""
-    if word in (str(value), _as_text(value)):
+    if word == _as_text(value):
         return True
     try:
         parsed: object = tomllib.loads(f"value = {word}")["value"]

@@ -14,8 +14,6 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from pydantic import BaseModel
-
 import backends
 import datasets
 from backends.contract import BackendError
@@ -35,14 +33,13 @@ from benchmarks.definition.axes import (
     points,
     table_sets,
 )
-from benchmarks.definition.model_settings import ModelSettings
 from benchmarks.definition.search_space import SEARCH, SearchSpace, search_settings, search_space
 from benchmarks.definition.settings import (
     REPETITION,
+    SETTINGS,
     CaseSettings,
     Header,
     SearchSettings,
-    TrainingSettings,
     TrialMatrix,
     validated,
 )
@@ -53,12 +50,6 @@ FOLDER = Path(__file__).parents[1]  # the TOML files of this checkout
 HASH_SEEDS = 2**32  # PYTHONHASHSEED is less than this
 PADDING = 4096  # bytes, a page of memory
 RESERVED = {"latest", "index"}  # names with another meaning in the folder of results
-SETTINGS: dict[str, type[BaseModel]] = {
-    "data": datasets.DataSpec,
-    "window": datasets.WindowSpec,
-    "model": ModelSettings,
-    "training": TrainingSettings,
-}
 
 
 @dataclass(frozen=True)
@@ -70,7 +61,7 @@ class Benchmark:
     cases: dict[str, CaseSettings]  # by label
     matrices: dict[str, TrialMatrix]  # by label of the case
     definition: Table
-    source: Path  # the TOML file
+    source: Path  # the TOML file, as errors name it
     source_text: str
     quick: bool = False
     narrowed: bool = False  # changed or narrowed by the command line
@@ -329,8 +320,7 @@ def _validated(path: Path, tables: Table, text: str) -> Benchmark:
                 table: validated(SETTINGS[table], point[table], f"{path}: [{table}]", table=table) for table in TABLES
             }
             cases[label], matrices[label] = CaseSettings.model_validate(settings), matrix
-    name, source = results_name(path), path.resolve()
-    return Benchmark(name, header, cases, matrices, tables, source, text, search=search, programs=programs)
+    return Benchmark(results_name(path), header, cases, matrices, tables, path, text, search=search, programs=programs)
 
 
 def _variant_matrix(path: Path, header: Header, variant: Table) -> TrialMatrix:

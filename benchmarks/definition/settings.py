@@ -4,6 +4,7 @@
 """
 
 import json
+import shlex
 from collections.abc import Iterable, Mapping
 from dataclasses import fields, replace
 from typing import Annotated, Any, Literal, Self, TypeVar, get_args
@@ -76,19 +77,23 @@ def read_optimizer(value: object) -> Optimizer:
     if isinstance(value, Optimizer):
         return value
     table: dict[str, Any] = dict(value) if isinstance(value, Mapping) else {"name": value}
-    name = table.pop("name", None)
+    if "name" not in table:
+        raise ValueError(f"an optimizer needs a name, as in {_as_toml({'name': 'sgd'} | table)}")
+    name = table.pop("name")
     if name not in OPTIMIZERS:
-        raise ValueError(f"there is no optimizer {name!r}; use one of {', '.join(OPTIMIZERS)}")
+        raise ValueError(f"there is no optimizer {_as_toml(name)}; use one of {', '.join(OPTIMIZERS)}")
     kind = OPTIMIZERS[name]
     known = _settings_of(kind)
     for setting, number in table.items():
+        if setting in TrainingSettings.model_fields:
+            raise ValueError(f"{setting} is no setting of an optimizer but of the training; move it out of the braces")
         if setting not in known:
-            hint = name_hint(known, setting) if known else "it has no settings"
-            raise ValueError(f"{name} has no setting '{setting}'; {hint}")
+            hint = name_hint(known, setting) if known else "remove it"
+            raise ValueError(f"{name} has no setting '{setting}'; remove it, or write another: {hint}")
         if known[setting] is bool and not isinstance(number, bool):
-            raise ValueError(f"{setting} = {number}: write true or false")
-        if known[setting] is float and (not isinstance(number, float | int) or not 0 <= number < 1):
-            raise ValueError(f"{setting} = {number}: write a number of at least 0 and below 1")
+            raise ValueError(f"{setting} = {_as_toml(number)}: write true or false")
+        if known[setting] is float and not (_is_number(number) and 0 <= number < 1):
+            raise ValueError(f"{setting} = {_as_toml(number)}: write a number of at least 0 and below 1")
     if table.get("nesterov") and not table.get("momentum"):
         raise ValueError('nesterov needs momentum, as in { name = "sgd", momentum = 0.9, nesterov = true }')
     return kind(**table)
@@ -141,7 +146,8 @@ class TrainingSettings(Settings):
                 else 'quantiles belong to loss = "quantile"; remove them, or set it'
             )
         if self.quantiles is not None and list(self.quantiles) != sorted(set(self.quantiles)):
-            raise ValueError(f"quantiles = {list(self.quantiles)}: they must ascend")
+            ascending = sorted(set(self.quantiles))
+            raise ValueError(f"quantiles = {list(self.quantiles)}: they must ascend; write quantiles = {ascending}")
         if self.quantiles is not None and 0.5 not in self.quantiles:
             raise ValueError(
                 f"quantiles = {list(self.quantiles)}: 0.5 is missing; add it, because the median is the forecast that "
@@ -231,6 +237,13 @@ class CaseSettings(Settings):
         return (*self.training.notes(), *carried)
 
 
+SETTINGS: dict[str, type[BaseModel]] = {
+    "data": datasets.DataSpec,
+    "window": datasets.WindowSpec,
+    "model": ModelSettings,
+    "training": TrainingSettings,
+}
+
 # What to write, by the type of pydantic's error.
 WANTED = {
     "bool_type": "true or false",
@@ -256,14 +269,14 @@ def validated(
         # a misspelt setting is also a missing setting; the hint about the name is more useful
         error = min(problem.errors(), key=lambda error: error["type"] != "extra_forbidden")
         known = [field.alias or name for name, field in schema.model_fields.items()]
-        message = _sentence(error, [*known, *others])
+        message = _sentence(error, [*known, *others], table)
         name = str(error["loc"][0]) if error["loc"] else ""
         reason = message.removeprefix(f"{name} = {_as_toml(error['input'])}: ")
         raise SettingError(f"{where} {message}", f"{table}.{name}" if table else name, reason) from None
 
 
-def _sentence(error: ErrorDetails, known: list[str]) -> str:
-    """An error of pydantic as one sentence in the terms of a definition."""
+def _sentence(error: ErrorDetails, known: list[str], table: str) -> str:
+    """An error of pydantic as one sentence in the terms of a definition. table: as in `validated`."""
     setting = ".".join(str(part) for part in error["loc"] if part not in ("int", "float", "str", "constrained-int"))
     if error["type"] == "missing" and len(error["loc"]) > 1:
         return f"{setting} is missing"
@@ -279,8 +292,12 @@ def _sentence(error: ErrorDetails, known: list[str]) -> str:
     if error["type"] == "extra_forbidden":
         owner = next((name for name, kind in OPTIMIZERS.items() if setting in _settings_of(kind)), None)
         if owner and "optimizer" in known:
-            table = f'{{ name = "{owner}", {setting} = {_as_toml(error["input"])} }}'
-            return f"there is no setting '{setting}'; it is one of an optimizer, as in optimizer = {table}"
+            value = _as_toml({"name": owner, setting: error["input"]})
+            return f"there is no setting '{setting}'; it is one of an optimizer, as in optimizer = {value}"
+        if (home := _home(setting)) is not None and home != table:
+            place, dotted = (f"[{home}]", f"{home}.{setting}") if home else ("the top of the file", setting)
+            option = shlex.quote(f"{dotted}={_as_toml(error['input'])}")
+            return f"there is no setting '{setting}' here; move it to {place}, on the command line --set {option}"
         return f"there is no setting '{setting}'; {name_hint(known, setting)}"
     given = f"{setting} = {_as_toml(error['input'])}: " if setting else ""
     if error["type"] == "value_error":
@@ -296,5 +313,20 @@ def _sentence(error: ErrorDetails, known: list[str]) -> str:
     return f"{given}it {error['msg'].removeprefix('Input ')}"
 
 
+def _home(setting: str) -> str | None:
+    """The table that has a setting, "" for the top of a definition; None if there is no such setting."""
+    tables: dict[str, type[BaseModel]] = {"": Header, **SETTINGS}
+    return next((table for table, schema in tables.items() if setting in schema.model_fields), None)
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, float | int) and not isinstance(value, bool)
+
+
 def _as_toml(value: object) -> str:
+    """A value as in a TOML file. A value that TOML does not have, such as None, is written as in JSON."""
+    if isinstance(value, Mapping):
+        return f"{{ {', '.join(f'{name} = {_as_toml(entry)}' for name, entry in value.items())} }}"
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(map(_as_toml, value))}]"
     return repr(value) if isinstance(value, float) else json.dumps(value, default=str, ensure_ascii=False)

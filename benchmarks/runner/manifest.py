@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from importlib import metadata
 from math import prod
+from pathlib import Path
 
 import numpy as np
 
@@ -41,45 +42,45 @@ def prepare(benchmark: Benchmark) -> dict[str, Prepared]:
         if repr(settings) not in cut:
             cut[repr(settings)] = Prepared(f"data-{len(cut) + 1}", datasets.prepare(*settings))
         prepared = by_case[label] = cut[repr(settings)]
-        _require_fit(benchmark.name, label, case, prepared.windows)
+        _require_fit(benchmark.source, label, case, prepared.windows)
         _require_programs(benchmark, label, prepared.windows)
         _require_native_layers(benchmark, label, prepared.windows)
         if benchmark.search is not None and not len(prepared.windows.validation):
-            raise UserError(f"{benchmark.name}: a search needs a validation part; give data.validation a share")
+            raise UserError(f"{benchmark.source}: a search needs a validation part; give data.validation a share")
     return by_case
 
 
-def _require_fit(name: str, label: str, case: CaseSettings, windows: datasets.Windows) -> None:
+def _require_fit(source: Path, label: str, case: CaseSettings, windows: datasets.Windows) -> None:
     """Raise UserError where a case's model, training settings and windows do not fit together."""
     train, training = windows.train, case.training
     _, window, features = train.inputs.shape
     batch = training.batch_of(len(train))
     if batch > len(train):
         raise UserError(
-            f"{name}: training.batch = {batch} is more than the {len(train)} windows of the training part; "
+            f"{source}: training.batch = {batch} is more than the {len(train)} windows of the training part; "
             f"write at most {len(train)}"
         )
     if case.model.stateful and (reason := _cannot_carry(case, windows, batch)):
-        raise UserError(f"{name}: model.stateful = true for '{label}': {reason}, or set model.stateful to false")
+        raise UserError(f"{source}: model.stateful = true for '{label}': {reason}, or set model.stateful to false")
     if training.patience is not None and not len(windows.validation):
-        raise UserError(f"{name}: training.patience needs a validation part; give data.validation a share")
+        raise UserError(f"{source}: training.patience needs a validation part; give data.validation a share")
     try:
         model = case.architecture(train.y.shape[1])
         shapes, outputs = model.shapes(features, window), model.outputs(features, window)
     except ModelError as problem:
-        raise UserError(f"{name}: the model of '{label}': {problem}") from None
+        raise UserError(f"{source}: the model of '{label}': {problem}") from None
     if not shapes:
-        raise UserError(f"{name}: the model of '{label}' has no parameters; add a dense layer at its end")
+        raise UserError(f"{source}: the model of '{label}' has no parameters; add a dense layer at its end")
     needed = train.y.shape[1] * len(training.quantiles or (1,))
     if outputs != needed:
         raise UserError(
-            f"{name}: the model of '{label}' has {outputs} outputs and its windows need {needed}; "
+            f"{source}: the model of '{label}' has {outputs} outputs and its windows need {needed}; "
             "leave out the units of the last layer to give it as many outputs as needed"
         )
     for parameter in training.l2_on:
         if parameter not in shapes:
             known = name_hint(shapes, parameter)
-            raise UserError(f"{name}: training.l2_on: '{label}' has no parameter '{parameter}'; {known}")
+            raise UserError(f"{source}: training.l2_on: '{label}' has no parameter '{parameter}'; {known}")
 
 
 def _cannot_carry(case: CaseSettings, windows: datasets.Windows, batch: int) -> str | None:
@@ -120,14 +121,23 @@ def _require_programs(benchmark: Benchmark, label: str, windows: datasets.Window
 def _require_native_layers(benchmark: Benchmark, label: str, windows: datasets.Windows) -> None:
     """Raise UserError where a framework lacks a layer of a case that runs in native mode."""
     matrix = benchmark.matrices[label]
+    if "native" not in matrix.modes:
+        return
     model = benchmark.cases[label].architecture(windows.train.y.shape[1])
-    for name in matrix.backends if "native" in matrix.modes else ():
-        entry = backends.entry(name, benchmark.programs.get(name))
-        if entry.native and (layer := entry.native.lacking(model)):
-            raise UserError(
-                f"{benchmark.name}: {entry.framework} has no layer of its own for '{layer}' of '{label}', which native "
-                'mode needs; write modes = ["matched"], on the command line --set \'modes=["matched"]\''
-            )
+    entries = {name: backends.entry(name, benchmark.programs.get(name)) for name in matrix.backends}
+    lacking = {name: entry.native.lacking(model) for name, entry in entries.items() if entry.native}
+    without = {name: layer for name, layer in lacking.items() if layer is not None}
+    if not without:
+        return
+    layer = next(iter(without.values()))
+    frameworks = list(dict.fromkeys(entries[name].framework for name in without if without[name] == layer))
+    others = [name for name in matrix.backends if name not in without]
+    keep = f", or keep the other backends: --backends {','.join(others)}" if others else ""
+    have = "has no layer of its own" if len(frameworks) == 1 else "have no layers of their own"
+    raise UserError(
+        f"{benchmark.source}: {' and '.join(frameworks)} {have} for the layer '{layer}' of the model '{label}', which "
+        f'native mode needs; write modes = ["matched"], on the command line --set \'modes=["matched"]\'{keep}'
+    )
 
 
 def describe(benchmark: Benchmark, prepared: dict[str, Prepared], session: Session, threads: int) -> Manifest:
@@ -147,7 +157,7 @@ def describe(benchmark: Benchmark, prepared: dict[str, Prepared], session: Sessi
         data=facts,
         cases=tuple(_case(label, case, prepared[label], threads) for label, case in benchmark.cases.items()),
         trials=benchmark.trials(),
-        source=str(benchmark.source),
+        source=str(benchmark.source.resolve()),
         source_text=benchmark.source_text,
         limits=benchmark.header.limits(memory_bytes()),
         published=benchmark.header.published,

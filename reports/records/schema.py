@@ -3,6 +3,7 @@
 Times are in seconds, memory in bytes, scores in the unit of the series.
 """
 
+import shlex
 from collections.abc import Iterator
 
 from pydantic import Field
@@ -13,6 +14,7 @@ from reports.records.forecasts import AbsentBaseline, Baseline, Scores
 from reports.records.questions import Published, Question
 from reports.records.times import GemmPeak, StepTimes, Times
 
+PROGRAM, RESULTS = "benchmarks", "--results"  # words of a run's command
 ENVIRONMENT_FIELDS = {
     "machine": "the machine",
     "processor": "the processor",
@@ -242,6 +244,14 @@ class Manifest(Record):
     null_test: NullTest | None = None  # the newest of this machine before the run; None: there was none
     # Every known backend, in the order of the registry; then the users' programs of this run.
     backends: dict[str, BackendFacts] = Field(default_factory=backends_of_version_0_1)
+
+    def command_on(self, verb: str, *words: str) -> str:
+        """A command on this run: with the program and the results folder of the command that repeats the run."""
+        typed = shlex.split(self.command)
+        program = typed[: typed.index(PROGRAM) + 1]
+        folders = [typed[place : place + 2] for place, word in enumerate(typed) if word == RESULTS]
+        folders += [[word] for word in typed if word.startswith(f"{RESULTS}=")]
+        return shlex.join([*program, verb, *words, *(folders[-1] if folders else ())])
 
     @property
     def expected_trials(self) -> int:

@@ -282,9 +282,9 @@ def _whole_training(run: Run, case: Case, speedup: CaseSpeedups) -> str:
     )
     outcomes = [outcome for other, _ in ratios for outcome in (*other.outcomes, *other.reference_outcomes)]
     most = "at most " if any(len(outcome.times.epochs) < case.epochs for outcome in outcomes) else ""
-    opening = "But over" if reversed_order else "Over"
+    order = "the order changes: " if reversed_order else ""
     epochs, reference = f"{most}{plural(case.epochs, 'epoch')}", run.backend_phrase(speedup.reference or "")
-    return f"{opening} a whole training of {epochs}, compilation included, relative to {reference}, {clauses}"
+    return f"Over a whole training of {epochs}, compilation included, {order}relative to {reference}, {clauses}"
 
 
 def _recorded(run: Run) -> bool:
@@ -314,8 +314,8 @@ def limits(run: Run, speedups: Speedups) -> tuple[str, ...]:
     if any(case.compared for case in speedups.values()):
         items.append(resolution(run))
     if any(case.withheld for case in speedups.values()):
-        command = f"report {run.manifest.benchmark} --show-unreliable"
-        items.append(f"Unreliable speed ratios are withheld; `.venv/bin/python -m benchmarks {command}` shows them.")
+        command = run.manifest.command_on("report", run.manifest.benchmark, "--show-unreliable")
+        items.append(f"Unreliable speed ratios are withheld; `{command}` shows them.")
     noisy = run.backend_phrases(group.backend for group in run.groups if timing_warnings(group))
     if noisy:
         items.append(f"The machine was noisy: the times of {noisy} are unstable. Footnotes give the details.")

@@ -1,9 +1,11 @@
 """Axes of the parameter grid, and `--only`, from the command line to the records."""
 
+import argparse
 import json
 
 import pytest
 
+from benchmarks.commands import options
 from benchmarks.definition import loading
 from benchmarks.errors import UserError
 from benchmarks.runner.machine import available_cores
@@ -54,6 +56,44 @@ def test_the_error_for_a_wrong_axis_or_value_lists_the_known_ones(written, name,
     with pytest.raises(UserError, match=message) as mistake:
         loading.read(str(written(GRID)), only={name: [value]})
     assert "\n" not in str(mistake.value)
+
+
+TABLES = """optimizer = [
+    { name = "sgd", momentum = 0.9, nesterov = true }, { name = "sgd", momentum = 0.5 }, "rmsprop", "adam",
+]
+tf32 = [true, false]"""
+
+
+@pytest.mark.parametrize(
+    ("typed", "kept"),
+    [
+        ("sgd momentum 0.9 nesterov", ["sgd momentum 0.9 nesterov"]),
+        ('{ name = "sgd", momentum = 0.9, nesterov = true }', ["sgd momentum 0.9 nesterov"]),
+        ('{ nesterov = true, momentum = 9e-1, name = "sgd" },adam', ["sgd momentum 0.9 nesterov", "adam"]),
+        ("rmsprop, sgd momentum 0.5", ["sgd momentum 0.5", "rmsprop"]),
+    ],
+)
+def test_every_value_of_an_axis_can_be_chosen_as_labels_show_it_and_as_toml(typed, kept, written):
+    """Commas stand between values and within a table. Labels have TOML's words, and no commas within a value."""
+    path = str(written(GRID.replace("learning_rate = [0.001, 0.01]", f"learning_rate = 0.01\n{TABLES}")))
+    arguments = argparse.Namespace(only=[f"training.optimizer={typed}", "training.tf32=true"])
+    cases = loading.read(path, only=options.only(arguments)).cases
+    ends = [f"optimizer {value}, tf32 true" for value in kept]
+    assert list(cases) == [
+        f"{cell}, units {units}, {end}" for cell in ("lstm", "gru") for units in (2, 4, 8) for end in ends
+    ]
+
+
+def test_every_offered_value_of_an_axis_is_one(written):
+    """The values in an error can be typed as they are."""
+    path = str(written(GRID.replace("learning_rate = [0.001, 0.01]", f"learning_rate = 0.01\n{TABLES}")))
+    for axis in ("model.cell", "model.units", "training.optimizer", "training.tf32"):
+        with pytest.raises(UserError, match="the axis has no such value") as mistake:
+            loading.read(path, only={axis: ["another"]})
+        offered = str(mistake.value).rpartition("known: ")[2].split(", ")
+        assert len(offered) > 1
+        for value in offered:
+            assert loading.read(path, only={axis: [value]}).cases
 
 
 def test_the_error_for_a_benchmark_without_axes_says_so(written):

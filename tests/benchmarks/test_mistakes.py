@@ -39,8 +39,18 @@ MISTAKES = {
     "a missing definition": ("run mine.toml", "mine.toml does not exist", "run co2"),
     "a cell without a native layer": (
         'run architectures --only model.cell=gru1 --backends flax --set modes=["native"]',
-        "Flax has no layer of its own for 'gru1 8'",
+        "Flax has no layer of its own for the layer 'gru1 8' of the model 'gru1'",
         """run architectures --only model.cell=gru1 --backends flax --set 'modes=["matched"]'""",
+    ),
+    "a cell without a native layer in some frameworks": (
+        'run co2 --backends pytorch,flax,keras --set modes=["native"] --set model.recurrent_dropout=0.1',
+        "PyTorch and Flax have no layers of their own for the layer",
+        "run co2 --backends keras --set 'modes=[\"native\"]' --set model.recurrent_dropout=0.1",
+    ),
+    "a setting in the wrong table": (
+        "run co2 --set training.stateful=true",
+        "on the command line --set model.stateful=true",
+        "run co2 --set model.stateful=true",
     ),
     "an unknown backend": ("run co2 --backends pytorhc", "did you mean 'pytorch'", None),
     "an unknown backend for all": ("all --backends flx", "--backends: there is no backend 'flx'; did you mean", None),

@@ -185,6 +185,13 @@ TRAININGS = {
     "a parameter twice": ('l2 = 0.1\nl2_on = ["0.kernel", "0.kernel"]', "names a parameter twice"),
     "no patience": ("patience = 0", "patience = 0"),
     "a setting of an optimizer": ("momentum = 0.9", r'as in optimizer = \{ name = "sgd", momentum = 0.9 \}'),
+    "a setting of the model": (
+        "stateful = true",
+        r"'stateful' here; move it to \[model\], .* --set model.stateful=true",
+    ),
+    "a setting of the windows": ("min_history = 2", r"move it to \[window\], .* --set window.min_history=2"),
+    "a setting of the data": ('scaling = "none"', r"""move it to \[data\], .* --set 'data.scaling="none"'"""),
+    "a setting of the top": ("proven = false", "move it to the top of the file, .* --set proven=false"),
     "SGD without a learning rate": ('optimizer = "sgd"', "SGD needs a learning_rate, as in learning_rate = 0.01"),
     "RMSprop without a learning rate": ('optimizer = "rmsprop"', "RMSprop needs a learning_rate"),
 }
@@ -266,13 +273,19 @@ def test_adamw_without_a_weight_decay_has_its_default(written):
 @pytest.mark.parametrize(
     ("written_as", "message"),
     [
-        ('"adma"', "there is no optimizer 'adma'; use one of adam, adamw, sgd, rmsprop"),
+        ('"adma"', 'there is no optimizer "adma"; use one of adam, adamw, sgd, rmsprop'),
         ('{ name = "sgd", beta1 = 0.9 }', "sgd has no setting 'beta1'"),
         ('{ name = "sgd", momentum = 1.5 }', "momentum = 1.5: write a number of at least 0 and below 1"),
-        ('{ name = "sgd", momentum = true }', "momentum = True: write a number"),
+        ('{ name = "sgd", momentum = true }', "momentum = true: write a number"),
         ('{ name = "sgd", nesterov = 1 }', "nesterov = 1: write true or false"),
         ('{ name = "sgd", nesterov = true }', "nesterov needs momentum"),
-        ("{ momentum = 0.9 }", "there is no optimizer None; use one of"),
+        ('{ name = "sgd", momentum = "0.9" }', 'momentum = "0.9": write a number'),
+        ("{ momentum = 0.9 }", 'an optimizer needs a name, as in { name = "sgd", momentum = 0.9 }'),
+        ('{ name = "adamw", momentum = 0.9 }', "adamw has no setting 'momentum'; remove it"),
+        (
+            '{ name = "sgd", learning_rate = 0.1 }',
+            "learning_rate is no setting of an optimizer but of the training; move it out of the braces",
+        ),
         ("3", "there is no optimizer 3; use one of"),
     ],
 )
@@ -295,7 +308,7 @@ def test_quantiles_are_a_list_and_no_axis(written):
     [
         ('loss = "quantile"', 'loss = "quantile" needs quantiles, as in quantiles = [0.1, 0.5, 0.9]'),
         ("quantiles = [0.1, 0.5]", 'quantiles belong to loss = "quantile"; remove them, or set it'),
-        ('loss = "quantile"\nquantiles = [0.5, 0.1]', "[0.5, 0.1]: they must ascend"),
+        ('loss = "quantile"\nquantiles = [0.5, 0.1]', "they must ascend; write quantiles = [0.1, 0.5]"),
         ('loss = "quantile"\nquantiles = [0.1, 0.9]', "[0.1, 0.9]: 0.5 is missing; add it"),
     ],
 )

@@ -140,8 +140,10 @@ def test_a_wrong_setting_is_refused(settings, message):
         ({"length": 20.5}, "valid integer"),
         ({"length": True}, "valid integer"),
         ({"length": 20, "horizon": 0}, "greater than or equal to 1"),
-        ({"length": 20, "mask": True}, "mask = true belongs to padded windows; set min_history, as in 2, or remove"),
-        ({"length": 20, "min_history": 21}, "min_history = 21 is longer than the window, length = 20"),
+        ({"length": 20, "mask": True}, "mask belongs to padded windows; set min_history, as in 2, or remove mask"),
+        ({"length": 20, "mask": False}, "mask belongs to padded windows; set min_history, as in 2, or remove mask"),
+        ({"length": 20, "padding": "right"}, "padding belongs to padded windows; set min_history, as in 2, or remove"),
+        ({"length": 20, "min_history": 21}, "min_history = 21 is longer .*, length = 20; write at most 20"),
     ],
 )
 def test_a_wrong_window_is_refused(settings, message):

@@ -82,7 +82,7 @@ def test_compilation_may_reverse_the_order(records):
         "the eager loop in PyTorch"
     )
     assert (
-        "But over a whole training of 30 epochs, compilation included, relative to the eager loop in "
+        "Over a whole training of 30 epochs, compilation included, the order changes: relative to the eager loop in "
         "PyTorch, the compiled epoch in Flax takes 1.2" in more
     )
 

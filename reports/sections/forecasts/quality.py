@@ -1,6 +1,6 @@
 """Sentences on the quality of the forecasts. "Beats" stands for a test over all origins, see judgement."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from math import isnan
 from statistics import fmean
 
@@ -31,11 +31,14 @@ def over(groups: Origins) -> str:
 
 
 def winning_baselines(run: Run) -> tuple[str, ...]:
-    """One sentence if a baseline has a lower error than every model on a data set, with the result of the test."""
+    """One sentence if a baseline has a lower error than every model on a data set, with the result of the test.
+
+    Models with the same test values are on one data set, also if their windows are cut in different ways.
+    """
     clauses = []
-    keys = unique(map(_data, run.models))
+    keys = unique(map(_test_values, run.models))
     for key in keys:
-        clauses += _winning(run, [groups for groups in run.models if _data(groups) == key])
+        clauses += _winning(run, [groups for groups in run.models if _test_values(groups) == key])
     if not clauses:
         return ()
     if len(keys) == 1:
@@ -47,24 +50,25 @@ def winning_baselines(run: Run) -> tuple[str, ...]:
     )
 
 
-def _data(groups: Origins) -> tuple[str, ...]:
-    """The keys of a model's data at each origin."""
-    return tuple(group.case.data for group in groups)
+def _test_values(groups: Origins) -> tuple[Hashable, ...]:
+    """What a model forecasts at each origin."""
+    return tuple((group.data.series, group.data.test_times, group.data.test_truth) for group in groups)
 
 
 def _winning(run: Run, models: Sequence[Origins]) -> list[str]:
-    metric, best = headline_error(run), best_baseline(run, *(group.case for group in models[0]))
+    metric = headline_error(run)
     medians: dict[Origins, float] = {}
     for groups in models:
         intervals = [interval for group in groups if (interval := median_over_seeds(group, metric))]
         if len(intervals) == len(groups):
             medians[groups] = fmean(interval.estimate for interval in intervals)
-    if best is None or not medians:
+    if not medians:
         return []
     groups = min(medians, key=lambda groups: medians[groups])
-    name, error = best
-    if error >= medians[groups]:
+    best = best_baseline(run, *(group.case for group in groups))
+    if best is None or best[1] >= medians[groups]:
         return []
+    name, error = best
     judgement = judged(groups, name)
     evidence = {
         "worse": f"the difference is significant, {probability(judgement.p)}",
@@ -124,7 +128,7 @@ def case_forecasts(run: Run, groups: Sequence[Group], speedup: CaseSpeedups) -> 
     if agreement and beaten and members == len(groups):
         clauses = [f"{_together(members, 'forecast')} {agreement} and {beaten}"]
     else:
-        alike = f"{_together(members, 'comparable forecast')} {agreement}" if agreement else ""
+        alike = f"{_together(members, 'forecast')} of equal models {agreement}" if agreement else ""
         good = f"{_together(len(groups), 'forecast')} {beaten}" if beaten else ""
         clauses = list(filter(None, (alike, good)))
     return ["; ".join([*clauses, *others])] if clauses or others else []
