@@ -81,7 +81,10 @@ def main_table(run: Run, speedups: Speedups) -> Table:
         "(reference). Parameters are the "
         "trained ones, as the framework counts them. The training time of a baseline is that of its fit and forecasts."
     )
-    rows: tuple[ResultRow, ...] = (*groups, *naive_rows(run))
+    naive = naive_rows(run)
+    if any(case_name(case) in row.label for case in run.manifest.cases for row in naive):
+        caption += " Models whose baselines have equal errors share the rows that name the first of these models."
+    rows: tuple[ResultRow, ...] = (*groups, *naive)
     return tabulate("result", "Results", caption, columns, rows, kind=_kind)
 
 
@@ -260,7 +263,7 @@ def naive_rows(run: Run, *, scaled: bool = False) -> list[NaiveRow]:
         labels = longer if len(set(longer)) > len(set(labels)) else labels
     if len(set(labels)) < len(labels):  # the windows differ in another setting, such as the padding
         models = [next(case for case in run.manifest.cases if run.data(case) is windows) for windows in data]
-        labels = [f"{label}, {case_name(case)}" for label, case in zip(labels, models, strict=True)]
+        labels = [f"{label}, windows of {case_name(case)}" for label, case in zip(labels, models, strict=True)]
     return [
         NaiveRow(label, windows, baseline)
         for label, windows in zip(labels, data, strict=True)

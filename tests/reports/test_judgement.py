@@ -1,5 +1,6 @@
 """The tests behind the words "better", "worse" and "cannot be distinguished"."""
 
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -101,6 +102,21 @@ def test_the_first_sentence_names_a_baseline_that_wins():
     assert sentence.startswith("The baseline persistence forecasts co2 with a lower test MSE than every model: ")
     assert sentence.endswith("(the difference is significant, p < 0.001)")
     assert quality.winning_baselines(run_with(lambda noise: 1e-3 * noise)) == ()
+
+
+def test_windows_that_are_cut_in_several_ways_are_one_data_set():
+    """Models with other padding forecast the same values, so a baseline must be better than all of them."""
+    run = run_with(lambda noise: 3 * noise)
+    (case,), (key,) = run.manifest.cases, run.manifest.data
+    padded = case.model_copy(update={"label": "padded", "data": "padded"})
+    data = {key: run.manifest.data[key], "padded": run.manifest.data[key].model_copy(update={"digest": "another"})}
+    plans = [plan.model_copy(update={"case": "padded", "key": f"p{plan.key}"}) for plan in run.manifest.trials]
+    trials = [trial.model_copy(update={"plan": plan}) for trial, plan in zip(run.trials, plans, strict=True)]
+    fields = {"data": data, "cases": (case, padded), "trials": (*run.manifest.trials, *plans)}
+    both = replace(run, manifest=run.manifest.model_copy(update=fields), trials=(*run.trials, *trials))
+    assert len(both.models) == 2 * len(run.models)
+    assert quality.winning_baselines(both) == quality.winning_baselines(run)
+    assert "data sets" not in quality.winning_baselines(both)[0]
 
 
 def test_one_seed_that_is_not_better_is_enough_to_doubt():

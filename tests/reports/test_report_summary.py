@@ -234,6 +234,17 @@ def test_background_load_makes_ratios_unreliable(records):
     assert "times as fast" in lead
 
 
+@pytest.mark.parametrize("option", ["", "--results 'other place'", "'--results=other place'"])
+def test_the_command_for_withheld_ratios_names_the_results_folder_of_the_run(records, option):
+    """The command finds the run from where the run was started."""
+    manifest, certificate, trials = records
+    started = f".venv/bin/python -m benchmarks run co2 {option} --seeds 1".replace("  ", " ")
+    manifest = manifest.model_copy(update={"command": started})
+    disturbed = tuple(change(trial, background_load=0.42) for trial in trials)
+    command = f".venv/bin/python -m benchmarks report co2 --show-unreliable {option}".strip()
+    assert limits(summary(manifest, certificate, disturbed))[-2].endswith(f"`{command}` shows them.")
+
+
 @pytest.mark.parametrize(
     ("backend", "name"), [("pytorch", "the eager loop in PyTorch"), ("flax", "the compiled epoch in Flax")]
 )

@@ -269,5 +269,8 @@ def test_naive_forecasts_on_windows_with_another_padding_have_the_name_of_a_mode
     first, *others = manifest.cases
     padded = first.model_copy(update={"label": "padded", "cell": "padded", "data": "padded"})
     run = run_of(manifest.model_copy(update={"data": named, "cases": (first, padded, *others)}), checked, trials)
-    rows = [row for row in results.main_table(run, speedups_of(run)).rows if row.kind == "baseline"]
-    assert {row.cells[0].text for row in rows} == {f"baseline, {case_name(case)}" for case in (first, padded)}
+    table = results.main_table(run, speedups_of(run))
+    labels = {row.cells[0].text for row in table.rows if row.kind == "baseline"}
+    assert labels == {f"baseline, windows of {case_name(case)}" for case in (first, padded)}
+    assert "share the rows that name the first of these models" in table.caption
+    assert "share the rows" not in results.main_table(run_of(*records), speedups_of(run_of(*records))).caption
