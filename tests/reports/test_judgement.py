@@ -119,6 +119,26 @@ def test_windows_that_are_cut_in_several_ways_are_one_data_set():
     assert "data sets" not in quality.winning_baselines(both)[0]
 
 
+@pytest.mark.parametrize(
+    ("note", "recorded", "said"),
+    [
+        ("loss quantile 0.1 0.5 0.9", False, True),
+        ("loss quantile 0.1 0.5 0.9", True, False),
+        ("loss quantile 0.5", False, False),
+        ("loss mae", False, False),
+    ],
+)
+def test_a_missing_band_is_explained_with_the_command_that_gives_one(note, recorded, said):
+    run = run_with(lambda noise: noise)
+    (case,) = run.manifest.cases
+    manifest = run.manifest.model_copy(update={"cases": (case.model_copy(update={"training_notes": (note,)}),)})
+    rows = [(row[0] - 1, row[0], row[0] + 1) for row in run.trials[0].outcome.predictions]
+    fields = {"quantiles": (0.1, 0.5, 0.9), "bands": Matrix(rows)} if recorded else {}
+    changed = replace(run, manifest=manifest, trials=tuple(change(trial, **fields) for trial in run.trials))
+    texts = [item for block in scores.section(Context.of(changed)).blocks for item in getattr(block, "items", ())]
+    assert any("GRU has no band" in text and "benchmarks forecast co2`" in text for text in texts) == said
+
+
 def test_one_seed_that_is_not_better_is_enough_to_doubt():
     manifest, certificate, trials = RECORDS
     data = manifest.data["co2"]

@@ -12,13 +12,14 @@ from reports.analysis.forecasts.judgement import Superiority, judged, superiorit
 from reports.analysis.metrics import METRICS, headline_error, values
 from reports.analysis.run import Group, Origins, Run, unique
 from reports.records import Data
-from reports.render.formats import case_name, four_digits, plural, probability, significant
+from reports.render.formats import case_name, four_digits, listed, plural, probability, significant
 from reports.render.page import Bullets, Paragraph, Section
 from reports.render.table import DASH, Cell, Table, TableColumn, numbers, tabulate, words
 from reports.sections.columns import backend_cell
 
 MOST_STEPS = 12  # columns of the table by step
 MOST_ROWS = 200  # of the table by target
+MEDIAN_ALONE = 3  # words of the note "loss quantile 0.5"
 
 
 def section(context: Context) -> Section | None:
@@ -26,8 +27,28 @@ def section(context: Context) -> Section | None:
     run = context.run
     tables = [*_tests(run), *_between_models(run), *_by_step(run), *_by_target(run)]
     absent = unique(f"{absent.name}: {absent.reason}" for data in run.manifest.data.values() for absent in data.absent)
-    notes = (Bullets(tuple(f"Without {text}." for text in absent)),) if absent else ()
+    items = (*(f"Without {text}." for text in absent), *_without_band(run))
+    notes = (Bullets(items),) if items else ()
     return Section("judgement", "Tests of the forecasts", (*tables, *notes)) if tables or notes else None
+
+
+def _without_band(run: Run) -> list[str]:
+    """A sentence if models of several quantiles have recorded no quantile forecasts, see worker/trial.py."""
+    names = [
+        case_name(case)
+        for case in run.manifest.cases
+        if any(note.startswith("loss quantile ") and len(note.split()) > MEDIAN_ALONE for note in case.training_notes)
+        and not any(len(outcome.bands) for group in run.finished(case) for outcome in group.outcomes.values())
+        and run.finished(case)
+    ]
+    if not names:
+        return []
+    have = "has" if len(names) == 1 else "have"
+    command = run.manifest.command_on("forecast", run.manifest.benchmark)
+    return [
+        f"{listed(names)} {have} no band: the forecast of a later row follows from those of earlier rows, and a quantile of "
+        f"a sum is not the sum of quantiles. `{command}` forecasts the next rows with a band from the errors on the validation part."
+    ]
 
 
 def leakage_section(context: Context) -> Section | None:
