@@ -108,18 +108,23 @@ def _parts(
         newlines_in_values=dialect.has_line_ends,
         invalid_row_handler=unequal,
     )
+    nulls = [*NULLS, *markers(data.missing)]
+    named = LABELS in types.values()  # a series may have the name "NA", as Namibia in a list of countries
     conversion = reader.ConvertOptions(
         column_types=types,
         include_columns=list(types),
-        null_values=[*NULLS, *markers(data.missing)],
-        strings_can_be_null=True,
+        null_values=nulls,
+        strings_can_be_null=not named,
         decimal_point=request.decimal,
     )
     for text, share in _lines(readable, dialect):
         table = reader.read_csv(text, reader.ReadOptions(column_names=list(dialect.names)), parsing, conversion)
         if converted:
             place = table.column_names.index(converted)
-            table = table.set_column(place, converted, _stamps(table.column(place), form))
+            column = table.column(place)
+            if named and form not in EPOCHS:
+                column = compute.if_else(compute.is_in(column, pa.array(nulls)), None, column)
+            table = table.set_column(place, converted, _stamps(column, form))
         yield table, share
 
 

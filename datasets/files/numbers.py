@@ -94,9 +94,14 @@ def markers(missing: str | None) -> tuple[str, ...]:
 
 
 def is_missing(cells: "pd.Series[str]", missing: str | None) -> "pd.Series[bool]":
-    """Which cleaned cells are missing values. In a marker with letters or digits, * and ? stand for any characters."""
+    """Which cleaned cells are missing values."""
+    return cells.isna() | cells.str.lower().isin(MISSING) | is_marked(cells, missing)
+
+
+def is_marked(cells: "pd.Series[str]", missing: str | None) -> "pd.Series[bool]":
+    """Which cleaned cells are listed markers. In one with letters or digits, * and ? stand for any characters."""
     listed = markers(missing)
-    fits = cells.isna() | cells.str.lower().isin(MISSING) | cells.isin(listed)
+    fits = cells.isin(listed)
     for marker in listed:
         if re.search(r"[*?]", marker) and re.search(r"\w", marker):
             fits |= cells.str.fullmatch(fnmatch.translate(marker), na=False).astype(bool)

@@ -70,6 +70,12 @@ def _series(chosen: Table, data: DataSpec, source: Source) -> Series:
     notes += [f"No column of time stamps is set, so rows are steps; {hint}."] if hint else []
     if parsed is None and data.group is None and data.order == "time" and chosen.totals:
         raise _totals(chosen)
+    notes += [
+        f"Column {name!r} holds {cell!r}, whose row can be the sum of others: {to_set(group=as_list([name]))} tells "
+        "such rows apart."
+        for name, cell in chosen.totals.items()
+        if parsed is not None and name not in (*chosen.time, *chosen.group)
+    ]
     names, codes = groups(chosen, data)
     values, columns = _numbers(chosen, data, notes, None if parsed is None else np.isnat(parsed.times))
     left_out = [name for name in chosen.names if name not in (*chosen.numbers, *chosen.time, *chosen.group)]

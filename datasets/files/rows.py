@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from datasets.files import stamps, steps, table
-from datasets.files.numbers import is_missing, markers
+from datasets.files.numbers import is_marked
 from datasets.files.source import Source
 from datasets.files.steps import Step, iso
 from datasets.files.table import Table
@@ -136,8 +136,7 @@ def _labelled(chosen: Table, name: str, data: DataSpec) -> tuple[np.ndarray, np.
     """(rows,) the number of each label, and the labels, None for a marker of `missing`; each distinct cell once."""
     codes, cells = pd.factorize(pd.Series(chosen.columns.pop(name)), use_na_sentinel=False)
     texts = pd.Series(cells).astype("str").fillna("").str.strip()
-    left_out = is_missing(texts, data.missing) if markers(data.missing) else texts.isna()
-    labels: np.ndarray = texts.astype(object).mask(left_out, None).to_numpy()
+    labels: np.ndarray = texts.astype(object).mask(is_marked(texts, data.missing), None).to_numpy()
     _refuse_totals(chosen, data, name, labels)
     return codes, labels
 
@@ -162,6 +161,9 @@ def in_order(rows: Rows, context: Context, notes: list[str]) -> Rows:
     """Rows sorted by series and time, without those that have no time stamp."""
     if rows.codes is not None and (rows.codes < 0).any():
         kept = np.flatnonzero(rows.codes >= 0)
+        if not len(kept):
+            none = to_set(missing="")
+            raise DataError(f"{context.where}: `missing` names every series, so no row is left: to read them, {none}.")
         notes.append(f"{counted(len(rows.codes) - len(kept))} with a marker of `missing` as the series left out.")
         rows = rows.take(kept)
     if rows.times is None:
@@ -232,6 +234,11 @@ def _refuse_explained(rows: Rows, repeated: int, problem: str, context: Context)
     if data.group is None and (zone := _zone(rows, context)):
         raise DataError(
             f"{problem}, as at the end of summer time: {to_set(time_zone=zone)}, or the zone of the file; {averaged}."
+        )
+    if total := next((name for name in chosen.totals if name not in (*chosen.time, *chosen.group)), None):
+        raise DataError(
+            f"{problem}, and column {total!r} holds {chosen.totals[total]!r}, whose row can be the sum of others: "
+            f"{to_set(group=as_list([total]))}, which tells such rows apart; {averaged}."
         )
     if group := _likely_group(rows, repeated, context):
         raise DataError(f"{problem}, and column {group!r} tells them apart: {to_set(group=group)}; {averaged}.")

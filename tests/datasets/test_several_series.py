@@ -148,3 +148,31 @@ def test_a_series_with_another_step_is_named(tmp_path):
     pd.concat([odd, late]).to_csv(path, index=False)
     with pytest.raises(DataError, match=r"column 'day' of b, row \d+, 2021-03-02T06:00:00, is not a whole number"):
         read(spec(path))
+
+
+@pytest.mark.parametrize("name", ["NA", "null", "None", "nan", "n/a", "", "-", "?"])
+@pytest.mark.parametrize("form", ["%Y-%m-%d", "%d.%m.%Y"])
+@pytest.mark.parametrize("decimal", [".", ","])
+def test_a_series_may_have_the_name_of_a_missing_value(tmp_path, name, form, decimal):
+    """As Namibia's code NA in a list of countries; in the columns of numbers the same text is a missing value."""
+    frame = panel({"DE": 60, "FR": 60}).replace({"store": {"FR": name}}).sort_values(["store", "day"])
+    path = tmp_path / "panel.csv"
+    units = frame["units"].map("{:.4f}".format).str.replace(".", decimal)
+    units[frame["day"] == DAYS[70]] = "NA"
+    stamps = frame["day"].dt.strftime(form)
+    table = pd.DataFrame({"store": frame["store"], "day": stamps, "units": units})
+    table.to_csv(path, index=False, sep=";")
+    series = read(spec(path))
+    assert series.groups == tuple(sorted(["DE", name]))
+    assert (series.rows, len(series.filled)) == (120, 2)
+    assert "with the time stamp of another row" not in " ".join(series.notes)
+    assert read(spec(path, missing="DE")).groups == (name,)
+
+
+def test_markers_that_name_every_series_are_an_error_with_an_answer(tmp_path):
+    path = tmp_path / "panel.csv"
+    panel({"A": 60, "B": 60}).to_csv(path, index=False)
+    with pytest.raises(DataError, match="`missing` names every series"):
+        read(spec(path, missing="A, B"))
+    words = ["--csv", str(path), "--target", "units", "--time", "day", "--group", "store", "--set", "data.missing=A, B"]
+    assert [series.groups for series in outcomes(words)] == [("A", "B")]

@@ -162,6 +162,32 @@ def test_totals_of_series_are_no_series_without_a_question(words, total, more, d
     assert len(read_back) > 1
 
 
+def items(name: str, total: str, *, repeated: bool) -> str:
+    """Four years of months in one series, and a total below each: with the stamp of the last month, or of the 13th."""
+    lines = []
+    for year in range(4):
+        months = [f"{1970 + year}-{month:02}-01" for month in range(1, 13)]
+        lines += [f"{month},{name},{VALUES[12 * year + row]}" for row, month in enumerate(months)]
+        lines += [f"{1970 + year}-12-{'01' if repeated else '31'},{total},{sum(VALUES[12 * year : 12 * year + 12])}"]
+    return "\n".join(["month,item,x", *lines]) + "\n"
+
+
+@pytest.mark.parametrize("total", ["TOTAL", "Grand total", "Subtotal", "Summe"])
+@pytest.mark.parametrize("name", ["apples", ""])
+def test_a_total_with_the_time_stamp_of_a_row_is_no_repetition_without_a_question(words, name, total):
+    """One answer leaves the totals out."""
+    options = words(items(name, total, repeated=True), "--time", "month")
+    assert f"column 'item' holds '{total}', whose row can be the sum of others" in refusal(options)
+    read_back = outcomes(options)
+    assert any(s.values[:, 0].tolist() == VALUES[:48] and s.step == "month" for s in read_back)
+    assert any("their mean was taken" in " ".join(series.notes) for series in read_back)
+
+
+def test_a_total_with_a_time_stamp_of_its_own_is_named(words):
+    for series in outcomes(words(items("apples", "TOTAL", repeated=False), "--time", "month")):
+        assert "Column 'item' holds 'TOTAL', whose row can be the sum of others" in " ".join(series.notes)
+
+
 @pytest.mark.parametrize("store", ["Sumatra", "Totalis", "Gesamtschule", "Somalia"])
 def test_names_that_begin_like_totals_are_names(words, store):
     text = stores("A").replace("Grand", "A").replace("B,", f"{store},")

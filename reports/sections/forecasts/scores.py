@@ -46,8 +46,9 @@ def _without_band(run: Run) -> list[str]:
     have = "has" if len(names) == 1 else "have"
     command = run.manifest.command_on("forecast", run.manifest.benchmark)
     return [
-        f"{listed(names)} {have} no band: the forecast of a later row follows from those of earlier rows, and a quantile of "
-        f"a sum is not the sum of quantiles. `{command}` forecasts the next rows with a band from the errors on the validation part."
+        f"{listed(names)} {have} no band: the forecast of a later row follows from those of earlier rows, and a "
+        f"quantile of a sum is not the sum of quantiles. `{command}` forecasts the next rows with a band from the "
+        "errors on the validation part."
     ]
 
 
