@@ -34,10 +34,10 @@ COMPILED = tempfile.TemporaryDirectory(prefix="like-for-like-tests-")  # JAX's p
 def run_checks(backend, dtype, *tests, slow=False, only=""):
     """Exit status and output of the checks, of their slow part, or of some tests, in a process of its own.
 
-    only: run those with this text in their names.
+    only: run those with this text in their names. slow: run the slow part, or some tests that compile for long.
 
-    The quick part counts the programs that XLA compiles. The rest stores them, so that JAX compiles each once. Where
-    there are many, XLA leaves out the optimization of machine code.
+    The quick part counts the programs that XLA compiles. The rest stores them, so that JAX compiles each once. In the
+    slow part XLA leaves out the optimization of machine code.
     """
     named = [f"{EQUALITY}::{test}" for test in tests] or [EQUALITY, BEHAVIOUR]
     command = [sys.executable, "-m", "pytest", *named, "-q", "-rf", "-p", "no:cacheprovider"]
@@ -47,7 +47,7 @@ def run_checks(backend, dtype, *tests, slow=False, only=""):
     stored = {"JAX_COMPILATION_CACHE_DIR": COMPILED.name, "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0"}
     with tempfile.TemporaryDirectory() as dump:
         counted = {"XLA_FLAGS": f"--xla_dump_to={dump} {UNOPTIMIZED}"}
-        settings = stored if tests else stored | {"XLA_FLAGS": UNOPTIMIZED} if slow else counted
+        settings = stored | {"XLA_FLAGS": UNOPTIMIZED} if slow else stored if tests else counted
         environment = os.environ | quiet | settings
         done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
     return done.returncode, done.stdout + done.stderr
@@ -93,11 +93,9 @@ def test_a_program_learns_the_same(backend):
 
     In float64; the certificate of a run checks the dtype that is timed.
     """
-    cells = [f"test_equals_the_reference[{cell}]" for cell in ("lstm", "gru")]
+    pieces = "test_trains_in_pieces_with_equal_weights[lstm, carried state]"
     parts = "test_the_parts_of_a_step_compute_what_training_computes"
-    status, output = run_checks(
-        backend, "float64", *cells, "test_trains_in_pieces_with_equal_weights[lstm, carried state]", parts
-    )
+    status, output = run_checks(backend, "float64", BOTH_CELLS, pieces, parts, slow=True)
     assert status == 0, output
 
 
