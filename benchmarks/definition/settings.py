@@ -7,6 +7,7 @@ import json
 import shlex
 from collections.abc import Iterable, Mapping
 from dataclasses import fields, replace
+from difflib import get_close_matches
 from typing import Annotated, Any, Literal, Self, TypeVar, get_args
 
 from pydantic import BaseModel, BeforeValidator, Field, PlainSerializer, ValidationError, model_validator
@@ -294,7 +295,8 @@ def _sentence(error: ErrorDetails, known: list[str], table: str) -> str:
         if owner and "optimizer" in known:
             value = _as_toml({"name": owner, setting: error["input"]})
             return f"there is no setting '{setting}'; it is one of an optimizer, as in optimizer = {value}"
-        if (home := _home(setting)) is not None and home != table:
+        misspelt = get_close_matches(setting, known, n=1, cutoff=0.8)
+        if (home := _home(setting)) is not None and home != table and not misspelt:
             place, dotted = (f"[{home}]", f"{home}.{setting}") if home else ("the top of the file", setting)
             option = shlex.quote(f"{dotted}={_as_toml(error['input'])}")
             return f"there is no setting '{setting}' here; move it to {place}, on the command line --set {option}"

@@ -33,13 +33,16 @@ def cases(draw, **fixed) -> tuple[Series, DataSpec, WindowSpec]:
     }
     data = DataSpec(series="walk", **settings | fixed)
     length = draw(st.integers(1, 12))
+    padded = {
+        "min_history": draw(st.integers(1, length)),
+        "padding": draw(st.sampled_from(["left", "right"])),
+        "mask": draw(st.sampled_from([None, False])),
+    }
     window = WindowSpec(
         length=length,
         horizon=draw(st.integers(1, 4)),
         stride=draw(st.integers(1, 9)),
-        min_history=draw(st.one_of(st.none(), st.integers(1, length))),
-        padding=draw(st.sampled_from(["left", "right"])),
-        mask=draw(st.sampled_from([None, False])),
+        **draw(st.sampled_from([{}, padded])),
     )
     return series, data, window
 
