@@ -6,11 +6,17 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 from contextlib import chdir, nullcontext, redirect_stderr, redirect_stdout
 from pathlib import Path
 from unittest.mock import patch
 
+import numpy as np
+
 from benchmarks.__main__ import main
+from benchmarks.runner import processes
+from benchmarks.worker.__main__ import answer
+from benchmarks.worker.jobs import BaselineJob, CheckJob, Job, ReferenceJob, TrialJob
 from reports.figures import style
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -69,10 +75,31 @@ def _empty_drawing(canvas, file, **settings):
         _savefig(canvas, file, **settings)
 
 
-def in_process(*words, cwd, figures=False):
+_run_job = processes.run_job
+
+
+def work_here(job, variables, limits=None):
+    """Like `processes.run_job`, but in this process if the job needs no framework, which saves a worker's imports."""
+    work = Job.model_validate_json(job.model_dump_json()).work
+    backend = {
+        TrialJob: lambda: work.plan.backend,
+        CheckJob: lambda: work.backend,
+        ReferenceJob: lambda: "reference",
+        BaselineJob: lambda: "reference",
+    }.get(type(work), lambda: "")()
+    if backend != "reference":
+        return _run_job(job, variables, limits)
+    start = time.perf_counter()
+    with np.errstate(all="ignore"):  # of trials that fail on purpose; a worker writes its warnings into its log
+        result = answer(work)
+    return processes.Ended(result, "", time.perf_counter() - start)
+
+
+def in_process(*words, cwd, figures=False, workers=False):
     """Like `benchmarks`, but in this process, which saves the start of an interpreter and all imports.
 
-    figures: they are drawn; otherwise each is an empty drawing.
+    figures: they are drawn; otherwise each is an empty drawing. workers: each job has a process of its own; otherwise
+    those of the reference implementation run here.
     """
     output, errors = io.StringIO(), io.StringIO()
     numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -83,6 +110,7 @@ def in_process(*words, cwd, figures=False):
         chdir(cwd),
         redirect_stdout(output),
         redirect_stderr(errors),
+        nullcontext() if workers else patch.object(processes, "run_job", work_here),
         nullcontext() if figures else patch.object(style.Canvas, "savefig", _empty_drawing),
     ):
         try:

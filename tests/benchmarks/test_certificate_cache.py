@@ -10,7 +10,7 @@ from benchmarks.definition import loading
 from benchmarks.runner import certificate_cache, certify, processes
 from benchmarks.worker import certification
 from benchmarks.worker.jobs import Answer
-from tests.benchmarks.command_line import REFERENCE
+from tests.benchmarks.command_line import REFERENCE, work_here
 
 
 @pytest.fixture
@@ -24,8 +24,8 @@ def certified(benchmark, tmp_path, monkeypatch):
 
     The reference trajectories are computed for these checks alone.
     """
-    run_job, jobs = processes.run_job, []
-    monkeypatch.setattr(certify.processes, "run_job", lambda job, *more: jobs.append(job) or run_job(job, *more))
+    jobs = []
+    monkeypatch.setattr(processes, "run_job", lambda job, *more: jobs.append(job) or work_here(job, *more))
 
     def call():
         jobs.clear()
@@ -51,8 +51,7 @@ def test_progress_lines_give_the_result_of_each_check(certified, benchmark, tmp_
     earlier = "certified earlier, same inputs"
     assert lines(tmp_path) == [f"NumPy, float32: {label} {earlier}", f"NumPy, float64: {label} {earlier}"]
     ended = processes.Ended(Answer(failure="it used 3 GiB,\nand was ended"), "", 1.0, killed=False)
-    run_job = processes.run_job
-    monkeypatch.setattr(certify.processes, "run_job", lambda job, *more: ended if job.check else run_job(job, *more))
+    monkeypatch.setattr(processes, "run_job", lambda job, *more: ended if job.check else work_here(job, *more))
     failed = f"{label} failed: it used 3 GiB, and was ended"
     assert lines(None) == [f"NumPy, float32: {failed}", f"NumPy, float64: {failed}"]
 
