@@ -173,10 +173,11 @@ def _probe(job: TrialJob) -> Probed:
 
 
 def _repeated_steps(model: Model, steps: Steps) -> tuple[float, ...]:
-    """Return the seconds of a steady step in each repeat of as many steps as fit the budget, at most an epoch."""
-    few = steps[:2]
-    model.train(few)
-    warm = timed(lambda: model.train(few))[0] / len(few)
+    """Return the seconds of a steady step in each repeat of as many steps as fit the budget, at most an epoch.
+
+    The model has been trained on one step before, so that its program for a single step is compiled.
+    """
+    warm = timed(lambda: model.train(steps[:1]))[0]
     together = steps[: max(1, min(len(steps), round(PROBE_BUDGET / max(warm, 1e-9))))]
     model.train(together)  # traces and compiles for this number of steps
     return tuple(timed(lambda: model.train(together))[0] / len(together) for _ in range(PROBE_REPEATS))
