@@ -1,5 +1,7 @@
-"""The error for mistakes of the user, the hint for a misspelt name, and an exception as a clause."""
+"""The error for mistakes of the user, and what messages show: hints for names, values as in TOML, exceptions."""
 
+import json
+import re
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 
@@ -14,7 +16,8 @@ class UserError(ValueError):
 class SettingError(UserError):
     """A mistake in the value of a setting.
 
-    setting: the dotted name; reason: the message without the place and the value.
+    setting: the dotted name, "training." if several settings of a table contradict each other; reason: the message
+    without the place and the value.
     """
 
     def __init__(self, message: str, setting: str, reason: str) -> None:
@@ -27,6 +30,10 @@ class SettingError(UserError):
         options: as typed, by the dotted name of the setting that each changes.
         """
         option = options.get(self.setting)
+        if self.setting.endswith("."):  # settings of a table that contradict each other: a typed one that is named
+            named = (name for name in options if name.startswith(self.setting))
+            words = re.findall(r"\w+", self.reason)
+            option = next((options[name] for name in named if name.removeprefix(self.setting) in words), None)
         return UserError(f"{option}: {self.reason}") if option else self
 
 
@@ -41,4 +48,13 @@ def name_hint(names: Iterable[str], wrong: str) -> str:
     known = sorted(names)
     close = get_close_matches(wrong.lower(), known, n=1, cutoff=0.5)
     hint = f"did you mean '{close[0]}'? " if close else ""
-    return f"{hint}known: {', '.join(known)}"
+    return f"{hint}known: {('; ' if any(', ' in name for name in known) else ', ').join(known)}"
+
+
+def as_toml(value: object) -> str:
+    """A value as in a TOML file. A value that TOML does not have, such as None, is written as in JSON."""
+    if isinstance(value, Mapping):
+        return f"{{ {', '.join(f'{name} = {as_toml(entry)}' for name, entry in value.items())} }}"
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(map(as_toml, value))}]"
+    return repr(value) if isinstance(value, float) else json.dumps(value, default=str, ensure_ascii=False)

@@ -10,7 +10,7 @@ import numpy as np
 import datasets
 from benchmarks.commands import Subparsers, options
 from benchmarks.commands.output import table
-from benchmarks.definition.settings import validated
+from benchmarks.definition.validation import validated
 from benchmarks.errors import UserError
 from datasets import DataError, Series, Split, split
 from datasets.series import longest_gap

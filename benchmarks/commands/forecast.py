@@ -14,7 +14,7 @@ from benchmarks.commands import Subparsers, options
 from benchmarks.commands.output import emit, short, table
 from benchmarks.commands.session import find_run
 from benchmarks.definition.loading import Benchmark
-from benchmarks.definition.settings import validated
+from benchmarks.definition.validation import validated
 from benchmarks.errors import UserError, name_hint
 from benchmarks.runner import processes, resume, run
 from benchmarks.runner.cores import Conditions, reserved
@@ -98,9 +98,11 @@ def choose(folder: Path, benchmark: Benchmark, model: str | None, backend: str |
     name = None if backend is None else options.backend_name(backend, "--backend")
     if model is not None:
         labels = tuple(dict.fromkeys(trial.plan.case for trial in finished))
-        if model not in labels:
+        named = {label.casefold(): label for label in labels}  # the report writes "GRU" where the label has "gru"
+        label = model if model in labels else named.get(model.casefold())
+        if label is None:
             raise UserError(f"--model: {folder} has no finished model '{model}'; {name_hint(labels, model)}")
-        finished = [trial for trial in finished if trial.plan.case == model]
+        finished = [trial for trial in finished if trial.plan.case == label]
     else:
         finished = [trial for trial in finished if _is_last(manifest, trial)] or finished
     trained = [trial for trial in finished if trial.plan.backend == name]

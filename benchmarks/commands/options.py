@@ -132,7 +132,7 @@ def only(arguments: argparse.Namespace) -> dict[str, list[str]]:
         name, equals, values = text.partition("=")
         if not equals or not name.strip():
             raise UserError(f"--only {text!r}: write TABLE.SETTING=VALUE, as in --only model.cell=lstm,gru")
-        words(values, f"--only {name}")  # refuses an empty word
+        words(values, f"--only {name}=")  # refuses an empty word
         narrowed.setdefault(name.strip(), []).append(values)
     return narrowed
 
@@ -231,6 +231,8 @@ def words(text: str, option: str) -> list[str]:
     """Words from text with commas between them. Raises UserError that names the option if a word is empty."""
     names = [word.strip() for word in text.split(",")]
     if not all(names):
-        given = ",".join(filter(None, names)) or "A,B"
-        raise UserError(f"{option} {text!r}: a name is empty; write names with commas between them: {option} {given}")
+        given, gap = ",".join(filter(None, names)) or "A,B", "" if option.endswith("=") else " "
+        raise UserError(
+            f"{option} {text!r}: a name is empty; write names with commas between them: {option}{gap}{given}"
+        )
     return names

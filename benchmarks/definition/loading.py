@@ -41,9 +41,9 @@ from benchmarks.definition.settings import (
     Header,
     SearchSettings,
     TrialMatrix,
-    validated,
 )
-from benchmarks.errors import SettingError, UserError, name_hint
+from benchmarks.definition.validation import table_hint, validated
+from benchmarks.errors import SettingError, UserError, as_toml, name_hint
 from reports.records import Contender, Mode, Plan
 
 FOLDER = Path(__file__).parents[1]  # the TOML files of this checkout
@@ -271,7 +271,7 @@ def _set_values(path: Path, tables: Table, sets: list[Table], changes: Table) ->
         table, _, setting = dotted.rpartition(".")
         known = [*TABLES, *([SEARCH] if SEARCH in tables else [])]
         if table and table not in known:
-            reason = f"there is no table '{table}' for the setting {dotted}; {name_hint(known, table)}"
+            reason = f"there is no table '{table}' for the setting {dotted}; {table_hint(known, table, setting, value)}"
             raise SettingError(f"{path}: {reason}", dotted, reason)
         homes = [name for name, kind in SETTINGS.items() if setting in kind.model_fields]
         if not table and homes and setting not in (*Header.model_fields, *known, VARIANT):
@@ -288,7 +288,7 @@ def _require_tables(path: Path, tables: Table, required: tuple[str, ...]) -> Non
         table = tables.setdefault(name, {})
         several = name == "model" and isinstance(table, list) and table and all(isinstance(m, dict) for m in table)
         if not isinstance(table, dict) and not several:
-            raise UserError(f"{path}: {name} is {table!r}; it must be a table, [{name}]")
+            raise UserError(f"{path}: {name} is {as_toml(table)}; it must be a table, [{name}]")
 
 
 def _dotted(table: Table, prefix: str = "") -> Iterator[tuple[str, Any]]:
@@ -316,8 +316,10 @@ def _validated(path: Path, tables: Table, text: str) -> Benchmark:
     for table_set in table_sets(tables):
         matrix = _variant_matrix(path, header, table_set) if table_set is not tables else header
         for label, point in points(path, case_tables(table_set), table_set.get("name")).items():
+            of_variant = f" variant '{table_set['name']}'," if table_set is not tables else ""
             settings = {
-                table: validated(SETTINGS[table], point[table], f"{path}: [{table}]", table=table) for table in TABLES
+                table: validated(SETTINGS[table], point[table], f"{path}:{of_variant} [{table}]", table=table)
+                for table in TABLES
             }
             cases[label], matrices[label] = CaseSettings.model_validate(settings), matrix
     return Benchmark(results_name(path), header, cases, matrices, tables, path, text, search=search, programs=programs)

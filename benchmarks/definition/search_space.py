@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.definition.axes import ORIGIN, VARIANT, axes, case_tables
-from benchmarks.definition.settings import Header, SearchSettings, validated
+from benchmarks.definition.settings import Header, SearchSettings
+from benchmarks.definition.validation import validated
 from benchmarks.errors import UserError
 
 SEARCH = "search"  # name of the table

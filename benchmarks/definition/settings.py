@@ -1,24 +1,20 @@
-"""The settings of a definition: its top, `[training]` and `[search]`; a case; and their validation.
+"""The settings of a definition: its top, `[training]` and `[search]`; and a case.
 
 `datasets.spec` has the settings of `[data]` and `[window]`, `model_settings` those of `[model]`.
 """
 
-import json
-import shlex
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import fields, replace
-from difflib import get_close_matches
-from typing import Annotated, Any, Literal, Self, TypeVar, get_args
+from typing import Annotated, Any, Literal, Self, get_args
 
-from pydantic import BaseModel, BeforeValidator, Field, PlainSerializer, ValidationError, model_validator
-from pydantic_core import ErrorDetails
+from pydantic import BaseModel, BeforeValidator, Field, PlainSerializer, model_validator
 
 import datasets
 from backends.contract import Dtype, Loss, Objective
 from backends.model import ModelSpec
 from backends.optimizers import OPTIMIZERS, Adam, Optimizer
-from benchmarks.definition.model_settings import AnyLayer, ModelSettings
-from benchmarks.errors import SettingError, name_hint
+from benchmarks.definition.model_settings import ModelSettings
+from benchmarks.errors import as_toml, name_hint
 from datasets.spec import Count, Flag, Settings
 from reports.records import Limits, Mode, Published, Question, Repetition
 
@@ -28,7 +24,6 @@ Seed = Annotated[int, Field(ge=0, lt=2**32, strict=True)]
 Seeds = Annotated[tuple[Seed, ...], Field(min_length=1)]
 Baseline = Literal["exponential smoothing", "theta", "ARIMA", "seasonal autoregression", "gradient boosting"]
 Sampler = Literal["grid", "random", "tpe"]
-Schema = TypeVar("Schema", bound=BaseModel)
 SHARED = {"clip_norm", "weight_decay"}  # settings of every optimizer, which are settings of the training
 REPETITION = {"repeat_until", "budget"}  # settings of the top that add trials and change none
 
@@ -79,10 +74,10 @@ def read_optimizer(value: object) -> Optimizer:
         return value
     table: dict[str, Any] = dict(value) if isinstance(value, Mapping) else {"name": value}
     if "name" not in table:
-        raise ValueError(f"an optimizer needs a name, as in {_as_toml({'name': 'sgd'} | table)}")
+        raise ValueError(f"an optimizer needs a name, as in {as_toml({'name': 'sgd'} | table)}")
     name = table.pop("name")
-    if name not in OPTIMIZERS:
-        raise ValueError(f"there is no optimizer {_as_toml(name)}; use one of {', '.join(OPTIMIZERS)}")
+    if not isinstance(name, str) or name not in OPTIMIZERS:
+        raise ValueError(f"there is no optimizer {as_toml(name)}; {_optimizer_hint(name)}")
     kind = OPTIMIZERS[name]
     known = _settings_of(kind)
     for setting, number in table.items():
@@ -92,12 +87,32 @@ def read_optimizer(value: object) -> Optimizer:
             hint = name_hint(known, setting) if known else "remove it"
             raise ValueError(f"{name} has no setting '{setting}'; remove it, or write another: {hint}")
         if known[setting] is bool and not isinstance(number, bool):
-            raise ValueError(f"{setting} = {_as_toml(number)}: write true or false")
-        if known[setting] is float and not (_is_number(number) and 0 <= number < 1):
-            raise ValueError(f"{setting} = {_as_toml(number)}: write a number of at least 0 and below 1")
+            raise ValueError(f"{setting} = {as_toml(number)}: write true or false")
+        least = "above 0" if setting == "epsilon" else "of at least 0"
+        if known[setting] is float and not (_is_number(number) and 0 <= number < 1 and (number or least != "above 0")):
+            raise ValueError(f"{setting} = {as_toml(number)}: write a number {least} and below 1")
     if table.get("nesterov") and not table.get("momentum"):
         raise ValueError('nesterov needs momentum, as in { name = "sgd", momentum = 0.9, nesterov = true }')
     return kind(**table)
+
+
+def _optimizer_hint(name: object) -> str:
+    if isinstance(name, str) and "{" in name:
+        return 'write names in quotation marks, as in { name = "sgd", momentum = 0.9 }'
+    if isinstance(name, str) and "," in name:
+        return f"for an axis write a list, as in {as_toml([word.strip() for word in name.split(',')])}"
+    return f"use one of {', '.join(OPTIMIZERS)}"
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, float | int) and not isinstance(value, bool)
+
+
+def optimizer_with(setting: str, value: object) -> str | None:
+    """An optimizer with a value of one of its settings, as in a TOML file; None if no optimizer has the setting."""
+    owner = next((name for name, kind in OPTIMIZERS.items() if setting in _settings_of(kind)), None)
+    needed = {"momentum": 0.9} if setting == "nesterov" else {}
+    return None if owner is None else as_toml({"name": owner, **needed, setting: value})
 
 
 def _settings_of(kind: type[Optimizer]) -> dict[str, type]:
@@ -122,7 +137,8 @@ class TrainingSettings(Settings):
     step_epochs: Count | None = None  # schedule "step": after every so many epochs ...
     step_factor: Annotated[Amount, Field(le=1)] | None = None  # ... the rate is multiplied by this factor
     loss: Loss = "mse"
-    quantiles: Annotated[tuple[Share, ...], Field(min_length=1)] | None = None  # loss "quantile": 0.5 and others
+    # loss "quantile": 0.5 and others; []: none
+    quantiles: Annotated[tuple[Share, ...] | None, BeforeValidator(lambda given: None if given == [] else given)] = None
     l2: Amount | None = None  # times the sum of squares of `l2_on`, added to the loss (Keras's regularizers)
     l2_on: tuple[str, ...] = ()  # names of parameters, as in "0.kernel"
     optimizer: Annotated[Optimizer, BeforeValidator(read_optimizer), PlainSerializer(as_table)] = Adam()
@@ -144,7 +160,8 @@ class TrainingSettings(Settings):
             raise ValueError(
                 'loss = "quantile" needs quantiles, as in quantiles = [0.1, 0.5, 0.9]'
                 if self.quantiles is None
-                else 'quantiles belong to loss = "quantile"; remove them, or set it'
+                else 'quantiles belong to loss = "quantile"; write quantiles = [] for another loss; for several losses '
+                "write each into a [[variant]]"
             )
         if self.quantiles is not None and list(self.quantiles) != sorted(set(self.quantiles)):
             ascending = sorted(set(self.quantiles))
@@ -244,91 +261,3 @@ SETTINGS: dict[str, type[BaseModel]] = {
     "model": ModelSettings,
     "training": TrainingSettings,
 }
-
-# What to write, by the type of pydantic's error.
-WANTED = {
-    "bool_type": "true or false",
-    "bool_parsing": "true or false",
-    "int_type": "a whole number",
-    "int_from_float": "a whole number",
-    "float_type": "a number",
-    "string_type": "a text, in quotation marks",
-}
-
-
-def validated(
-    schema: type[Schema], settings: dict[str, Any], where: str, others: Iterable[str] = (), table: str = ""
-) -> Schema:
-    """Validate settings. Raises SettingError with one sentence about the first wrong setting.
-
-    where: the start of the sentence, file and table. others: names of tables, for the hint about a misspelt name.
-    table: the table of these settings; "" for the top of a definition.
-    """
-    try:
-        return schema.model_validate(settings)
-    except ValidationError as problem:
-        # a misspelt setting is also a missing setting; the hint about the name is more useful
-        error = min(problem.errors(), key=lambda error: error["type"] != "extra_forbidden")
-        known = [field.alias or name for name, field in schema.model_fields.items()]
-        message = _sentence(error, [*known, *others], table)
-        name = str(error["loc"][0]) if error["loc"] else ""
-        reason = message.removeprefix(f"{name} = {_as_toml(error['input'])}: ")
-        raise SettingError(f"{where} {message}", f"{table}.{name}" if table else name, reason) from None
-
-
-def _sentence(error: ErrorDetails, known: list[str], table: str) -> str:
-    """An error of pydantic as one sentence in the terms of a definition. table: as in `validated`."""
-    setting = ".".join(str(part) for part in error["loc"] if part not in ("int", "float", "str", "constrained-int"))
-    if error["type"] == "missing" and len(error["loc"]) > 1:
-        return f"{setting} is missing"
-    if error["type"] == "missing":
-        return f"{setting} is missing; settings of this table: {', '.join(known)}"
-    if error["type"] in ("union_tag_invalid", "union_tag_not_found"):
-        layers = get_args(get_args(AnyLayer)[0])
-        kinds = [str(get_args(layer.model_fields["kind"].annotation)[0]) for layer in layers]
-        kind = name_hint(kinds, str(error["input"].get("kind")))
-        return f"{setting} = {_as_toml(error['input'])}: a layer needs a kind; {kind}"
-    if error["type"] == "extra_forbidden" and len(error["loc"]) > 1:
-        return f"there is no setting '{setting}' here; remove it"
-    if error["type"] == "extra_forbidden":
-        owner = next((name for name, kind in OPTIMIZERS.items() if setting in _settings_of(kind)), None)
-        if owner and "optimizer" in known:
-            value = _as_toml({"name": owner, setting: error["input"]})
-            return f"there is no setting '{setting}'; it is one of an optimizer, as in optimizer = {value}"
-        misspelt = get_close_matches(setting, known, n=1, cutoff=0.8)
-        if (home := _home(setting)) is not None and home != table and not misspelt:
-            place, dotted = (f"[{home}]", f"{home}.{setting}") if home else ("the top of the file", setting)
-            option = shlex.quote(f"{dotted}={_as_toml(error['input'])}")
-            return f"there is no setting '{setting}' here; move it to {place}, on the command line --set {option}"
-        return f"there is no setting '{setting}'; {name_hint(known, setting)}"
-    given = f"{setting} = {_as_toml(error['input'])}: " if setting else ""
-    if error["type"] == "value_error":
-        return given + error["msg"].removeprefix("Value error, ")
-    if error["type"] == "string_pattern_mismatch":
-        return f"{given}it must be the number as printed, in quotation marks"
-    if error["type"] in WANTED:
-        return f"{given}write {WANTED[error['type']]}"
-    if error["type"] in ("too_short", "string_too_short"):
-        return f"{given}it must not be empty"
-    if error["type"] == "tuple_type":
-        return f"{given}it must be a list, as in {setting} = [{_as_toml(error['input'])}]"
-    return f"{given}it {error['msg'].removeprefix('Input ')}"
-
-
-def _home(setting: str) -> str | None:
-    """The table that has a setting, "" for the top of a definition; None if there is no such setting."""
-    tables: dict[str, type[BaseModel]] = {"": Header, **SETTINGS}
-    return next((table for table, schema in tables.items() if setting in schema.model_fields), None)
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, float | int) and not isinstance(value, bool)
-
-
-def _as_toml(value: object) -> str:
-    """A value as in a TOML file. A value that TOML does not have, such as None, is written as in JSON."""
-    if isinstance(value, Mapping):
-        return f"{{ {', '.join(f'{name} = {_as_toml(entry)}' for name, entry in value.items())} }}"
-    if isinstance(value, list | tuple):
-        return f"[{', '.join(map(_as_toml, value))}]"
-    return repr(value) if isinstance(value, float) else json.dumps(value, default=str, ensure_ascii=False)

@@ -131,8 +131,12 @@ def _require_native_layers(benchmark: Benchmark, label: str, windows: datasets.W
         return
     layer = next(iter(without.values()))
     frameworks = list(dict.fromkeys(entries[name].framework for name in without if without[name] == layer))
-    others = [name for name in matrix.backends if name not in without]
-    keep = f", or keep the other backends: --backends {','.join(others)}" if others else ""
+    others = [name for name in matrix.backends if name not in without] or [
+        name
+        for name, entry in backends.REGISTRY.items()
+        if entry.native and not entry.base and entry.native.lacking(model) is None
+    ]
+    keep = f", or take backends that have it: --backends {','.join(others)}" if others else ""
     have = "has no layer of its own" if len(frameworks) == 1 else "have no layers of their own"
     raise UserError(
         f"{benchmark.source}: {' and '.join(frameworks)} {have} for the layer '{layer}' of the model '{label}', which "

@@ -11,7 +11,7 @@ import numpy as np
 import datasets
 from benchmarks.commands import Subparsers, options
 from benchmarks.commands.output import emit, short, table
-from benchmarks.definition.settings import validated
+from benchmarks.definition.validation import validated
 from benchmarks.errors import UserError, name_hint
 from benchmarks.translation import translate
 from benchmarks.translation.description import TITLES, Array, Framework, TrainedModel

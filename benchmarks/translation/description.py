@@ -19,7 +19,7 @@ from backends.contract import of_direction
 from backends.layers import NEEDS_SEQUENCE, Dense, Dropout, Layer, ModelError, Shape
 from backends.recurrent import Recurrent
 from benchmarks.definition.model_settings import ModelSettings
-from benchmarks.definition.settings import validated
+from benchmarks.definition.validation import validated
 from benchmarks.errors import UserError
 from datasets.spec import Count, Settings
 

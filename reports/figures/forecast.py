@@ -66,10 +66,11 @@ def _forecast(run: Run, case: Case) -> Figure | None:
         legend(canvas, upper)
         svg = to_svg(canvas)
     ahead = "" if data.horizon == 1 else f", forecast {steps(1, data.step).replace('1', 'one', 1)} ahead"
+    shown = steps(len(times), data.step) if data.horizon == 1 else f"{len(times)} windows"
     of_series = f" of the series {data.groups[-1][0]}" if data.groups else ""
     band = "; the grey band is ± the RMSE of persistence" if single_target else " of the first target"
     caption = (
-        f"{case_name(case)}, {run.mode_of(case)} mode, seed {seed}: the last {steps(len(times), data.step)} of the "
+        f"{case_name(case)}, {run.mode_of(case)} mode, seed {seed}: the last {shown} of the "
         f"test part{of_series}{ahead}. The lower panel is the error{band}.{only_first(len(run.manifest.cases))}"
     )
     errors = "; ".join(

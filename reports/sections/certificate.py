@@ -16,6 +16,10 @@ DIFFERENCES = ("outputs", "gradients", "losses", "weights")
 FEW = 3  # models and backends up to which all checks are shown at once
 EXACT = "float64"
 SOURCE = "certificate.json"
+ROUNDING = (
+    "In float64 they are equal, so the training amplifies the rounding of float32; times and ratios in float64 come "
+    'with training.dtype = "float64", on the command line --set training.dtype=float64'
+)
 
 
 def section(context: Context) -> Section:
@@ -153,10 +157,18 @@ def unequal_backends(run: Run) -> tuple[str, ...]:
 def _unequal(run: Run, check: Check, others: int) -> str:
     verb = "differs from" if check.compared else "could not be compared with"
     more = f", and in {plural(others, 'more check')}" if others else ""
+    remedy = f". {ROUNDING}" if _is_rounding(run, check) else ""
     return sentence(
         f"{run.backend_phrase(check.backend)} {verb} the reference implementation in '{check.case}', "
-        f"{check.dtype}{more}: {check.failure or ''}"
+        f"{check.dtype}{more}: {check.failure or ''}{remedy}"
     )
+
+
+def _is_rounding(run: Run, check: Check) -> bool:
+    """Whether a model differs in float32 and is equal in float64, so that only the rounding differs."""
+    checks = run.certificate.checks if run.certificate else ()
+    alike = [other for other in checks if (other.backend, other.case) == (check.backend, check.case)]
+    return check.compared and check.dtype == "float32" and any(c.dtype == "float64" and c.passed for c in alike)
 
 
 def _failure(certificate: Certificate, check: Check, cases: Mapping[str, str], backends: Mapping[str, str]) -> str:

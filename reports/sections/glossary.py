@@ -12,7 +12,8 @@ HOW_TO_READ = (
     "reference backend is the first one with a certificate. A ratio is computed within a round, from trials that ran "
     "one after the other, so that slow changes of the machine affect both. Each trial runs in a new process.",
     "Skill is 1 − error / error of a naive forecast, with the mean squared error. A skill of 0.25 means an error that "
-    "is 25 % lower than that of the naive forecast. A forecast is called good only if its skill is above 0.",
+    "is 25 % lower than that of the naive forecast. A forecast is called good only if no baseline has a "
+    "lower error by a statistical test.",
     "Each number is the median over the seeds. Beside it is a 95 % interval if there are at least six seeds, "
     "otherwise the range: fewer than six values cannot give a 95 % interval of a median.",
 )

@@ -52,11 +52,48 @@ MISTAKES = {
         "on the command line --set model.stateful=true",
         "run co2 --set model.stateful=true",
     ),
+    "a list of a list of optimizers": (
+        'run co2 --set training.optimizer=[["adam"]]',
+        'there is no optimizer ["adam"]; use one of adam',
+        "run co2 --set training.optimizer=adam",
+    ),
+    "several optimizers without brackets": (
+        "run co2 --set training.optimizer=adam,adamw",
+        'for an axis write a list, as in ["adam", "adamw"]',
+        """run co2 --set 'training.optimizer=["adam", "adamw"]'""",
+    ),
+    "a setting of an optimizer in its own place": (
+        "run co2 --set training.optimizer.nesterov=true --set training.learning_rate=0.1",
+        "write the optimizer as a whole: --set",
+        """run co2 --set 'training.optimizer={ name = "sgd", momentum = 0.9, nesterov = true }' """
+        "--set training.learning_rate=0.1",
+    ),
+    "the name of an optimizer in its own place": (
+        "run co2 --set optimizer.name=adamw",
+        """--set 'training.optimizer={ name = "adamw" }'""",
+        """run co2 --set 'training.optimizer={ name = "adamw" }'""",
+    ),
+    "a list without brackets": (
+        "run co2 --set training.loss=quantile --set training.quantiles=0.1,0.5,0.9",
+        "on the command line --set 'training.quantiles=[0.1, 0.5, 0.9]'",
+        "run co2 --set training.loss=quantile --set 'training.quantiles=[0.1, 0.5, 0.9]'",
+    ),
+    "quantiles for another loss": (
+        "run co2 --set training.quantiles=[0.5]",
+        "error: --set 'training.quantiles=[0.5]': quantiles belong to",
+        "run co2 --set training.quantiles=[]",
+    ),
+    "a setting that needs another": (
+        "run co2 --set window.mask=true",
+        "error: --set window.mask=true: mask belongs to padded windows",
+        "run co2 --set window.mask=true --set window.min_history=2",
+    ),
+    "no value to keep": ("run co2 --only model.cell=", "--only model.cell=A,B", "run co2 --only model.cell=lstm,gru"),
     "an unknown backend": ("run co2 --backends pytorhc", "did you mean 'pytorch'", None),
     "an unknown backend for all": ("all --backends flx", "--backends: there is no backend 'flx'; did you mean", None),
     "an empty backend": ("run co2 --backends flax,", "--backends flax", None),
     "a seed that is no number": ("run co2 --seeds one", "write whole numbers", None),
-    "a negative seed": ("run co2 --seeds=-1", "seeds.0 = -1", "run co2 --seeds 1"),
+    "a negative seed": ("run co2 --seeds=-1", "value 1 of seeds = -1", "run co2 --seeds 1"),
     "a window that is no number": ("run co2 --window 12,x", "--window 12,x: write whole numbers", None),
     "a setting without a value": ("run co2 --set training.epochs", "--set 'training.epochs'", None),
     "a data file for a benchmark": (

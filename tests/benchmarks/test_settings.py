@@ -287,6 +287,10 @@ def test_adamw_without_a_weight_decay_has_its_default(written):
             "learning_rate is no setting of an optimizer but of the training; move it out of the braces",
         ),
         ("3", "there is no optimizer 3; use one of"),
+        ('[["adam"]]', 'there is no optimizer ["adam"]; use one of'),
+        ('{ name = ["sgd", "adam"] }', 'there is no optimizer ["sgd", "adam"]; use one of'),
+        ('{ name = { name = "sgd" } }', 'there is no optimizer { name = "sgd" }; use one of'),
+        ('{ name = "rmsprop", epsilon = 0 }', "epsilon = 0: write a number above 0 and below 1"),
     ],
 )
 def test_a_wrong_optimizer_is_refused(written, written_as, message):
@@ -307,7 +311,7 @@ def test_quantiles_are_a_list_and_no_axis(written):
     ("settings", "message"),
     [
         ('loss = "quantile"', 'loss = "quantile" needs quantiles, as in quantiles = [0.1, 0.5, 0.9]'),
-        ("quantiles = [0.1, 0.5]", 'quantiles belong to loss = "quantile"; remove them, or set it'),
+        ("quantiles = [0.1, 0.5]", 'quantiles belong to loss = "quantile"; write quantiles = [] for another loss'),
         ('loss = "quantile"\nquantiles = [0.5, 0.1]', "they must ascend; write quantiles = [0.1, 0.5]"),
         ('loss = "quantile"\nquantiles = [0.1, 0.9]', "[0.1, 0.9]: 0.5 is missing; add it"),
     ],
