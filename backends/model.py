@@ -37,7 +37,9 @@ class ModelSpec:
     def _refuse_states(self) -> None:
         """Raise ModelError if the states of these layers cannot pass to the next windows."""
         if self.masked:
-            raise ModelError("a padded window continues no other, so no state passes to it; remove min_history")
+            raise ModelError(
+                "padded windows do not follow one another, so no state passes between them; remove min_history"
+            )
         if not self.states():
             raise ModelError("it has no recurrent layer whose state could be carried; set stateful to false")
         repeated = False

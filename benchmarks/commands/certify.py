@@ -24,7 +24,7 @@ def execute(arguments: argparse.Namespace) -> int:
     only, typed = options.only(arguments), options.typed(arguments)
     read = partial(loading.read, arguments.name, quick=arguments.quick, only=only, typed=typed)
     benchmark = read(changes=options.changes(arguments))
-    if arguments.backends is None:  # one backend for each framework and engine, and the programs of the definition
+    if arguments.backends is None and arguments.name in loading.names():  # a file of the user names its backends
         every = [name for name, entry in backends.REGISTRY.items() if entry.native and not entry.base]
         benchmark = read(changes={"backends": [*every, *benchmark.programs]} | options.changes(arguments))
     run.require(benchmark.header.backends)

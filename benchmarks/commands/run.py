@@ -167,12 +167,13 @@ def _basis(result: Estimate) -> Iterator[str]:
     yield (
         f"The estimate rests on {counted(result.probes, 'probe')} on this machine under its present load. Each probe "
         f"started a process, built the largest model of each kind and timed {PROBE_REPEATS} repeats of some steps. A "
-        "smaller model's step is assumed to take at least its share of the operations and at most as long; native "
-        "models are assumed to be as fast as matched ones. Memory is that of the probe's process."
+        "step of a smaller model is assumed to take at most as long, and at least in proportion to its operations; "
+        "native models are assumed to be as fast as matched ones. Memory is that of the probe's process."
     )
     yield (
-        "The range also covers the middle half of those repeats and, for the certificate, checks that run all at once "
-        "to one after another. It does not cover failed or disturbed trials and the writing of the report."
+        "The lower end takes the first quartile of those repeats and a certificate whose checks all run at once, the "
+        "upper end the third quartile and checks one after another. The range does not cover "
+        "failed or disturbed trials and the writing of the report."
     )
 
 

@@ -114,7 +114,7 @@ def _points(path: Path, tables: Mapping[str, Table]) -> Iterator[tuple[list[str]
     for table, setting in places:
         values = tables[table][setting]
         if not values or any(values.count(value) > 1 for value in values):
-            reason = "an axis needs values, and each value only once"
+            reason = "write at least one value, and each value only once"
             name = f"{table}.{setting}"
             raise SettingError(f"{path}: {name} = {values}: {reason}", name, reason)
     for values in itertools.product(*(tables[table][setting] for table, setting in places)):

@@ -89,7 +89,7 @@ def _cannot_carry(case: CaseSettings, windows: datasets.Windows, batch: int) -> 
     if window.rollout:
         return "a rollout feeds forecasts back into the window and has no next window; set window.rollout to false"
     if window.shortest < window.length:
-        return "a padded window continues no other; remove window.min_history"
+        return "padded windows do not follow one another; remove window.min_history"
     if case.training.partial_batch == "use":
         return 'the rows of an incomplete batch continue no others; set training.partial_batch to "drop"'
     if window.length % window.stride:
@@ -99,7 +99,7 @@ def _cannot_carry(case: CaseSettings, windows: datasets.Windows, batch: int) -> 
         )
     if len(train) < 2 * batch:
         return (
-            f"the {len(train)} training windows give one step of {batch}, and the state passes to a second one; "
+            f"the {len(train)} training windows make one batch of {batch}, and a state needs a second one; "
             f"write a training.batch of at most {len(train) // 2}"
         )
     if max(map(len, windows.chains(train))) < 2:

@@ -99,7 +99,7 @@ def _last(windows: Windows, x: np.ndarray) -> np.ndarray:
     if windows.data.difference:
         return np.zeros((len(x), len(windows.targets)))
     if windows.window.padding == "right" and windows.window.shortest < windows.window.length:
-        raise UnsuitableError("windows that are padded on the right have no last row in a fixed place")
+        raise UnsuitableError("it does not read windows that are padded on the right")
     return x[:, -1][:, windows.targets].astype(np.float64)
 
 

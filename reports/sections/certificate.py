@@ -84,8 +84,8 @@ def checks_table(
         "the largest relative differences, each with its bound: of the outputs, of the gradient of every parameter, of "
         f"the loss of each step, and of all weights, over {steps} optimizer steps from random weights. The weights are "
         "compared after 1, 10, 50 and all steps; a program that does not report gradients or the loss of each step is "
-        "compared without them. The kernel is what computes the recurrence in this precision: it may differ between "
-        "precisions."
+        "compared without them. The kernel is the code that computes the recurrent layer; a framework may use "
+        "different ones for float32 and float64."
     )
     shown = caption if certificate.checks else reason
     return tabulate("certificate", "Certificate", shown, columns, certificate.checks, source=source)
@@ -118,9 +118,9 @@ def _summary_caption(certificate: Certificate) -> str:
         else f"{len(unequal)} of {len(pairs)} pairs of a model and a backend differ from the reference implementation"
     )
     return (
-        f"{verdict}. Each cell shows the difference that is nearest to its bound in {EXACT}: of outputs, gradients, "
-        "losses or weights, the largest relative difference from the reference implementation. If a check failed, the "
-        "cell shows the difference that is farthest beyond its bound."
+        f"{verdict}. Each cell shows one of the largest relative differences of outputs, gradients, losses and "
+        f"weights in {EXACT}: the one that comes nearest to its bound. If a check failed, the cell shows the "
+        "difference that is farthest beyond its bound."
     )
 
 
@@ -168,7 +168,8 @@ def _is_rounding(run: Run, check: Check) -> bool:
     """Whether a model differs in float32 and is equal in float64, so that only the rounding differs."""
     checks = run.certificate.checks if run.certificate else ()
     alike = [other for other in checks if (other.backend, other.case) == (check.backend, check.case)]
-    return check.compared and check.dtype == "float32" and any(c.dtype == "float64" and c.passed for c in alike)
+    finite = check.compared and isfinite(check.weights) and isfinite(check.outputs)
+    return finite and check.dtype == "float32" and any(c.dtype == "float64" and c.passed for c in alike)
 
 
 def _failure(certificate: Certificate, check: Check, cases: Mapping[str, str], backends: Mapping[str, str]) -> str:

@@ -96,7 +96,9 @@ def scores(run: Run) -> list[Table]:
     )
     more = "Further scores of the same forecasts. Bias is forecast − truth; the glossary explains MASE, sMAPE and WAPE."
     if run.scaled:
-        caption += " Scaled errors are those of values scaled as the definition states."
+        caption += (
+            " Scaled errors are those of the values that the models read, scaled as the section on the data says."
+        )
     rows: tuple[ResultRow, ...] = (*run.groups, *naive_rows(run, scaled=run.scaled))
     tables = []
     for first in range(0, len(shown), MOST_SCORES):

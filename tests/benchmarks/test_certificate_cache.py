@@ -10,7 +10,7 @@ from benchmarks.definition import loading
 from benchmarks.runner import certificate_cache, certify, processes
 from benchmarks.worker import certification
 from benchmarks.worker.jobs import Answer
-from tests.benchmarks.command_line import REFERENCE, work_here
+from tests.benchmarks.command_line import REFERENCE, in_process, work_here
 
 
 @pytest.fixture
@@ -152,3 +152,10 @@ def test_two_runs_may_write_at_once(certified, tmp_path):
 
     with ThreadPoolExecutor(4) as threads:
         list(threads.map(write, range(4)))
+
+
+def test_a_file_of_the_user_is_checked_with_the_backends_that_it_names(written, tmp_path):
+    """Benchmarks of the checkout are checked with every framework."""
+    done = in_process("certify", written(REFERENCE), cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert {line.split(",")[0] for line in done.stdout.splitlines() if line.startswith("checked ")} == {"checked NumPy"}

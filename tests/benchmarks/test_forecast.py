@@ -129,6 +129,12 @@ def test_a_mistake_is_one_sentence(run, tmp_path, words, message):
     assert not (tmp_path / "forecast.csv").exists()
 
 
+def test_a_model_is_named_as_the_report_writes_it(run, tmp_path):
+    """The report capitalizes the names of cells."""
+    done = in_process("forecast", run, "--to", tmp_path, "--model", "GRU", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+
+
 def test_the_conformal_width_covers_new_errors_at_its_level():
     """Of errors from the same distribution: on average over many draws at least the level, and less than 1/n above."""
     random = np.random.default_rng(5)

@@ -129,7 +129,7 @@ MISTAKES = {
     ),
     "a value of an axis twice": (
         "run co2 --window 4,4",
-        "error: --window 4,4: an axis needs values, and each value only once",
+        "error: --window 4,4: write at least one value, and each value only once",
         "run co2 --window 4,5",
     ),
     "a backend twice": (

@@ -157,13 +157,16 @@ def test_a_model_that_does_not_fit_the_windows_is_refused_before_any_trial(text,
 
 STATEFUL = {
     "windows that do not touch": ({"window.stride": 4}, "no window of 6 rows begins where .*; set window.stride to 1"),
-    "padded windows": ({"window.min_history": 2}, "a padded window continues no other; remove window.min_history"),
+    "padded windows": (
+        {"window.min_history": 2},
+        "padded windows do not follow one another; remove window.min_history",
+    ),
     "a rollout": (
         {"window.rollout": True, "window.horizon": 2},
         "feeds forecasts back .*; set window.rollout to false",
     ),
     "an incomplete batch": ({"training.partial_batch": "use"}, 'set training.partial_batch to "drop"'),
-    "a single step": ({"training.batch": "full"}, "windows give one step of .*; write a training.batch of at most"),
+    "a single step": ({"training.batch": "full"}, "windows make one batch of .*; write a training.batch of at most"),
 }
 
 

@@ -81,6 +81,17 @@ def test_a_failure_in_the_precision_that_is_timed_counts_too(records):
     )
 
 
+@pytest.mark.parametrize(
+    ("dtype", "weights", "said"),
+    [("float32", 0.05, True), ("float64", 0.05, False), ("float32", float("nan"), False)],
+)
+def test_a_model_that_differs_in_float32_alone_comes_with_a_remedy(records, dtype, weights, said):
+    manifest, certificate, trials = records
+    failed = changed(certificate, "keras", "lstm", dtype, weights=weights, failure="weights differ by 0.05")
+    (text,) = unequal_backends(Run(manifest, failed, trials))
+    assert ("--set training.dtype=float64" in text) == said
+
+
 UNMADE = {
     **dict.fromkeys(("outputs", "gradients", "losses", "weights"), float("inf")),
     "parameter_count": 0,
