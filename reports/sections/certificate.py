@@ -1,6 +1,7 @@
 """The certificate: which backends compute and learn the same as the reference implementation, and how exactly."""
 
 from collections.abc import Callable, Mapping
+from math import isfinite
 from dataclasses import replace
 from datetime import datetime
 from math import inf, isnan
