@@ -1,10 +1,9 @@
 """The certificate: which backends compute and learn the same as the reference implementation, and how exactly."""
 
 from collections.abc import Callable, Mapping
-from math import isfinite
 from dataclasses import replace
 from datetime import datetime
-from math import inf, isnan
+from math import inf, isfinite, isnan
 
 from reports.analysis.context import Context
 from reports.analysis.run import Run, unique
