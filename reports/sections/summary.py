@@ -35,6 +35,7 @@ from reports.sections.series_and_origins import finding
 from reports.sections.setup import layers
 
 FEW = 4  # models up to which each has a paragraph; more models have a table
+STEADY_ALONE = 2  # epochs of which one is left, because the first has the first step
 MOST_SENTENCES = 5  # of the summary of many models
 
 
@@ -300,6 +301,8 @@ def limits(run: Run, speedups: Speedups) -> tuple[str, ...]:
         seeds = plural(most, "seed") if fewest == most else f"{fewest} to {most} seeds"
         shown = "no range is shown" if most == 1 else "the ranges shown are the lowest and the highest value"
         items.append(f"A 95 % interval of a median needs {MIN_FOR_INTERVAL} seeds. This run has {seeds}: {shown}.")
+    if any(len(outcome.times.epochs) == STEADY_ALONE for group in run.groups for outcome in group.outcomes.values()):
+        items.append("With two epochs the steady epoch is the second one alone, and no median: train more epochs.")
     items += pooled_errors(run)
     if fewest and not _recorded(run):
         items.append("The forecasts of the baselines were not recorded, so differences from them are not tested.")

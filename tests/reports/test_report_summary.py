@@ -220,6 +220,14 @@ def test_a_noisy_machine_is_named_as_a_limit(records):
     )
 
 
+@pytest.mark.parametrize(("epochs", "said"), [(2, True), (3, False)])
+def test_a_steady_epoch_that_is_no_median_is_a_limit(records, epochs, said):
+    manifest, certificate, trials = records
+    short = tuple(change(t, times=t.outcome.times.model_copy(update={"epochs": (0.2,) * epochs})) for t in trials)
+    text = "With two epochs the steady epoch is the second one alone, and no median: train more epochs."
+    assert (text in limits(summary(manifest, certificate, short))) == said
+
+
 def test_background_load_makes_ratios_unreliable(records):
     manifest, certificate, trials = records
     assert "other programs" not in case(*records)[0]
