@@ -14,7 +14,7 @@ from datasets.cutting import Ahead, ahead
 from datasets.files import reading, steps
 from datasets.files.steps import Step, iso
 from datasets.scaler import Scaler, Span
-from datasets.series import Series, fill
+from datasets.series import Series, as_names, fill
 from datasets.spec import DataError, DataSpec, counted
 from datasets.windows import Windows
 
@@ -189,8 +189,17 @@ def newer(windows: Windows, data: DataSpec) -> Series:
     calendar = _calendar_names(windows.data)
     columns = tuple(name for name in old.columns if name not in calendar)
     features = tuple(name for name in columns if name not in old.targets)
-    settings = data.model_copy(update={"target": old.targets, "features": features, "calendar": (), "strict": False})
-    new = _read(settings, old)
+    settings = data.model_copy(update={"target": old.targets, "features": features, "calendar": ()})
+    try:
+        new = _read(settings, old)
+    except DataError as problem:
+        if "there is no column" not in str(problem):
+            raise
+        names = ", ".join((*as_names(data.time), *columns))
+        raise DataError(
+            f"{problem} Name the file's columns as those of the run ({names}); if only the column of time stamps has "
+            "another name, --time NAME."
+        ) from None
     base = replace(old, values=old.values[:, old.index(columns)], columns=columns)
     new = replace(new, values=new.values[:, new.index(columns)], columns=columns, targets=old.targets)
     _require_scale(base, new)
@@ -202,13 +211,13 @@ def newer(windows: Windows, data: DataSpec) -> Series:
 def _read(data: DataSpec, old: Series) -> Series:
     """The file; stamps that can mean two dates are read in the format of the run's file."""
     if old.times is None:
-        return reading.read(data.model_copy(update={"time": None}))
+        return reading.read(data.model_copy(update={"time": None}), continues=True)
     try:
-        return reading.read(data)
+        return reading.read(data, continues=True)
     except DataError:
         if data.time_format is not None or not old.time_format.startswith("%"):
             raise
-        return reading.read(data.model_copy(update={"time_format": old.time_format}))
+        return reading.read(data.model_copy(update={"time_format": old.time_format}), continues=True)
 
 
 def _require_scale(old: Series, new: Series) -> None:
@@ -231,7 +240,7 @@ def _joined(old: Series, new: Series, step: Step) -> Series:
     old_runs = dict(zip(old.groups, _spans(old), strict=True)) if old.groups else {"": _spans(old)[-1]}
     present = np.ones(new.rows, bool)
     present[new.filled] = False
-    pieces, times, filled, runs, row = [], [], [], [], 0
+    pieces, times, filled, runs, row, replaced = [], [], [], [], 0, 0
     for name, (start, stop) in zip(new.groups or ("",), _spans(new), strict=True):
         rows = start + np.flatnonzero(present[start:stop])
         if not len(rows):
@@ -239,6 +248,7 @@ def _joined(old: Series, new: Series, step: Step) -> Series:
         stamps, values = new.times[rows].astype("datetime64[us]"), new.values[rows]
         before, after = old_runs.get(name, (0, 0))
         known = old.times[before:after].astype("datetime64[us]") if after and old.times is not None else stamps[:0]
+        replaced += _changed(known, old.values[before:after], stamps, values)
         earlier = known < stamps[0]
         if earlier.any() and stamps[0] <= steps.following(known[earlier], step, 1)[0]:
             stamps = np.concatenate([known[earlier], stamps])
@@ -257,9 +267,13 @@ def _joined(old: Series, new: Series, step: Step) -> Series:
         filled.append(whole.rows + row)
         runs.append(row)
         row += len(grid.times)
+    notes = new.notes
+    if replaced:
+        notes += (f"{counted(replaced)} of {new.name} replaced rows of the run's data that had other values.",)
     return replace(
         old,
         name=new.name,
+        notes=notes,
         values=np.concatenate(pieces),
         times=np.concatenate(times),
         runs=tuple(runs),
@@ -268,3 +282,9 @@ def _joined(old: Series, new: Series, step: Step) -> Series:
         unscored=np.concatenate(filled),
         source=new.source,
     )
+
+
+def _changed(times: np.ndarray, values: np.ndarray, newer_times: np.ndarray, newer_values: np.ndarray) -> int:
+    """The number of rows whose time stamp is in both, with other values."""
+    _, places, newer_places = np.intersect1d(times, newer_times, return_indices=True)
+    return int((values[places] != newer_values[newer_places]).any(axis=1).sum())

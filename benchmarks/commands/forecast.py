@@ -22,22 +22,24 @@ from benchmarks.runner.transfer import verified
 from benchmarks.worker.jobs import ForecastJob, Job
 from datasets import DataSpec
 from datasets.series import as_names
-from datasets.spec import counted
+from datasets.spec import CSV_ONLY, counted
 from reports.records import Data, Manifest, NextRows, Trial
 from reports.records.store import read_run, write_bytes, write_text
 
 NAME = "forecast"
 SHOWN = 12  # rows that are printed
 MOST_STEPS = 10_000
+READING = tuple(name for name in CSV_ONLY if name not in ("group", "unit", "scale_per"))  # settings that read a file
 
 
 @dataclass(frozen=True)
 class Chosen:
-    """A trained model, the backend that forecasts with it, and one sentence on the choice."""
+    """A trained model, the backend that forecasts with it, and a sentence each on the choice and on its error."""
 
     trial: Trial
     backend: str
     reason: str
+    error: str
     rows: int  # of the series that it was trained on
 
 
@@ -91,6 +93,8 @@ def choose(folder: Path, benchmark: Benchmark, model: str | None, backend: str |
 
     Raises UserError where the errors of the models cannot be compared and no option names one.
     """
+    from reports.analysis.run import Run  # imports SciPy, so only on use
+
     manifest, _, trials = read_run(folder)
     finished = [trial for trial in trials if trial.outcome]
     if not finished:
@@ -123,7 +127,20 @@ def choose(folder: Path, benchmark: Benchmark, model: str | None, backend: str |
         )
     best = min(finished, key=lambda trial: losses.get(trial.plan.key, 0.0))
     reason = _reason(manifest, best, name, losses, len(finished))
-    return Chosen(best, name or best.plan.backend, reason, _data(manifest, best).rows)
+    data = _data(Run.read(folder).manifest, best)
+    return Chosen(best, name or best.plan.backend, reason, _error(best, data), data.rows)
+
+
+def _error(trial: Trial, data: Data) -> str:
+    """How the errors of a trained model and of the best baseline compare on the test part."""
+    assert trial.outcome is not None  # of a chosen trial
+    rmse, unit = trial.outcome.scores.rmse, f" {data.unit}".rstrip()
+    text = f"On the test part its RMSE is {rmse:.4g}{unit}"
+    best = min(data.baselines, key=lambda baseline: baseline.scores.rmse, default=None)
+    if best is None:
+        return f"{text}."
+    end = ": the baseline forecasts better than this model" if best.scores.rmse < rmse else ""
+    return f"{text}, that of the best baseline, {best.name}, {best.scores.rmse:.4g}{unit}{end}."
 
 
 def _data(manifest: Manifest, trial: Trial) -> Data:
@@ -151,9 +168,9 @@ def _reason(manifest: Manifest, trial: Trial, name: str | None, losses: dict[str
     text = f"{plan.case}, seed {plan.seed}, {plan.mode} mode, trained by {manifest.backends[plan.backend].phrase}"
     if plan.key in losses:
         choice = "its validation error" if models == 1 else f"the lowest validation error of {models} trained models"
-        text = f"{text}: {choice}, {losses[plan.key]:.4g} (scaled)"
+        text = f"{text}, with {choice}, {losses[plan.key]:.4g} in scaled values"
     if name is not None and name != plan.backend:
-        text = f"{text}; {name} forecasts with its weights"
+        text = f"{text}; {manifest.backends[name].phrase} forecasts with its weights"
     return f"{text}."
 
 
@@ -169,10 +186,13 @@ def _newer_data(arguments: argparse.Namespace, data: DataSpec) -> DataSpec | Non
     changes: dict[str, object] = {"csv": file, "series": None}
     for name, value in options.assignments(arguments.settings).items():
         group, _, setting = name.rpartition(".")
-        if group != "data":
-            raise UserError(f"--set {name}: forecast takes settings of [data] only, as in --set data.decimal=,")
+        if group != "data" or setting not in READING:
+            known = ", ".join(f"data.{known}" for known in READING)
+            raise UserError(
+                f"--set {name}: forecast takes the settings that read a file ({known}), as in --set data.decimal=,"
+            )
         changes[setting] = value
-    settings = data.model_dump(exclude_defaults=True) | changes
+    settings = data.model_dump(exclude_defaults=True) | {"strict": False} | changes
     if data.csv is None:  # a registered series: the file names its columns as the series does
         settings["target"] = data.target or datasets.describe(str(data.series)).targets
         if "time" not in settings and arguments.time is None:
@@ -259,7 +279,12 @@ def _content(forecast: NextRows, chosen: Chosen) -> dict[str, object]:
     content = known(forecast.model_dump())
     assert isinstance(content, dict)
     model = chosen.trial.plan.model_dump(include={"key", "case", "mode", "seed"})
-    trained = {"trained_by": chosen.trial.plan.backend, "backend": chosen.backend, "choice": chosen.reason}
+    trained = {
+        "trained_by": chosen.trial.plan.backend,
+        "backend": chosen.backend,
+        "choice": chosen.reason,
+        "error": chosen.error,
+    }
     return {"model": model | trained, **content}
 
 
@@ -269,5 +294,9 @@ def _described(forecast: NextRows, chosen: Chosen, time: Sequence[str], group: S
     heads, *rows = _rows(forecast, time, group)
     shown = [[*row[:2], *(f"{float(cell):.6g}" if cell else "" for cell in row[2:])] for row in rows[:SHOWN]]
     text = table(heads, shown, numbers=heads[heads.index("step") :])
-    more = [f"{counted(len(rows) - SHOWN, 'more row')} in the files."] if len(rows) > SHOWN else []
-    return [f"Model: {chosen.reason}", text, " ".join((*band_sentences(forecast), *more))]
+    more = (
+        [f"{counted(len(rows) - SHOWN, 'more row')} of the forecast in the files named below."]
+        if len(rows) > SHOWN
+        else []
+    )
+    return [f"Model: {chosen.reason} {chosen.error}", text, " ".join((*band_sentences(forecast), *more))]

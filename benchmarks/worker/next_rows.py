@@ -123,7 +123,7 @@ def run(job: ForecastJob) -> NextRows:
         horizon=windows.window.target_rows,
         band=band,
         left_out=tuple(name for name in series.groups if name not in ahead.names),
-        notes=tuple(filter(None, (grown, state))),
+        notes=tuple(filter(None, (grown, state, *(series.notes if job.newer else ())))),
     )
 
 

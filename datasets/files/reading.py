@@ -39,13 +39,16 @@ EXACT = 2.0**53  # larger integers are not distinguishable in double precision
 SHOWN = 10  # names in a note
 
 
-def read(data: DataSpec) -> Series:
-    """The chosen columns, on a regular grid of time if there are time stamps, gaps filled as `gaps` says."""
+def read(data: DataSpec, *, continues: bool = False) -> Series:
+    """The chosen columns, on a regular grid of time if there are time stamps, gaps filled as `gaps` says.
+
+    continues: the rows follow known ones, so a single row or equal values are enough.
+    """
     path = (data.csv or Path()).expanduser()
     settings = (data.target, data.features, data.time, data.group)
     names = [name for setting in settings for name in table.resolve(setting, ()) if name != "*"]
     with opened(path, data.encoding, names) as source:
-        return _series(table.read(source, data), data, source)
+        return _series(table.read(source, data), data, source, 1 if continues else 2)
 
 
 def suggested_columns(data: DataSpec) -> dict[str, str]:
@@ -60,10 +63,13 @@ def suggested_columns(data: DataSpec) -> dict[str, str]:
     return {"time": as_list(time), "target": as_list(targets[-1:])}
 
 
-def _series(chosen: Table, data: DataSpec, source: Source) -> Series:
+def _series(chosen: Table, data: DataSpec, source: Source, least: int) -> Series:
+    """The series of a table with at least `least` rows: with 2 or more, a target needs different values."""
     path = chosen.path
-    if chosen.rows < 2:
-        raise DataError(f"{path} has {counted(chosen.rows)} of data below its header: a forecast needs at least 2.")
+    if chosen.rows < least:
+        raise DataError(
+            f"{path} has {counted(chosen.rows)} of data below its header: a forecast needs at least {least}."
+        )
     notes = list(chosen.notes)
     parsed = _times(chosen, data, notes)
     hint = _unused_times(chosen, data) if parsed is None else ""
@@ -91,7 +97,8 @@ def _series(chosen: Table, data: DataSpec, source: Source) -> Series:
         rows, step = on_grid(rows, context, notes)
     whole = _filled(rows, context, notes)
     target_places = [chosen.numbers.index(name) for name in chosen.targets]
-    _refuse_constant_targets(path, chosen.targets, target_places, whole.values)
+    if least > 1:
+        _refuse_constant_targets(path, chosen.targets, target_places, whole.values)
     unit = data.unit or columns[target_places[0]].unit
     series = Series(
         name=path.name,

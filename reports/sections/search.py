@@ -46,6 +46,9 @@ def all_configurations(search: SearchRanking) -> Table:
     groups = [group for case in search.ranking for group in case.groups]
     groups += [group for group in run.groups if group.failed]
 
+    several = any(len(case.groups) > 1 for case in search.ranking)
+    loss = "validation loss, mean of the origins" if several else "validation loss"
+
     def of_ranked(group: Group) -> RankedCase | None:
         return ranked.get(group.case.label)
 
@@ -53,7 +56,7 @@ def all_configurations(search: SearchRanking) -> Table:
         numbers("rank", lambda group: search.rank(case) if (case := of_ranked(group)) else None, form=whole),
         words("configuration", lambda group: _trained(search, group)),
         numbers("proposed as number", lambda group: order.get(configuration(run.manifest, group.case)), form=whole),
-        numbers("validation loss", lambda group: case.score if (case := of_ranked(group)) else None, form=four_digits),
+        numbers(loss, lambda group: case.score if (case := of_ranked(group)) else None, form=four_digits),
         TableColumn("above the lowest", lambda group: _above(search, c) if (c := of_ranked(group)) else DASH),
         TableColumn("best epoch", lambda group: _best_epoch(group) if of_ranked(group) else DASH),
         TableColumn("parameters", _parameters),

@@ -6,6 +6,7 @@ from itertools import chain, islice
 import numpy as np
 
 from reports.analysis.context import Context
+from reports.analysis.forecasts import leakage
 from reports.analysis.intervals import MIN_FOR_INTERVAL, Interval
 from reports.analysis.metrics import headline_error, median_over_seeds
 from reports.analysis.ranking import rankings
@@ -42,6 +43,7 @@ MOST_SENTENCES = 5  # of the summary of many models
 def section(context: Context) -> Section:
     """Main statements, then a paragraph for each of a few models or a table of many, then the limits of the run."""
     run = context.run
+    leads = [Paragraph(f"Possible leak: {text}", "lead") for text in leakage.leaks(run)[:1]]
     if context.search:
         sentences = (*published_values.summary_sentences(run), *map(sentence, search.summary_sentences(context.search)))
         blocks: list[Block] = [Paragraph(text, "lead") for text in sentences]
@@ -51,7 +53,7 @@ def section(context: Context) -> Section:
         blocks = [*winners, *(_many(context) if len(run.manifest.cases) > FEW else _few(context))]
         items = limits(run, context.speedups)
     other = tuple(note for group in run.groups if group not in run.leading for note in failure_notes(run, group))
-    return Section("summary", "Summary", (*blocks, *([Bullets((*items, *other))] if items or other else ())))
+    return Section("summary", "Summary", (*leads, *blocks, *([Bullets((*items, *other))] if items or other else ())))
 
 
 def _few(context: Context) -> Iterable[Block]:

@@ -56,7 +56,7 @@ def test_every_framework_forecasts_the_same_rows_with_the_best_weights(framework
         in best["model"]["choice"]
     )
     assert answers["reference"]["model"]["trained_by"] == lowest.plan.backend
-    assert "reference forecasts with its weights" in answers["reference"]["model"]["choice"]
+    assert "the eager loop in NumPy forecasts with its weights" in answers["reference"]["model"]["choice"]
     for answer in answers.values():
         for name in ("values", "lower", "upper"):
             np.testing.assert_allclose(answer["series"][0][name], best["series"][0][name], rtol=1e-9)
@@ -82,6 +82,49 @@ def test_the_forecast_after_newer_rows_is_the_one_that_the_trial_recorded(run, t
     trial = next(trial for trial in read_run(run)[2] if trial.plan.key == answer["model"]["key"])
     np.testing.assert_allclose(np.ravel(answer["series"][0]["values"]), trial.outcome.predictions[-1], rtol=1e-9)
     assert answer["series"][0]["times"] == ["1960-11", "1960-12"]
+
+
+NEWER = {
+    "one row": ("1961-01,440\n", "1961-02", ()),
+    "equal values": ("1961-01,440\n1961-02,440\n", "1961-03", ()),
+    "a missing row": (
+        "1961-01,440\n1961-02,450\n1961-04,460\n1961-05,480\n",
+        "1961-06",
+        ("1 of 5 rows had a missing value",),
+    ),
+    "a missing last value": ("1961-01,440\n1961-02,450\n1961-03,\n", "1961-03", ("were cut off",)),
+    "rows out of order": ("1961-02,450\n1961-01,440\n", "1961-03", ("its rows were reversed",)),
+    "a repeated row": ("1961-01,440\n1961-02,450\n1961-02,470\n", "1961-03", ("their mean was taken",)),
+    "another value of a known row": (
+        "1960-11,390\n1960-12,433.5\n1961-01,440\n",
+        "1961-02",
+        ("1 row of new.csv replaced",),
+    ),
+}
+
+
+@pytest.mark.parametrize(("rows", "first", "notes"), NEWER.values(), ids=NEWER)
+def test_what_was_done_to_newer_rows_is_said(run, tmp_path, rows, first, notes):
+    """A single row and equal values are enough after the rows of the run."""
+    path = tmp_path / "new.csv"
+    path.write_text(f"month,passengers\n{rows}")
+    done = in_process("forecast", run, "--to", tmp_path, "--csv", path, "--steps", "1", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    content = json.loads((tmp_path / "forecast.json").read_text())
+    assert content["series"][0]["times"] == [first]
+    assert [any(note in said for said in content["notes"]) for note in notes] == [True] * len(notes)
+    assert len(content["notes"]) == len(notes)
+    assert all(note in " ".join(done.stdout.split()) for note in content["notes"])
+
+
+def test_the_error_of_the_model_stands_beside_that_of_the_best_baseline(run, tmp_path):
+    answer = forecast(run, tmp_path)
+    (data,) = Run.read(run).manifest.data.values()
+    best = min(data.baselines, key=lambda baseline: baseline.scores.rmse)
+    assert f"best baseline, {best.name}, {best.scores.rmse:.4g}" in answer["model"]["error"]
+    trial = next(trial for trial in read_run(run)[2] if trial.plan.key == answer["model"]["key"])
+    better = "the baseline forecasts better than this model" in answer["model"]["error"]
+    assert better == (best.scores.rmse < trial.outcome.scores.rmse)
 
 
 def test_rows_that_were_added_to_the_file_are_known_and_other_changes_are_refused(written, tmp_path):
@@ -113,7 +156,15 @@ MISTAKES = {
     "an unknown backend": (["--backend", "flux"], "there is no backend 'flux'; did you mean 'flax'"),
     "a setting without a file": (["--time", "month"], "add --csv NEW, or leave --time out"),
     "no file": (["--csv", "missing.csv"], "there is no file"),
-    "other columns": (["--csv", "other.csv"], "there is no column 'passengers'"),
+    "other columns": (["--csv", "other.csv"], "Name the file's columns as those of the run (month, passengers)"),
+    "a setting that reads no file": (
+        ["--csv", "other.csv", "--set", "data.scaling=none"],
+        "as in --set data.decimal=,",
+    ),
+    "rows out of order that are refused": (
+        ["--csv", "disorder.csv", "--set", "data.strict=true"],
+        "sort the file by time, or leave out strict",
+    ),
     "another step": (["--csv", "daily.csv"], "give a file with this time step"),
 }
 
@@ -121,6 +172,7 @@ MISTAKES = {
 @pytest.mark.parametrize(("words", "message"), MISTAKES.values(), ids=MISTAKES)
 def test_a_mistake_is_one_sentence(run, tmp_path, words, message):
     (tmp_path / "other.csv").write_text("month,riders\n1961-01,401\n1961-02,402\n1961-03,423\n")
+    (tmp_path / "disorder.csv").write_text("month,passengers\n1961-02,402\n1961-01,401\n1961-03,423\n")
     (tmp_path / "daily.csv").write_text("day,passengers\n1961-01-01,401\n1961-01-02,402\n1961-01-03,423\n")
     done = in_process("forecast", run, "--to", tmp_path, *words, cwd=tmp_path)
     assert done.returncode == 2

@@ -74,10 +74,10 @@ def _winning(run: Run, models: Sequence[Origins]) -> list[str]:
         "worse": f"the difference is significant, {probability(judgement.p)}",
         "untested": "the difference was not tested",
     }.get(judgement.state, f"the difference is not significant, {probability(judgement.p)}")
-    unit = f" {error_unit(run)}".rstrip()
+    unit, mean = f" {error_unit(run)}".rstrip(), "in the mean " if len(groups) > 1 else ""
     return [
         f"The baseline {name} forecasts {groups[0].data.series} with a lower {metric.label} than every "
-        f"model{over(groups)}: {four_digits(error)} against {four_digits(medians[groups])}{unit} of the best, "
+        f"model{over(groups)}: {mean}{four_digits(error)} against {four_digits(medians[groups])}{unit} of the best, "
         f"{run.model_name(groups[0].case)} ({evidence})"
     ]
 
