@@ -6,11 +6,13 @@ import synthetic_run
 from sklearn.metrics import mean_absolute_error, mean_pinball_loss
 from synthetic_run import change
 
+from reports.analysis.context import Context
 from reports.analysis.forecasts import accuracy
 from reports.analysis.forecasts.accuracy import Sample, sample, series_of
 from reports.analysis.forecasts.leakage import leaks, resolution
 from reports.analysis.run import Run
 from reports.records.base import Matrix
+from reports.sections.summary import section
 
 N, H, K, QUANTILES = 40, 3, 2, (0.1, 0.5, 0.9)
 
@@ -101,6 +103,15 @@ def test_errors_that_are_too_small_are_named():
     assert "times below its training loss" in sentence
     (sentence,) = leaks(run_with(0.4, leaks=("The scaler saw the test part.",)))
     assert sentence == "The scaler saw the test part."
+
+
+@pytest.mark.parametrize(("error", "said"), [(0.4, False), (0.01, True)])
+def test_a_possible_leak_opens_the_summary(error, said):
+    """Before the baseline or the model that profits from it."""
+    run = run_with(error)
+    opening = section(Context.of(run)).blocks[0]
+    assert opening.text.startswith("Possible leak: ") == said
+    assert not said or leaks(run)[0] in opening.text
 
 
 def test_an_easy_test_part_is_no_leak():
