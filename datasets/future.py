@@ -15,7 +15,7 @@ from datasets.files import reading, steps
 from datasets.files.steps import Step, iso
 from datasets.scaler import Scaler, Span
 from datasets.series import Series, as_names, fill
-from datasets.spec import DataError, DataSpec, counted
+from datasets.spec import DataError, DataSpec, MissingColumnError, counted
 from datasets.windows import Windows
 
 RECENT = 4096  # stamps from which the step is inferred
@@ -192,9 +192,7 @@ def newer(windows: Windows, data: DataSpec) -> Series:
     settings = data.model_copy(update={"target": old.targets, "features": features, "calendar": ()})
     try:
         new = _read(settings, old)
-    except DataError as problem:
-        if "there is no column" not in str(problem):
-            raise
+    except MissingColumnError as problem:
         names = ", ".join((*as_names(data.time), *columns))
         raise DataError(
             f"{problem} Name the file's columns as those of the run ({names}); if only the column of time stamps has "

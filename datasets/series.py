@@ -14,7 +14,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from datasets.spec import DataError, DataSpec, counted
+from datasets.spec import DataError, DataSpec, MissingColumnError, counted
 
 PRECISION = {"year": "Y", "quarter": "M", "month": "M", "week": "D", "day": "D", "hour": "m", "minute": "m"}  # by unit
 PARTS = ("train", "validation", "test")
@@ -158,12 +158,12 @@ def as_names(names: str | Sequence[str] | None) -> tuple[str, ...]:
 
 
 def check_columns(wanted: Sequence[str], columns: Sequence[str], where: str) -> None:
-    """Raise DataError for the first wanted name that is not among the columns, with the closest name as a hint."""
+    """Raise MissingColumnError for the first wanted name that is not among the columns; a close name is its hint."""
     for name in wanted:
         if name not in columns:
             near = difflib.get_close_matches(name, columns, n=1)
             hint = f"did you mean {near[0]!r}?" if near else f"it has {', '.join(columns[:20])}."
-            raise DataError(f"there is no column {name!r} in {where}; {hint}")
+            raise MissingColumnError(f"there is no column {name!r} in {where}; {hint}")
 
 
 @dataclass(frozen=True)

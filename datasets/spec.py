@@ -36,6 +36,10 @@ class DataError(ValueError):
     """The data cannot be used as requested. The message says what is wrong, where, and how to correct it."""
 
 
+class MissingColumnError(DataError):
+    """A column that is wanted is not in the file."""
+
+
 class Settings(BaseModel):
     """Base class of all settings: immutable; unknown settings are errors."""
 

@@ -24,7 +24,7 @@ from datasets import DataSpec
 from datasets.series import as_names
 from datasets.spec import CSV_ONLY, counted
 from reports.records import Data, Manifest, NextRows, Trial
-from reports.records.store import read_run, write_bytes, write_text
+from reports.records.store import write_bytes, write_text
 
 NAME = "forecast"
 SHOWN = 12  # rows that are printed
@@ -95,7 +95,8 @@ def choose(folder: Path, benchmark: Benchmark, model: str | None, backend: str |
     """
     from reports.analysis.run import Run  # imports SciPy, so only on use
 
-    manifest, _, trials = read_run(folder)
+    recorded = Run.read(folder)
+    manifest, trials = recorded.manifest, recorded.trials
     finished = [trial for trial in trials if trial.outcome]
     if not finished:
         raise UserError(f"{folder} has no finished trial; finish the run with: resume {folder}")
@@ -127,7 +128,7 @@ def choose(folder: Path, benchmark: Benchmark, model: str | None, backend: str |
         )
     best = min(finished, key=lambda trial: losses.get(trial.plan.key, 0.0))
     reason = _reason(manifest, best, name, losses, len(finished))
-    data = _data(Run.read(folder).manifest, best)
+    data = _data(manifest, best)
     return Chosen(best, name or best.plan.backend, reason, _error(best, data), data.rows)
 
 
@@ -167,7 +168,7 @@ def _reason(manifest: Manifest, trial: Trial, name: str | None, losses: dict[str
     plan = trial.plan
     text = f"{plan.case}, seed {plan.seed}, {plan.mode} mode, trained by {manifest.backends[plan.backend].phrase}"
     if plan.key in losses:
-        choice = "its validation error" if models == 1 else f"the lowest validation error of {models} trained models"
+        choice = "the validation error" if models == 1 else f"the lowest validation error of {models} trained models"
         text = f"{text}, with {choice}, {losses[plan.key]:.4g} in scaled values"
     if name is not None and name != plan.backend:
         text = f"{text}; {manifest.backends[name].phrase} forecasts with its weights"

@@ -74,7 +74,9 @@ def read_optimizer(value: object) -> Optimizer:
         return value
     table: dict[str, Any] = dict(value) if isinstance(value, Mapping) else {"name": value}
     if "name" not in table:
-        raise ValueError(f"an optimizer needs a name, as in {as_toml({'name': 'sgd'} | table)}")
+        examples = (optimizer_with(setting, value) for setting, value in table.items())
+        example = next(filter(None, examples), as_toml({"name": "sgd"}))
+        raise ValueError(f"an optimizer needs a name, as in {example}")
     name = table.pop("name")
     if not isinstance(name, str) or name not in OPTIMIZERS:
         raise ValueError(f"there is no optimizer {as_toml(name)}; {_optimizer_hint(name)}")
@@ -84,12 +86,12 @@ def read_optimizer(value: object) -> Optimizer:
         if setting in TrainingSettings.model_fields:
             raise ValueError(f"{setting} is no setting of an optimizer but of the training; move it out of the braces")
         if setting not in known:
-            hint = name_hint(known, setting) if known else "remove it"
+            hint = name_hint(known, setting)
             raise ValueError(f"{name} has no setting '{setting}'; remove it, or write another: {hint}")
         if known[setting] is bool and not isinstance(number, bool):
             raise ValueError(f"{setting} = {as_toml(number)}: write true or false")
-        least = "above 0" if setting == "epsilon" else "of at least 0"
-        if known[setting] is float and not (_is_number(number) and 0 <= number < 1 and (number or least != "above 0")):
+        least, zero = ("above 0", False) if setting == "epsilon" else ("of at least 0", True)
+        if known[setting] is float and not (_is_number(number) and (0 < number < 1 or (zero and number == 0))):
             raise ValueError(f"{setting} = {as_toml(number)}: write a number {least} and below 1")
     if table.get("nesterov") and not table.get("momentum"):
         raise ValueError('nesterov needs momentum, as in { name = "sgd", momentum = 0.9, nesterov = true }')

@@ -29,7 +29,7 @@ from datasets.files.rows import (
 )
 from datasets.files.source import Source, opened
 from datasets.files.stamps import Stamps
-from datasets.files.steps import iso
+from datasets.files.steps import Step, iso
 from datasets.files.table import Table
 from datasets.files.understood import understood
 from datasets.series import Filled, Series, fill, fill_notes
@@ -74,14 +74,7 @@ def _series(chosen: Table, data: DataSpec, source: Source, least: int) -> Series
     parsed = _times(chosen, data, notes)
     hint = _unused_times(chosen, data) if parsed is None else ""
     notes += [f"No column of time stamps is set, so rows are steps; {hint}."] if hint else []
-    if parsed is None and data.group is None and data.order == "time" and chosen.totals:
-        raise _totals(chosen)
-    notes += [
-        f"Column {name!r} holds {cell!r}, whose row can be the sum of others: {to_set(group=as_list([name]))} tells "
-        "such rows apart."
-        for name, cell in chosen.totals.items()
-        if parsed is not None and name not in (*chosen.time, *chosen.group)
-    ]
+    notes += _notes_on_totals(chosen, data, stamped=parsed is not None)
     names, codes = groups(chosen, data)
     values, columns = _numbers(chosen, data, notes, None if parsed is None else np.isnat(parsed.times))
     left_out = [name for name in chosen.names if name not in (*chosen.numbers, *chosen.time, *chosen.group)]
@@ -89,12 +82,7 @@ def _series(chosen: Table, data: DataSpec, source: Source, least: int) -> Series
         notes.append("Columns left out: " + ", ".join(f"{name} ({chosen.kinds[name]})" for name in left_out) + ".")
     rows = Rows(values, None if parsed is None else parsed.times, codes)
     context = Context(chosen, data, source, names)
-    step = step_of_equal_distances(rows, data)
-    if step is None:
-        rows = in_order(rows, context, notes)
-    if step is None and rows.times is not None and data.order == "time":
-        rows = unique(rows, context, notes)
-        rows, step = on_grid(rows, context, notes)
+    rows, step = _in_steps(rows, context, notes)
     whole = _filled(rows, context, notes)
     target_places = [chosen.numbers.index(name) for name in chosen.targets]
     if least > 1:
@@ -165,6 +153,30 @@ def _times(chosen: Table, data: DataSpec, notes: list[str]) -> Stamps | None:
         raise
     notes += parsed.notes
     return parsed
+
+
+def _notes_on_totals(chosen: Table, data: DataSpec, *, stamped: bool) -> list[str]:
+    """Sentences on unused columns that name totals. Raises DataError where such rows would be steps of the series."""
+    totals = {name: cell for name, cell in chosen.totals.items() if name not in (*chosen.time, *chosen.group)}
+    if stamped:
+        return [
+            f"Column {name!r} holds {cell!r}, whose row can be the sum of others: {to_set(group=as_list([name]))} "
+            "tells such rows apart."
+            for name, cell in totals.items()
+        ]
+    if totals and data.group is None and data.order == "time":
+        raise _totals(chosen)
+    return []
+
+
+def _in_steps(rows: Rows, context: Context, notes: list[str]) -> tuple[Rows, Step | None]:
+    """The rows of each series in order, with time stamps on a regular grid, and its step."""
+    if step := step_of_equal_distances(rows, context.data):
+        return rows, step
+    rows = in_order(rows, context, notes)
+    if rows.times is None or context.data.order != "time":
+        return rows, None
+    return on_grid(unique(rows, context, notes), context, notes)
 
 
 def _totals(chosen: Table) -> DataError:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from reports.analysis.forecasts.leakage import leaks
 from reports.analysis.run import Run
 from reports.analysis.search_results import SearchRanking, search_ranking, selected_only
 from reports.analysis.speedup import Speedups, speedups_of
@@ -21,10 +22,11 @@ class Context:
     run: Run
     speedups: Speedups
     search: SearchRanking | None
+    leaks: tuple[str, ...]  # sentences, see leakage
 
     @classmethod
     def of(cls, recorded: Run, *, show_unreliable: bool = False) -> "Context":
         run = selected_only(recorded)
         speedups = speedups_of(run)
         shown = speedups if show_unreliable else withhold_unreliable(run, speedups)
-        return cls(recorded, run, shown, search_ranking(recorded))
+        return cls(recorded, run, shown, search_ranking(recorded), leaks(run))

@@ -6,7 +6,6 @@ from itertools import chain, islice
 import numpy as np
 
 from reports.analysis.context import Context
-from reports.analysis.forecasts import leakage
 from reports.analysis.intervals import MIN_FOR_INTERVAL, Interval
 from reports.analysis.metrics import headline_error, median_over_seeds
 from reports.analysis.ranking import rankings
@@ -43,7 +42,7 @@ MOST_SENTENCES = 5  # of the summary of many models
 def section(context: Context) -> Section:
     """Main statements, then a paragraph for each of a few models or a table of many, then the limits of the run."""
     run = context.run
-    leads = [Paragraph(f"Possible leak: {text}", "lead") for text in leakage.leaks(run)[:1]]
+    leads = [Paragraph(f"Possible leak: {text}", "lead") for text in context.leaks[:1]]
     if context.search:
         sentences = (*published_values.summary_sentences(run), *map(sentence, search.summary_sentences(context.search)))
         blocks: list[Block] = [Paragraph(text, "lead") for text in sentences]

@@ -284,6 +284,7 @@ def test_adamw_without_a_weight_decay_has_its_default(written):
         ('{ name = "sgd", nesterov = true }', "nesterov needs momentum"),
         ('{ name = "sgd", momentum = "0.9" }', 'momentum = "0.9": write a number'),
         ("{ momentum = 0.9 }", 'an optimizer needs a name, as in { name = "sgd", momentum = 0.9 }'),
+        ("{ beta1 = 0.5 }", 'an optimizer needs a name, as in { name = "adam", beta1 = 0.5 }'),
         ('{ name = "adamw", momentum = 0.9 }', "adamw has no setting 'momentum'; remove it"),
         (
             '{ name = "sgd", learning_rate = 0.1 }',

@@ -6,7 +6,7 @@ from functools import partial
 from statistics import median
 
 from reports.analysis.context import Context
-from reports.analysis.forecasts import accuracy, leakage
+from reports.analysis.forecasts import accuracy
 from reports.analysis.forecasts.accuracy import Forecast, Sample, sample
 from reports.analysis.forecasts.judgement import Superiority, judged, superiority
 from reports.analysis.metrics import METRICS, headline_error, values
@@ -54,8 +54,7 @@ def _without_band(run: Run) -> list[str]:
 
 def leakage_section(context: Context) -> Section | None:
     """Signs of a leak; None without one."""
-    sentences = leakage.leaks(context.run)
-    return Section("leakage", "Possible leaks", tuple(map(Paragraph, sentences))) if sentences else None
+    return Section("leakage", "Possible leaks", tuple(map(Paragraph, context.leaks))) if context.leaks else None
 
 
 def _tests(run: Run) -> list[Table]:
