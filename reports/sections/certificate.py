@@ -169,7 +169,7 @@ def _is_rounding(run: Run, check: Check) -> bool:
     checks = run.certificate.checks if run.certificate else ()
     alike = [other for other in checks if (other.backend, other.case) == (check.backend, check.case)]
     finite = check.compared and isfinite(check.weights) and isfinite(check.outputs)
-    return finite and check.dtype == "float32" and any(c.dtype == "float64" and c.passed for c in alike)
+    return finite and any(other.dtype == EXACT and other.passed for other in alike)
 
 
 def _failure(certificate: Certificate, check: Check, cases: Mapping[str, str], backends: Mapping[str, str]) -> str:
