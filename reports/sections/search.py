@@ -1,30 +1,33 @@
 """A search: the selected configuration, its tables, and the sentences of its summary."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from statistics import fmean
 
-from reports.analysis.metrics import median_over_seeds
+from reports.analysis.metrics import METRICS, Metric, headline_error, median_over_seeds, naive_errors
 from reports.analysis.run import Group, configuration, score_unit
 from reports.analysis.search_results import RankedCase, SearchRanking
-from reports.records import Baseline, Data, PublishedBest
+from reports.records import PublishedBest
 from reports.render.formats import case_name, four_digits, per_cent, plural, whole
 from reports.render.table import BLANK, DASH, Cell, Table, TableColumn, numbers, tabulate, words
 from reports.sections.columns import failure_notes, measured, records_cell
 
 SHOWN = 10  # configurations in the main table
-Row = RankedCase | Baseline
+MAE = METRICS["mae"]  # the error of published searches
+Row = RankedCase | str  # a configuration, or the name of a baseline
 
 
 def best_configurations(search: SearchRanking) -> Table:
     """The best configurations by validation loss. Only the selected and the published one have a test error."""
     best = list(search.ranking[:SHOWN])
     best += [search.published] if search.published and search.published not in best else []
-    baselines = [baseline for data in _last(search) for baseline in data.baselines]
+    errors = (headline_error(search.run), *([MAE] if _is_published(search) else []))
+    baselines = {error: _baseline_errors(search, error) for error in errors}
     columns: tuple[TableColumn[Row], ...] = (
         TableColumn("rank", _ranked(lambda case: Cell(whole(search.rank(case)), search.rank(case)))),
         words("configuration", lambda row: _configuration(search, row)),
         TableColumn("validation loss", _ranked(lambda case: Cell(four_digits(case.score), case.score))),
         TableColumn("above the lowest", _ranked(lambda case: _above(search, case))),
-        TableColumn("test MAE", lambda row: _test_mae(search, row), score_unit(search.run)),
+        *(_error_column(search, error, baselines[error]) for error in errors),
         TableColumn("parameters", _ranked(lambda case: _parameters(case.group))),
         words("records", _ranked(lambda case: records_cell(*case.groups))),
     )
@@ -33,7 +36,9 @@ def best_configurations(search: SearchRanking) -> Table:
         "weights that each training kept. The test part was not used for the selection. Its error is shown for the "
         "selected configuration, and for the published one for comparison."
     )
-    rows: tuple[Row, ...] = (*best, *baselines)
+    if best and len(best[0].groups) > 1:
+        caption += " Losses and errors are means over the origins."
+    rows: tuple[Row, ...] = (*best, *baselines[errors[0]])
     return tabulate("result", "Results", caption, columns, rows, kind=_kind)
 
 
@@ -69,9 +74,34 @@ def all_configurations(search: SearchRanking) -> Table:
     return tabulate("configurations", "All configurations", caption, columns, groups)
 
 
-def _last(search: SearchRanking) -> list[Data]:
-    """The data of the last origin; without origins all data."""
-    return [d for d in search.run.manifest.data.values() if d.origin is None or d.origin.number == d.origin.of]
+def _is_published(search: SearchRanking) -> bool:
+    """Whether the MAE of a published configuration, or the lowest possible one, is known."""
+    return search.search.published is not None or search.search.least_mae is not None
+
+
+def _error(case: RankedCase, error: Metric) -> float | None:
+    """The median of the error over the seeds; of several origins the mean."""
+    medians = [median.estimate for group in case.groups if (median := median_over_seeds(group, error))]
+    return fmean(medians) if len(medians) == len(case.groups) else None
+
+
+def _baseline_errors(search: SearchRanking, error: Metric) -> dict[str, float]:
+    """The error of each baseline on the test part of the first configuration; of several origins the mean."""
+    if not search.ranking:
+        return {}
+    first, *others = [naive_errors(group.data, error) for group in (search.selected or search.ranking[0]).groups]
+    return {name: fmean((first[name], *(of[name] for of in others))) for name in first
+            if all(name in of for of in others)}  # fmt: skip
+
+
+def _error_column(search: SearchRanking, error: Metric, baselines: Mapping[str, float]) -> TableColumn[Row]:
+    tested = (search.selected, search.published)
+
+    def cell(row: Row) -> Cell:
+        value = baselines.get(row) if isinstance(row, str) else _error(row, error) if row in tested else None
+        return DASH if value is None else Cell(four_digits(value), value)
+
+    return TableColumn(f"test {error.label.removeprefix('test ')}", cell, error.unit_in(score_unit(search.run)))
 
 
 def _name(case: RankedCase) -> str:
@@ -89,7 +119,7 @@ def _kind(row: Row) -> str:
 
 def _configuration(search: SearchRanking, row: Row) -> Cell:
     if not isinstance(row, RankedCase):
-        return Cell(row.name)
+        return Cell(row)
     notes = []
     if row == search.selected:
         notes.append("Selected: the lowest validation loss.")
@@ -102,13 +132,6 @@ def _trained(search: SearchRanking, group: Group) -> Cell:
     if not group.failed:
         return Cell(case_name(group.case))
     return Cell(case_name(group.case), detail="failed", notes=failure_notes(search.run, group), tone="bad")
-
-
-def _test_mae(search: SearchRanking, row: Row) -> Cell:
-    if not isinstance(row, RankedCase):
-        return Cell(four_digits(row.scores.mae), row.scores.mae)
-    tested = row in (search.selected, search.published)
-    return measured(median_over_seeds(row.group, "mae"), four_digits) if tested else DASH
 
 
 def _above(search: SearchRanking, case: RankedCase) -> Cell:
@@ -126,30 +149,20 @@ def _parameters(group: Group) -> Cell:
 
 
 def summary_sentences(search: SearchRanking) -> Iterator[str]:
-    """What the search selected and how good it is, then what was published."""
+    """What the search selected, its error, and what was published."""
     best, configurations = search.selected, plural(len(search.ranking), "configuration")
     if best is None:
         yield f"No configuration has been selected: {configurations} finished so far"
         return
-    of_last = " of the last origin" if len(best.groups) > 1 else ""
-    loss = f"The lowest validation loss of {configurations}, {four_digits(best.score)}, is that of "
-    yield f"{loss}{_name(best)}; its MAE on the test part{of_last} is {_mae(search, best)}"
-    naive = min((b.scores.mae, b.name) for d in _last(search) for b in d.baselines)
-    mae = median_over_seeds(best.group, "mae")
-    if mae:
-        relation = compared(naive[0], mae.estimate)
-        yield f"The best baseline, {naive[1]}, has {relation} MAE, {four_digits(naive[0])}"
-    if search.search.least_mae is not None:
-        yield f"A perfect forecast has an MAE of {search.search.least_mae:g}, because of the noise in the series"
+    error, origins = headline_error(search.run), len(best.groups)
+    mean = f" in the mean of {origins} origins" if origins > 1 else ""
+    loss = f"The lowest validation loss of {configurations}, {four_digits(best.score)}{mean}, is that of "
+    yield f"{loss}{_name(best)}; its {error.label} is {_measured(search, best, error)}"
+    if (least := search.search.least_mae) is not None:
+        mae = _measured(search, best, MAE)
+        yield f"A perfect forecast has a test MAE of {least:g}, because of noise; the selected configuration has {mae}"
     if search.search.published is not None:
         yield _published(search, search.search.published)
-
-
-def compared(error: float, other: float) -> str:
-    """ "a lower", "a higher" or "the same", by the four digits that are shown."""
-    if four_digits(error) == four_digits(other):
-        return "the same"
-    return "a lower" if error < other else "a higher"
 
 
 def _published(search: SearchRanking, best: PublishedBest) -> str:
@@ -158,12 +171,13 @@ def _published(search: SearchRanking, best: PublishedBest) -> str:
         return f"{name} was not tried here"
     share = case.score / search.ranking[0].score - 1
     above = f", its validation loss {per_cent(share)} above the lowest" if share > 0 else ""
-    return f"{name} ranks {search.rank(case)} of {len(search.ranking)}{above}; its test MAE is {_mae(search, case)}"
+    mae = _measured(search, case, MAE)
+    return f"{name} ranks {search.rank(case)} of {len(search.ranking)}{above}; its test MAE is {mae}"
 
 
-def _mae(search: SearchRanking, case: RankedCase) -> str:
-    mae = median_over_seeds(case.group, "mae")
-    return f"{four_digits(mae.estimate)} {score_unit(search.run)}".rstrip() if mae else "unknown"
+def _measured(search: SearchRanking, case: RankedCase, error: Metric) -> str:
+    value = _error(case, error)
+    return "unknown" if value is None else f"{four_digits(value)} {error.unit_in(score_unit(search.run))}".rstrip()
 
 
 def limits(search: SearchRanking) -> Iterator[str]:

@@ -43,16 +43,30 @@ def section(context: Context) -> Section:
     """Main statements, then a paragraph for each of a few models or a table of many, then the limits of the run."""
     run = context.run
     leads = [Paragraph(f"Possible leak: {text}", "lead") for text in context.leaks[:1]]
+    winners = [Paragraph(sentence(text), "lead") for text in quality.winning_baselines(run)]
     if context.search:
-        sentences = (*published_values.summary_sentences(run), *map(sentence, search.summary_sentences(context.search)))
-        blocks: list[Block] = [Paragraph(text, "lead") for text in sentences]
+        selected, *more = search.summary_sentences(context.search)
+        sentences = (selected, *_judged(context), *more)
+        published = published_values.summary_sentences(run)
+        blocks: list[Block] = [Paragraph(text, "lead") for text in (*published, *map(sentence, sentences))]
         items = (*unequal_backends(run), *map(sentence, search.limits(context.search)))
     else:
-        winners = (Paragraph(sentence(text), "lead") for text in quality.winning_baselines(run))
-        blocks = [*winners, *(_many(context) if len(run.manifest.cases) > FEW else _few(context))]
+        blocks = [*(_many(context) if len(run.manifest.cases) > FEW else _few(context))]
         items = limits(run, context.speedups)
     other = tuple(note for group in run.groups if group not in run.leading for note in failure_notes(run, group))
-    return Section("summary", "Summary", (*leads, *blocks, *([Bullets((*items, *other))] if items or other else ())))
+    return Section(
+        "summary", "Summary", (*leads, *winners, *blocks, *([Bullets((*items, *other))] if items or other else ()))
+    )
+
+
+def _judged(context: Context) -> Iterable[str]:
+    """Which baselines the selected configuration of a search beats."""
+    run = context.run
+    if origins := quality.over_origins(run):
+        return origins
+    finished = ((case, run.finished(case)) for case in run.manifest.cases)
+    return [text for case, groups in finished if groups
+            for text in quality.case_forecasts(run, groups, context.speedups[case.label])]  # fmt: skip
 
 
 def _few(context: Context) -> Iterable[Block]:

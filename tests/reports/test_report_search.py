@@ -1,14 +1,19 @@
 """The report of a search: one configuration selected by validation, its test scores alone, and never a ratio."""
 
+import re
+
+import numpy as np
 import pytest
 import synthetic_run
+from synthetic_several import over_origins
 
 import reports
-from reports.analysis.run import Run
+from reports.analysis.run import Run, configuration
 from reports.analysis.search_results import search_ranking, selected_only
 from reports.pages import index_entries
 from reports.pages.run_page import page
 from reports.records import Configuration, PublishedBest, Search, SearchResult
+from reports.records.base import Matrix
 from reports.records.store import RecordError, write_json
 from reports.render.page import Bullets, Paragraph, Table
 from reports.sections import search
@@ -77,7 +82,7 @@ def test_validation_selects_and_the_test_part_tells_of_that_one_alone(folder):
     run = Run.read(folder(*records()))
     story = page(run)
     assert leads(story)[0].startswith(
-        "The lowest validation loss of 4 configurations, 0.2010, is that of GRU, units 16; its MAE on the test part is"
+        "The lowest validation loss of 4 configurations, 0.2010, is that of GRU, units 16; its test MSE is"
     )
     ranks = [[cell.text for cell in row.cells] for row in story.table("result").rows if row.kind == "model"]
     assert [row[1] for row in ranks] == ["GRU, units 16", "GRU, units 8", "GRU, units 4", "GRU, units 32"]
@@ -85,6 +90,45 @@ def test_validation_selects_and_the_test_part_tells_of_that_one_alone(folder):
     assert [row.cells[0].text for row in story.table("scores").rows if row.kind == "model"] == ["GRU, units 16"]
     assert [case.label for case in selected_only(run).manifest.cases] == ["gru, units 16"]
     assert [row.cells[0].text for row in story.table("configurations").rows] == ["1", "2", "3", "4"]
+
+
+@pytest.mark.parametrize("factor", [0.1, 9.0], ids=["good", "bad"])
+@pytest.mark.parametrize("origins", [1, 3])
+def test_the_selected_configuration_is_judged_by_tests_over_all_origins(factor, origins):
+    """The GRU is selected: its errors at every origin are those of the judgement, the LSTM's are not looked at."""
+    manifest, certificate, trials = over_origins(
+        (factor,) * origins, backends=("flax",), modes=("matched",), forecasts=True
+    )
+    trials = tuple(loss(_spread(trial, factor), 0.2 if trial.plan.case.startswith("gru") else 0.4) for trial in trials)
+    manifest = manifest.model_copy(update={"search": SEARCH})
+    names = list(dict.fromkeys(configuration(manifest, case) for case in manifest.cases))
+    gru = next(name for name in names if name.startswith("gru"))
+    result = SearchResult(tried=tuple(Configuration(case=name, score=None) for name in names), selected=gru)
+    run = Run(manifest, certificate, trials, search_result=result)
+    story = page(run)
+    texts, of = leads(story), f" over {origins} origins" if origins > 1 else ""
+    if factor > 1:
+        assert texts[0].startswith("The baseline linear autoregression forecasts co2 with a lower test MSE than GRU")
+        assert f"than GRU{of}: " in texts[0]
+        assert re.search(r"\(the difference is significant, p [<=] 0\.00\d\)", texts[0])
+    judged = next(text for text in texts if "persistence" in text)
+    assert re.search(rf"p [<=] 0\.00\d{of}\)", judged)
+    assert ("beats persistence" if factor < 1 else "a lower error than the forecast") in judged
+    selected, other = [row.cells for row in story.table("result").rows if row.kind == "model"]
+    errors: dict[str, list[float]] = {}
+    for trial in trials:
+        if trial.plan.case.startswith("gru"):
+            errors.setdefault(trial.plan.case, []).append(trial.outcome.scores.mse)
+    assert selected[4].value == pytest.approx(np.mean([np.median(of_seeds) for of_seeds in errors.values()]))
+    assert other[4].text == "–"
+
+
+def _spread(trial, factor):
+    """The trial with forecasts whose errors have the factor of its scores."""
+    outcome = trial.outcome
+    truth = np.array(synthetic_run.truth(len(outcome.predictions), 1)[0])
+    forecasts = truth + (np.array(outcome.predictions) - truth) * np.sqrt(factor)
+    return synthetic_run.change(trial, predictions=Matrix(forecasts.tolist()))
 
 
 def test_no_ratio_and_the_reason(folder):
@@ -103,7 +147,7 @@ def test_the_published_best_and_the_noise_are_reported(folder):
         "The published best configuration, gru, units 8 (MAE 0.31), ranks 2 of 4, its validation loss 50 % above"
         in sentences
     )
-    assert "A perfect forecast has an MAE of 0.2, because of the noise in the series." in sentences
+    assert "A perfect forecast has a test MAE of 0.2, because of noise; the selected configuration has " in sentences
 
 
 def test_pages_and_overviews_are_written(folder):

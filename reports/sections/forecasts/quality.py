@@ -75,10 +75,11 @@ def _winning(run: Run, models: Sequence[Origins]) -> list[str]:
         "untested": "the difference was not tested",
     }.get(judgement.state, f"the difference is not significant, {probability(judgement.p)}")
     unit, mean = f" {error_unit(run)}".rstrip(), "in the mean " if len(groups) > 1 else ""
+    model = run.model_name(groups[0].case)
+    than, best_model = (model, "") if len(models) == 1 else ("every model", f" of the best, {model}")
     return [
-        f"The baseline {name} forecasts {groups[0].data.series} with a lower {metric.label} than every "
-        f"model{over(groups)}: {mean}{four_digits(error)} against {four_digits(medians[groups])}{unit} of the best, "
-        f"{run.model_name(groups[0].case)} ({evidence})"
+        f"The baseline {name} forecasts {groups[0].data.series} with a lower {metric.label} than {than}{over(groups)}: "
+        f"{mean}{four_digits(error)} against {four_digits(medians[groups])}{unit}{best_model} ({evidence})"
     ]
 
 
