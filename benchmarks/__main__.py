@@ -34,7 +34,7 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         required = message.removeprefix("the following arguments are required: ")
-        problem = message if required == message else f"{required} is missing"
+        problem = message.removeprefix("argument ") if required == message else f"{required} is missing"
         raise UserError(f"{problem}; see {self.prog} --help")
 
 

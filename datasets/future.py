@@ -238,7 +238,7 @@ def _joined(old: Series, new: Series, step: Step) -> Series:
     old_runs = dict(zip(old.groups, _spans(old), strict=True)) if old.groups else {"": _spans(old)[-1]}
     present = np.ones(new.rows, bool)
     present[new.filled] = False
-    pieces, times, filled, runs, row, replaced = [], [], [], [], 0, 0
+    pieces, times, filled, runs, row, replaced, unused = [], [], [], [], 0, 0, []
     for name, (start, stop) in zip(new.groups or ("",), _spans(new), strict=True):
         rows = start + np.flatnonzero(present[start:stop])
         if not len(rows):
@@ -247,6 +247,8 @@ def _joined(old: Series, new: Series, step: Step) -> Series:
         before, after = old_runs.get(name, (0, 0))
         known = old.times[before:after].astype("datetime64[us]") if after and old.times is not None else stamps[:0]
         replaced += _changed(known, old.values[before:after], stamps, values)
+        if len(known) and known[-1] > stamps[-1]:
+            unused.append(f"{name}, {iso(stamps[-1])}" if name else iso(stamps[-1]))
         earlier = known < stamps[0]
         if earlier.any() and stamps[0] <= steps.following(known[earlier], step, 1)[0]:
             stamps = np.concatenate([known[earlier], stamps])
@@ -268,6 +270,12 @@ def _joined(old: Series, new: Series, step: Step) -> Series:
     notes = new.notes
     if replaced:
         notes += (f"{counted(replaced)} of {new.name} replaced rows of the run's data that had other values.",)
+    if unused:
+        more = f" and {len(unused) - 1} other series" if len(unused) > 1 else ""
+        notes += (
+            f"{new.name} ends before the run's data do ({unused[0]}{more}): the forecast begins after the file's last "
+            "row, and later rows of the run's data are not used.",
+        )
     return replace(
         old,
         name=new.name,

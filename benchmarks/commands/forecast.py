@@ -54,7 +54,7 @@ def add(subparsers: Subparsers) -> None:
     backend = "the backend that forecasts; it loads the weights of another one if it trained none"
     groups.what.add_argument("--backend", metavar="NAME", help=backend)
     steps = "forecast N rows (default: the horizon of the model)"
-    groups.what.add_argument("--steps", metavar="N", type=int, help=steps)
+    groups.what.add_argument("--steps", metavar="N", type=options.count("--steps", 12, MOST_STEPS), help=steps)
     groups.what.add_argument("--csv", metavar="NEW", help="a file with newer rows of the same columns; - for a pipe")
     groups.what.add_argument("--time", metavar="A,B", help="the column of time stamps of NEW, if another one")
     text = "change one setting of [data] for NEW, as in data.decimal=,; may be repeated"
@@ -66,16 +66,12 @@ def add(subparsers: Subparsers) -> None:
 
 
 def execute(arguments: argparse.Namespace) -> int:
-    steps = arguments.steps
-    if steps is not None and not 1 <= steps <= MOST_STEPS:
-        limit = "1 or more, as in --steps 12" if steps < 1 else f"at most {MOST_STEPS}"
-        raise UserError(f"--steps {steps}: write a number of rows, {limit}")
     folder = find_run(arguments.run, arguments.results)
     benchmark, _ = resume.restore(folder)
     chosen = choose(folder, benchmark, arguments.model, arguments.backend)
     case = benchmark.cases[chosen.trial.plan.case]
     newer = _newer_data(arguments, case.data)
-    forecast = _run(folder, benchmark, chosen, steps or case.window.horizon, newer)
+    forecast = _run(folder, benchmark, chosen, arguments.steps or case.window.horizon, newer)
     to = (folder / NAME if arguments.to is None else arguments.to.expanduser()).resolve()
     time = as_names(case.data.time) if newer is None else as_names(newer.time)
     group = as_names(case.data.group)

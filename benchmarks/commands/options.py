@@ -227,6 +227,21 @@ def numbers(text: str, option: str) -> list[int]:
         raise UserError(f"{option} {text}: write whole numbers with commas between them, as in {option} 1,2") from None
 
 
+def count(option: str, example: int, most: int | None = None) -> Callable[[str], int]:
+    """A function that reads a whole number from 1 on, for argparse, which names the option in errors."""
+
+    def read(text: str) -> int:
+        number = int(text) if text.isascii() and text.isdigit() else 0
+        if number < 1 or (most is not None and number > most):
+            bounds = "of 1 or more" if most is None else f"from 1 to {most}"
+            raise argparse.ArgumentTypeError(
+                f"{text!r} is not a whole number {bounds}; write one, as in {option} {example}"
+            )
+        return number
+
+    return read
+
+
 def words(text: str, option: str) -> list[str]:
     """Words from text with commas between them. Raises UserError that names the option if a word is empty."""
     names = [word.strip() for word in text.split(",")]

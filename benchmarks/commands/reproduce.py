@@ -4,7 +4,6 @@ import argparse
 
 import backends
 from benchmarks.commands import Subparsers, options, session
-from benchmarks.errors import UserError
 from benchmarks.runner import reproduce, run
 
 NAME = "reproduce"
@@ -22,14 +21,13 @@ def add(subparsers: Subparsers) -> None:
         executor=True,
         json=options.PROGRESS,
     )
-    groups.what.add_argument("--sample", metavar="N", type=int, help="N trials, spread over backends and models")
+    sample, text = options.count("--sample", 4), "N trials, spread over backends and models"
+    groups.what.add_argument("--sample", metavar="N", type=sample, help=text)
     groups.what.add_argument("--seeds", metavar="1,2", help="only the trials with these seeds")
     groups.what.add_argument("--backends", metavar="A,B", help="only the trials of these backends")
 
 
 def execute(arguments: argparse.Namespace) -> int:
-    if arguments.sample is not None and arguments.sample < 1:
-        raise UserError(f"--sample {arguments.sample}: write a number of trials from 1 on, as in --sample 4")
     names = None if arguments.backends is None else options.words(arguments.backends, "--backends")
     selection = reproduce.Selection(
         arguments.sample,

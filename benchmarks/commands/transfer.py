@@ -29,13 +29,12 @@ def add(subparsers: Subparsers) -> None:
     groups.what.add_argument("--to", metavar="BACKEND", required=True, help="the backend that continues the training")
     origin = "the backend that trained the models (default: the first)"
     groups.what.add_argument("--from", metavar="BACKEND", dest="origin", help=origin)
-    groups.what.add_argument("--epochs", metavar="N", type=int, default=2, help="train N more epochs (default: 2)")
+    epochs, text = options.count("--epochs", 2), "train N more epochs (default: 2)"
+    groups.what.add_argument("--epochs", metavar="N", type=epochs, default=2, help=text)
 
 
 def execute(arguments: argparse.Namespace) -> int:
     to = options.backend_name(arguments.to, "--to")
-    if arguments.epochs < 1:
-        raise UserError(f"--epochs {arguments.epochs}: write a number of epochs, 1 or more, as in --epochs 2")
     folder = find_run(arguments.run, arguments.results)
     benchmark, _ = resume.restore(folder)
     trials = _chosen(folder, arguments.origin and backends.resolved(arguments.origin), to)

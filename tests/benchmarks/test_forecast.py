@@ -100,6 +100,11 @@ NEWER = {
         "1961-02",
         ("1 row of new.csv replaced",),
     ),
+    "rows before the last known one": (
+        "1960-09,508\n1960-10,461\n",
+        "1960-11",
+        ("new.csv ends before the run's data do (1960-10-01)",),
+    ),
 }
 
 
@@ -150,8 +155,9 @@ def test_rows_that_were_added_to_the_file_are_known_and_other_changes_are_refuse
 
 
 MISTAKES = {
-    "no rows": (["--steps", "0"], "--steps 0: write a number of rows, 1 or more"),
-    "too many rows": (["--steps", "99999999"], "write a number of rows, at most 10000"),
+    "no rows": (["--steps", "0"], "--steps: '0' is not a whole number from 1 to 10000; write one, as in --steps 12"),
+    "no number": (["--steps", "abc"], "--steps: 'abc' is not a whole number"),
+    "too many rows": (["--steps", "99999999"], "is not a whole number from 1 to 10000"),
     "an unknown model": (["--model", "gruu"], "has no finished model 'gruu'; did you mean 'gru'"),
     "an unknown backend": (["--backend", "flux"], "there is no backend 'flux'; did you mean 'flax'"),
     "a setting without a file": (["--time", "month"], "add --csv NEW, or leave --time out"),

@@ -75,7 +75,7 @@ def test_an_interrupted_reproduction_is_resumed_to_its_verdict(reference_copy):
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        (("--sample", "0"), "--sample 0: write "),
+        (("--sample", "0"), "--sample: '0' is not a whole number of 1 or more"),
         (("--seeds", "9"), "has no seed 9; it has 1, 2"),
         (("--backends", "flax"), "has no backend flax; it has reference"),
     ],

@@ -92,7 +92,7 @@ MISTAKES = {
         ["--to", "flax", "--from", "keras"],
         "no finished matched trial of it; known: pytorch",
     ),
-    "no epochs": (["--to", "flax", "--epochs", "0"], "1 or more"),
+    "no epochs": (["--to", "flax", "--epochs", "0"], "of 1 or more; write one, as in --epochs 2"),
 }
 
 
