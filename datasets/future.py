@@ -48,6 +48,7 @@ def after_the_end(windows: Windows, series: Series, count: int) -> Future:
     least = windows.window.shortest + windows.data.difference
     long_enough = [(run, end, end) for run, start, end in spans if end - start >= least]
     if not long_enough:
+        _scalers_of(windows, series, [run for run, _, _ in spans])  # series that the model does not know come first
         have = max(end - start for _, start, end in spans)
         raise DataError(
             f"{series.name} has {counted(have)}, and the model reads {least} before its forecast: give a file with "

@@ -59,7 +59,10 @@ def suggested_columns(data: DataSpec) -> dict[str, str]:
     time = table.resolve(data.time, names) or table.likely_time(names, kinds)
     targets = [name for name in names if kinds[name] == "number" and name not in time]
     if not targets:
-        raise DataError(f"{path} has no column of numbers ({', '.join(names[:20])}): name the target with --target.")
+        raise DataError(
+            f"{path} has no column of numbers ({', '.join(names[:20])}), so there is nothing to forecast; if a column "
+            "holds numbers, name it with --target NAME, and the error says which cell was not understood."
+        )
     return {"time": as_list(time), "target": as_list(targets[-1:])}
 
 

@@ -65,7 +65,7 @@ def theta(windows: Windows, part: Part) -> Forecast:
 def arima(windows: Windows, part: Part) -> Forecast:
     """ARIMA with orders chosen step by step by AICc (Hyndman & Khandakar 2008)."""
     text = (
-        "ARIMA: differences chosen by tests, orders step by step by AICc; a season of over "
+        "Differences chosen by tests, orders step by step by AICc; a season of over "
         f"{LONG} steps enters as sines and cosines. {UPDATED}"
     )
     return Forecast("ARIMA", text, _each(windows, part, _arima))

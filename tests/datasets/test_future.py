@@ -193,3 +193,13 @@ def test_a_column_without_a_future_allows_no_later_rows():
     assert future.after_the_end(windows, series, 3).ahead.part.x.shape == (1, 4, 2)
     with pytest.raises(DataError, match=r"future values of 'c1': forecast at most 3 with --steps 3, or train"):
         future.after_the_end(windows, series, 4)
+
+
+@pytest.mark.parametrize("rows", [2, 30])
+def test_a_series_that_the_model_does_not_know_is_named_however_short_it_is(rows):
+    known, other = panel((90, 80), groups=True), panel((rows,), groups=True)
+    data = DataSpec(csv="walk.csv", target="c0", group="g", scale_per="series")
+    windows = cut(known, data, WindowSpec(length=4), "float64")
+    unknown = replace(other, groups=("new",))
+    with pytest.raises(DataError, match="has the series 'new', which the model was not trained on"):
+        future.after_the_end(windows, unknown, 1)
