@@ -4,9 +4,11 @@ import codecs
 import csv
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import pandas as pd
@@ -28,6 +30,7 @@ TEXTS = (pa.string(), LABELS)
 PART = 1 << 24  # bytes of a text that are read at a time
 TEXT = re.compile(rb"[^\r\n]")
 SPARE = 1.05  # memory for the rows of later parts, in terms of those that the first part suggests
+T = TypeVar("T")
 Excerpt = tuple[tuple[str, ...], ...]
 
 
@@ -103,10 +106,7 @@ def _parts(
     if converted and form not in EPOCHS:
         types = types | {converted: pa.string()}
     parsing = reader.ParseOptions(
-        delimiter=dialect.separator or "\x01",
-        quote_char=dialect.quote,
-        newlines_in_values=dialect.has_line_ends,
-        invalid_row_handler=unequal,
+        delimiter=dialect.separator or "\x01", newlines_in_values=dialect.has_line_ends, invalid_row_handler=unequal
     )
     nulls = [*NULLS, *markers(data.missing)]
     named = LABELS in types.values()  # a series may have the name "NA", as Namibia in a list of countries
@@ -117,8 +117,16 @@ def _parts(
         strings_can_be_null=not named,
         decimal_point=request.decimal,
     )
-    for text, share in _lines(readable, dialect):
-        table = reader.read_csv(text, reader.ReadOptions(column_names=list(dialect.names)), parsing, conversion)
+    reading = reader.ReadOptions(column_names=list(dialect.names))
+    quote = dialect.quote.encode()
+
+    def tables() -> "Iterator[tuple[pa.Table, float]]":
+        for text, end, share in _lines(readable, dialect):
+            quoted = text.find(quote, 0, end) >= 0
+            parsing.quote_char = dialect.quote if quoted else False  # which is faster
+            yield reader.read_csv(pa.py_buffer(memoryview(text)[:end]), reading, parsing, conversion), share
+
+    for table, share in prefetched(tables()):
         if converted:
             place = table.column_names.index(converted)
             column = table.column(place)
@@ -139,8 +147,17 @@ def _stamps(column: "pa.ChunkedArray", form: str) -> "pa.ChunkedArray":
     return pa.chunked_array([pa.array(wall)])
 
 
-def _lines(path: Path, dialect: Dialect) -> "Iterator[tuple[pa.Buffer, float]]":
-    """The rows of a text in parts of whole lines, each with the share of the text that has been read.
+def prefetched(items: Iterator[T]) -> Iterator[T]:
+    """The same items; a thread prepares the next one while the last one is used."""
+    with ThreadPoolExecutor(1) as thread:
+        coming = thread.submit(next, items, None)
+        while (item := coming.result()) is not None:
+            coming = thread.submit(next, items, None)
+            yield item
+
+
+def _lines(path: Path, dialect: Dialect) -> Iterator[tuple[bytearray, int, float]]:
+    """The rows of a text in parts of whole lines: bytes, their number, and the share of the text that has been read.
 
     All parts are in the same memory, so a part is to be used before the next.
     """
@@ -155,7 +172,7 @@ def _lines(path: Path, dialect: Dialect) -> "Iterator[tuple[pa.Buffer, float]]":
             end = filled if read >= size else max(buffer.rfind(mark, 0, filled) for mark in (b"\n", b"\r")) + 1
             end = end or filled  # a line that is too long, which the reader refuses
             if TEXT.search(buffer, 0, end):
-                yield pa.py_buffer(memoryview(buffer)[:end]), read / size
+                yield buffer, end, read / size
             buffer[: filled - end] = buffer[end:filled]
             filled -= end
 

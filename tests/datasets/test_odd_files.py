@@ -165,3 +165,15 @@ def test_parts_and_types_change_no_number(tmp_path, monkeypatch, case, end):
         np.testing.assert_array_equal(whole.values, other.values)
         np.testing.assert_array_equal(whole.times, other.times)
         assert (whole.notes, whole.understood) == (other.notes, other.understood)
+
+
+def test_quotation_marks_in_a_late_part_only_are_read(tmp_path, monkeypatch):
+    monkeypatch.setattr("datasets.files.cells.PART", 200)
+    values, path = np.random.default_rng(0).normal(size=120).round(6), tmp_path / "data.csv"
+    names = ['"Lyon, ""F"""' if row >= 60 else "Bonn" for row in range(120)]
+    days = np.datetime64("2024-01-01") + np.arange(120) % 60
+    lines = [f"{name},{day},{value}" for name, day, value in zip(names, days, values, strict=True)]
+    path.write_text("\n".join(["place,time,load", *lines]))
+    series = read(DataSpec(csv=path, target="load", time="time", group="place"))
+    assert series.groups == ("Bonn", 'Lyon, "F"')
+    np.testing.assert_array_equal(series.values[:, 0], values)
