@@ -5,8 +5,10 @@ determine the time of an operation; window, units, layers and batch determine th
 step takes at most as long as the largest case's step and at least its share of the operations: the estimate is a range.
 """
 
+import tempfile
 import time
 from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,6 +24,7 @@ from reports.records import Case, Manifest, Mode, Plan
 REFERENCE = "reference"
 FLOAT64_FACTOR = 2.0  # a float64 step takes at most twice as long as float32: twice the bytes, half the vector lanes
 
+AT_ONCE = 2  # probes, which limits memory
 Kind = tuple[str, str, int | None]  # cell, dtype, threads
 
 
@@ -62,7 +65,7 @@ class Probe:
     @property
     def fixed(self) -> float:
         """The time of a trial without its steady steps and its later forecasts of the validation part."""
-        return self.start + self.probed.whole - self.probed.extra
+        return self.start + self.probed.whole
 
     @property
     def setup(self) -> float:
@@ -95,8 +98,9 @@ class Estimate:
 def estimate(benchmark: Benchmark, plan: Manifest, starting: Callable[[Plan], None], results: Path) -> Estimate:
     """Probe every backend of a planned run and the reference implementation. `starting` is called before each process.
 
-    A process probes all kinds of cases of a backend with equal dtype and threads. results: the folder of all runs,
-    whose stored checks are not made again.
+    A process probes all kinds of cases of a backend with equal dtype and threads. Two processes import and compile at a
+    time, but each is alone while it times steps. results: the folder of all runs, whose stored checks are not made
+    again.
     """
     probes: Probes = {}
     failures: list[str] = []
@@ -111,9 +115,13 @@ def estimate(benchmark: Benchmark, plan: Manifest, starting: Callable[[Plan], No
     together: dict[tuple[str, str, int | None], list[Case]] = {}
     for (backend, _), case in largest.items():
         together.setdefault((backend, case.dtype, case.threads), []).append(case)
-    for (backend, _, _), alike in together.items():
+
+    def probe(backend: str, alike: Sequence[Case], turns: str) -> list[Probe] | str:
         starting(_plan(benchmark, backend, alike[0]))
-        result = _probe(benchmark, plan, backend, alike)
+        return _probe(benchmark, plan, backend, alike, turns)
+
+    names = [backend for backend, _, _ in together]
+    for backend, alike, result in zip(names, together.values(), _at_once(probe, names, together.values()), strict=True):
         if isinstance(result, str):
             failures.append(f"no estimate from {backend}, {', '.join(case.label for case in alike)}: {result}")
         else:
@@ -147,8 +155,23 @@ def _plan(benchmark: Benchmark, backend: str, case: Case) -> Plan:
     return Plan(key="probe", case=case.label, backend=backend, mode=mode, seed=benchmark.header.seeds[0], place=0)
 
 
-def _probe(benchmark: Benchmark, plan: Manifest, backend: str, cases: Sequence[Case]) -> list[Probe] | str:
-    """Probe these cases in a process on the cores of a trial, which are held meanwhile; the reason if it failed."""
+def _at_once(
+    probe: Callable[[str, Sequence[Case], str], list[Probe] | str], names: Sequence[str], cases: Iterable[list[Case]]
+) -> list[list[Probe] | str]:
+    """Probe these backends, `AT_ONCE` at a time, while this run holds the cores."""
+    alike, pool = list(cases), ThreadPoolExecutor(min(AT_ONCE, len(Conditions.sets(1))))
+    counts = {of[0].threads for of in alike}
+    cores = Conditions.of(None if None in counts else max(counts, key=lambda count: count or 0)).cores
+    with tempfile.NamedTemporaryFile(prefix="like-for-like-turns-") as turns, reserved(cores, alone=True):
+        try:
+            return list(pool.map(probe, names, alike, [turns.name] * len(names)))
+        finally:  # an interrupt reaches this thread alone
+            pool.shutdown(wait=False, cancel_futures=True)
+            processes.end_all()
+
+
+def _probe(benchmark: Benchmark, plan: Manifest, backend: str, cases: Sequence[Case], turns: str) -> list[Probe] | str:
+    """Probe these cases in a process on the cores of a trial; the reason if it failed."""
     conditions = Conditions.of(cases[0].threads)
     program = benchmark.programs.get(backend)
     trials = tuple(
@@ -160,15 +183,14 @@ def _probe(benchmark: Benchmark, plan: Manifest, backend: str, cases: Sequence[C
         )
         for case in cases
     )
-    with reserved(conditions.cores, alone=True):
-        start = time.perf_counter()
-        environment.describe(conditions.cores, conditions.variables)  # as before every trial
-        ended = processes.run_job(Job(probe=ProbeJob(trials=trials)), conditions.variables, plan.limits)
-        seconds = time.perf_counter() - start
+    start = time.perf_counter()
+    environment.describe(conditions.cores, conditions.variables)  # as before every trial
+    job = Job(probe=ProbeJob(trials=trials, turns=turns))
+    ended = processes.run_job(job, conditions.variables, plan.limits)
+    seconds = time.perf_counter() - start
     if (probed := ended.answer.probed) is None:
         return (ended.answer.failure or "the worker gave no answer").rstrip(".")
-    imported_again = (len(probed) - 1) * probed[0].import_framework
-    outside = seconds - (sum(each.whole for each in probed) - imported_again)
+    outside = seconds - sum(each.elapsed for each in probed)
     return [Probe(_operations(case), outside, each) for case, each in zip(cases, probed, strict=True)]
 
 

@@ -50,6 +50,7 @@ class ProbeJob(Record):
     """
 
     trials: tuple[TrialJob, ...]
+    turns: str  # path of a file that all probes lock: together while they import and compile, alone while they time
 
     @property
     def cores(self) -> tuple[int, ...]:
@@ -101,8 +102,8 @@ class Probed(Record):
     first_step: float
     steps: tuple[float, ...]  # mean seconds of a steady step, one value for each repeat
     validation: float  # a later forecast of the validation part; 0 without one
-    extra: float  # spent on the repeats
-    whole: float  # everything above, the first forecasts, and the inference of a trial
+    whole: float  # a trial without its steady steps: the parts above, the first forecasts, and its inference
+    elapsed: float  # of the probe
     peak_memory: int  # bytes of the process so far
 
 

@@ -3,13 +3,13 @@
 A backend's methods return only when its device has finished, so that a clock around a call measures the work.
 """
 
+import fcntl
 import os
 import resource
 import sys
 import time
-from collections.abc import Callable
-from contextlib import suppress
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from math import ceil
 from pathlib import Path
 from typing import TypeVar
@@ -41,20 +41,17 @@ def repeated(call: Callable[[], object], *, budget: float, most: int) -> tuple[f
     return tuple(seconds)
 
 
-@dataclass(frozen=True)
-class Repeated:
-    """About how long `repeated` would take. first: the seconds of the call that compiles; again: of a later call."""
-
-    first: float
-    again: float
-    whole: float
+def seconds_of_repeated(first: float, again: float, *, budget: float, most: int) -> float:
+    """Return about how long `repeated` would take. first: seconds of the call that compiles; again: of a later call."""
+    return first + again * max(3, min(most, ceil(budget / max(again, 1e-9))))
 
 
-def seconds_of_repeated(call: Callable[[], object], *, budget: float, most: int) -> Repeated:
-    """Return about how long `repeated` would take, from two calls."""
-    first, _ = timed(call)
-    again, _ = timed(call)
-    return Repeated(first, again, first + again * max(3, min(most, ceil(budget / max(again, 1e-9)))))
+@contextmanager
+def turn(path: str, *, alone: bool) -> Iterator[None]:
+    """Hold the lock of a file, alone or together with other processes that do not hold it alone."""
+    with open(path, "rb") as file:
+        fcntl.flock(file, fcntl.LOCK_EX if alone else fcntl.LOCK_SH)
+        yield
 
 
 def cpu_seconds() -> float:

@@ -13,13 +13,21 @@ import numpy as np
 
 import backends
 import datasets
-from backends.contract import Model, Steps, Weights
+from backends.contract import Model, Weights
 from backends.seeded import initial_weights
 from benchmarks.definition.settings import CaseSettings
 from benchmarks.worker import checkpoints, scores
 from benchmarks.worker.checkpoints import digest_arrays, digest_texts, digest_weights
 from benchmarks.worker.jobs import Probed, ProbeJob, TransferJob, Transferred, TrialJob
-from benchmarks.worker.timing import LoadMonitor, cpu_seconds, peak_memory_bytes, repeated, seconds_of_repeated, timed
+from benchmarks.worker.timing import (
+    LoadMonitor,
+    cpu_seconds,
+    peak_memory_bytes,
+    repeated,
+    seconds_of_repeated,
+    timed,
+    turn,
+)
 from benchmarks.worker.training import (
     Schedule,
     Training,
@@ -137,50 +145,45 @@ def _bands(case: CaseSettings, model: Model, windows: datasets.Windows, stride: 
 
 def probe(job: ProbeJob) -> tuple[Probed, ...]:
     """Time a few training steps and the other parts of each trial. Raises any error of the framework."""
-    first, *others = (_probe(trial) for trial in job.trials)
+    first, *others = (_probe(trial, job.turns) for trial in job.trials)
     imported = first.import_framework  # of the process; the next trials would import the framework in theirs
     return first, *(
         other.model_copy(update={"import_framework": imported, "whole": other.whole + imported}) for other in others
     )
 
 
-def _probe(job: TrialJob) -> Probed:
+def _probe(job: TrialJob, turns: str) -> Probed:
     start = time.perf_counter()
-    preparing, inputs = timed(lambda: prepare(job))
-    built = build(job, inputs)
-    windows, model, steps = inputs.windows, built.model, inputs.training_plan.epoch(0)[0]
-    first_step, _ = timed(lambda: model.train(steps[:1]))
-    extra, repeats = timed(lambda: _repeated_steps(model, steps))
-    known = time.perf_counter() - start
-    single, test = (
-        seconds_of_repeated(call, budget=budget, most=most)
-        for call, budget, most in _inferences(model, job.case, windows)
+    with turn(turns, alone=False):
+        preparing, inputs = timed(lambda: prepare(job))
+        built = build(job, inputs)
+        windows, model, steps = inputs.windows, built.model, inputs.training_plan.epoch(0)[0]
+        first_step, _ = timed(lambda: model.train(steps[:1]))
+        warm, _ = timed(lambda: model.train(steps[:1]))  # the program for a single step is compiled now
+        together = steps[: max(1, min(len(steps), round(PROBE_BUDGET / max(warm, 1e-9))))]
+        model.train(together)  # traces and compiles for this number of steps
+        calls = _inferences(model, job.case, windows)
+        firsts = [timed(call)[0] for call, _, _ in calls]
+    with turn(turns, alone=True):
+        repeats = [timed(lambda: model.train(together))[0] / len(together) for _ in range(PROBE_REPEATS)]
+        agains = [timed(call)[0] for call, _, _ in calls]
+    inference = sum(
+        seconds_of_repeated(first, again, budget=budget, most=most)
+        for first, again, (_, budget, most) in zip(firsts, agains, calls, strict=True)
     )
     # Forecasts of the validation part and of the windows of the last check are taken to last as those of the test part.
-    validation = test.again * len(windows.validation) / len(windows.test)
-    others = test.first * (1 + bool(len(windows.validation)))
+    others = firsts[-1] * (1 + bool(len(windows.validation)))
     return Probed(
         prepare=preparing,
         import_framework=built.import_framework,
         build=built.build,
         first_step=first_step,
-        steps=repeats,
-        validation=validation,
-        extra=extra,
-        whole=known + single.whole + test.whole + others,
+        steps=tuple(repeats),
+        validation=agains[-1] * len(windows.validation) / len(windows.test),
+        whole=preparing + built.import_framework + built.build + first_step + inference + others,
+        elapsed=time.perf_counter() - start,
         peak_memory=peak_memory_bytes(),
     )
-
-
-def _repeated_steps(model: Model, steps: Steps) -> tuple[float, ...]:
-    """Return the seconds of a steady step in each repeat of as many steps as fit the budget, at most an epoch.
-
-    The model has been trained on one step before, so that its program for a single step is compiled.
-    """
-    warm = timed(lambda: model.train(steps[:1]))[0]
-    together = steps[: max(1, min(len(steps), round(PROBE_BUDGET / max(warm, 1e-9))))]
-    model.train(together)  # traces and compiles for this number of steps
-    return tuple(timed(lambda: model.train(together))[0] / len(together) for _ in range(PROBE_REPEATS))
 
 
 def continue_training(job: TransferJob) -> Transferred:

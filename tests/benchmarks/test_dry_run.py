@@ -1,7 +1,8 @@
 """`run --dry-run`: prints the trials and an estimate of their duration, and writes nothing."""
 
+import fcntl
 import json
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 
 import pytest
 
@@ -13,6 +14,7 @@ from benchmarks.runner.estimate import Probe, Span, estimate
 from benchmarks.runner.executors import create
 from benchmarks.runner.run import Invocation, lay_out
 from benchmarks.worker.jobs import Answer, Probed
+from benchmarks.worker.timing import turn
 from tests.benchmarks.command_line import REFERENCE, benchmarks
 
 GRID = REFERENCE.replace("units = 4", "units = [2, 4, 8]")
@@ -44,8 +46,8 @@ def probed(step=0.001):
         first_step=0.3,
         steps=(step,) * 7,
         validation=0.01,
-        extra=0.5,
-        whole=3.0,
+        whole=2.5,
+        elapsed=4.0,
         peak_memory=2**28,
     )
 
@@ -57,7 +59,7 @@ def instant_probes(monkeypatch):
     def run_job(job, variables, limits):
         if job.probe.trials[0].plan.backend == "pytorch":
             return processes.Ended(Answer(failure="its process was killed by SIGKILL"), "", 1.0)
-        instant = probed().model_copy(update={"extra": 0.0, "whole": 0.0, "import_framework": 0.0})
+        instant = probed().model_copy(update={"whole": 0.0, "elapsed": 0.0, "import_framework": 0.0})
         return processes.Ended(Answer(probed=(instant,) * len(job.probe.trials)), "", 0.0)
 
     monkeypatch.setattr(processes, "run_job", run_job)
@@ -100,7 +102,7 @@ def test_a_smaller_step_takes_between_its_share_of_the_operations_and_as_long():
 
 def test_repeated_steps_are_not_part_of_a_trials_fixed_time():
     probe = Probe(100, 1.0, probed())
-    assert probe.fixed == pytest.approx(1.0 + 3.0 - 0.5)
+    assert probe.fixed == pytest.approx(1.0 + 2.5)
 
 
 def test_one_process_probes_all_kinds_of_cases(written, instant_probes, tmp_path):
@@ -112,3 +114,34 @@ def test_one_process_probes_all_kinds_of_cases(written, instant_probes, tmp_path
     assert [trial.backend for trial in started] == ["reference"]
     assert result.probes == 1
     assert result.complete
+
+
+def test_what_a_process_takes_outside_of_its_probes_is_not_negative(written, tmp_path, monkeypatch):
+    """It is part of every trial's estimate."""
+    made = []
+    monkeypatch.setattr("benchmarks.runner.estimate.Probe", lambda *given: made.append(Probe(*given)) or made[-1])
+    benchmark = loading.read(str(written(GRID.replace('cell = "gru"', 'cell = ["gru", "lstm"]'))))
+    plan = lay_out(benchmark, Invocation("", create("local")))
+    assert estimate(benchmark, plan, lambda plan: None, tmp_path).complete
+    assert len(made) == 2
+    assert made[0].start == made[1].start > 0
+    for probe in made:
+        assert probe.fixed > probe.start + probe.probed.prepare + probe.probed.build + probe.probed.first_step
+
+
+def test_a_process_that_times_is_alone_and_others_share(tmp_path):
+    path = tmp_path / "turns"
+    path.touch()
+
+    def is_free(operation):
+        with path.open("rb") as file, suppress(BlockingIOError):
+            fcntl.flock(file, operation | fcntl.LOCK_NB)
+            return True
+        return False
+
+    with turn(str(path), alone=False):
+        assert is_free(fcntl.LOCK_SH)
+        assert not is_free(fcntl.LOCK_EX)
+    with turn(str(path), alone=True):
+        assert not is_free(fcntl.LOCK_SH)
+    assert is_free(fcntl.LOCK_EX)
