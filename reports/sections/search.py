@@ -155,9 +155,9 @@ def summary_sentences(search: SearchRanking) -> Iterator[str]:
         yield f"No configuration has been selected: {configurations} finished so far"
         return
     error, origins = headline_error(search.run), len(best.groups)
-    mean = f" in the mean of {origins} origins" if origins > 1 else ""
-    loss = f"The lowest validation loss of {configurations}, {four_digits(best.score)}{mean}, is that of "
-    yield f"{loss}{_name(best)}; its {error.label} is {_measured(search, best, error)}"
+    means = f"; both are means over {origins} origins" if origins > 1 else ""
+    loss = f"The lowest validation loss of {configurations}, {four_digits(best.score)}, is that of {_name(best)}"
+    yield f"{loss}; its {error.label} is {_measured(search, best, error)}{means}"
     if (least := search.search.least_mae) is not None:
         mae = _measured(search, best, MAE)
         yield f"A perfect forecast has a test MAE of {least:g}, because of noise; the selected configuration has {mae}"
