@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from math import inf
 from pathlib import Path
 
 import numpy as np
@@ -23,7 +24,6 @@ from reports.records import Case, Manifest, Mode, Plan
 
 REFERENCE = "reference"
 FLOAT64_FACTOR = 2.0  # a float64 step takes at most twice as long as float32: twice the bytes, half the vector lanes
-
 AT_ONCE = 2  # probes, which limits memory
 Kind = tuple[str, str, int | None]  # cell, dtype, threads
 
@@ -160,8 +160,7 @@ def _at_once(
 ) -> list[list[Probe] | str]:
     """Probe these backends, `AT_ONCE` at a time, while this run holds the cores."""
     alike, pool = list(cases), ThreadPoolExecutor(min(AT_ONCE, len(Conditions.sets(1))))
-    counts = {of[0].threads for of in alike}
-    cores = Conditions.of(None if None in counts else max(counts, key=lambda count: count or 0)).cores
+    cores = Conditions.of(max((of[0].threads for of in alike), key=lambda threads: threads or inf)).cores  # None: all
     with tempfile.NamedTemporaryFile(prefix="like-for-like-turns-") as turns, reserved(cores, alone=True):
         try:
             return list(pool.map(probe, names, alike, [turns.name] * len(names)))
