@@ -108,7 +108,9 @@ def estimate(benchmark: Benchmark, plan: Manifest, starting: Callable[[Plan], No
     labels = {
         name: {label for label, matrix in benchmark.matrices.items() if name in matrix.backends}
         for name in benchmark.header.backends
-    } | {REFERENCE: {label for job in checks for label in job.cases}}
+    }
+    checked = {label for job in checks for label in job.cases}
+    labels[REFERENCE] = labels.get(REFERENCE, set()) | checked
     cases = {name: tuple(case for case in plan.cases if case.label in labels[name]) for name in labels}
     # sorted, so that the last case of each kind is the largest
     largest = {(name, kind_of(case)): case for name in cases for case in sorted(cases[name], key=_operations)}

@@ -294,7 +294,11 @@ def schema(source: Source) -> "pa.Schema":
 
 
 def _plain(column: "pa.ChunkedArray") -> "pa.ChunkedArray":
-    """Numbers as float64, time stamps in microseconds, all else as text."""
+    """Numbers as float64, time stamps in microseconds, all else as text; stamps of a time zone with their offsets."""
+    if pa.types.is_timestamp(column.type) and column.type.tz not in (None, "UTC"):
+        seconds = compute.cast(column, pa.timestamp("s", column.type.tz), safe=False)
+        whole = compute.all(compute.equal(compute.cast(seconds, column.type), column)).as_py() is not False
+        return compute.strftime(seconds if whole else column, "%Y-%m-%dT%H:%M:%S%z")
     if pa.types.is_timestamp(column.type) or pa.types.is_date(column.type):
         return compute.cast(column, pa.timestamp("us"), safe=False)
     if pa.types.is_boolean(column.type):

@@ -106,6 +106,13 @@ def are_spreadsheet_days(cells: Iterable[str]) -> bool:
     return len(numbers) > 1 and bool(numbers.between(*SPREADSHEET_DAYS).all() and numbers.is_monotonic_increasing)
 
 
+def are_stamps(cells: Sequence[str]) -> bool:
+    """Whether ascending numbers can be time stamps, as 202001 for a month or 1577836800 for seconds since 1970."""
+    present = pd.Series([cell for cell in cells if cell.strip()], dtype="str")
+    ascending = pd.to_numeric(present, errors="coerce").is_monotonic_increasing
+    return ascending and present.nunique() > 1 and next(candidates(present), None) is not None
+
+
 def candidates(cells: "pd.Series[str]", *, most: bool = False) -> Iterator[str]:
     """Formats that fit all cells of a sample; with `most`, those that fit more than half of them."""
     if len(cells) > SAMPLE:

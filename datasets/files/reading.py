@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from datasets.files import stamps, table
+from datasets.files import formats, stamps, table
 from datasets.files.numbers import PLAIN, Numbers, numbers
 from datasets.files.rows import (
     Context,
@@ -187,8 +187,8 @@ def _totals(chosen: Table) -> DataError:
     name, cell = next(iter(chosen.totals.items()))
     use = to_set(time=as_list([name])) if chosen.kinds[name] == "time" else to_set(group=as_list([name]))
     return DataError(
-        f"{chosen.path}, column {name!r} holds {cell[:40]!r}, whose row can be the sum of others: {use}, which tells "
-        f"such rows apart; if all rows are steps of one series, {to_set(order='rows')}."
+        f"{chosen.path}, column {name!r} holds {cell[:40]!r}, whose row can be the sum of others: {use}, and "
+        f"such rows are left out or kept apart; if all rows are steps of one series, {to_set(order='rows')}."
     )
 
 
@@ -205,10 +205,13 @@ def _unused_times(chosen: Table, data: DataSpec) -> str:
     if doubtful is None:
         return ""
     column = shlex.quote(as_list([doubtful]))
+    cell = chosen.doubtful[doubtful]
+    if chosen.kinds[doubtful] == "number" and not formats.are_spreadsheet_days([cell, cell]):
+        return f"if {doubtful} ({cell!r}) holds time stamps: --time {column}"
     if chosen.kinds[doubtful] == "number":
         return f"if {doubtful} holds the days of a spreadsheet: --time {column} --set 'data.time_format={DAYS}'"
     return (
-        f"if {doubtful} ({chosen.doubtful[doubtful][:30]!r}) holds time stamps: --time {column}, and the format with "
+        f"if {doubtful} ({cell[:30]!r}) holds time stamps: --time {column}, and the format with "
         "--set data.time_format=%d.%m.%Y or the like"
     )
 

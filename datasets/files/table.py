@@ -34,7 +34,9 @@ Column = "pd.Series[str] | np.ndarray"  # text, or the values of a column with a
 TAIL = 1 << 16  # bytes at the end of a file in which rows of totals and notes are looked for
 PIECES, PIECE = 64, 1 << 10  # pieces of a long file, and their bytes, that show what its columns hold
 MOST_BELOW = 5  # such rows
-TIME_NAME = re.compile(r"date|time|day|week|month|quarter|year|datum|zeit|tag|woche|monat|quartal|jahr|fecha", re.I)
+TIME_NAME = re.compile(
+    r"date|time|stamp|epoch|period|day|week|month|quarter|year|datum|zeit|tag|woche|monat|quartal|jahr|fecha", re.I
+)
 TOTAL = (  # a name of a row that is a sum of others
     r"(?i)(?:[\w.&/-]+ ){0,3}(?:\w+-)?(?:sub|grand)?"
     r"(?:totals?|totale[ns]?|sum|summe|gesamt|insgesamt|suma|soma|итого|合计|总计|合計)(?:[: ]+[\w.&/-]+){0,2}:?"
@@ -63,7 +65,7 @@ class Table:
     decimals: frozenset[str]  # marks that columns of the file prove
     facts: tuple[tuple[str, str], ...]
     notes: tuple[str, ...]
-    doubtful: dict[str, str]  # columns that may hold time stamps, but in no known format, with a cell
+    doubtful: dict[str, str]  # columns that may hold time stamps, with a cell
     totals: dict[str, str] = field(default_factory=dict)  # columns with names of totals among others, with one of them
     head: tuple[tuple[str, ...], ...] = ()  # the first rows as text
     tail: tuple[tuple[str, ...], ...] = ()
@@ -200,13 +202,13 @@ def _spread(readable: Path, dialect: Dialect) -> list[list[str]]:
 
 
 def _doubtful_times(samples: dict[str, list[str]], kinds: dict[str, str]) -> dict[str, str]:
-    """Columns with the name of a time whose cells are no known time stamps, each with its first cell."""
+    """Columns with the name of a time whose cells may be time stamps, each with its first cell."""
     named = {name: cells for name, cells in samples.items() if TIME_NAME.search(name) and cells and cells[0]}
     return {
         name: cells[0]
         for name, cells in named.items()
         if (kinds[name] == "text" and len(set(cells)) > len(cells) / 2)
-        or (kinds[name] == "number" and formats.are_spreadsheet_days(cells))
+        or (kinds[name] == "number" and (formats.are_spreadsheet_days(cells) or formats.are_stamps(cells)))
     }
 
 
@@ -257,6 +259,8 @@ def _kind(cells: Sequence[str], data: DataSpec) -> str:
         cell for cell, rest in zip(plain, bare, strict=True) if NUMBER.fullmatch(rest) and not DATE.fullmatch(cell)
     ]
     if len(numbers) > len(present) / 2:
+        if plain != bare and formats.recognised(present):
+            return "time"  # "Jan-12" is no -12 with a unit
         whole = all(re.fullmatch(r"\d{8}|1[6-9]\d\d|20\d\d", cell) for cell in plain)
         return "time" if whole and len(set(plain)) == len(plain) and formats.recognised(present) else "number"
     return "time" if formats.recognised(present) else "text"

@@ -11,6 +11,8 @@ from datasets.files.table import Table
 from datasets.series import Series
 from datasets.spec import DAYS, DataSpec, counted
 
+MOST_NAMED = 8  # columns that are not used
+
 
 def understood(
     series: Series, context: Context, parsed: Stamps | None, columns: Sequence[Numbers], hint: str
@@ -34,7 +36,8 @@ def understood(
     if series.groups:
         lines.append(("series", f"{len(series.groups):,} by {','.join(chosen.group)}"))
     described = [_column(name, column, series) for name, column in zip(chosen.numbers, columns, strict=True)]
-    lines.append(("columns", "; ".join(described)))
+    used = {*chosen.numbers, *chosen.time, *chosen.group}
+    lines.append(("columns", "; ".join(described) + _not_used([name for name in chosen.names if name not in used])))
     filled = f"{counted(len(series.filled))}, of which {len(series.unscored)} in a target"
     lines.append(("filled", filled if len(series.filled) else "no row"))
     for label, excerpt in (("first rows", chosen.head), ("last rows", chosen.tail)):
@@ -42,6 +45,11 @@ def understood(
             lines.append((label, "; ".join(" | ".join(row) for row in excerpt)))
     lines.append(("settings", _settings(chosen, data, parsed, columns)))
     return tuple(lines)
+
+
+def _not_used(names: Sequence[str]) -> str:
+    more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
+    return f"; not used: {', '.join(names[:MOST_NAMED])}{more}" if names else ""
 
 
 def _column(name: str, column: Numbers, series: Series) -> str:

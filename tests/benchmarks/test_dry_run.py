@@ -145,3 +145,14 @@ def test_a_process_that_times_is_alone_and_others_share(tmp_path):
     with turn(str(path), alone=True):
         assert not is_free(fcntl.LOCK_SH)
     assert is_free(fcntl.LOCK_EX)
+
+
+@pytest.mark.parametrize("lacking", [[], None], ids=["all checks stored", "no check stored"])
+def test_the_reference_implementation_may_be_a_contestant(written, instant_probes, tmp_path, monkeypatch, lacking):
+    """Its own trials are probed, whether or not a check needs its trajectories."""
+    if lacking is not None:
+        monkeypatch.setattr("benchmarks.runner.certify.lacking", lambda *_: lacking)
+    benchmark = loading.read(str(written(GRID)))
+    result = estimate(benchmark, lay_out(benchmark, Invocation("", create("local"))), lambda plan: None, tmp_path)
+    assert list(result.trials) == ["reference"]
+    assert result.complete

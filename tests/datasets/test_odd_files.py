@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from datasets import DataError, DataSpec, Series, read
+from datasets import DataError, DataSpec, Series, read, suggested_columns
 from tests.datasets.typed import CASES, outcomes, spec
 
 
@@ -177,3 +177,58 @@ def test_quotation_marks_in_a_late_part_only_are_read(tmp_path, monkeypatch):
     series = read(DataSpec(csv=path, target="load", time="time", group="place"))
     assert series.groups == ("Bonn", 'Lyon, "F"')
     np.testing.assert_array_equal(series.values[:, 0], values)
+
+
+MONTHS = pd.date_range("2012-01-01", periods=60, freq="MS")
+SECONDS = (MONTHS - pd.Timestamp(0)) // pd.Timedelta("1s")
+
+
+def walk(path, **columns):
+    """A file with these columns and a random walk, `load`."""
+    load = np.random.default_rng(0).normal(size=60).cumsum().round(3)
+    pd.DataFrame({**columns, "load": load}).to_csv(path, index=False)
+    return path
+
+
+@pytest.mark.parametrize("form", ["%b-%y", "%b %Y", "%d-%b-%y"])
+def test_months_with_names_are_no_numbers_with_units(tmp_path, form):
+    path = walk(tmp_path / "data.csv", month=MONTHS.strftime(form))
+    assert suggested_columns(DataSpec(csv=path, target="load")) == {"time": "month", "target": "load"}
+    np.testing.assert_array_equal(read(DataSpec(csv=path, target="load", time="month")).times, MONTHS.to_numpy())
+
+
+@pytest.mark.parametrize("cells", [MONTHS.strftime("%Y%m"), SECONDS, SECONDS * 1000], ids=["months", "s", "ms"])
+def test_numbers_that_may_be_time_stamps_are_named_and_the_advice_works(tmp_path, cells):
+    """They are not taken for time stamps silently, because they may be a target."""
+    path = walk(tmp_path / "data.csv", period=cells)
+    hint = f"if period ('{cells[0]}') holds time stamps: --time period"
+    assert any(hint in note for note in read(DataSpec(csv=path, target="load")).notes)
+    series = read(DataSpec(csv=path, target="load", time="period"))
+    np.testing.assert_array_equal(series.times, MONTHS.to_numpy())
+
+
+@pytest.mark.parametrize("cells", [np.arange(60), np.arange(60) % 12 + 1, np.linspace(0, 3, 60)])
+def test_other_numbers_are_not_named_as_time_stamps(tmp_path, cells):
+    path = walk(tmp_path / "data.csv", day=cells)
+    assert not any("--time" in note for note in read(DataSpec(csv=path, target="load")).notes)
+
+
+@pytest.mark.parametrize("zone", ["Europe/Berlin", "America/New_York", "UTC"])
+@pytest.mark.parametrize("unit", ["us", "ns"])
+def test_parquet_with_a_time_zone_is_read_as_the_same_text(tmp_path, zone, unit):
+    """Over the change to summer time; days begin at local midnight."""
+    days = pd.date_range("2021-01-01", periods=120, freq="D", tz=zone)
+    load = np.random.default_rng(0).normal(size=120).round(3)
+    pd.DataFrame({"day": days.as_unit(unit), "load": load}).to_parquet(tmp_path / "data.parquet")
+    pd.DataFrame({"day": [day.isoformat() for day in days], "load": load}).to_csv(tmp_path / "data.csv", index=False)
+    files = (tmp_path / "data.parquet", tmp_path / "data.csv")
+    binary, text = (read(DataSpec(csv=file, target="load", time="day")) for file in files)
+    np.testing.assert_array_equal(binary.times, text.times)
+    np.testing.assert_array_equal(binary.values, text.values)
+    assert binary.step == text.step == "day"
+
+
+def test_columns_that_are_not_used_are_named(tmp_path):
+    path = walk(tmp_path / "data.csv", month=MONTHS, units=range(60), note="x")
+    lines = dict(read(DataSpec(csv=path, target="load", time="month")).understood)
+    assert lines["columns"] == "load (target); not used: units, note"
