@@ -14,7 +14,7 @@ from statistics import median
 from reports.analysis.intervals import Interval, median_interval, steady_epoch
 from reports.analysis.run import Group, Run, unique
 from reports.analysis.speedup import CaseSpeedups, Speedup, Speedups, timing_problems
-from reports.analysis.timing_quality import MAX_VARIATION
+from reports.analysis.timing_quality import MAX_VARIATION, whole_first_epoch
 from reports.records import Case, Outcome
 
 
@@ -201,7 +201,6 @@ def _program(run: Run, group: Group, speedup: Speedup, starts: dict[str, list[fl
         return None
     first_step = median(outcome.times.first_step for outcome in outcomes)
     steps = group.case.steps(group.data.train_windows)
-    apart = any(outcome.times.epochs[0] for outcome in outcomes)  # else the first call took the whole first epoch
     step, framework = epoch.estimate / steps, _framework(run, group)
     facts = run.manifest.backends.get(group.backend)
     return Program(
@@ -209,7 +208,7 @@ def _program(run: Run, group: Group, speedup: Speedup, starts: dict[str, list[fl
         framework=framework,
         speedup=speedup,
         start=median(starts[framework]),
-        compilation=first_step - (step if apart else epoch.estimate),
+        compilation=first_step - (epoch.estimate if whole_first_epoch(group) else step),
         step=step,
         epoch=epoch,
         composition=_composition(step, outcomes),

@@ -113,6 +113,12 @@ def timing_warnings(group: Group) -> tuple[str, ...]:
     return (f"{name}: {'; '.join(warnings)}.",) if warnings else ()
 
 
+def whole_first_epoch(group: Group) -> bool:
+    """Return whether the first step's time is that of the first epoch, because its program trains one in each call."""
+    several = group.case.steps(group.data.train_windows) > 1
+    return several and bool(group.outcomes) and not any(o.times.epochs[0] for o in group.outcomes.values())
+
+
 def largest_background_load(outcomes: Iterable[Outcome]) -> float:
     """Return the largest share of a trial's cores that other processes used during training; 0 if unknown."""
     return max((outcome.background_load or 0.0 for outcome in outcomes), default=0.0)

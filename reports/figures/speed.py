@@ -10,6 +10,7 @@ from reports.analysis.intervals import Interval
 from reports.analysis.metrics import median_over_seeds
 from reports.analysis.run import Group, Run
 from reports.analysis.speedup import CaseSpeedups, Speedup, Speedups
+from reports.analysis.timing_quality import whole_first_epoch
 from reports.figures.style import WIDTH, Palette, bar_labels, bars, label_axes, medians, spread, styled, to_svg
 from reports.render.formats import case_name, duration, significant, span
 from reports.render.page import FAINT, INK, Figure
@@ -114,6 +115,8 @@ def training_time(run: Run) -> Figure | None:
         f"{medians(groups)} The hatched part is the first step, in which some frameworks trace and compile. "
         "Compilation happens once per training."
     )
+    if any(map(whole_first_epoch, groups)):
+        caption += " Of a program that trains an epoch in one call it is the whole first epoch."
     numbers = "; ".join(
         f"{run.backend_name(group.backend)}, {case_name(group.case)}: first step {duration(first)}, "
         f"all other steps {duration(rest)}"

@@ -11,7 +11,7 @@ from reports.analysis.intervals import MIN_FOR_INTERVAL, Interval
 from reports.analysis.metrics import METRICS, headline_error, score_metrics
 from reports.analysis.run import Group, Run, seed_counts, unique
 from reports.analysis.speedup import NO_CERTIFICATE, Speedup, Speedups
-from reports.analysis.timing_quality import timing_warnings
+from reports.analysis.timing_quality import timing_warnings, whole_first_epoch
 from reports.analysis.variation import Repetitions, Variation, variations
 from reports.records import Case, Data
 from reports.render.formats import case_name, duration, four_digits, listed, sentence, significant, whole
@@ -172,7 +172,7 @@ def times(run: Run, speedups: Speedups) -> Table:
     columns: tuple[TableColumn[ResultRow], ...] = (
         *model_columns(run, mode=True),
         metric_column(run, groups, "training_seconds", notes=timing_warnings),
-        metric_column(run, groups, "first_step_seconds"),
+        metric_column(run, groups, "first_step_seconds", notes=_first_step_notes),
         metric_column(run, groups, "steady_epoch_seconds", notes=timing_warnings),
         speed_ratio_column(run, speedups, "speed ratio, steady epoch", whole_training=False),
         speed_ratio_column(run, speedups, "speed ratio, training", whole_training=True),
@@ -187,6 +187,12 @@ def times(run: Run, speedups: Speedups) -> Table:
         "state. The columns of one window and of the test part are the times of their forecasts."
     )
     return tabulate("times", "Times", caption, columns, groups)
+
+
+def _first_step_notes(group: Group) -> tuple[str, ...]:
+    name = f"{group.backend_name}, {case_name(group.case)}"
+    note = f"{name}: the program trains an epoch in one call, so this is the time of the whole first epoch."
+    return (note,) if whole_first_epoch(group) else ()
 
 
 def variation_section(context: Context) -> Section | None:

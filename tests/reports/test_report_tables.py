@@ -5,6 +5,7 @@ from synthetic_run import change, fail
 from reports.analysis.context import Context
 from reports.analysis.run import Run
 from reports.analysis.speedup import speedups_of
+from reports.figures import speed
 from reports.render.formats import case_name
 from reports.sections import certificate, results
 from reports.sections.trials import all_trials
@@ -274,3 +275,21 @@ def test_naive_forecasts_on_windows_with_another_padding_have_the_name_of_a_mode
     assert labels == {f"baseline, windows of {case_name(case)}" for case in (first, padded)}
     assert "share the rows that name the first of these models" in table.caption
     assert "share the rows" not in results.main_table(run_of(*records), speedups_of(run_of(*records))).caption
+
+
+def test_a_program_that_trains_an_epoch_in_one_call_has_no_first_step_of_its_own(records):
+    """Its first step is the whole first epoch, and the table and the figure say so."""
+    manifest, checked, trials = records
+
+    def in_one_call(trial):
+        times = trial.outcome.times
+        first, *later = times.epochs
+        changed = {"first_step": times.first_step + first, "epochs": (0.0, *later)}
+        return change(trial, times=times.model_copy(update=changed)) if trial.plan.backend == "flax" else trial
+
+    run, usual = run_of(manifest, checked, map(in_one_call, trials)), run_of(*records)
+    said = {name: cell.notes for name, cell in texts(results.times(run, speedups_of(run)), "first step").items()}
+    assert {name for name, notes in said.items() if notes} == {("Flax, compiled epoch", mode) for mode in run.modes}
+    assert "this is the time of the whole first epoch" in said["Flax, compiled epoch", "matched"][0]
+    assert "it is the whole first epoch" in speed.training_time(run).caption
+    assert "it is the whole first epoch" not in speed.training_time(usual).caption
