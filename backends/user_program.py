@@ -282,7 +282,7 @@ class ProgramModel:
             raise self._refuse("train", "must return three values, (losses, weights, state)")
         losses, weights, self._state = as_array(returned[0]), returned[1], returned[2]
         self._check_weights(weights)
-        self._check("train", "losses", losses, (len(steps),))
+        self._check("train", "losses", losses, (len(steps),), of_steps=True)
         self._network.weights = weights
         self._steps += len(steps)
         return losses.astype(self._dtype, copy=False)
@@ -299,12 +299,15 @@ class ProgramModel:
             if (actual := tuple(np.shape(weights[name]))) != shape:
                 raise self._refuse("train", f"returns {name} of shape {actual}, not {shape}")
 
-    def _check(self, function: str, what: str, values: Array, shape: tuple[int, ...]) -> None:
+    def _check(
+        self, function: str, what: str, values: Array, shape: tuple[int, ...], *, of_steps: bool = False
+    ) -> None:
         if values.shape != shape:
             raise self._refuse(function, f"returns {what} of shape {values.shape}, not {shape}")
         if not np.isfinite(values).all():
             place = [int(index) for index in np.argwhere(~np.isfinite(values))[0]]
-            raise self._refuse(function, f"returns {what} that are not finite, first at {place}")
+            where = f"in step {self._steps + place[0] + 1} of the training" if of_steps else f"at {place}"
+            raise self._refuse(function, f"returns {what} that are not finite, first {where}")
 
     def predict(self, x: Array, resets: Array | None = None) -> Array:
         """A program has no stateful models, so `resets` is None."""

@@ -98,7 +98,7 @@ FAULTS = {
     "a loss that is not finite": (
         TRAIN,
         TRAIN + "    losses[3] = float('nan')\n",
-        r"line 12: .* finite, first at \[3\]",
+        "line 12: .* finite, first in step 4 of the training",
     ),
     "weights of other names": ("{name:", "{name.upper():", "line 12: .*other names; .* 0.BIAS, 0.KERNEL"),
     "weights of other shapes": (
@@ -157,6 +157,15 @@ def test_a_fault_is_a_sentence_with_its_line(old, new, message, build, capfd):
         X[:] = x
     assert "\n" not in str(fault.value)
     assert capfd.readouterr().out == ""
+
+
+def test_a_step_is_counted_from_the_start_of_the_training(build):
+    """A training is passed in several calls, of which the user knows nothing."""
+    model = build(GOOD.replace(TRAIN, f"{TRAIN}    losses[order[:, 0] == {STEPS.order[4, 0]}] = float('nan')\n"))
+    model.train(STEPS[:1])
+    model.train(STEPS[1:3])
+    with pytest.raises(BackendError, match="finite, first in step 5 of the training"):
+        model.train(STEPS[3:])
 
 
 UNREADABLE = {
