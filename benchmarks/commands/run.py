@@ -166,14 +166,14 @@ def _basis(result: Estimate) -> Iterator[str]:
     """How the estimate was made."""
     yield (
         f"The estimate rests on {counted(result.probes, 'probe')} on this machine under its present load. Each probe "
-        f"started a process, built the largest model of each kind and timed {PROBE_REPEATS} repeats of some steps. A "
+        f"started a process, built the largest model of each cell and timed {PROBE_REPEATS} repeats of some steps. A "
         "step of a smaller model is assumed to take at most as long, and at least in proportion to its operations; "
         "native models are assumed to be as fast as matched ones. Memory is that of the probe's process."
     )
     yield (
-        "The lower end takes the first quartile of those repeats and a certificate whose checks all run at once, the "
-        "upper end the third quartile and checks one after another. The range does not cover "
-        "failed or disturbed trials and the writing of the report."
+        "The lower end is for fast steps (the first quartile of those repeats) and checks that all run at once, the "
+        "upper end for slow steps (the third quartile) and one check after another. Failed or disturbed trials and the "
+        "writing of the report are not included."
     )
 
 

@@ -322,5 +322,5 @@ def test_a_search_scores_a_configuration_by_the_mean_over_its_origins(written, t
         assert tried.score == sum(of_origins) / 2
     assert result.selected == min(result.tried, key=lambda tried: tried.score).case
     page = (folder / "report.md").read_text()
-    assert "the test part of the last origin" in page
+    assert "both are means over 2 origins" in page
     assert "## Error by origin" in page
