@@ -211,6 +211,8 @@ class Program:
             return f"{where}: the program does not support this model: {message}"
         if isinstance(error, SystemExit):
             return f"{where}: it ends the process"
+        if isinstance(error, ModuleNotFoundError):
+            return f"{where}: it imports {error.name!r}, which is not installed; a program cannot import other files"
         if isinstance(error, ValueError) and "read-only" in message:
             return f"{where}: it changes its inputs, which are read-only; change a copy"
         return f"{where}: {type(error).__name__}: {message}"

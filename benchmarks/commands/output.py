@@ -110,7 +110,7 @@ class Display:
 
     def _label(self, plan: Plan) -> str:
         name = self._manifest.backends[plan.backend].display_name
-        return f"{name} {plan.case}, {plan.mode}, seed {plan.seed}"
+        return f"{name}, {plan.case}, {plan.mode}, seed {plan.seed}"
 
     def _result(self, trial: Trial) -> str:
         outcome = trial.outcome

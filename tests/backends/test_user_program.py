@@ -84,7 +84,11 @@ def test_the_best_weights_are_restored_for_forecasts_alone(build):
 
 TRAIN = "    losses = model.train(Steps(order, rates))\n"
 FAULTS = {
-    "a package that is not installed": ("from backends.contract import", "import no_such_package\nfrom", "line 3: Mod"),
+    "a package that is not installed": (
+        "from backends.contract import",
+        "import no_such_package\nfrom",
+        "line 3: it imports 'no_such_package', which is not installed",
+    ),
     "an error at import": ("\n\ndef build", "\nprepared = 1 / 0\n\n\ndef build", "line 6: ZeroDivisionError: division"),
     "an error in train": (TRAIN, TRAIN.replace("rates", "rate"), "line 14: NameError: name 'rate' is not defined"),
     "an error in predict": ("x[:, 0]", "x[:, 9]", "line 19: IndexError"),
