@@ -56,12 +56,14 @@ def suggested_columns(data: DataSpec) -> dict[str, str]:
     path = (data.csv or Path()).expanduser()
     with opened(path, data.encoding) as source:
         names, kinds = table.kinds(source, data)
+        notes = source.notes  # as on the sheets of a workbook that were not read
     time = table.resolve(data.time, names) or table.likely_time(names, kinds)
     targets = [name for name in names if kinds[name] == "number" and name not in time]
     if not targets:
         raise DataError(
             f"{path} has no column of numbers ({', '.join(names[:20])}), so there is nothing to forecast; if a column "
-            "holds numbers, name it with --target NAME, and the error says which cell was not understood."
+            "holds numbers, name it with --target NAME, and the next error says which cell was not understood."
+            + "".join(f" {note}" for note in notes)
         )
     return {"time": as_list(time), "target": as_list(targets[-1:])}
 

@@ -232,3 +232,16 @@ def test_columns_that_are_not_used_are_named(tmp_path):
     path = walk(tmp_path / "data.csv", month=MONTHS, units=range(60), note="x")
     lines = dict(read(DataSpec(csv=path, target="load", time="month")).understood)
     assert lines["columns"] == "load (target); not used: units, note"
+
+
+def test_a_workbook_whose_first_sheet_is_a_title_says_what_was_read(tmp_path):
+    path = tmp_path / "book.xlsx"
+    with pd.ExcelWriter(path) as book:
+        pd.DataFrame({"read": ["this", "first"], "me": ["please", "now"]}).to_excel(
+            book, sheet_name="Info", index=False
+        )
+        pd.DataFrame({"month": MONTHS, "load": range(60)}).to_excel(book, sheet_name="Data", index=False)
+    with pytest.raises(
+        DataError, match=r"no column of numbers \(read, me\).*the first sheet, 'Info', was read; not Data"
+    ):
+        suggested_columns(DataSpec(csv=path, target="*"))
