@@ -4,7 +4,7 @@ The rows after the known ones are placeholders with the right time stamps, so th
 and the code that cuts windows is the same. No placeholder is an input: a forecast takes its place.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -268,19 +268,10 @@ def _joined(old: Series, new: Series, step: Step) -> Series:
         filled.append(whole.rows + row)
         runs.append(row)
         row += len(grid.times)
-    notes = new.notes
-    if replaced:
-        notes += (f"{counted(replaced)} of {new.name} replaced rows of the run's data that had other values.",)
-    if unused:
-        more = f" and {len(unused) - 1} other series" if len(unused) > 1 else ""
-        notes += (
-            f"{new.name} ends before the run's data do ({unused[0]}{more}): the forecast begins after the file's last "
-            "row, and later rows of the run's data are not used.",
-        )
     return replace(
         old,
         name=new.name,
-        notes=notes,
+        notes=(*new.notes, *_notes_on_rows(new.name, replaced, unused)),
         values=np.concatenate(pieces),
         times=np.concatenate(times),
         runs=tuple(runs),
@@ -289,6 +280,18 @@ def _joined(old: Series, new: Series, step: Step) -> Series:
         unscored=np.concatenate(filled),
         source=new.source,
     )
+
+
+def _notes_on_rows(name: str, replaced: int, unused: Sequence[str]) -> Iterator[str]:
+    """Sentences on rows of the run that the file replaces, and on those after its end. unused: where series end."""
+    if replaced:
+        yield f"{counted(replaced)} of {name} replaced rows of the run's data that had other values."
+    if unused:
+        more = f" and {len(unused) - 1} other series" if len(unused) > 1 else ""
+        yield (
+            f"{name} ends before the run's data do ({unused[0]}{more}): the forecast begins after the file's last row, "
+            "and later rows of the run's data are not used."
+        )
 
 
 def _changed(times: np.ndarray, values: np.ndarray, newer_times: np.ndarray, newer_values: np.ndarray) -> int:

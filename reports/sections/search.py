@@ -3,13 +3,14 @@
 from collections.abc import Callable, Iterator, Mapping
 from statistics import fmean
 
-from reports.analysis.metrics import METRICS, Metric, headline_error, median_over_seeds, naive_errors
+from reports.analysis.metrics import METRICS, Metric, headline_error, median_over_seeds
 from reports.analysis.run import Group, configuration, score_unit
 from reports.analysis.search_results import RankedCase, SearchRanking
 from reports.records import PublishedBest
 from reports.render.formats import case_name, four_digits, per_cent, plural, whole
 from reports.render.table import BLANK, DASH, Cell, Table, TableColumn, numbers, tabulate, words
 from reports.sections.columns import failure_notes, measured, records_cell
+from reports.sections.forecasts import quality
 
 SHOWN = 10  # configurations in the main table
 MAE = METRICS["mae"]  # the error of published searches
@@ -21,7 +22,8 @@ def best_configurations(search: SearchRanking) -> Table:
     best = list(search.ranking[:SHOWN])
     best += [search.published] if search.published and search.published not in best else []
     errors = (headline_error(search.run), *([MAE] if _is_published(search) else []))
-    baselines = {error: _baseline_errors(search, error) for error in errors}
+    cases = [group.case for group in best[0].groups] if best else []
+    baselines = {error: quality.baseline_errors(search.run, error, *cases) if cases else {} for error in errors}
     columns: tuple[TableColumn[Row], ...] = (
         TableColumn("rank", _ranked(lambda case: Cell(whole(search.rank(case)), search.rank(case)))),
         words("configuration", lambda row: _configuration(search, row)),
@@ -83,15 +85,6 @@ def _error(case: RankedCase, error: Metric) -> float | None:
     """The median of the error over the seeds; of several origins the mean."""
     medians = [median.estimate for group in case.groups if (median := median_over_seeds(group, error))]
     return fmean(medians) if len(medians) == len(case.groups) else None
-
-
-def _baseline_errors(search: SearchRanking, error: Metric) -> dict[str, float]:
-    """The error of each baseline on the test part of the first configuration; of several origins the mean."""
-    if not search.ranking:
-        return {}
-    first, *others = [naive_errors(group.data, error) for group in (search.selected or search.ranking[0]).groups]
-    return {name: fmean((first[name], *(of[name] for of in others))) for name in first
-            if all(name in of for of in others)}  # fmt: skip
 
 
 def _error_column(search: SearchRanking, error: Metric, baselines: Mapping[str, float]) -> TableColumn[Row]:

@@ -5,7 +5,7 @@ from math import isnan
 from statistics import fmean
 
 from reports.analysis.forecasts.judgement import Judgement, judged
-from reports.analysis.metrics import SKILLS, beats, headline_error, median_over_seeds, naive_errors, skill
+from reports.analysis.metrics import SKILLS, Metric, beats, headline_error, median_over_seeds, naive_errors, skill
 from reports.analysis.run import Group, Origins, Run, score_unit, unique
 from reports.analysis.speedup import CaseSpeedups
 from reports.records import Case
@@ -20,9 +20,13 @@ def error_unit(run: Run) -> str:
 
 def best_baseline(run: Run, *cases: Case) -> tuple[str, float] | None:
     """The name of the baseline with the lowest headline error, and this error; of several origins the mean."""
-    errors = [naive_errors(run.data(case), headline_error(run)) for case in cases]
-    means = {name: fmean(of[name] for of in errors) for name in errors[0] if all(name in of for of in errors)}
-    return min(means.items(), key=lambda pair: pair[1], default=None)
+    return min(baseline_errors(run, headline_error(run), *cases).items(), key=lambda pair: pair[1], default=None)
+
+
+def baseline_errors(run: Run, error: Metric, *cases: Case) -> dict[str, float]:
+    """The error of each baseline that all cases have; of several origins the mean."""
+    errors = [naive_errors(run.data(case), error) for case in cases]
+    return {name: fmean(of[name] for of in errors) for name in errors[0] if all(name in of for of in errors)}
 
 
 def over(groups: Origins) -> str:
