@@ -82,9 +82,6 @@ def _series(chosen: Table, data: DataSpec, source: Source, least: int) -> Series
     notes += _notes_on_totals(chosen, data, stamped=parsed is not None)
     names, codes = groups(chosen, data)
     values, columns = _numbers(chosen, data, notes, None if parsed is None else np.isnat(parsed.times))
-    left_out = [name for name in chosen.names if name not in (*chosen.numbers, *chosen.time, *chosen.group)]
-    if data.features == "*" and left_out:
-        notes.append("Columns left out: " + ", ".join(f"{name} ({chosen.kinds[name]})" for name in left_out) + ".")
     rows = Rows(values, None if parsed is None else parsed.times, codes)
     context = Context(chosen, data, source, names)
     rows, step = _in_steps(rows, context, notes)

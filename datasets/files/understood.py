@@ -37,7 +37,13 @@ def understood(
         lines.append(("series", f"{len(series.groups):,} by {','.join(chosen.group)}"))
     described = [_column(name, column, series) for name, column in zip(chosen.numbers, columns, strict=True)]
     used = {*chosen.numbers, *chosen.time, *chosen.group}
-    lines.append(("columns", "; ".join(described) + _not_used([name for name in chosen.names if name not in used])))
+    lines.append(
+        (
+            "columns",
+            "; ".join(described)
+            + _not_used([f"{name} ({kind})" for name, kind in chosen.kinds.items() if name not in used]),
+        )
+    )
     filled = f"{counted(len(series.filled))}, of which {len(series.unscored)} in a target"
     lines.append(("filled", filled if len(series.filled) else "no row"))
     for label, excerpt in (("first rows", chosen.head), ("last rows", chosen.tail)):

@@ -148,7 +148,7 @@ def test_all_columns_of_numbers_are_features_and_the_others_are_named(name):
     target, time, *_ = READ[name]
     series = only_series(words(name, target, time, "--features", "*"))
     assert series.columns == (("units",) if name.startswith("text") else ("No", "units"))
-    assert "wind (text)" in " ".join(series.notes)
+    assert "wind (text)" in dict(series.understood)["columns"]
 
 
 def test_a_repeated_stamp_is_averaged_and_said():

@@ -231,7 +231,7 @@ def test_parquet_with_a_time_zone_is_read_as_the_same_text(tmp_path, zone, unit)
 def test_columns_that_are_not_used_are_named(tmp_path):
     path = walk(tmp_path / "data.csv", month=MONTHS, units=range(60), note="x")
     lines = dict(read(DataSpec(csv=path, target="load", time="month")).understood)
-    assert lines["columns"] == "load (target); not used: units, note"
+    assert lines["columns"] == "load (target); not used: units (number), note (text)"
 
 
 def test_a_workbook_whose_first_sheet_is_a_title_says_what_was_read(tmp_path):
