@@ -35,6 +35,7 @@ class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         required = message.removeprefix("the following arguments are required: ")
         problem = message.removeprefix("argument ") if required == message else f"{required} is missing"
+        problem = problem.replace(": expected one argument", " needs a value")
         raise UserError(f"{problem}; see {self.prog} --help")
 
 

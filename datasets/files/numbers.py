@@ -8,6 +8,7 @@ import fnmatch
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from itertools import takewhile
 
 import numpy as np
 import pandas as pd
@@ -106,6 +107,34 @@ def is_marked(cells: "pd.Series[str]", missing: str | None) -> "pd.Series[bool]"
         if re.search(r"[*?]", marker) and re.search(r"\w", marker):
             fits |= cells.str.fullmatch(fnmatch.translate(marker), na=False).astype(bool)
     return fits
+
+
+def marker_of(bad: list[str], good: "pd.Series[str]") -> str | None:
+    """Short markers for the setting `missing` that fit all bad cells and no good one; None if there are none."""
+    lengths = sorted({len(cell) for cell in bad})
+    alike = [[cell for cell in bad if len(cell) == length] for length in lengths]
+    places = [[set(letters) for letters in zip(*cells, strict=True)] for cells in alike]
+    begin = takewhile(lambda letters: len(set(letters)) == 1, zip(*bad, strict=False))
+    for choice in (
+        ["".join(min(letters) if len(letters) == 1 else "?" for letters in place) for place in places],
+        ["".join(letters[0] for letters in begin) + "*"],
+        bad,
+    ):
+        marker = ", ".join(choice)
+        plain = all(part == part.strip() and "," not in part for part in choice)
+        fits = plain and len(marker) <= 80 and bool(is_missing(pd.Series(bad, dtype="str"), marker).all())
+        if fits and not is_missing(good, marker).any():
+            return marker
+    return None
+
+
+def others_named(rows: "pd.Index[int]", noun: str) -> str:
+    """The end of a sentence that names the rows of an error after the first one; empty if there are none."""
+    if len(rows) < 2:
+        return ""
+    shown = ", ".join(map(str, rows[1:4])) + (", ..." if len(rows) > 4 else "")
+    places = "row" if len(rows) == 2 else "rows"
+    return f", and the same is true of {counted(len(rows) - 1, noun)} ({places} {shown})"
 
 
 def styles(data: DataSpec) -> tuple[Style, ...]:
@@ -301,22 +330,24 @@ def _not_a_number(
     bare = _bare(present)
     style = max(allowed or STYLES, key=lambda style: int(style.fits(bare).sum()))
     wrong = ~style.fits(bare)
-    row = int(present.index[wrong][0]) if wrong.any() else int(_odd_unit(present))
-    cell = str(cells[row])
-    problem = f"{where}, row {row + 1} holds {cell[:40]!r}, which is not a number like the others"
+    wrong = wrong if wrong.any() else _with_odd_unit(present)
+    rows, others = present.index[wrong], present[~wrong]
+    bad = cells[rows].tolist()
+    problem = f"{where}, row {rows[0] + 1} holds {bad[0][:40]!r}, which is not a number like the others"
     for name, setting in (("decimal", data.decimal), ("thousands", data.thousands)):
-        others = [other for other in STYLES if setting is not None and other.fits(present).all()]
-        if others:
-            settings = {"decimal": others[0].decimal, "thousands": others[0].thousands}
+        fitting = [other for other in STYLES if setting is not None and other.fits(present).all()]
+        if fitting:
+            settings = {"decimal": fitting[0].decimal, "thousands": fitting[0].thousands}
             return DataError(f"{problem}: {to_set(**settings)}; {name} = {setting!r} does not fit.")
-    if len(cell) > 40 or "," in cell:  # a comma separates two markers
-        return DataError(f"{problem}: correct it, or leave the cell empty.")
-    return DataError(f"{problem}: correct it, or if it means a missing value, {_to_add(data.missing, cell)}.")
-
-
-def _to_add(missing: str | None, cell: str) -> str:
-    """How to add a marker to those that are set."""
-    return to_set(missing=", ".join((*markers(missing), cell)))
+    problem += others_named(rows + 1, "other value")
+    marker = marker_of(bad, others)
+    correct, means = ("correct it", "it means a missing value")
+    if len(bad) > 1:
+        correct, means = ("correct them", "they mean missing values")
+    if marker is None:
+        return DataError(f"{problem}: {correct}, or leave {counted(len(bad), 'cell')} empty.")
+    listed = to_set(missing=", ".join((*markers(data.missing), marker)))
+    return DataError(f"{problem}: {correct}, or if {means}, {listed}.")
 
 
 def _bare(cells: "pd.Series[str]") -> "pd.Series[str]":
@@ -324,13 +355,13 @@ def _bare(cells: "pd.Series[str]") -> "pd.Series[str]":
     return cells.str.replace(r"^[^\d+\-.,]*\s*(?=[+-]?[.,]?\d)|(?<=[\d.,])\s*[^\d.,\s]{1,4}$", "", regex=True)
 
 
-def _odd_unit(cells: "pd.Series[str]") -> int:
-    """The label of the first cell whose unit is not the most common, or that no style fits."""
+def _with_odd_unit(cells: "pd.Series[str]") -> np.ndarray:
+    """Which cells have not the most common unit, or if all have it, are not fitted by any style; at least one."""
     units = cells.str.replace(r"[\d+\-., ']", "", regex=True)
     odd = (units != units.mode()[0]).to_numpy(bool)
     if not odd.any():
         odd = ~np.any([style.fits(cells) for style in STYLES], axis=0)
-    return int(cells.index[odd][0]) if odd.any() else int(cells.index[0])
+    return odd if odd.any() else np.arange(len(cells)) == 0
 
 
 def _refuse_extreme_values(values: np.ndarray, ends: tuple[float, float], where: str) -> None:

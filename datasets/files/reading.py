@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from datasets.files import formats, stamps, table
+from datasets.files import stamps, table
 from datasets.files.numbers import PLAIN, Numbers, numbers
 from datasets.files.rows import (
     Context,
@@ -33,7 +33,7 @@ from datasets.files.steps import Step, iso
 from datasets.files.table import Table
 from datasets.files.understood import understood
 from datasets.series import Filled, Series, fill, fill_notes
-from datasets.spec import DAYS, DataError, DataSpec, counted, to_set
+from datasets.spec import DataError, DataSpec, counted, to_set
 
 EXACT = 2.0**53  # larger integers are not distinguishable in double precision
 SHOWN = 10  # names in a note
@@ -203,16 +203,8 @@ def _unused_times(chosen: Table, data: DataSpec) -> str:
     doubtful = next((name for name in chosen.doubtful if name not in used), None)
     if doubtful is None:
         return ""
-    column = shlex.quote(as_list([doubtful]))
-    cell = chosen.doubtful[doubtful]
-    if chosen.kinds[doubtful] == "number" and not formats.are_spreadsheet_days([cell, cell]):
-        return f"if {doubtful} ({cell!r}) holds time stamps: --time {column}"
-    if chosen.kinds[doubtful] == "number":
-        return f"if {doubtful} holds the days of a spreadsheet: --time {column} --set 'data.time_format={DAYS}'"
-    return (
-        f"if {doubtful} ({cell[:30]!r}) holds time stamps: --time {column}, and the format with "
-        "--set data.time_format=%d.%m.%Y or the like"
-    )
+    content, options = chosen.doubtful[doubtful]
+    return f"if {doubtful} {content}: --time {shlex.quote(as_list([doubtful]))}{options}"
 
 
 @dataclass(frozen=True, eq=False)

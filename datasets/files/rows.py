@@ -3,7 +3,7 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from itertools import pairwise
+from itertools import combinations, islice, pairwise
 
 import numpy as np
 import pandas as pd
@@ -17,6 +17,7 @@ from datasets.spec import DataError, DataSpec, counted, to_set
 
 GROUPED = {"text": 0.05, "number": 0.3}  # least share of repeated stamps for a column of a kind to be a group
 MANY = 0.5  # share of rows that repeat a time stamp, above which they are not averaged without a setting
+PAIRS = 10  # of columns that are tried as groups
 SOME = 1000  # stamps
 SHOWN = 10  # names in an error
 BLOCK = 1 << 16  # stamps
@@ -241,7 +242,10 @@ def _refuse_explained(rows: Rows, repeated: int, problem: str, context: Context)
             f"{to_set(group=as_list([total]))}, which tells such rows apart; {averaged}."
         )
     if group := _likely_group(rows, repeated, context):
-        raise DataError(f"{problem}, and column {group!r} tells them apart: {to_set(group=group)}; {averaged}.")
+        columns = f"column {group[0]!r} tells" if len(group) == 1 else f"columns {' and '.join(map(repr, group))} tell"
+        raise DataError(
+            f"{problem}, and {columns} them apart: {to_set(group=as_list((*chosen.group, *group)))}; {averaged}."
+        )
     if repeated > MANY * len(times):
         raise DataError(f"{problem}, and {counted(repeated - 1)} more do: {averaged}.")
 
@@ -254,21 +258,25 @@ def _zone(rows: Rows, context: Context) -> str | None:
     return stamps.fitting_zone(in_file) if steps.common_distance(in_file) < steps.MICROSECONDS["day"] else None
 
 
-def _likely_group(rows: Rows, repeated: int, context: Context) -> str | None:
-    """A column whose values and the time stamps together are unique, with few values for the number of rows."""
+def _likely_group(rows: Rows, repeated: int, context: Context) -> tuple[str, ...]:
+    """One or two columns that are unique together with the time stamps, with few values for the number of rows."""
     chosen, data, times = context.chosen, context.data, rows.times
     assert times is not None
     used = {*chosen.numbers, *chosen.time, *chosen.group}
     likely = [kind for kind, least in GROUPED.items() if repeated >= least * len(times)]
-    for name in (name for kind in likely for name in chosen.names if chosen.kinds[name] == kind and name not in used):
-        group = (*chosen.group, name)
-        again = table.read(context.source, data.model_copy(update={"group": group}))
-        codes = groups(again, data)[1]
-        assert codes is not None
-        codes = codes if rows.origin is None else codes[rows.origin]
-        if codes.max() < len(codes) / 2 and not pd.DataFrame({"code": codes, "time": times}).duplicated().any():
-            return ",".join(group)
-    return None
+    names = [name for kind in likely for name in chosen.names if chosen.kinds[name] == kind and name not in used]
+    if not names:
+        return ()
+    again = table.read(context.source, data.model_copy(update={"group": (*chosen.group, *names)}))
+    codes = {name: pd.factorize(pd.Series(again.columns[name]))[0] for name in again.group}
+    columns = pd.DataFrame(codes if rows.origin is None else {name: code[rows.origin] for name, code in codes.items()})
+    columns[""] = times
+    pairs = combinations((name for name in names if chosen.kinds[name] == "text"), 2)
+    for group in (*((name,) for name in names), *islice(pairs, PAIRS)):
+        together = columns[[*chosen.group, *group]].drop_duplicates()
+        if len(together) <= len(times) / 2 and not columns[["", *chosen.group, *group]].duplicated().any():
+            return group
+    return ()
 
 
 def on_grid(rows: Rows, context: Context, notes: list[str]) -> tuple[Rows, Step | None]:

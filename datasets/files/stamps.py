@@ -7,7 +7,6 @@ that names the settings for both.
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from itertools import takewhile
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import numpy as np
@@ -15,7 +14,7 @@ import pandas as pd
 
 from datasets.files import steps
 from datasets.files.formats import MIDNIGHT, Parsed, are_spreadsheet_days, candidates, parse
-from datasets.files.numbers import clean, is_missing, markers, matches
+from datasets.files.numbers import clean, is_missing, marker_of, markers, matches, others_named
 from datasets.spec import DAYS, DataError, DataSpec, counted, to_set
 
 PARTS = ("year", "quarter", "month", "day", "hour", "minute", "second")
@@ -136,37 +135,15 @@ def _with_format(cells: "pd.Series[str]", where: str, data: DataSpec) -> Parsed:
 def _unlike(cells: "pd.Series[str]", bad: np.ndarray, where: str, kind: str, data: DataSpec) -> DataError:
     """The error for cells that are not like the others: repeated header lines, and rows of totals or of a month 13."""
     rows = cells.index[bad] + 1
-    more = ""
-    if len(rows) > 1:
-        shown = ", ".join(map(str, rows[1:4])) + (", ..." if len(rows) > 4 else "")
-        more = f", and the same is true of {counted(len(rows) - 1, 'other row')} ({shown})"
     cell = cells[bad].iloc[0]
-    marker = _marker(cells[bad].unique().tolist(), cells[~bad])
+    marker = marker_of(cells[bad].unique().tolist(), cells[~bad])
     if marker is None:
         advice = f"correct it, or to ignore the time stamps, {to_set(order='rows')}"
     else:
         these = "its row" if len(rows) == 1 else "these rows"
         advice = f"correct it, or to leave {these} out, {to_set(missing=', '.join((*markers(data.missing), marker)))}"
+    more = others_named(rows, "other row")
     return DataError(f"{where}, row {rows[0]} holds {cell[:40]!r}, which is not {kind}{more}: {advice}.")
-
-
-def _marker(bad: list[str], good: "pd.Series[str]") -> str | None:
-    """Markers for the setting `missing` that fit all bad cells and no good one; None if there are none."""
-    lengths = sorted({len(cell) for cell in bad})
-    alike = [[cell for cell in bad if len(cell) == length] for length in lengths]
-    places = [[set(letters) for letters in zip(*cells, strict=True)] for cells in alike]
-    begin = takewhile(lambda letters: len(set(letters)) == 1, zip(*bad, strict=False))
-    for choice in (
-        ["".join(min(letters) if len(letters) == 1 else "?" for letters in place) for place in places],
-        ["".join(letters[0] for letters in begin) + "*"],
-        bad,
-    ):
-        marker = ", ".join(choice)
-        plain = all(re.search(r"\w", part) and part == part.strip() and "," not in part for part in choice)
-        fits = plain and len(marker) <= 80 and bool(is_missing(pd.Series(bad, dtype="str"), marker).all())
-        if fits and not is_missing(good, marker).any():
-            return marker
-    return None
 
 
 def _understood(cells: "pd.Series[str]", where: str, data: DataSpec) -> tuple[Parsed, str, tuple[str, ...]]:
@@ -194,6 +171,7 @@ def _understood(cells: "pd.Series[str]", where: str, data: DataSpec) -> tuple[Pa
         )
     if fitting:
         form, parsed = next(iter(fitting.items()))
+        _refuse_days(cells, parsed, form, where)
         return _in_century(parsed, form)
     if best and best[0] < len(cells):
         raise _unlike(cells, np.isnat(best[1].wall), where, f"a time stamp like the others ({best[2]})", data)
@@ -205,6 +183,27 @@ def _understood(cells: "pd.Series[str]", where: str, data: DataSpec) -> tuple[Pa
         f"{where}, row {int(cells.index[0]) + 1} holds {cells.iloc[0][:40]!r}, which is not a time stamp: {days}"
         f"to ignore the time stamps, {to_set(order='rows')}."
     )
+
+
+def _refuse_days(cells: "pd.Series[str]", parsed: Parsed, form: str, where: str) -> None:
+    """Raise DataError if a name and two digits are rather a day of a month than a month of a year, by their order."""
+    if not re.fullmatch("%[bB].?%y", form):
+        return
+    days = parse("2000 " + cells, f"%Y {form.replace('%y', '%d')}").wall  # a leap year
+    if np.isnat(days).any() or _turns(days) >= _turns(parsed.wall):
+        return
+    cell, row = cells.iloc[0], int(cells.index[0]) + 1
+    month, day = np.datetime_as_string(parsed.wall[0], "M"), np.datetime_as_string(days[0], "D")[5:]
+    raise DataError(
+        f"{where}, row {row} holds {cell!r}, which can mean the month {month} or the day {day} of a year that the file "
+        f"does not name: for the first, {to_set(time_format=form)}; for the second, add the year in the file, or to "
+        f"ignore the time stamps, {to_set(order='rows')}."
+    )
+
+
+def _turns(times: np.ndarray) -> int:
+    """How often neighbours change from ascending to descending order, or back."""
+    return int((np.diff(np.sign(np.diff(times).astype(np.int64))) != 0).sum())
 
 
 def _is_complete(times: np.ndarray) -> bool:
@@ -225,8 +224,11 @@ def _in_century(parsed: Parsed, form: str) -> tuple[Parsed, str, tuple[str, ...]
     months = parsed.wall.astype("datetime64[M]")
     moved = (months - 1200).astype("datetime64[us]") + (parsed.wall - months.astype("datetime64[us]"))
     wall = np.where(late, moved, parsed.wall)
+    if late.any() and _turns(parsed.wall) < _turns(wall):
+        wall = parsed.wall  # a plan or a scenario reaches into the future
     first, last = (str(stamp.astype("datetime64[Y]")) for stamp in (wall.min(), wall.max()))
-    note = f"Years of two digits were read as {first} to {last}, so that none lies in the future."
+    why = "none lies in the future" if wall is not parsed.wall else "the rows are in order of time"
+    note = f"Years of two digits were read as {first} to {last}, so that {why}."
     return Parsed(wall, parsed.offsets), form, (note,)
 
 

@@ -28,7 +28,7 @@ from datasets.files.numbers import (
 )
 from datasets.files.source import Source
 from datasets.series import as_names, check_columns
-from datasets.spec import EPOCHS, DataError, DataSpec, counted
+from datasets.spec import DAYS, EPOCHS, DataError, DataSpec, counted
 
 Column = "pd.Series[str] | np.ndarray"  # text, or the values of a column with a type
 TAIL = 1 << 16  # bytes at the end of a file in which rows of totals and notes are looked for
@@ -65,7 +65,7 @@ class Table:
     decimals: frozenset[str]  # marks that columns of the file prove
     facts: tuple[tuple[str, str], ...]
     notes: tuple[str, ...]
-    doubtful: dict[str, str]  # columns that may hold time stamps, with a cell
+    doubtful: dict[str, tuple[str, str]]  # what columns that may hold time stamps hold, and options for the format
     totals: dict[str, str] = field(default_factory=dict)  # columns with names of totals among others, with one of them
     head: tuple[tuple[str, ...], ...] = ()  # the first rows as text
     tail: tuple[tuple[str, ...], ...] = ()
@@ -201,15 +201,20 @@ def _spread(readable: Path, dialect: Dialect) -> list[list[str]]:
         return []
 
 
-def _doubtful_times(samples: dict[str, list[str]], kinds: dict[str, str]) -> dict[str, str]:
-    """Columns with the name of a time whose cells may be time stamps, each with its first cell."""
-    named = {name: cells for name, cells in samples.items() if TIME_NAME.search(name) and cells and cells[0]}
-    return {
-        name: cells[0]
-        for name, cells in named.items()
-        if (kinds[name] == "text" and len(set(cells)) > len(cells) / 2)
-        or (kinds[name] == "number" and (formats.are_spreadsheet_days(cells) or formats.are_stamps(cells)))
-    }
+def _doubtful_times(samples: dict[str, list[str]], kinds: dict[str, str]) -> dict[str, tuple[str, str]]:
+    """Columns with the name of a time whose cells may be time stamps: what they hold, and options for the format."""
+    columns = {}
+    for name, column in samples.items():
+        if not (TIME_NAME.search(name) and column and column[0]):
+            continue
+        content = f"({column[0][:30]!r}) holds time stamps"
+        if kinds[name] == "text" and len(set(column)) > len(column) / 2:
+            columns[name] = (content, ", and the format with --set data.time_format=%d.%m.%Y or the like")
+        elif kinds[name] == "number" and formats.are_spreadsheet_days(column):
+            columns[name] = (f"holds the days of a spreadsheet ({column[0]})", f" --set 'data.time_format={DAYS}'")
+        elif kinds[name] == "number" and formats.are_stamps(column):
+            columns[name] = (content, "")
+    return columns
 
 
 def _totals(samples: dict[str, list[str]], kinds: dict[str, str]) -> dict[str, str]:

@@ -31,7 +31,7 @@ MISTAKES = {
     "an option of another command": ("list --seeds 1", "list does not accept '--seeds'; known: --json", "list --json"),
     "a misspelt option of a verb": ("data show co2 --foldr x", "did you mean '--folder'", None),
     "a misspelt verb": ("data shwo co2", "invalid choice: 'shwo'", "data show --help"),
-    "an option without its value": ("run co2 --seeds", "expected one argument", "run --help"),
+    "an option without its value": ("run co2 --seeds", "--seeds needs a value; see", "run --help"),
     "no run": ("report", "RUN is missing", "report --help"),
     "no benchmark": ("run", "name a benchmark (", "run co2"),
     "an unknown benchmark": ("run co3", "there is no benchmark 'co3'; did you mean 'co2'", None),

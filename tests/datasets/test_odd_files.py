@@ -245,3 +245,17 @@ def test_a_workbook_whose_first_sheet_is_a_title_says_what_was_read(tmp_path):
         DataError, match=r"no column of numbers \(read, me\).*the first sheet, 'Info', was read; not Data"
     ):
         suggested_columns(DataSpec(csv=path, target="*"))
+
+
+def test_all_cells_that_are_no_numbers_are_named_at_once(tmp_path):
+    """The marker that the error offers fits all of them, so that one answer is enough."""
+    for odd in (["1.50K", "2.75K"], ["closed", "n.v."], ["#", "##"], ["3 MWh"], ["x" * 30, "y" * 30]):
+        path = tmp_path / "data.csv"
+        path.write_text(
+            "\n".join(["a", "1 kWh" if "MWh" in odd[0] else "1", *odd, *("5 kWh", "7 kWh", "9 kWh")]) + "\n"
+        )
+        if "MWh" not in odd[0]:
+            path.write_text(path.read_text().replace(" kWh", ""))
+        words = ["--csv", str(path), "--target", "a"]
+        (series,) = outcomes(words, most=1)
+        assert series.values[:, 0].tolist() == [1, *[1] * len(odd), 5, 7, 9]

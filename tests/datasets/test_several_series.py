@@ -176,3 +176,14 @@ def test_markers_that_name_every_series_are_an_error_with_an_answer(tmp_path):
         read(spec(path, missing="A, B"))
     words = ["--csv", str(path), "--target", "units", "--time", "day", "--group", "store", "--set", "data.missing=A, B"]
     assert [series.groups for series in outcomes(words)] == [("A", "B")]
+
+
+@pytest.mark.parametrize("known", [(), ("--group", "product")])
+def test_two_columns_that_together_tell_series_apart_are_suggested(tmp_path, known):
+    """The advice names both, or the one that is not set; typed, it gives a series for each pair."""
+    path, random = tmp_path / "panel.csv", np.random.default_rng(3)
+    pairs = pd.MultiIndex.from_product([list("abc"), ["north", "south"], DAYS[:20]], names=["product", "store", "day"])
+    pairs.to_frame(index=False).assign(colour="red", units=random.normal(size=len(pairs))).to_csv(path, index=False)
+    grouped, averaged = outcomes(["--csv", str(path), "--target", "units", "--time", "day", *known])
+    assert grouped.groups == tuple(f"{product}, {store}" for product in "abc" for store in ("north", "south"))
+    assert averaged.rows == 20 * (3 if known else 1)

@@ -280,3 +280,26 @@ def test_rows_far_below_the_head_prove_the_order_of_day_and_month(words, form, m
     monkeypatch.setattr("datasets.files.stamps._understood", None)
     series = read(spec(words("\n".join(["day,x,y", *lines]) + "\n", "--time", "day")))
     np.testing.assert_array_equal(series.times, times.to_numpy("datetime64[us]"))
+
+
+def test_a_month_and_a_day_without_a_year_are_no_month_of_a_year(words):
+    """Jan-01, Jan-02, ... are days by their order; Jan-01, Feb-01, ... are months, also with the newest row first."""
+    dates = pd.date_range("2021-01-01", periods=300)
+    days = words(table("day,x", [f"{date:%b-%d}" for date in dates]), "--time", "day")
+    message = refusal(days)
+    assert "row 1 holds 'Jan-01', which can mean the month 2001-01 or the day 01-01 of a year" in message
+    assert read(spec([*days, *advice(message)[-1]])).values[:, 0].tolist() == VALUES[:300]
+    for months in (pd.date_range("2001-01", periods=90, freq="MS"), pd.date_range("1990-05", periods=200, freq="MS")):
+        spelled = [f"{month:%b-%y}" for month in months]
+        for cells, values in ((spelled, VALUES), (spelled[::-1], VALUES[len(spelled) - 1 :: -1])):
+            series = read(spec(words(table("month,x", cells), "--time", "month")))
+            assert (series.label(0), series.step) == (f"{months[0]:%Y-%m}", "month")
+            assert series.values[:, 0].tolist() == values[: len(months)]
+
+
+def test_years_of_two_digits_lie_in_the_future_where_the_order_says_so(words):
+    """As in a plan: 2001 to 2040 in order are not split into 2001 to today and the years from 1927."""
+    months = pd.date_range("2001-01", "2032-12", freq="MS")
+    series = read(spec(words(table("month,x", [f"{month:%b-%y}" for month in months]), "--time", "month")))
+    assert (series.label(0), series.label(series.rows - 1)) == ("2001-01", "2032-12")
+    assert "read as 2001 to 2032, so that the rows are in order of time" in " ".join(series.notes)
