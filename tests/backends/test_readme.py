@@ -16,6 +16,7 @@ BENCHMARK = """
 title = "Small"
 backends = ["pytorch-foreach", "reference"]
 seeds = [1]
+baselines = []
 [data]
 csv = "series.csv"
 target = "value"

@@ -120,7 +120,7 @@ def test_rows_that_are_no_data_are_named_together(words, name):
     message = refusal(options)
     assert "row 13 holds " in message
     rows = 5 if name in ("repeated header", "totals by many names") else 6  # a last line without digits is left out
-    assert f"{rows - 1} other rows (26, 39, 52, ...)" in message
+    assert f"{rows - 1} other rows (rows 26, 39, 52, ...)" in message
     (answer,) = advice(message)
     series = read(spec([*options, *answer]))
     assert series.values[:, 0].tolist() == YEARS
