@@ -187,3 +187,12 @@ def test_two_columns_that_together_tell_series_apart_are_suggested(tmp_path, kno
     grouped, averaged = outcomes(["--csv", str(path), "--target", "units", "--time", "day", *known])
     assert grouped.groups == tuple(f"{product}, {store}" for product in "abc" for store in ("north", "south"))
     assert averaged.rows == 20 * (3 if known else 1)
+
+
+def test_a_column_with_a_value_for_each_row_is_no_name_of_a_series(tmp_path):
+    """The numbers of orders tell all rows apart, but each would be a series of one row."""
+    path, times = tmp_path / "orders.csv", np.repeat(DAYS[:30], 2)
+    frame = pd.DataFrame({"order": [f"n{row}" for row in range(60)], "day": times, "units": np.arange(60) % 7})
+    frame.to_csv(path, index=False)
+    (averaged,) = outcomes(["--csv", str(path), "--target", "units", "--time", "day"])
+    assert averaged.values[:, 0].tolist() == frame.groupby("day")["units"].mean().tolist()
