@@ -21,7 +21,7 @@ from reports.records import Manifest, Plan
 
 NAME = "run"
 DEFAULT = "co2"  # the benchmark whose models and settings are used for the user's own file
-MANY = 60  # trials; a dry run lists up to so many, and counts more by case
+MANY = 60  # lines; a dry run lists up to so many trials, and counts more by case
 
 
 def add(subparsers: Subparsers) -> None:
@@ -125,13 +125,15 @@ def _listed(manifest: Manifest) -> str:
 
 def _counted_by_case(manifest: Manifest) -> str:
     rows = []
-    for case in manifest.cases:
+    for case in manifest.cases[:MANY]:
         trials = [trial for trial in manifest.trials if trial.case == case.label]
         names = ", ".join(dict.fromkeys(trial.backend for trial in trials))
         seeds = {mode: {t.seed for t in trials if t.mode == mode} for mode in dict.fromkeys(t.mode for t in trials)}
         modes = ", ".join(f"{mode}, {counted(len(numbers), 'seed')}" for mode, numbers in seeds.items())
         rows.append([case.label, str(len(trials)), names, modes])
-    return table(("case", "trials", "backends", "modes"), rows, numbers=("trials",))
+    more = len(manifest.cases) - MANY
+    others = f"\n... and {counted(more, 'more case')}" if more > 0 else ""
+    return table(("case", "trials", "backends", "modes"), rows, numbers=("trials",)) + others
 
 
 def _print_probe(plan: Plan) -> None:

@@ -84,6 +84,16 @@ def test_many_trials_are_counted_by_case(written, instant_probes, capsys):
     assert len(output.splitlines()) < 20
 
 
+def test_of_many_cases_the_first_are_listed(written, instant_probes, capsys):
+    """As of a search over hundreds of configurations."""
+    rates = [round(0.001 * step, 3) for step in range(1, 101)]
+    definition = written(GRID.replace("batch = 16", f"batch = 16\nlearning_rate = {rates}"))
+    assert main(["run", str(definition), "--only", "model.units=4", "--dry-run"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert sum("learning_rate 0." in line for line in lines) == 60
+    assert "... and 40 more cases" in lines
+
+
 def test_a_backend_whose_probe_fails_has_no_estimate(written, instant_probes, tmp_path):
     benchmark = loading.read(str(written(GRID.replace('["reference"]', '["pytorch", "reference"]'))))
     plan = lay_out(benchmark, Invocation("", create("local")))

@@ -177,7 +177,9 @@ def test_the_diagram_has_the_mean_ranks_and_the_colours_of_the_backends():
 
 @pytest.fixture(scope="module")
 def page(tmp_path_factory):
-    return reports.write(synthetic_run.store(tmp_path_factory.mktemp("series") / "run", *over_series(6, seeds=(1, 2), weeks=12))).html
+    return reports.write(
+        synthetic_run.store(tmp_path_factory.mktemp("series") / "run", *over_series(6, seeds=(1, 2), weeks=12))
+    ).html
 
 
 @pytest.mark.parametrize("width", [360, 1280])
