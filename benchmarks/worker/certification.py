@@ -156,13 +156,22 @@ def _largest(arrays: dict[str, Array], reference: dict[str, Array]) -> float:
 
 
 def first_difference(trajectory: Trajectory, reference: Trajectory, bound: float) -> str:
-    """Return a clause on the parameter whose weights differ first by more than `bound`, or an empty string."""
+    """Return a clause on the parameters whose weights differ first by more than `bound`, or an empty string."""
+    after: dict[str, dict[str, float]] = {}  # number of steps: the difference of each parameter
     for name, expected in reference.weights.items():
         steps, _, parameter = name.partition(" ")
         if name not in trajectory.weights:
             return f"there are no weights of {parameter}"
-        if not (relative := difference(trajectory.weights[name], expected)) <= bound:
-            return f"{parameter} differs first, by {relative:.1e} after {steps} step{'s' * (steps != '1')}"
+        after.setdefault(steps, {})[parameter] = difference(trajectory.weights[name], expected)
+    for steps, differences in after.items():
+        worst = max(differences, key=lambda parameter: differences[parameter])
+        if differences[worst] <= bound:
+            continue
+        when = f"by {differences[worst]:.1e} after {steps} step{'s' * (steps != '1')}"
+        number = sum(value > bound for value in differences.values())
+        if number == 1:
+            return f"{worst} differs first, {when}"
+        return f"{number} of {len(differences)} parameters differ first, {worst} most, {when}"
     return ""
 
 

@@ -112,7 +112,7 @@ def test_a_verdict_names_each_difference_over_its_bound():
 
 
 def test_the_first_parameter_that_differs_is_named():
-    """In the order of the steps, then of the parameters; a program without step losses is compared without them."""
+    """In the order of the steps; of several, the one that differs most. Losses that are not reported are left out."""
     random = np.random.default_rng(4)
     names = [f"{steps} {name}" for steps in certification.WEIGHED for name in ("0.kernel", "0.bias")]
     weights = {name: random.normal(size=3) for name in names}
@@ -122,6 +122,11 @@ def test_the_first_parameter_that_differs_is_named():
     other = certification.Trajectory(reference.outputs, gradients, None, changed)
     assert certification.first_difference(other, reference, 1e-10) == "0.bias differs first, by 1.0e-03 after 10 steps"
     assert certification.first_difference(reference, reference, 1e-10) == ""
+    changed = {name: value * (1 + 1e-3 * name.startswith("10 ")) for name, value in weights.items()}
+    changed["10 0.kernel"] = changed["10 0.kernel"] + np.inf
+    other = certification.Trajectory(reference.outputs, gradients, None, changed)
+    clause = "2 of 2 parameters differ first, 0.kernel most, by inf after 10 steps"
+    assert certification.first_difference(other, reference, 1e-10) == clause
     equal = certification.Trajectory(reference.outputs, gradients, None, weights)
     expected = certification.Trajectory(reference.outputs, gradients, reference.losses, weights)
     assert certification.compare(equal, expected) == {"outputs": 0, "gradients": 0, "losses": None, "weights": 0}
