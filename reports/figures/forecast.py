@@ -51,12 +51,14 @@ def _forecast(run: Run, case: Case) -> Figure | None:
         stretch = _stretch(data)
         times = _times(data.test_times)[-stretch:]
         truth = _first_step(data.test_truth, stretch)
-        upper.plot(times, truth, color=INK, linewidth=5, alpha=0.3, label="truth")
+        gaps = _gaps(times, data.step)
+        spots = np.insert(times, gaps, times[gaps])
+        upper.plot(spots, np.insert(truth, gaps, np.nan), color=INK, linewidth=5, alpha=0.3, label="truth")
         for place, (group, outcome) in enumerate(drawn):
             style = {**palette.line(group.backend), **nested(place, len(drawn), step=1.0)}
             forecast = _first_step(outcome.predictions, stretch)
-            upper.plot(times, forecast, **style)
-            lower.plot(times, forecast - truth, **style)
+            upper.plot(spots, np.insert(forecast, gaps, np.nan), **style)
+            lower.plot(spots, np.insert(forecast - truth, gaps, np.nan), **style)
         if single_target:  # the RMSE covers all targets, and only the first is drawn
             _persistence_band(lower, data)
         upper.set_title(_with_unit(data.title, data.unit))
@@ -105,6 +107,16 @@ def _times(texts: tuple[str, ...]) -> np.ndarray:
     except ValueError:
         dates = []
     return np.array(dates, dtype="datetime64[s]") if len(dates) == len(texts) else np.arange(len(texts))
+
+
+def _gaps(times: np.ndarray, step: str) -> np.ndarray:
+    """The windows before which others are missing, as those that would be scored on filled rows: lines end there."""
+    distances = np.diff(times)
+    if len(distances) < 2:
+        return np.empty(0, np.int64)
+    usual = np.median(distances.astype(np.int64))
+    weekend = 3.5 * 86_400 if step == "business day" else 0.5 * usual  # seconds
+    return np.flatnonzero(distances.astype(np.int64) > usual + weekend) + 1
 
 
 def _with_unit(label: str, unit: str) -> str:

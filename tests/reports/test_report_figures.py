@@ -2,6 +2,8 @@
 
 import warnings
 
+import numpy as np
+import pandas as pd
 import pytest
 import synthetic_run
 from matplotlib.figure import Figure as Canvas
@@ -106,3 +108,32 @@ def test_a_backend_that_no_list_names_has_a_colour(records):
 def test_a_panel_above_an_empty_place_keeps_its_tick_labels():
     _, grid = panels(3, 2, 1.0, sharex=True)
     assert [axes.xaxis.get_tick_params()["labelbottom"] for axes in grid] == [False, True, True]
+
+
+@pytest.mark.parametrize(
+    ("missing", "step", "pieces"),
+    [
+        ((), "day", 1),
+        ((11,), "day", 2),
+        ((3, 4, 5, 20), "day", 3),
+        ((), "business day", 1),
+        ((10, 11), "business day", 2),
+    ],
+)
+def test_the_lines_of_a_forecast_end_where_windows_are_missing(records, monkeypatch, missing, step, pieces):
+    """A line across them would show values that nothing forecast. A weekend is no gap of business days."""
+    manifest, certificate, trials = records
+    (key,) = manifest.data
+    calendar = pd.bdate_range("2021-01-04", periods=40) if step == "business day" else pd.date_range("2021", periods=40)
+    times = calendar.delete(list(missing))[:30].strftime("%Y-%m-%d")
+    data = manifest.data[key].model_copy(update={"test_times": tuple(times), "step": step})
+    drawn = []
+    monkeypatch.setattr("reports.figures.forecast.to_svg", lambda canvas: drawn.append(canvas) or "<svg></svg>")
+    forecasts(Run(manifest.model_copy(update={"data": {key: data}}), certificate, trials))
+    (canvas,) = drawn
+    lines = [line for axes in canvas.axes for line in axes.lines if len(line.get_xdata()) > 2]
+    assert len(lines) == 7
+    for line in lines:
+        values = line.get_ydata()
+        assert np.isnan(values).sum() == pieces - 1
+        assert len(values) == 30 + pieces - 1
