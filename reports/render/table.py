@@ -94,8 +94,8 @@ class Table:
         return tuple(dict.fromkeys(note for row in self.rows for cell in row.cells for note in cell.notes))
 
     def marks(self, cell: Cell) -> tuple[int, ...]:
-        """The numbers of a cell's footnotes."""
-        return tuple(self.notes.index(note) + 1 for note in cell.notes)
+        """The numbers of a cell's footnotes, in ascending order."""
+        return tuple(sorted(self.notes.index(note) + 1 for note in cell.notes))
 
 
 def tabulate(

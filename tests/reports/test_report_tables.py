@@ -7,6 +7,7 @@ from reports.analysis.run import Run
 from reports.analysis.speedup import speedups_of
 from reports.figures import speed
 from reports.render.formats import case_name
+from reports.render.table import Cell, Column, Row, Table
 from reports.sections import certificate, results
 from reports.sections.trials import all_trials
 
@@ -293,3 +294,10 @@ def test_a_program_that_trains_an_epoch_in_one_call_has_no_first_step_of_its_own
     assert "this is the time of the whole first epoch" in said["Flax, compiled epoch", "matched"][0]
     assert "it is the whole first epoch" in speed.training_time(run).caption
     assert "it is the whole first epoch" not in speed.training_time(usual).caption
+
+
+def test_the_footnotes_of_a_cell_have_ascending_numbers():
+    """They are numbered in order of appearance in the table, which a later cell may name in another order."""
+    rows = (Row((Cell("a", notes=("first",)), Cell("b", notes=("second", "first")))),)
+    table = Table("name", "title", "", (Column("x"), Column("y")), rows)
+    assert [table.marks(cell) for cell in rows[0].cells] == [(1,), (1, 2)]
