@@ -16,7 +16,7 @@ def create(name: str, *, dtype: Dtype) -> Backend:
 
 
 class DataLoaderModel(PyTorchModel):
-    """Adam updates one parameter at a time (`fused=False, foreach=False`), PyTorch's default on a CPU."""
+    """Adam with PyTorch's defaults (`fused=False, foreach=None`), which on a CPU update one parameter at a time."""
 
     def train(self, steps: Steps) -> Array:
         self.optimizer.param_groups[0].update(fused=False, foreach=None)

@@ -11,7 +11,7 @@ from benchmarks.commands import Subparsers, options, session
 from benchmarks.commands.output import emit, table
 from benchmarks.definition import loading
 from benchmarks.definition.loading import Benchmark
-from benchmarks.errors import UserError
+from benchmarks.errors import SettingError, UserError
 from benchmarks.runner import run
 from benchmarks.runner.estimate import Estimate, Span, estimate
 from benchmarks.runner.run import Invocation
@@ -43,9 +43,12 @@ def add(subparsers: Subparsers) -> None:
 def execute(arguments: argparse.Namespace) -> int:
     benchmark = definition(arguments)
     invocation = session.invocation(arguments)
-    if arguments.dry_run:
-        return dry_run(benchmark, invocation, arguments.results, as_json=arguments.json)
-    folder, manifest = run.begin(benchmark, arguments.results, invocation)
+    try:
+        if arguments.dry_run:
+            return dry_run(benchmark, invocation, arguments.results, as_json=arguments.json)
+        folder, manifest = run.begin(benchmark, arguments.results, invocation)
+    except SettingError as error:  # settings that do not fit the data
+        raise error.blamed(options.typed(arguments)) from None
     if not arguments.json:
         print_understood(manifest)
     return session.execute(arguments, benchmark, folder, manifest, invocation)
@@ -137,7 +140,8 @@ def _counted_by_case(manifest: Manifest) -> str:
 
 
 def _print_probe(plan: Plan) -> None:
-    print(f"probing {backends.entry(plan.backend).display_name}", file=sys.stderr, flush=True)
+    sys.stderr.write(f"probing {backends.entry(plan.backend).display_name}\n")  # whole lines, of two threads
+    sys.stderr.flush()
 
 
 def _described(result: Estimate, plan: Manifest) -> Iterator[str]:

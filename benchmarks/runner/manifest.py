@@ -16,7 +16,7 @@ from backends.model import ModelSpec
 from backends.recurrent import Recurrent
 from benchmarks.definition.loading import Benchmark
 from benchmarks.definition.settings import CaseSettings, SearchSettings
-from benchmarks.errors import UserError, name_hint
+from benchmarks.errors import SettingError, UserError, name_hint
 from benchmarks.runner.machine import memory_bytes
 from benchmarks.worker import baselines, scores
 from reports.records import BackendFacts, Case, Data, Manifest, PublishedBest, RollingOrigin, Search, Session
@@ -56,12 +56,11 @@ def _require_fit(source: Path, label: str, case: CaseSettings, windows: datasets
     _, window, features = train.inputs.shape
     batch = training.batch_of(len(train))
     if batch > len(train):
-        raise UserError(
-            f"{source}: training.batch = {batch} is more than the {len(train)} windows of the training part; "
-            f"write at most {len(train)}"
-        )
-    if case.model.stateful and (reason := _cannot_carry(case, windows, batch)):
-        raise UserError(f"{source}: model.stateful = true for '{label}': {reason}, or set model.stateful to false")
+        reason = f"{batch} is more than the {len(train)} windows of the training part; write at most {len(train)}"
+        raise SettingError(f"{source}: training.batch = {reason}", "training.batch", reason)
+    if case.model.stateful and (problem := _cannot_carry(case, windows, batch)):
+        reason = f"{problem}, or set model.stateful to false"
+        raise SettingError(f"{source}: model.stateful = true for '{label}': {reason}", "model.stateful", reason)
     if training.patience is not None and not len(windows.validation):
         raise UserError(f"{source}: training.patience needs a validation part; give data.validation a share")
     try:

@@ -180,7 +180,7 @@ def translate(
 
 
 def _umask() -> int:
-    mask = os.umask(0)
+    mask = os.umask(0o077)  # for this moment; files of other threads must not be open to all
     os.umask(mask)
     return mask
 

@@ -246,7 +246,7 @@ def _described(
         steps=steps,
         coverage=share(inside),
         coverage_by_step=by_step,
-        test_windows=0 if test is None else len(test.known),
+        test_windows=0 if inside is None else int((~np.isnan(inside)).any(axis=(1, 2)).sum()),
     )
 
 

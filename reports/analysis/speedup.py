@@ -47,13 +47,18 @@ class Speedup:
         return self.comparable and self.backend == self.reference
 
     @cached_property
+    def _epoch_ratios(self) -> dict[int, float]:
+        """By seed: how many times as fast as the reference a steady epoch is, without rounds that have none."""
+        pairs = {
+            seed: (steady_epoch(outcome.times.epochs), steady_epoch(reference.times.epochs))
+            for seed, outcome, reference in zip(self.seeds, self.outcomes, self.reference_outcomes, strict=True)
+        }
+        return {seed: reference / seconds for seed, (seconds, reference) in pairs.items() if seconds and reference}
+
+    @property
     def epoch_ratios(self) -> tuple[float, ...]:
-        """How many times as fast as the reference a steady epoch is, one ratio per round."""
-        pairs = [
-            (steady_epoch(outcome.times.epochs), steady_epoch(reference.times.epochs))
-            for outcome, reference in zip(self.outcomes, self.reference_outcomes, strict=True)
-        ]
-        return tuple(reference / seconds for seconds, reference in pairs if seconds and reference)
+        """How many times as fast as the reference a steady epoch is, one ratio per round that has one."""
+        return tuple(self._epoch_ratios.values())
 
     @cached_property
     def epoch(self) -> Interval | None:
@@ -73,7 +78,7 @@ class Speedup:
 
     def epoch_over(self, other: "Speedup") -> Interval | None:
         """Return how many times as fast as another backend a steady epoch is, over the rounds that both have."""
-        ratios, others = (dict(zip(side.seeds, side.epoch_ratios, strict=True)) for side in (self, other))
+        ratios, others = self._epoch_ratios, other._epoch_ratios
         return median_interval([ratios[seed] / others[seed] for seed in sorted(ratios.keys() & others.keys())])
 
     @cached_property

@@ -71,9 +71,10 @@ def _forecast(run: Run, case: Case) -> Figure | None:
     shown = steps(len(times), data.step) if data.horizon == 1 else f"{len(times)} windows"
     of_series = f" of the series {data.groups[-1][0]}" if data.groups else ""
     band = "; the grey band is ± the RMSE of persistence" if single_target else " of the first target"
+    ends = " Lines end where windows with a filled target are left out." if len(gaps) else ""
     caption = (
         f"{case_name(case)}, {run.mode_of(case)} mode, seed {seed}: the last {shown} of the "
-        f"test part{of_series}{ahead}. The lower panel is the error{band}.{only_first(len(run.manifest.cases))}"
+        f"test part{of_series}{ahead}. The lower panel is the error{band}.{ends}{only_first(len(run.manifest.cases))}"
     )
     errors = "; ".join(
         f"{run.backend_name(g.backend)}: {four_digits(o.scores.rmse)} {data.unit}".strip() for g, o in drawn

@@ -68,12 +68,13 @@ def _counts(band: Band) -> str:
     return plural(first, "window") if first == last else f"{plural(first, 'window')} (at step {band.steps}: {last:,})"
 
 
-def _ends(band: Band) -> str:
-    """The coverage at the first and at the last step with limits; empty if one is unknown or there is a single step."""
-    first, last = band.coverage_by_step[0], band.coverage_by_step[band.steps - 1]
-    if band.steps == 1 or first is None or last is None:
+def _extremes(band: Band) -> str:
+    """The lowest and the highest coverage of a step with limits; empty if there is a single step."""
+    known = {share: step for step, share in enumerate(band.coverage_by_step[: band.steps], 1) if share is not None}
+    if len(known) < 2:
         return ""
-    return f"; {per_cent(first)} at step 1, {per_cent(last)} at step {band.steps}"
+    low, high = min(known), max(known)
+    return f"; {per_cent(low)} at step {known[low]} (the lowest), {per_cent(high)} at step {known[high]} (the highest)"
 
 
 def band_sentences(forecast: NextRows) -> list[str]:
@@ -97,7 +98,7 @@ def band_sentences(forecast: NextRows) -> list[str]:
         if band.coverage is not None:
             sentences.append(
                 f"On the test part it contains {per_cent(band.coverage)} of the true values "
-                f"({plural(band.test_windows, 'window')}){_ends(band)}."
+                f"({plural(band.test_windows, 'window')}){_extremes(band)}."
             )
     if steps > forecast.horizon:
         sentences.append(

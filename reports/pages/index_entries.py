@@ -12,7 +12,7 @@ from pathlib import Path
 from pydantic import BaseModel, ValidationError
 
 from reports.analysis.metrics import beats
-from reports.analysis.run import Run
+from reports.analysis.run import Origins, Run
 from reports.analysis.run_store import run_folders, versions
 from reports.analysis.search_results import search_ranking
 from reports.analysis.speedup import Fastest, Speedups, speedups_of
@@ -21,6 +21,7 @@ from reports.pages.stored_runs import state_cell
 from reports.records.store import RecordError, write_text
 from reports.render.formats import case_name, four_digits, listed, plural, significant
 from reports.render.table import Tone
+from reports.sections.forecasts.quality import best_baseline
 from reports.sections.setup import environment_line
 
 NAME = ".index.json"
@@ -125,8 +126,16 @@ def headline(run: Run) -> str:
     speed = "; ".join(filter(None, (_fastest(run, speedups), "unreliable speed ratios are withheld" if noisy else "")))
     beating, models = sum(beats(run, groups[0], "persistence") for groups in run.models), len(run.models)
     forecasts = f"{beating} of {plural(models, 'forecast')} beat persistence" if models else "every trial failed"
+    if beating:
+        best = sum(_beats_the_best(run, groups) for groups in run.models)
+        forecasts += f", {best or 'none'} the best baseline"
     parts = (forecasts, speed) if noisy else (speed, forecasts)  # unreliable timings come second
     return "; ".join(part for part in parts if part.strip())
+
+
+def _beats_the_best(run: Run, groups: Origins) -> bool:
+    best = best_baseline(run, *(group.case for group in groups))
+    return best is not None and beats(run, groups[0], best[0])
 
 
 def _fastest(run: Run, speedups: Speedups) -> str:

@@ -27,7 +27,7 @@ class Band(Record):
     steps: int  # up to this step ahead there are limits
     coverage: float | None  # share of the true values of the test part within the band, over all steps and targets
     coverage_by_step: tuple[float | None, ...]
-    test_windows: int
+    test_windows: int  # with a known true value
 
 
 class NextRows(Record):

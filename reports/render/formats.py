@@ -97,9 +97,12 @@ def probability(p: float) -> str:
     return "p < 0.001" if p < 0.001 else f"p = {p:.3f}"
 
 
+SMALLEST = 1e-5  # share that an upper bound shows
+
+
 def within(share: float) -> str:
     """A share as an upper bound in per cent, rounded up: 0.00312 gives "0.32 %"."""
-    if share <= 1e-5:
+    if share <= SMALLEST:
         return "0.001 %"
     scale = 10 ** (1 - floor(log10(share * 100)))
     return f"{significant(ceil(share * 100 * scale - 1e-9) / scale, 2)} %"

@@ -7,7 +7,7 @@ from reports.analysis.context import Context
 from reports.analysis.intervals import coefficient_of_variation, tost_p, tost_required_n
 from reports.analysis.run import Run, score_unit
 from reports.analysis.speedup import EQUIVALENCE_MARGIN, CaseSpeedups, Speedup, Speedups
-from reports.render.formats import case_name, per_cent, probability, significant, squared, whole, within
+from reports.render.formats import SMALLEST, case_name, per_cent, probability, significant, squared, whole, within
 from reports.render.page import Section, table_section
 from reports.render.table import Cell, Table, TableColumn, numbers, tabulate, words
 
@@ -44,7 +44,7 @@ def agreement(run: Run, speedups: Speedups) -> Table:
 
 def _largest(pair: Pair) -> Cell:
     largest = max(map(abs, pair[1].error_differences))
-    return Cell(within(largest), largest)
+    return Cell(f"{'< ' if largest < SMALLEST else ''}{within(largest)}", largest)
 
 
 def _margin(pair: Pair) -> float:

@@ -96,9 +96,7 @@ def scores(run: Run) -> list[Table]:
     )
     more = "Further scores of the same forecasts. Bias is forecast − truth; the glossary explains MASE, sMAPE and WAPE."
     if run.scaled:
-        caption += (
-            " Scaled errors are those of the values that the models read, scaled as the section on the data says."
-        )
+        caption += " Scaled errors are those of the values that the models read, scaled as the section Setup says."
     rows: tuple[ResultRow, ...] = (*run.groups, *naive_rows(run, scaled=run.scaled))
     tables = []
     for first in range(0, len(shown), MOST_SCORES):
@@ -221,7 +219,7 @@ def levels_of_variation(run: Run, speedups: Speedups) -> Table:
         "processes, and between rounds, which affect all backends of a round alike. The steady state begins where a "
         "test at 5 % shows neither a trend nor a change point; see the last section. The last two columns are the "
         "processes of a backend × epochs of a process that bring the 95 % interval of the ratio of means within ± 5 %, "
-        "with as many epochs as here and at the lowest cost; in brackets the time of all processes, with those of the "
+        "with as many epochs as here and at the lowest cost; below them the time of all processes, with those of the "
         "reference backend."
     )
     return tabulate("variation", "Levels of variation", caption, columns, variations(run, speedups))

@@ -267,7 +267,9 @@ def _fastest_of_case(run: Run, model: str, speedup: CaseSpeedups) -> str:
     ratios = [(other.backend, other.epoch) for other in speedup.compared if other.epoch]
     (first, lead), *others = ratios
     reference = run.backend_phrase(speedup.reference or "")
-    where = "In the single round (one seed)" if lead.single else "In the steady state on this machine"
+    where = (
+        "In the steady state of the single round (one seed)" if lead.single else "In the steady state on this machine"
+    )
     if lead.low > 1:
         ratio = f"{span(lead.low, lead.high)} times as fast as {reference}"
         rest = f"; {listed([_clause(run, *other) for other in others])}" if others else ""
@@ -336,5 +338,5 @@ def limits(run: Run, speedups: Speedups) -> tuple[str, ...]:
         items.append(f"Unreliable speed ratios are withheld; `{command}` shows them.")
     noisy = run.backend_phrases(group.backend for group in run.groups if timing_warnings(group))
     if noisy:
-        items.append(f"The machine was noisy: the times of {noisy} are unstable. Footnotes give the details.")
+        items.append(f"The times of {noisy} are unstable; footnotes give the details.")
     return tuple(items)

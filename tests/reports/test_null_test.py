@@ -96,3 +96,21 @@ def test_the_benchmark_has_each_default_program_twice():
     null, default = loading.read("null-test"), loading.read("co2")
     assert set(null.header.backends) == {name + end for name in default.header.backends for end in ("", "#2")}
     assert null.cases.keys() == default.cases.keys()
+
+
+@pytest.mark.parametrize("lacking", [{1}, {1, 2, 3, 4, 5, 6}], ids=["one round", "all rounds"])
+def test_rounds_without_a_steady_epoch_are_left_out(records, lacking):
+    """As in trainings of a single epoch: no ratio then, and the ratio of the other rounds is of equal seeds."""
+    manifest, certificate, trials = records
+    cut = tuple(
+        synthetic_run.change(trial, times=trial.outcome.times.model_copy(update={"epochs": (0.5,)}))
+        if trial.plan.seed in lacking and trial.plan.backend == SECOND
+        else trial
+        for trial in paced(trials, 1.3)
+    )
+    run = Run(manifest, certificate, cut)
+    (pair,) = null_pairs(run, speedups_of(run))
+    if len(lacking) == 6:
+        assert pair.ratio is None
+    else:
+        assert pair.ratio.estimate == pytest.approx(1 / 1.3, rel=0.02)

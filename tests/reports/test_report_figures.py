@@ -129,7 +129,8 @@ def test_the_lines_of_a_forecast_end_where_windows_are_missing(records, monkeypa
     data = manifest.data[key].model_copy(update={"test_times": tuple(times), "step": step})
     drawn = []
     monkeypatch.setattr("reports.figures.forecast.to_svg", lambda canvas: drawn.append(canvas) or "<svg></svg>")
-    forecasts(Run(manifest.model_copy(update={"data": {key: data}}), certificate, trials))
+    (figure,) = forecasts(Run(manifest.model_copy(update={"data": {key: data}}), certificate, trials))
+    assert ("Lines end where" in figure.caption) == (pieces > 1)
     (canvas,) = drawn
     lines = [line for axes in canvas.axes for line in axes.lines if len(line.get_xdata()) > 2]
     assert len(lines) == 7

@@ -110,7 +110,9 @@ def test_one_seed_gives_no_range_and_no_ratio_in_the_main_statement():
     lead, more = case(*shown)
     assert lead.startswith("All three forecasts agree")
     assert "times as" not in lead
-    assert more.startswith("In the single round (one seed) the compiled epoch in Flax trains this GRU ")
+    assert more.startswith(
+        "In the steady state of the single round (one seed) the compiled epoch in Flax trains this GRU "
+    )
     assert limits(summary(*shown))[0] == (
         "A 95 % interval of a median needs 6 seeds. This run has 1 seed: no range is shown."
     )
@@ -158,7 +160,7 @@ def test_forecasts_that_lose_to_persistence_are_not_called_good(records):
     manifest, certificate, trials = records
     lead, _ = case(manifest, certificate, scored(trials, mse=1.02 * naive(manifest, "persistence")))
     assert "and beat the seasonal naive forecast; no forecast beats persistence with every seed" in lead
-    assert lead.endswith("(skill −0.020), so none is good.")
+    assert lead.endswith("(skill against persistence −0.020), so none is good.")
     assert "beat persistence" not in lead
 
 
@@ -214,9 +216,8 @@ def test_a_noisy_machine_is_named_as_a_limit(records):
     manifest, certificate, trials = records
     times = trials[0].outcome.times
     noisy = change(trials[0], times=times.model_copy(update={"epochs": (0.1, 0.1, 0.1, 0.3)}))
-    assert (
-        "The machine was noisy: the times of the eager loop in PyTorch are unstable. Footnotes give the details."
-        in limits(summary(manifest, certificate, (noisy, *trials[1:])))
+    assert "The times of the eager loop in PyTorch are unstable; footnotes give the details." in limits(
+        summary(manifest, certificate, (noisy, *trials[1:]))
     )
 
 

@@ -236,3 +236,14 @@ def test_the_page_of_a_run_names_the_repeated_run_and_each_resumption(records, r
     page = reports.write(run_of(again, None, trials)).html.read_text("utf-8")
     assert "repeats trials of" in page
     assert "2026-03-03T08:00:00Z although torch was" in page
+
+
+def test_a_program_without_losses_of_steps_has_the_bound_of_its_dtype(records):
+    """The certificate of Keras's `fit` has no bound of losses."""
+    manifest, certificate, trials = records
+    checks = tuple(
+        check.model_copy(update={"losses": None, "bounds": {"weights": 1e-3}}) for check in certificate.checks
+    )
+    stored = (manifest, certificate.model_copy(update={"checks": checks}), trials)
+    assert first_row(stored, scaled("train_losses", 1 + 2e-4), **ELSEWHERE).verdict == "within 1e-3"
+    assert first_row(stored, scaled("train_losses", 1 + 2e-3), **ELSEWHERE).verdict == "differs by 2.0e-3"

@@ -172,8 +172,7 @@ def _clauses(run: Run, models: Sequence[Origins]) -> tuple[str, list[str]]:
         judgements = [judged(of_model, naive) for of_model in models]
         better = [of_model[0] for of_model in models if beats(run, of_model[0], naive)]
         low, high = signed(min(known)), signed(max(known))
-        of = "skill" if naive in SKILLS.values() else "skill relative to it"
-        evidence = f"{of} {low}" if low == high else f"{of} {low} to {high}"
+        evidence = f"skill against {naive} {low}" + (f" to {high}" if low != high else "")
         if not any(isnan(judgement.p) for judgement in judgements):
             evidence += f", {_largest(judgements)}{origins}"
         if len(better) == len(models):
