@@ -16,6 +16,7 @@ from benchmarks.commands import all as all_
 from benchmarks.commands import certify, compare, data, export, forecast, report, reproduce, resume, run, transfer
 from benchmarks.commands import list as list_
 from benchmarks.commands.output import command_line
+from benchmarks.definition.settings import SETTINGS
 from benchmarks.differences import command as differences
 from benchmarks.errors import UserError, name_hint
 from benchmarks.translation import command as translate
@@ -104,6 +105,10 @@ def parse(words: list[str]) -> argparse.Namespace:
         raise UserError(f"there is no command '{words[0]}'; {name_hint(names, words[0])}")
     parsed, unknown = parser().parse_known_args(words, argparse.Namespace(words=words))
     if unknown:
+        setting = unknown[0].partition("=")[0].removeprefix("--").replace("-", "_")
+        table = next((name for name, kind in SETTINGS.items() if setting in kind.model_fields), None)
+        if table and "--only" in parsed.known:  # a command with the options of a definition
+            raise UserError(f"{words[0]} does not accept '{unknown[0]}'; write --set {table}.{setting}=VALUE")
         raise UserError(f"{words[0]} does not accept '{unknown[0]}'; {name_hint(parsed.known, unknown[0])}")
     return parsed
 

@@ -70,11 +70,11 @@ def _counts(band: Band) -> str:
 
 def _extremes(band: Band) -> str:
     """The lowest and the highest coverage of a step with limits; empty if there is a single step."""
-    known = {share: step for step, share in enumerate(band.coverage_by_step[: band.steps], 1) if share is not None}
+    known = [(share, step) for step, share in enumerate(band.coverage_by_step[: band.steps], 1) if share is not None]
     if len(known) < 2:
         return ""
-    low, high = min(known), max(known)
-    return f"; {per_cent(low)} at step {known[low]} (the lowest), {per_cent(high)} at step {known[high]} (the highest)"
+    (low, first), (high, second) = min(known), max(known)
+    return f"; {per_cent(low)} at step {first} (the lowest), {per_cent(high)} at step {second} (the highest)"
 
 
 def band_sentences(forecast: NextRows) -> list[str]:

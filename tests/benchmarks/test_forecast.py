@@ -12,9 +12,10 @@ from backends.contract import Objective
 from benchmarks.definition import loading
 from benchmarks.errors import UserError
 from benchmarks.worker.jobs import ForecastJob
-from benchmarks.worker.next_rows import Forecaster, as_trained, band_of, conformal
+from benchmarks.worker.next_rows import Forecaster, _described, as_trained, band_of, conformal
 from datasets import future
 from reports.analysis.run import Run
+from reports.figures.next_rows import _extremes
 from reports.records.store import read_run, read_search, trial_path
 from tests.benchmarks.command_line import REFERENCE, in_process
 
@@ -242,6 +243,7 @@ def test_the_band_beyond_the_horizon_is_from_the_errors_of_rollouts(difference, 
         ]
         assert band.coverage_by_step[place] == pytest.approx(np.mean(inside))
     assert np.isnan(high[0, band.steps :]).all()
+    assert band.test_windows == end - begin
     assert band.coverage_by_step[band.steps] is None
 
 
@@ -324,3 +326,12 @@ def test_a_search_scores_a_configuration_by_the_mean_over_its_origins(written, t
     page = (folder / "report.md").read_text()
     assert "both are means over 2 origins" in page
     assert "## Error by origin" in page
+
+
+def test_the_coverage_of_a_band_counts_windows_with_a_known_value_and_names_its_extremes():
+    """Filled rows are no true values. The lowest coverage may be that of a step in the middle."""
+    values = np.array([[[1.0], [np.nan], [0.0]], [[1.0], [1.0], [1.0]], [[np.nan]] * 3, [[0.0], [1.0], [1.0]]])
+    band = _described("conformal", 0.9, (9, 9, 9), 3, None, values)
+    assert (band.test_windows, band.coverage) == (3, 0.75)
+    assert band.coverage_by_step == (pytest.approx(2 / 3), 1, pytest.approx(2 / 3))
+    assert _extremes(band) == "; 67 % at step 1 (the lowest), 100 % at step 2 (the highest)"

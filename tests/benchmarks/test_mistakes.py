@@ -28,6 +28,16 @@ MISTAKES = {
     "no command": ("", "COMMAND ... is missing", "--help"),
     "a misspelt command": ("rnu co2", "there is no command 'rnu'; did you mean 'run'", None),
     "a misspelt option": ("run co2 --sedes 1", "run does not accept '--sedes'; did you mean '--seeds'", None),
+    "a setting as an option": (
+        "run co2 --epochs 3",
+        "run does not accept '--epochs'; write --set training.epochs=VALUE",
+        "run co2 --set training.epochs=3",
+    ),
+    "a batch that is too large": (
+        "run co2 --set training.batch=99999",
+        "error: --set training.batch=99999: 99999 is more than the 1577 windows of the training part; write at most",
+        "run co2 --set training.batch=1577",
+    ),
     "an option of another command": ("list --seeds 1", "list does not accept '--seeds'; known: --json", "list --json"),
     "a misspelt option of a verb": ("data show co2 --foldr x", "did you mean '--folder'", None),
     "a misspelt verb": ("data shwo co2", "invalid choice: 'shwo'", "data show --help"),
