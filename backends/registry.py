@@ -143,85 +143,25 @@ REGISTRY: dict[str, Entry] = {
         device="reference.device",
         code=("reference.training.ReferenceModel.train",),
     ),
-    "pytorch-compile": Entry(
-        "PyTorch",
-        "compiled step",
-        module="pytorch.compiled",
-        device="pytorch.device",
-        native=PYTORCH,
-        packages=("torch",),
-        base="pytorch",
-        code=("pytorch.compiled.CompiledModel",),
+}
+FIT = ("keras.fit.FitModel._model", "keras.fit.FitModel.train")
+
+
+def _other_program(base: str, program: str, module: str, *code: str, step_losses: bool = True) -> Entry:
+    """The entry of `base` with another training loop."""
+    return replace(REGISTRY[base], program=program, module=module, base=base, code=code, step_losses=step_losses)
+
+
+REGISTRY |= {
+    "pytorch-compile": _other_program("pytorch", "compiled step", "pytorch.compiled", "pytorch.compiled.CompiledModel"),
+    "pytorch-dataloader": _other_program(
+        "pytorch", "DataLoader loop", "pytorch.dataloader", "pytorch.dataloader.DataLoaderModel.train"
     ),
-    "pytorch-dataloader": Entry(
-        "PyTorch",
-        "DataLoader loop",
-        module="pytorch.dataloader",
-        device="pytorch.device",
-        native=PYTORCH,
-        packages=("torch",),
-        base="pytorch",
-        code=("pytorch.dataloader.DataLoaderModel.train",),
-    ),
-    "keras-fit": Entry(
-        "Keras (TensorFlow)",
-        "fit loop",
-        module="keras.fit",
-        device="keras.device",
-        native=KERAS,
-        packages=("keras", "tensorflow"),
-        environment={"KERAS_BACKEND": "tensorflow"},
-        unneeded=("jax", "matplotlib", "sklearn"),
-        base="keras",
-        step_losses=False,
-        code=("keras.fit.FitModel._model", "keras.fit.FitModel.train"),
-    ),
-    "keras-jax-fit": Entry(
-        "Keras (JAX)",
-        "fit loop",
-        module="keras.fit",
-        device="flax.device",
-        native=KERAS,
-        packages=("keras", "jax"),
-        environment={"KERAS_BACKEND": "jax"},
-        unneeded=("matplotlib", "sklearn"),
-        base="keras-jax",
-        step_losses=False,
-        code=("keras.fit.FitModel._model", "keras.fit.FitModel.train"),
-    ),
-    "keras-torch-fit": Entry(
-        "Keras (PyTorch)",
-        "fit loop",
-        module="keras.fit",
-        device="pytorch.device",
-        native=KERAS,
-        packages=("keras", "torch"),
-        environment={"KERAS_BACKEND": "torch"},
-        unneeded=("jax", "matplotlib", "sklearn"),
-        base="keras-torch",
-        step_losses=False,
-        code=("keras.fit.FitModel._model", "keras.fit.FitModel.train"),
-    ),
-    "flax-step": Entry(
-        "Flax",
-        "compiled step",
-        module="flax.step",
-        device="flax.device",
-        native=FLAX,
-        packages=("jax", "flax", "optax"),
-        base="flax",
-        code=("flax.step.StepModel",),
-    ),
-    "flax-unroll": Entry(
-        "Flax",
-        "unrolled epoch",
-        module="flax.unroll",
-        device="flax.device",
-        native=FLAX,
-        packages=("jax", "flax", "optax"),
-        base="flax",
-        code=("flax.unroll.UnrolledModel",),
-    ),
+    "keras-fit": _other_program("keras", "fit loop", "keras.fit", *FIT, step_losses=False),
+    "keras-jax-fit": _other_program("keras-jax", "fit loop", "keras.fit", *FIT, step_losses=False),
+    "keras-torch-fit": _other_program("keras-torch", "fit loop", "keras.fit", *FIT, step_losses=False),
+    "flax-step": _other_program("flax", "compiled step", "flax.step", "flax.step.StepModel"),
+    "flax-unroll": _other_program("flax", "unrolled epoch", "flax.unroll", "flax.unroll.UnrolledModel"),
 }
 
 

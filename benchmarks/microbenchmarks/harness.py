@@ -66,7 +66,7 @@ def problem() -> tuple[Array, Array, Array]:
     return x.astype(np.float32), y.astype(np.float32), random.permutation(rows).reshape(STEPS, BATCH)
 
 
-def epoch(backend: Backend, model: ModelSpec, epochs: int = 1) -> Call:
+def epoch(backend: Backend, model: ModelSpec) -> Call:
     """A call that trains the model on the problem through the contract, in matched mode and float32."""
     x, y, order = problem()
     if model.masked:  # windows of every length, padded on the left
@@ -77,7 +77,7 @@ def epoch(backend: Backend, model: ModelSpec, epochs: int = 1) -> Call:
     built = backend.build(model, Objective(), Adam(), weights, x, y, dtype="float32", seed=1)
     masks = draw_masks(model, features, WINDOW, seed=1, epoch=0, steps=STEPS, batch=BATCH)
     steps = Steps(order, np.full(STEPS, 1e-3), masks)
-    return lambda: [built.train(steps) for _ in range(epochs)]
+    return lambda: built.train(steps)
 
 
 def print_epochs(call: Call) -> None:

@@ -56,13 +56,12 @@ def _kind(layer: Layer) -> str:
     return ""
 
 
-def header(model: TrainedModel, weights: str, note: str = "") -> str:
-    """The docstring of the file. note: a further paragraph."""
+def header(model: TrainedModel, weights: str) -> str:
+    """The docstring of the file."""
     name = re.sub(r"[^\w .-]", "_", Path(model.source).name)  # quotation marks would end the docstring
     result = ", ".join(("N", *map(str, model.result)))
     paragraphs = [
         f'"""Translated from {name}.\n\n{windows(model)} to forecasts ({result}).',
-        *([note] if note else []),
         f"The weights are in {weights}, beside this file. To predict from a shell:",
         "    python model.py windows.npy forecasts.npy",
     ]

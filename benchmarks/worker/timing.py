@@ -54,11 +54,6 @@ def turn(path: str, *, alone: bool) -> Iterator[None]:
         yield
 
 
-def cpu_seconds() -> float:
-    """Return the user and system time of this process so far, summed over its threads."""
-    return time.process_time()
-
-
 def peak_memory_bytes() -> int:
     """Return the largest resident set of this process so far.
 
@@ -125,7 +120,7 @@ class LoadMonitor:
         fields = [field for field in times[0]._fields if field not in idle]
         busy = float(sum(getattr(times[core], field) for core in self._cores for field in fields))
         stolen = float(sum(times[core].steal for core in self._cores)) if "steal" in fields else None
-        return time.perf_counter(), busy, cpu_seconds() + _children_seconds(), stolen
+        return time.perf_counter(), busy, time.process_time() + _children_seconds(), stolen
 
 
 def _children_seconds() -> float:

@@ -21,7 +21,6 @@ from benchmarks.worker.checkpoints import digest_arrays, digest_texts, digest_we
 from benchmarks.worker.jobs import Probed, ProbeJob, TransferJob, Transferred, TrialJob
 from benchmarks.worker.timing import (
     LoadMonitor,
-    cpu_seconds,
     peak_memory_bytes,
     repeated,
     seconds_of_repeated,
@@ -315,7 +314,7 @@ def _times(built: Built, training: Training, case: CaseSettings, windows: datase
         harness=training.harness,
         predict_one=predict_one,
         predict_test=predict_test,
-        cpu=cpu_seconds(),
+        cpu=time.process_time(),  # user and system, of all threads
     )
 
 

@@ -1,8 +1,10 @@
 """What the page of a run is computed from."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 from reports.analysis.forecasts.leakage import leaks
+from reports.analysis.ranking import Ranking, rankings
 from reports.analysis.run import Run
 from reports.analysis.search_results import SearchRanking, search_ranking, selected_only
 from reports.analysis.speedup import Speedups, speedups_of
@@ -30,3 +32,8 @@ class Context:
         speedups = speedups_of(run)
         shown = speedups if show_unreliable else withhold_unreliable(run, speedups)
         return cls(recorded, run, shown, search_ranking(recorded), leaks(run))
+
+    @cached_property
+    def rankings(self) -> tuple[Ranking, ...]:
+        """The ranking of models and that of backends over several series. Its tests take seconds."""
+        return rankings(self.run, self.speedups)

@@ -242,11 +242,6 @@ class Run:
         scores = (outcome.scores for group in self.groups for outcome in group.outcomes.values())
         return any(score.scaled_mse not in (None, score.mse) for score in scores)
 
-    def targets(self, case: Case) -> int:
-        """Return the number of series that a case forecasts at the same time."""
-        truth = self.data(case).test_truth
-        return len(truth[0]) // case.horizon if truth else 1
-
     def select(self, case: Case, mode: Mode) -> tuple[Group, ...]:
         return tuple(group for group in self.groups if group.case == case and group.mode == mode)
 

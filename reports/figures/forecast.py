@@ -43,7 +43,7 @@ def _forecast(run: Run, case: Case) -> Figure | None:
     data = run.data(case)
     seed = max(run.seeds, key=lambda seed: sum(seed in group.outcomes for group in groups))
     drawn = [(group, group.outcomes[seed]) for group in groups if seed in group.outcomes]
-    single_target = run.targets(case) == 1
+    single_target = data.targets == 1
     palette, name = Palette.of(run), f"forecast-{run.manifest.cases.index(case) + 1}"
     with styled(name):
         canvas = Canvas(figsize=(WIDTH, 4.3), layout="constrained")
@@ -132,7 +132,7 @@ def error_by_horizon(run: Run) -> Figure | None:
     cases = [case for case in run.manifest.cases if case.horizon > 1 and run.finished(case)]
     if not cases:
         return None
-    pairs = [(case, target) for case in cases for target in range(run.targets(case))]
+    pairs = [(case, target) for case in cases for target in range(run.data(case).targets)]
     drawn = pairs[:PANELS]
     palette = Palette.of(run)
     with styled("horizon"):
@@ -158,7 +158,7 @@ def _draw_errors(axes: Axes, run: Run, case: Case, target: int, palette: Palette
         )
         low, high = errors.min(axis=0), errors.max(axis=0)
         axes.fill_between(steps, low, high, color=palette.colour(group.backend), alpha=0.12, linewidth=0)
-    several = f", target {target + 1}" if run.targets(case) > 1 else ""
+    several = f", target {target + 1}" if run.data(case).targets > 1 else ""
     axes.set_title(brief(case_name(case)) + several)
     axes.set_ylim(bottom=0)
     axes.set_ylabel(_with_unit("RMSE", run.data(case).unit))
@@ -174,4 +174,4 @@ def step_errors(run: Run, group: Group) -> np.ndarray:
     truth = np.array(run.data(group.case).test_truth)
     errors = np.array([outcome.predictions for outcome in group.outcomes.values()]) - truth
     roots: np.ndarray = np.sqrt(np.mean(errors**2, axis=1))
-    return roots.reshape(-1, group.case.horizon, run.targets(group.case))
+    return roots.reshape(-1, group.case.horizon, group.data.targets)

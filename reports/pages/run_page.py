@@ -4,7 +4,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 from reports.analysis.context import Context
-from reports.analysis.ranking import rankings
 from reports.analysis.run import Run
 from reports.analysis.timing_quality import unreliable_because
 from reports.figures.error_by_origin import error_by_origin
@@ -42,7 +41,7 @@ def figures(context: Context) -> tuple[Figure, ...]:
     run, speedups, search = context.run, context.speedups, context.search
     drawn = (
         lowest_loss_by_trial(search) if search else None,
-        *(mean_ranks(run, ranking) for ranking in rankings(run, speedups)),
+        *(mean_ranks(run, ranking) for ranking in context.rankings),
         error_by_origin(run),
         speed_ratios(run, speedups),
         None if search else training_time(run),

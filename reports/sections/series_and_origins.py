@@ -7,7 +7,7 @@ from reports.analysis.context import Context
 from reports.analysis.forecasts.judgement import judged
 from reports.analysis.intervals import median_interval
 from reports.analysis.metrics import Metric, headline_error, median_over_seeds, naive_errors
-from reports.analysis.ranking import LEVEL, NAIVE, Ranking, rankings
+from reports.analysis.ranking import LEVEL, NAIVE, Ranking
 from reports.analysis.run import Group, Run, configuration
 from reports.records import Case, Data
 from reports.render.formats import four_digits, listed, probability, significant, whole
@@ -134,7 +134,7 @@ def _over_all(run: Run, groups: list[Group]) -> str:
 def section(context: Context) -> Section | None:
     if context.search:
         return None
-    tables = tuple(ranking_table(context.run, ranking) for ranking in rankings(context.run, context.speedups))
+    tables = tuple(ranking_table(context.run, ranking) for ranking in context.rankings)
     return Section("ranking", "Ranking over series", tables) if tables else None
 
 

@@ -8,7 +8,6 @@ import numpy as np
 from reports.analysis.context import Context
 from reports.analysis.intervals import MIN_FOR_INTERVAL, Interval
 from reports.analysis.metrics import headline_error, median_over_seeds
-from reports.analysis.ranking import rankings
 from reports.analysis.run import Run, unique
 from reports.analysis.speedup import CaseSpeedups, Speedup, Speedups
 from reports.analysis.timing_quality import timing_warnings, unreliable_because
@@ -52,7 +51,7 @@ def section(context: Context) -> Section:
         items = (*unequal_backends(run), *map(sentence, search.limits(context.search)))
     else:
         blocks = [*(_many(context) if len(run.manifest.cases) > FEW else _few(context))]
-        items = limits(run, context.speedups)
+        items = limits(context)
     other = tuple(note for group in run.groups if group not in run.leading for note in failure_notes(run, group))
     return Section(
         "summary", "Summary", (*leads, *winners, *blocks, *([Bullets((*items, *other))] if items or other else ()))
@@ -185,7 +184,7 @@ def _fastest(run: Run, speedups: Speedups) -> tuple[str, ...]:
 
 
 def _ranked(context: Context) -> tuple[str, ...]:
-    return tuple(finding(ranking) for ranking in rankings(context.run, context.speedups) if ranking.enough)
+    return tuple(finding(ranking) for ranking in context.rankings if ranking.enough)
 
 
 def _vanishing(run: Run) -> tuple[str, ...]:
@@ -310,8 +309,9 @@ def _recorded(run: Run) -> bool:
     return any(len(baseline.predictions) for data in run.manifest.data.values() for baseline in data.baselines)
 
 
-def limits(run: Run, speedups: Speedups) -> tuple[str, ...]:
+def limits(context: Context) -> tuple[str, ...]:
     """What the run cannot show, and what would show it."""
+    run, speedups = context.run, context.speedups
     items = list(unequal_backends(run)) if len(run.manifest.cases) > FEW else []  # few models name them above
     fewest, most = run.seed_counts
     if 0 < fewest < MIN_FOR_INTERVAL:
@@ -323,7 +323,7 @@ def limits(run: Run, speedups: Speedups) -> tuple[str, ...]:
     items += pooled_errors(run)
     if fewest and not _recorded(run):
         items.append("The forecasts of the baselines were not recorded, so differences from them are not tested.")
-    items += [finding(ranking) for ranking in rankings(run, speedups) if not ranking.enough]
+    items += [finding(ranking) for ranking in context.rankings if not ranking.enough]
     if len(run.hosts()) > 1:
         items.append(f"Trials ran on {plural(len(run.hosts()), 'host')}: speed ratios are computed within a host.")
     ratios = [other for case in speedups.values() for other in case.compared if other.epoch and not other.epoch.single]

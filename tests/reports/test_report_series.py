@@ -122,7 +122,7 @@ def test_with_too_few_series_the_number_needed_is_given_and_nothing_is_drawn():
     assert (
         "2 series are too few to show a difference between 3 forecasts by test MSE: Friedman's test needs at least 3 "
         "for p < 0.05."
-    ) in limits(run, comparisons)
+    ) in limits(Context.of(run, show_unreliable=True))
     assert [mean_ranks(run, ranked) for ranked in rankings(run, comparisons)] == [None, None]
 
 

@@ -5,6 +5,7 @@ import pytest
 import synthetic_run
 from synthetic_run import change
 
+from reports.analysis.context import Context
 from reports.analysis.run import Run
 from reports.analysis.speedup import speedups_of
 from reports.figures.forecast import error_by_horizon, step_errors
@@ -48,7 +49,7 @@ def test_error_by_horizon_has_a_panel_per_target_and_a_point_per_step(drawn, two
 
 
 def test_scores_pooled_over_targets_say_so(two_targets):
-    items = limits(two_targets, speedups_of(two_targets))
+    items = limits(Context.of(two_targets, show_unreliable=True))
     assert any("pooled over 2 targets with different units" in words for words in items)
 
 
@@ -59,7 +60,7 @@ def test_pooling_is_reported_once_for_all_cases(two_targets):
     cases = [manifest.cases[0].model_copy(update={"label": label}) for label in labels]
     cases[2] = cases[2].model_copy(update={"horizon": 6})
     run = Run(manifest.model_copy(update={"cases": tuple(cases)}), None, ())
-    (sentence,) = (words for words in limits(run, speedups_of(run)) if "pooled" in words)
+    (sentence,) = (words for words in limits(Context.of(run, show_unreliable=True)) if "pooled" in words)
     assert sentence.startswith("MSE, RMSE and MAE are pooled over 2 targets with different units")
 
 

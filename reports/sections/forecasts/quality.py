@@ -114,7 +114,7 @@ def over_origins(run: Run) -> list[str]:
 
 def _all_beat(run: Run, models: Sequence[Origins]) -> str:
     beaten, others = _clauses(run, models)
-    return "; ".join([*([f"{_together(len(models), 'forecast')} {beaten}"] if beaten else []), *others])
+    return "; ".join([*([f"{_together(len(models))} {beaten}"] if beaten else []), *others])
 
 
 def case_forecasts(run: Run, groups: Sequence[Group], speedup: CaseSpeedups) -> list[str]:
@@ -131,17 +131,17 @@ def case_forecasts(run: Run, groups: Sequence[Group], speedup: CaseSpeedups) -> 
     single = all(len(run.over_origins(group)) == 1 for group in groups)
     beaten, others = _clauses(run, [(group,) for group in groups]) if single else ("", [])
     if agreement and beaten and members == len(groups):
-        clauses = [f"{_together(members, 'forecast')} {agreement} and {beaten}"]
+        clauses = [f"{_together(members)} {agreement} and {beaten}"]
     else:
-        alike = f"{_together(members, 'forecast')} of equal models {agreement}" if agreement else ""
-        good = f"{_together(len(groups), 'forecast')} {beaten}" if beaten else ""
+        alike = f"{_together(members)} of equal models {agreement}" if agreement else ""
+        good = f"{_together(len(groups))} {beaten}" if beaten else ""
         clauses = list(filter(None, (alike, good)))
     return ["; ".join([*clauses, *others])] if clauses or others else []
 
 
-def _together(number: int, what: str) -> str:
+def _together(number: int) -> str:
     """ "the forecast", "both forecasts", "all three forecasts"."""
-    return {1: f"the {what}", 2: f"both {what}s"}.get(number, f"all {count(number)} {what}s")
+    return {1: "the forecast", 2: "both forecasts"}.get(number, f"all {count(number)} forecasts")
 
 
 def _names(run: Run, models: Sequence[Origins]) -> dict[str, str]:
