@@ -218,7 +218,7 @@ def entry(name: str, text: str | None = None) -> Entry:
         if "/" in name or Path(name).exists():
             hint = user_program.near_file(name)
             raise BackendError(f"{name} is no program: a program is a Python file whose name ends in .py{hint}")
-        close = get_close_matches(name.lower(), REGISTRY, n=1, cutoff=0.5)
+        close = get_close_matches(name.lower(), REGISTRY, n=1)
         hint = f"did you mean '{close[0]}'? " if close else ""
         known = ", ".join(sorted(REGISTRY))
         raise BackendError(f"there is no backend '{name}'; {hint}known: {known}, or the path of a file, ./mine.py")

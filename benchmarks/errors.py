@@ -46,7 +46,7 @@ def error_clause(error: BaseException) -> str:
 def name_hint(names: Iterable[str], wrong: str) -> str:
     """The end of a sentence about a wrong name: "did you mean 'co2'? known: architectures, cet, ..."."""
     known = sorted(names)
-    close = get_close_matches(wrong.lower(), known, n=1, cutoff=0.5)
+    close = get_close_matches(wrong.lower(), known, n=1)
     hint = f"did you mean '{close[0]}'? " if close else ""
     return f"{hint}known: {('; ' if any(', ' in name for name in known) else ', ').join(known)}"
 

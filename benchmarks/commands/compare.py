@@ -17,7 +17,7 @@ def add(subparsers: Subparsers) -> None:
     groups = options.command(subparsers, NAME, execute, summary, example, what="which runs", json=text)
     first = "the folder of a run, BENCHMARK/START, or the name of a benchmark for its latest finished run"
     groups.what.add_argument("first", metavar="RUN", help=first)
-    groups.what.add_argument("second", metavar="RUN", help="the other run")
+    groups.what.add_argument("second", metavar="OTHER", help="the other run")
     groups.output.add_argument("--markdown", metavar="FILE", type=Path, help="also write the comparison as Markdown")
 
 

@@ -114,10 +114,12 @@ def dry_run(benchmark: Benchmark, invocation: Invocation, results: Path, *, as_j
 
 
 def print_understood(manifest: Manifest) -> None:
-    """Print the two most important lines on how a file of the user was read."""
-    for lines in dict.fromkeys(data.understood[:2] for data in manifest.data.values()):
-        for label, text in lines:
-            print(f"{label:<10} {text}", flush=True)
+    """Print the two most important lines on how a file of the user was read, and what was changed in its rows."""
+    files = [data for data in manifest.data.values() if data.understood]
+    lines = [line for data in files for line in data.understood[:2]]
+    lines += [("note", note) for data in files[:1] for note in data.notes]  # of the first of a grid
+    for label, text in dict.fromkeys(lines):
+        print(f"{label:<10} {text}", flush=True)
 
 
 def _listed(manifest: Manifest) -> str:

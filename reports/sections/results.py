@@ -217,10 +217,10 @@ def levels_of_variation(run: Run, speedups: Speedups) -> Table:
     caption = (
         "Where the noise of the steady epoch comes from: standard deviations between the epochs of a process, between "
         "processes, and between rounds, which affect all backends of a round alike. The steady state begins where a "
-        "test at 5 % shows neither a trend nor a change point; see the last section. The last two columns are the "
-        "processes of a backend × epochs of a process that bring the 95 % interval of the ratio of means within ± 5 %, "
-        "with as many epochs as here and at the lowest cost; below them the time of all processes, with those of the "
-        "reference backend."
+        "test at 5 % shows neither a trend nor a change point. The last two columns say how many processes of a "
+        "backend × how many epochs of a process bring the 95 % interval of the ratio of means within ± 5 %: with as "
+        "many epochs as here, and at the lowest cost. The second line is the time of these processes together with "
+        "those of the reference backend."
     )
     return tabulate("variation", "Levels of variation", caption, columns, variations(run, speedups))
 

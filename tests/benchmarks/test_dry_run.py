@@ -4,6 +4,7 @@ import fcntl
 import json
 from contextlib import nullcontext, suppress
 
+import pandas as pd
 import pytest
 
 from backends import REGISTRY
@@ -18,6 +19,7 @@ from benchmarks.worker.timing import turn
 from tests.benchmarks.command_line import REFERENCE, benchmarks
 
 GRID = REFERENCE.replace("units = 4", "units = [2, 4, 8]")
+DAYS = pd.date_range("2021-01-01", periods=90)
 
 
 def test_a_dry_run_prints_trials_and_an_estimate_and_writes_nothing(written, tmp_path):
@@ -167,3 +169,15 @@ def test_the_reference_implementation_may_be_a_contestant(written, instant_probe
     result = estimate(benchmark, lay_out(benchmark, Invocation("", create("local"))), lambda plan: None, tmp_path)
     assert list(result.trials) == ["reference"]
     assert result.complete
+
+
+def test_the_terminal_says_what_was_changed_in_the_rows_of_a_file(instant_probes, tmp_path, capsys):
+    """Before the first trial: a row that is left out, and values that are filled."""
+    path = tmp_path / "sales.csv"
+    rows = [f"{day.date()},{number % 7 if number != 20 else ''}" for number, day in enumerate(DAYS)]
+    path.write_text("\n".join(["day,units", *rows, "Total,123"]) + "\n")
+    words = ["--target", "units", "--time", "day", "--window", "5", "--backends", "reference"]
+    assert main(["run", "--csv", str(path), *words, "--set", 'modes=["matched"]', "--dry-run"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert "note       1 row at the end of the file without a time stamp, 'Total,123', left out." in lines
+    assert any(line.startswith("note       1 of 90 rows had a missing value and were filled") for line in lines)

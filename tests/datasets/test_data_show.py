@@ -87,7 +87,6 @@ def test_a_wrong_word_is_an_error_of_one_sentence(words, message, capsys):
 
 
 @pytest.mark.slow
-@pytest.mark.slow
 def test_a_run_says_how_it_reads_the_file(tmp_path):
     """The two most important lines come first; all of them are in the manifest and in the report."""
     path = CASES / "semicolon-decimal-comma.csv"
