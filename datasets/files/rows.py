@@ -269,12 +269,13 @@ def _likely_group(rows: Rows, repeated: int, context: Context) -> tuple[str, ...
         return ()
     again = table.read(context.source, data.model_copy(update={"group": (*chosen.group, *names)}))
     codes = {name: pd.factorize(pd.Series(again.columns[name]))[0] for name in again.group}
-    columns = pd.DataFrame(codes if rows.origin is None else {name: code[rows.origin] for name, code in codes.items()})
-    columns[""] = times
+    if rows.origin is not None:
+        codes = {name: of_rows[rows.origin] for name, of_rows in codes.items()}
     pairs = combinations((name for name in names if chosen.kinds[name] == "text"), 2)
     for group in (*((name,) for name in names), *islice(pairs, PAIRS)):
-        together = columns[[*chosen.group, *group]].drop_duplicates()
-        if len(together) <= len(times) / 2 and not columns[["", *chosen.group, *group]].duplicated().any():
+        arrays = [codes[name] for name in (*chosen.group, *group)]
+        few = pd.MultiIndex.from_arrays(arrays).nunique() <= len(times) / 2
+        if few and pd.MultiIndex.from_arrays([times, *arrays]).is_unique:
             return group
     return ()
 
