@@ -100,7 +100,7 @@ help: ## print this list
 		"$$(sed -n 's/^title = "\(.*\)"/\1/p' benchmarks/$$name.toml)"; done
 	@printf '\nMore options are passed in ARGS: make bench ARGS="--seeds 1,2 --backends pytorch,flax"\n'
 
-# Without --no-compile, pip compiles 50,000 modules, of which few are ever imported; Python compiles those at first import.
+# Without --no-compile, pip compiles 20,000 modules, of which few are ever imported; Python compiles those at first import.
 $(INSTALLED): pyproject.toml constraints.txt
 	@test -n "$(PYTHON)" || { echo "error: no Python 3.11, 3.12 or 3.13 was found; name one with: make PYTHON=/path/to/python3.11" >&2; exit 2; }
 	@echo "installing into $(VENV) (this takes some minutes)"

@@ -356,7 +356,7 @@ def _bare(cells: "pd.Series[str]") -> "pd.Series[str]":
 
 
 def _with_odd_unit(cells: "pd.Series[str]") -> np.ndarray:
-    """Which cells have not the most common unit, or if all have it, are not fitted by any style; at least one."""
+    """Which cells lack the most common unit; if none does, which ones fit no style; at least one."""
     units = cells.str.replace(r"[\d+\-., ']", "", regex=True)
     odd = (units != units.mode()[0]).to_numpy(bool)
     if not odd.any():

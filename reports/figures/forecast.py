@@ -111,7 +111,7 @@ def _times(texts: tuple[str, ...]) -> np.ndarray:
 
 
 def _gaps(times: np.ndarray, step: str) -> np.ndarray:
-    """The windows before which others are missing, as those that would be scored on filled rows: lines end there."""
+    """The places of windows before which others are left out, because a target of theirs was filled."""
     distances = np.diff(times)
     if len(distances) < 2:
         return np.empty(0, np.int64)
