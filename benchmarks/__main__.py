@@ -77,7 +77,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parsed = parse(words)
         status: int = parsed.execute(parsed)
     except (UserError, DataError, BackendError, ModelError, RecordError) as mistake:
-        print(f"error: {mistake}", file=sys.stderr)
+        sentence = str(mistake).removesuffix(".")  # a command at its end can be copied without the full stop
+        print(f"error: {sentence}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)

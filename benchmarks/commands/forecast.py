@@ -19,7 +19,7 @@ from benchmarks.errors import UserError, name_hint
 from benchmarks.runner import processes, resume, run
 from benchmarks.runner.cores import Conditions, reserved
 from benchmarks.runner.transfer import verified
-from benchmarks.worker.jobs import ForecastJob, Job
+from benchmarks.worker.jobs import ForecastJob
 from datasets import DataSpec
 from datasets.series import as_names
 from datasets.spec import CSV_ONLY, counted
@@ -124,7 +124,7 @@ def choose(folder: Path, benchmark: Benchmark, model: str | None, backend: str |
         )
     best = min(finished, key=lambda trial: losses.get(trial.plan.key, 0.0))
     reason = _reason(manifest, best, name, losses, len(finished))
-    data = _data(manifest, best)
+    data = manifest.data_of(best.plan.case)
     return Chosen(best, name or best.plan.backend, reason, _error(best, data), data.rows)
 
 
@@ -140,12 +140,8 @@ def _error(trial: Trial, data: Data) -> str:
     return f"{text}, that of the best baseline, {best.name}, {best.scores.rmse:.4g}{unit}{end}."
 
 
-def _data(manifest: Manifest, trial: Trial) -> Data:
-    return manifest.data[next(case.data for case in manifest.cases if case.label == trial.plan.case)]
-
-
 def _is_last(manifest: Manifest, trial: Trial) -> bool:
-    origin = _data(manifest, trial).origin
+    origin = manifest.data_of(trial.plan.case).origin
     return origin is None or origin.number == origin.of
 
 
@@ -219,7 +215,7 @@ def _run(folder: Path, benchmark: Benchmark, chosen: Chosen, steps: int, newer: 
             digest=outcome.windows_digest,
             newer=newer,
         )
-        answer = processes.run_job(Job(forecast=job), conditions.variables).answer
+        answer = processes.run_job(job, conditions.variables).answer
     if answer.next_rows is None:
         raise UserError(answer.failure or "the worker gave no answer")
     return answer.next_rows

@@ -118,8 +118,7 @@ class Display:
             return f"failed, {trial.failure}"
         if self._manifest.search is not None:  # a search looks at validation losses alone, so test scores stay unseen
             return f"validation loss {outcome.kept_loss:.4g} after {len(outcome.train_losses)} epochs"
-        case = next(case for case in self._manifest.cases if case.label == trial.plan.case)
-        unit = self._manifest.data[case.data].unit
+        unit = self._manifest.data_of(trial.plan.case).unit
         return f"trained in {outcome.times.training:.2f} s, RMSE {outcome.scores.rmse:.4g} {unit}".rstrip()
 
 
@@ -157,8 +156,7 @@ class JsonLines:
         if (outcome := trial.outcome) is not None:
             facts["training"] = outcome.times.training
             if self._manifest.search is None:
-                case = next(case for case in self._manifest.cases if case.label == trial.plan.case)
-                data, scores = self._manifest.data[case.data], outcome.scores
+                data, scores = self._manifest.data_of(trial.plan.case), outcome.scores
                 facts |= scores.model_dump(mode="json") | skills(data, scores)
             else:  # a search looks at validation losses alone, so test scores stay unseen
                 facts["validation_loss"] = outcome.kept_loss

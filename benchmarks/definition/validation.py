@@ -29,6 +29,12 @@ WANTED = {  # what to write, by the type of pydantic's error
     "float_type": "a number",
     "string_type": "a text, in quotation marks",
 }
+PLAIN = {  # in the other messages of pydantic
+    "should be": "must be",
+    "should have": "must have",
+    "greater than or equal to": "at least",
+    "less than or equal to": "at most",
+}
 
 
 def validated(
@@ -75,7 +81,10 @@ def _sentence(error: ErrorDetails, known: list[str], table: str) -> str:
         values = as_toml(_as_list(error["input"]))
         option = shlex.quote(f"{table}.{setting}={values}" if table else f"{setting}={values}")
         return f"{before}it must be a list, as in {setting} = {values}, on the command line --set {option}"
-    return f"{before}it {error['msg'].removeprefix('Input ')}"
+    reason = error["msg"].removeprefix("Input ")
+    for pydantic, plain in PLAIN.items():
+        reason = reason.replace(pydantic, plain)
+    return f"{before}it {reason}"
 
 
 def _place(error: ErrorDetails) -> str:

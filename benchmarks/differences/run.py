@@ -1,19 +1,14 @@
 """The run of the benchmark `differences`: starts the workers, compares what they answer, and makes the record."""
 
-import os
-import sys
-import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from functools import partial
 from itertools import combinations
-from pathlib import Path
 from typing import Literal
 
 import numpy as np
-from pydantic import ValidationError
 
 from benchmarks.differences.jobs import Answer, Job, Observation, Training
 from benchmarks.differences.rows import FRAMEWORKS, Framework, Row, holds
@@ -38,10 +33,6 @@ NAMES: Mapping[Framework, str] = {
 ENGINES = {"keras": "tensorflow", "keras-jax": "jax", "keras-torch": "torch"}
 
 
-class WorkerError(RuntimeError):
-    """A worker ended without an answer. The message is a clause."""
-
-
 def run(
     rows: Sequence[Row], *, started: datetime, quick: bool, seeds: tuple[int, ...], progress: Callable[[str], None]
 ) -> Differences:
@@ -59,7 +50,7 @@ def run(
         quick=quick,
         series=describe("co2").title,
         unit="ppm",
-        persistence=trainings.persistence if isinstance(trainings, Answer) else float("nan"),
+        persistence=float("nan") if trainings.failure else trainings.persistence,
         seeds=seeds,
         steps=steps,
         loss_steps=LOSS_STEPS,
@@ -73,7 +64,7 @@ def run(
 
 
 Plan = tuple[Work, tuple[str, ...]]  # and the rows
-Answers = Mapping[Work, Answer | WorkerError]
+Answers = Mapping[Work, Answer]
 
 
 def _trainings(rows: Sequence[Row]) -> list[Plan]:
@@ -86,26 +77,19 @@ def _trainings(rows: Sequence[Row]) -> list[Plan]:
 
 def _answers(plans: Sequence[Plan], ask: Callable[[Work, tuple[str, ...]], Answer]) -> Answers:
     """The answer for each kind of work. The trainings take longest and begin first. An interrupt ends all workers."""
-
-    def attempt(plan: Plan) -> Answer | WorkerError:
-        try:
-            return ask(*plan)
-        except WorkerError as error:
-            return error
-
     with ThreadPoolExecutor(2) as pool:
         try:
-            answers = list(pool.map(attempt, plans))
+            answers = list(pool.map(lambda plan: ask(*plan), plans))
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             processes.end_all()
             raise
-    joined: dict[Work, Answer | WorkerError] = {}
+    joined: dict[Work, Answer] = {}
     for (work, _), answer in zip(plans, answers, strict=True):
         earlier = joined.get(work)
-        if isinstance(earlier, Answer) and isinstance(answer, Answer):  # the second half of the trainings
+        if earlier and not answer.failure:  # the second half of the trainings
             answer = answer.model_copy(update={"trainings": earlier.trainings | answer.trainings})
-        joined[work] = earlier if isinstance(earlier, WorkerError) else answer
+        joined[work] = earlier if earlier and earlier.failure else answer
     return joined
 
 
@@ -118,32 +102,20 @@ def _ask(
     steps: int,
     progress: Callable[[str], None],
 ) -> Answer:
-    """Run a worker process to its end. Raises WorkerError."""
+    """Run a worker process to its end."""
     job = Job(work=work, rows=rows, cores=conditions.cores, seeds=seeds, steps=steps, data=DATA, window=WINDOW)
     variables = environment.worker_variables(1) | ({"KERAS_BACKEND": ENGINES[work]} if work in ENGINES else {})
-    begin = time.perf_counter()
-    with tempfile.TemporaryDirectory(prefix="like-for-like-") as folder:
-        job_path, answer_path, log_path = (Path(folder) / name for name in ("job.json", "answer.json", "log"))
-        job_path.write_text(job.model_dump_json(by_alias=True), encoding="utf-8")
-        command = [sys.executable, "-m", "benchmarks.differences.worker", str(job_path), str(answer_path)]
-        with processes.started([*command, str(os.getpid())], variables, log_path) as process:
-            status = process.wait()
-        try:
-            answer = Answer.model_validate_json(answer_path.read_text(encoding="utf-8"))
-        except (OSError, ValidationError):
-            lines = log_path.read_text(encoding="utf-8", errors="replace").strip().splitlines()
-            last = (lines or ["nothing"])[-1][:300]
-            raise WorkerError(f"its process ended with status {status}; its last output: {last}") from None
+    ended = processes.run_worker("benchmarks.differences.worker", job, Answer, variables)
     name = "trainings" if work == "training" else f"experiments in {NAMES[work]}"
-    progress(f"{name}: {len(rows)} in {time.perf_counter() - begin:.0f} s")
-    return answer
+    progress(f"{name}: {ended.answer.failure or f'{len(rows)} in {ended.seconds:.0f} s'}")
+    return ended.answer
 
 
 def difference(row: Row, answers: Answers) -> Difference:
     """The record of a row from the answers of the workers."""
     seen = {framework: _observation(answers[framework], row) for framework in row.claims}
     trained = answers["training"]
-    effect = _effect(*trained.trainings[row.name]) if isinstance(trained, Answer) else None
+    effect = None if trained.failure else _effect(*trained.trainings[row.name])
     complete = not any(observation.failure for observation in seen.values())
     return Difference(
         name=row.name,
@@ -159,12 +131,12 @@ def difference(row: Row, answers: Answers) -> Difference:
         within=row.within,
         needs_gpu=row.gpu,
         effect=effect,
-        failure=None if isinstance(trained, Answer) else str(trained),
+        failure=trained.failure,
     )
 
 
-def _observation(answer: Answer | WorkerError, row: Row) -> Observation:
-    return answer.observations[row.name] if isinstance(answer, Answer) else Observation(failure=str(answer))
+def _observation(answer: Answer, row: Row) -> Observation:
+    return Observation(failure=answer.failure) if answer.failure else answer.observations[row.name]
 
 
 def _default(row: Row, framework: Framework, seen: Observation) -> FrameworkDefault:

@@ -6,7 +6,6 @@ A worker runs the experiments of one framework, or the trainings, in one process
 import importlib
 import sys
 import traceback
-from pathlib import Path
 
 import numpy as np
 
@@ -14,24 +13,16 @@ from benchmarks.differences import probe
 from benchmarks.differences.jobs import Answer, Job, Observation, Training
 from benchmarks.differences.rows import FRAMEWORKS, Framework, Row, read, select
 from benchmarks.errors import error_clause
-from benchmarks.worker.__main__ import die_with_parent
-from benchmarks.worker.timing import pin
-from reports.records.store import write_text
+from benchmarks.worker.serving import serve
 
 MODULES: dict[Framework, str] = {"keras-jax": "keras.float64", "keras-torch": "keras.float64"}
 
 
-def main(job_path: str, answer_path: str, parent: str) -> None:
-    job = Job.model_validate_json(Path(job_path).read_text(encoding="utf-8"))
-    die_with_parent(int(parent))
-    pin(job.cores)  # before any framework counts the cores
+def answer(job: Job) -> Answer:
     rows = select(read(), job.rows)
-    answer = _trained(job, rows) if job.work == "training" else _observed(job.work, rows)
-    write_text(Path(answer_path), answer.model_dump_json())
-
-
-def _observed(framework: Framework, rows: tuple[Row, ...]) -> Answer:
-    return Answer(observations={row.name: observe(framework, row) for row in rows})
+    if job.work == "training":
+        return _trained(job, rows)
+    return Answer(observations={row.name: observe(job.work, row) for row in rows})
 
 
 def observe(framework: Framework, row: Row) -> Observation:
@@ -72,4 +63,4 @@ def _trained(job: Job, rows: tuple[Row, ...]) -> Answer:
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    serve(Job, answer, *sys.argv[1:])

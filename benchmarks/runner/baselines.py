@@ -16,7 +16,7 @@ from benchmarks.runner import certificate_cache, processes
 from benchmarks.runner.cores import Conditions, reserved
 from benchmarks.runner.machine import memory_bytes
 from benchmarks.worker import baselines
-from benchmarks.worker.jobs import BaselineJob, Job
+from benchmarks.worker.jobs import BaselineJob
 from reports.records import AbsentBaseline, Baselines, DataBaselines, Limits, Manifest
 from reports.records.store import RecordError, baselines_path, read_json, write_json
 
@@ -54,7 +54,7 @@ def _fitted(job: BaselineJob, results: Path, limits: Limits) -> DataBaselines:
     conditions = Conditions.of(1)  # these models are small: further threads would wait for each other
     with reserved(conditions.cores, alone=False):
         pinned = job.model_copy(update={"cores": conditions.cores})
-        ended = processes.run_job(Job(baselines=pinned), conditions.variables, limits)
+        ended = processes.run_job(pinned, conditions.variables, limits)
     if ended.killed:
         raise UserError("the process that fits the baselines was killed; resume the run to repeat it")
     if ended.answer.baselines is None:  # a time or memory limit: the run continues with the naive forecasts

@@ -14,7 +14,7 @@ from benchmarks.runner import certificate_cache, processes
 from benchmarks.runner.cores import Conditions
 from benchmarks.runner.machine import memory_bytes
 from benchmarks.worker import certification
-from benchmarks.worker.jobs import Answer, CheckJob, Job, ReferenceJob
+from benchmarks.worker.jobs import Answer, CheckJob, ReferenceJob
 from reports.records import Certificate, Check, Limits
 
 Key = tuple[str, Dtype, str]  # backend, dtype and label of a case
@@ -104,9 +104,9 @@ class _Workers:
             pinned = job.model_copy(update={"cores": conditions.cores})
             if isinstance(pinned, CheckJob):
                 limits = self._limits.model_copy(update={"seconds": self._limits.seconds * len(job.cases)})
-                ended = processes.run_job(Job(check=pinned), conditions.variables, limits)
+                ended = processes.run_job(pinned, conditions.variables, limits)
             else:
-                ended = processes.run_job(Job(reference=pinned), conditions.variables)
+                ended = processes.run_job(pinned, conditions.variables)
         finally:
             self._free.put(conditions)
         if ended.killed:

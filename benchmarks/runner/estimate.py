@@ -19,7 +19,7 @@ from benchmarks.definition.loading import Benchmark
 from benchmarks.runner import certify, environment, processes
 from benchmarks.runner.cores import Conditions, reserved
 from benchmarks.worker import certification
-from benchmarks.worker.jobs import CheckJob, Job, Probed, ProbeJob, TrialJob
+from benchmarks.worker.jobs import CheckJob, Probed, ProbeJob, TrialJob
 from reports.records import Case, Manifest, Mode, Plan
 
 REFERENCE = "reference"
@@ -186,8 +186,7 @@ def _probe(benchmark: Benchmark, plan: Manifest, backend: str, cases: Sequence[C
     )
     start = time.perf_counter()
     environment.describe(conditions.cores, conditions.variables)  # as before every trial
-    job = Job(probe=ProbeJob(trials=trials, turns=turns))
-    ended = processes.run_job(job, conditions.variables, plan.limits)
+    ended = processes.run_job(ProbeJob(trials=trials, turns=turns), conditions.variables, plan.limits)
     seconds = time.perf_counter() - start
     if (probed := ended.answer.probed) is None:
         return (ended.answer.failure or "the worker gave no answer").rstrip(".")

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Generic, TypeVar
 
 import psutil
 from pydantic import ValidationError
@@ -17,12 +18,13 @@ from pydantic import ValidationError
 from benchmarks.runner import environment
 from benchmarks.runner.cores import Conditions
 from benchmarks.worker.checkpoints import digest_bytes
-from benchmarks.worker.jobs import Answer, Job, TrialJob
+from benchmarks.worker.jobs import Answer, Failed, Job, TrialJob
 from reports.records import Limits, Plan, Record, Trial
 
 LOG_CHARACTERS = 4000
 POLL = 0.25  # seconds between two checks of a worker's time and memory
 GIB = 2**30
+AnswerType = TypeVar("AnswerType", bound=Failed)
 LIVE: set[subprocess.Popen[bytes]] = set()  # the workers that are running, of all threads
 
 
@@ -43,7 +45,7 @@ def run_trial(task: Task, conditions: Conditions) -> Trial:
     job = task.job.model_copy(update={"cores": conditions.cores})
     machine = environment.describe(conditions.cores, conditions.variables)
     layout = {"PYTHONHASHSEED": str(task.plan.hash_seed), "LIKE_FOR_LIKE_PADDING": "x" * task.plan.padding}
-    ended = run_job(Job(trial=job), conditions.variables | layout, task.limits)
+    ended = run_job(job, conditions.variables | layout, task.limits)
     answer = ended.answer
     failure = answer.failure or (None if answer.outcome else "the worker gave no answer")
     return Trial(
@@ -60,17 +62,17 @@ def run_trial(task: Task, conditions: Conditions) -> Trial:
 
 
 @dataclass(frozen=True)
-class Ended:
+class Ended(Generic[AnswerType]):
     """How a worker ended. killed: by a signal from outside, which says nothing about the worker's job."""
 
-    answer: Answer
+    answer: AnswerType
     log: str  # the end of the worker's standard error
     seconds: float
     killed: bool = False
 
 
 @contextmanager
-def started(command: Sequence[str], variables: dict[str, str], log_path: Path) -> Iterator[subprocess.Popen[bytes]]:
+def _started(command: Sequence[str], variables: dict[str, str], log_path: Path) -> Iterator[subprocess.Popen[bytes]]:
     """Start a worker that writes its output to a file; it has ended when the context ends."""
     with log_path.open("wb") as log:
         process = subprocess.Popen(
@@ -90,23 +92,30 @@ def started(command: Sequence[str], variables: dict[str, str], log_path: Path) -
             LIVE.discard(process)
 
 
-def run_job(job: Job, variables: dict[str, str], limits: Limits | None = None) -> Ended:
-    """Run a job in a new process. A process that ends without an answer gives an answer with that failure.
+def run_job(job: Job, variables: dict[str, str], limits: Limits | None = None) -> Ended[Answer]:
+    """Run a job of a run in a new process, see `run_worker`."""
+    return run_worker("benchmarks.worker", job, Answer, variables, limits)
+
+
+def run_worker(
+    module: str, job: Record, kind: type[AnswerType], variables: dict[str, str], limits: Limits | None = None
+) -> Ended[AnswerType]:
+    """Run a job in a new process of a module. A process that ends without an answer gives one with that failure.
 
     If this process is interrupted, the worker is killed before the interrupt is raised.
     """
     with tempfile.TemporaryDirectory(prefix="like-for-like-") as folder:
         job_path, answer_path, log_path = (Path(folder) / name for name in ("job.json", "answer.json", "log"))
         job_path.write_text(job.model_dump_json(), encoding="utf-8")
-        command = [sys.executable, "-m", "benchmarks.worker", str(job_path), str(answer_path), str(os.getpid())]
+        command = [sys.executable, "-m", module, str(job_path), str(answer_path), str(os.getpid())]
         start = time.perf_counter()
-        with started(command, variables, log_path) as process:
+        with _started(command, variables, log_path) as process:
             excess = _wait(process, limits)
         seconds = time.perf_counter() - start
         output = log_path.read_text(encoding="utf-8", errors="replace")[-LOG_CHARACTERS:]
         if excess:
-            return Ended(Answer(failure=excess), output, seconds)
-        answer = _answer(answer_path, process.returncode, output)
+            return Ended(kind(failure=excess), output, seconds)
+        answer = _answer(kind, answer_path, process.returncode, output)
         return Ended(answer, output, seconds, killed=_killed(process.returncode))
 
 
@@ -153,11 +162,11 @@ def _killed(status: int) -> bool:
     return -status in (signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
-def _answer(path: Path, status: int, output: str) -> Answer:
+def _answer(kind: type[AnswerType], path: Path, status: int, output: str) -> AnswerType:
     if status < 0:
-        return Answer(failure=f"its process was killed by {signal.Signals(-status).name}")
+        return kind(failure=f"its process was killed by {signal.Signals(-status).name}")
     try:
-        return Answer.model_validate_json(path.read_text(encoding="utf-8"))
+        return kind.model_validate_json(path.read_text(encoding="utf-8"))
     except (OSError, ValidationError):
         last = (output.strip().splitlines() or ["nothing"])[-1][:300]
-        return Answer(failure=f"its process ended with status {status} and no answer; its last output: {last}")
+        return kind(failure=f"its process ended with status {status} and no answer; its last output: {last}")

@@ -61,8 +61,7 @@ def differences(benchmark: Benchmark, plan: Manifest, now: Environment) -> Itera
     if plan.source and plan.source_text:  # a reproduction has none, because it uses the stored run's definition
         yield from _definition_differences(Path(plan.source), plan.source_text)
     for label, prepared in manifest.prepare(benchmark).items():
-        case = next(case for case in plan.cases if case.label == label)
-        if plan.data[case.data].digest != prepared.windows.digest:
+        if plan.data_of(label).digest != prepared.windows.digest:
             yield f"the data of {label} have changed"
     if plan.search is not None and learns(plan.search.sampler):
         installed = metadata.version("optuna")

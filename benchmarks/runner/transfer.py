@@ -14,7 +14,7 @@ from benchmarks.errors import UserError
 from benchmarks.runner import processes
 from benchmarks.runner.cores import Conditions
 from benchmarks.worker import certification, checkpoints
-from benchmarks.worker.jobs import Job, TransferJob, Transferred
+from benchmarks.worker.jobs import TransferJob, Transferred
 from reports.records import Trial
 from reports.records.store import RecordError, weights_path
 
@@ -85,7 +85,7 @@ def _continued(benchmark: Benchmark, trial: Trial, checkpoint: Path, backend: st
         first_epoch=trial.outcome.best_epoch or len(trial.outcome.train_losses),
         epochs=epochs,
     )
-    answer = processes.run_job(Job(transfer=job), conditions.variables).answer
+    answer = processes.run_job(job, conditions.variables).answer
     if answer.transferred is None:
         reason = answer.failure or "the worker gave no answer"
         raise UserError(f"{backend} could not continue the training of {trial.plan.case}: {reason}")

@@ -4,12 +4,9 @@ JOB and ANSWER are the paths of JSON files; PARENT is the id of the process that
 belongs to the frameworks and carries no data.
 """
 
-import ctypes
-import os
-import signal
 import sys
 import traceback
-from pathlib import Path
+from typing import assert_never
 
 from backends.contract import BackendError
 from backends.layers import ModelError
@@ -23,54 +20,36 @@ from benchmarks.worker.jobs import (
     ProbeJob,
     ReferenceJob,
     TransferJob,
-    Work,
+    TrialJob,
 )
-from benchmarks.worker.timing import pin
+from benchmarks.worker.serving import serve
 from datasets import DataError
-from reports.records.store import write_text
-
-PR_SET_PDEATHSIG = 1  # from linux/prctl.h
 
 
-def main(job_path: str, answer_path: str, parent: str) -> None:
-    job = Job.model_validate_json(Path(job_path).read_text(encoding="utf-8"))
-    if (work := job.work) is None:
-        raise ValueError(f"{job_path} contains no work")
-    die_with_parent(int(parent))
-    pin(work.cores)  # before any framework counts the cores
-    write_text(Path(answer_path), answer(work).model_dump_json())
-
-
-def die_with_parent(parent: int) -> None:
-    """On Linux, have the kernel kill this process when its parent ends. Exit if the parent has already ended."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent:  # the parent ended before the call to prctl
-        sys.exit("the process that started this worker has ended")
-
-
-def answer(work: Work) -> Answer:
-    """Do the work. An exception becomes the answer's failure; an unexpected one is also traced on standard error."""
+def answer(job: Job) -> Answer:
+    """Do a job. An exception becomes the answer's failure; an unexpected one is also traced on standard error."""
     from benchmarks.worker import baselines, certification, training, trial
 
     try:
-        if isinstance(work, CheckJob):
-            return Answer(checks=certification.check(work))
-        if isinstance(work, ReferenceJob):
-            certification.store_references(work)
+        if isinstance(job, CheckJob):
+            return Answer(checks=certification.check(job))
+        if isinstance(job, ReferenceJob):
+            certification.store_references(job)
             return Answer()
-        if isinstance(work, ProbeJob):
-            return Answer(probed=trial.probe(work))
-        if isinstance(work, BaselineJob):
-            return Answer(baselines=baselines.fit(work))
-        if isinstance(work, TransferJob):
-            return Answer(transferred=trial.continue_training(work))
-        if isinstance(work, ForecastJob):
+        if isinstance(job, ProbeJob):
+            return Answer(probed=trial.probe(job))
+        if isinstance(job, BaselineJob):
+            return Answer(baselines=baselines.fit(job))
+        if isinstance(job, TransferJob):
+            return Answer(transferred=trial.continue_training(job))
+        if isinstance(job, ForecastJob):
             from benchmarks.worker import next_rows  # it reads files, by pandas, whose import takes long
 
-            return Answer(next_rows=next_rows.run(work))
-        outcome, trained = trial.run(work)
-        return Answer(outcome=outcome, trained=trained)
+            return Answer(next_rows=next_rows.run(job))
+        if isinstance(job, TrialJob):
+            outcome, trained = trial.run(job)
+            return Answer(outcome=outcome, trained=trained)
+        assert_never(job)
     except (training.TrialError, BackendError, ModelError, DataError) as reason:
         return Answer(failure=str(reason))
     except Exception as error:
@@ -79,4 +58,4 @@ def answer(work: Work) -> Answer:
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    serve(Job, answer, *sys.argv[1:])

@@ -1,6 +1,8 @@
 """The jobs that the runner gives to a worker process and the worker's answers. Both are stored as JSON."""
 
-from pydantic import ConfigDict
+from typing import Annotated, Literal
+
+from pydantic import ConfigDict, Field
 
 from backends.contract import Dtype
 from benchmarks.definition.settings import CaseSettings
@@ -8,21 +10,28 @@ from datasets import DataSpec, WindowSpec
 from reports.records import Check, DataBaselines, NextRows, Number, Outcome, Plan, Record
 
 
-class TrialJob(Record):
-    """Train, time and score one model."""
+class ModelJob(Record):
+    """One model of one backend."""
 
     plan: Plan
     case: CaseSettings
     cores: tuple[int, ...]  # one thread runs on each
+    program: str | None = None  # the text of a user's program, which the plan names as backend
+
+
+class TrialJob(ModelJob):
+    """Train, time and score one model."""
+
+    kind: Literal["trial"] = "trial"
     gradient_flow: bool = False  # measure gradient norms before and after training
     gemm: bool = True  # time a large matrix product after the training
     step_parts: bool = False  # time the parts of a step after training
-    program: str | None = None  # the text of a user's program, which the plan names as backend
 
 
 class CheckJob(Record):
     """Compare one backend with the reference implementation in one dtype, for several cases."""
 
+    kind: Literal["check"] = "check"
     backend: str
     dtype: Dtype
     seed: int
@@ -37,6 +46,7 @@ class CheckJob(Record):
 class ReferenceJob(Record):
     """Compute the trajectories of the reference implementation, and store each in the file that its case names."""
 
+    kind: Literal["reference"] = "reference"
     dtype: Dtype  # of the numbers that it gets; it computes in float64
     seed: int
     cases: dict[str, CaseSettings]  # by the path of the file
@@ -49,6 +59,7 @@ class ProbeJob(Record):
     The trials have the same backend, dtype and cores, so that one process serves all.
     """
 
+    kind: Literal["probe"] = "probe"
     trials: tuple[TrialJob, ...]
     turns: str  # path of a file that all probes lock: together while they import and compile, alone while they time
 
@@ -60,6 +71,7 @@ class ProbeJob(Record):
 class BaselineJob(Record):
     """Fit the baselines of a windowing of a series."""
 
+    kind: Literal["baselines"] = "baselines"
     data: DataSpec
     window: WindowSpec
     dtype: Dtype
@@ -67,17 +79,19 @@ class BaselineJob(Record):
     cores: tuple[int, ...] = ()
 
 
-class TransferJob(TrialJob):
+class TransferJob(ModelJob):
     """Load a trained model into the framework that the plan names, and continue its training."""
 
+    kind: Literal["transfer"] = "transfer"
     checkpoint: str  # the path of the file, see checkpoints
     first_epoch: int
     epochs: int
 
 
-class ForecastJob(TrialJob):
+class ForecastJob(ModelJob):
     """Load a trained model into the framework that the plan names, and forecast the next rows of its series."""
 
+    kind: Literal["forecast"] = "forecast"
     checkpoint: str  # the path of the file, see checkpoints
     steps: int
     rows: int  # of the series when the model was trained
@@ -107,27 +121,18 @@ class Probed(Record):
     peak_memory: int  # bytes of the process so far
 
 
-Work = TrialJob | CheckJob | ReferenceJob | ProbeJob | TransferJob | ForecastJob | BaselineJob
+Job = Annotated[
+    TrialJob | CheckJob | ReferenceJob | ProbeJob | BaselineJob | TransferJob | ForecastJob, Field(discriminator="kind")
+]
 
 
-class Job(Record):
-    """Exactly one kind of work is given."""
+class Failed(Record):
+    """What the answer of every worker has. failure: a clause with the reason why there is no result."""
 
-    trial: TrialJob | None = None
-    check: CheckJob | None = None
-    reference: ReferenceJob | None = None
-    probe: ProbeJob | None = None
-    transfer: TransferJob | None = None
-    forecast: ForecastJob | None = None
-    baselines: BaselineJob | None = None
-
-    @property
-    def work(self) -> Work | None:
-        other = self.reference or self.probe or self.transfer or self.forecast or self.baselines
-        return self.trial or self.check or other
+    failure: str | None = None
 
 
-class Answer(Record):
+class Answer(Failed):
     """The result of the job, or the reason why there is none. A ReferenceJob has no result but its files."""
 
     model_config = ConfigDict(ser_json_bytes="base64", val_json_bytes="base64")
@@ -139,4 +144,3 @@ class Answer(Record):
     transferred: Transferred | None = None
     next_rows: NextRows | None = None
     baselines: DataBaselines | None = None
-    failure: str | None = None

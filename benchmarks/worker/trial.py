@@ -18,7 +18,7 @@ from backends.seeded import initial_weights
 from benchmarks.definition.settings import CaseSettings
 from benchmarks.worker import checkpoints, scores
 from benchmarks.worker.checkpoints import digest_arrays, digest_texts, digest_weights
-from benchmarks.worker.jobs import Probed, ProbeJob, TransferJob, Transferred, TrialJob
+from benchmarks.worker.jobs import ModelJob, Probed, ProbeJob, TransferJob, Transferred, TrialJob
 from benchmarks.worker.timing import (
     LoadMonitor,
     peak_memory_bytes,
@@ -224,7 +224,7 @@ def matched_weights(case: CaseSettings, windows: datasets.Windows, seed: int) ->
     return initial_weights(case.architecture(windows.train.y.shape[1]), features, window, seed)
 
 
-def prepare(job: TrialJob) -> TrialInputs:
+def prepare(job: ModelJob) -> TrialInputs:
     """Cut the windows and draw the batches and the initial weights."""
     case, seed = job.case, job.plan.seed
     windows = datasets.prepare(case.data, case.window, case.training.dtype)
@@ -233,7 +233,7 @@ def prepare(job: TrialJob) -> TrialInputs:
     return TrialInputs(windows, training_plan(case, windows, seed, masked=matched), weights)
 
 
-def build(job: TrialJob, inputs: TrialInputs) -> Built:
+def build(job: ModelJob, inputs: TrialInputs) -> Built:
     """Import the framework and build the model, each timed."""
     settings, train = job.case.training, inputs.windows.train
     import_seconds, backend = timed(

@@ -8,7 +8,8 @@ from statistics import fmean, median
 from typing import Literal
 
 import numpy as np
-from scipy import stats
+import scipy  # its part `stats`, whose import takes a second, is imported on first use
+from scipy import special
 
 CONFIDENCE = 0.95
 # With n values, all of them lie on one side of the true median with probability 2 ** (1 - n). That is below 5 % from
@@ -79,8 +80,8 @@ def _depth(count: int) -> tuple[int, float]:
     The interval from the k-th lowest to the k-th highest of `count` values contains the median with the probability
     1 - 2 P(B < k), where B is binomial with `count` trials and probability 1/2.
     """
-    depth = max(k for k in range(1, count // 2 + 1) if 1 - 2 * stats.binom.cdf(k - 1, count, 0.5) >= CONFIDENCE)
-    outer, inner = (1 - 2 * float(stats.binom.cdf(k - 1, count, 0.5)) for k in (depth, depth + 1))
+    depth = max(k for k in range(1, count // 2 + 1) if 1 - 2 * special.bdtr(k - 1, count, 0.5) >= CONFIDENCE)
+    outer, inner = (1 - 2 * float(special.bdtr(k - 1, count, 0.5)) for k in (depth, depth + 1))
     gap = (outer - CONFIDENCE) / (outer - inner)
     return depth, (count - depth) * gap / (depth + (count - 2 * depth) * gap)
 
@@ -94,7 +95,8 @@ def mean_interval(values: Sequence[float]) -> Interval | None:
         return None
     mean, low, high = float(np.mean(values)), float(np.mean(values)), float(np.mean(values))
     if len(values) > 1 and np.ptp(values) > 0:
-        low, high = map(float, stats.t.interval(CONFIDENCE, len(values) - 1, loc=mean, scale=stats.sem(values)))
+        error = scipy.stats.sem(values)
+        low, high = map(float, scipy.stats.t.interval(CONFIDENCE, len(values) - 1, loc=mean, scale=error))
     return Interval(mean, low, high, len(values), "mean")
 
 
@@ -121,7 +123,7 @@ def ratio_of_repeats(numerators: Sequence[float], denominators: Sequence[float])
     ratio = exp(float(np.mean(above) - np.mean(below)))
     if np.ptp(above) == 0 and np.ptp(below) == 0:
         return Interval(ratio, ratio, ratio, 1, "geometric mean")
-    limits = stats.ttest_ind(above, below, equal_var=False).confidence_interval(CONFIDENCE)
+    limits = scipy.stats.ttest_ind(above, below, equal_var=False).confidence_interval(CONFIDENCE)
     return Interval(ratio, exp(float(limits.low)), exp(float(limits.high)), 1, "geometric mean")
 
 
@@ -260,7 +262,7 @@ def largest_deviation(values: Sequence[float]) -> float:
 
 def required_n(values: Sequence[float]) -> int:
     """Return the sample size for a 95 % interval within 5 % of its middle, at the variation of `values`."""
-    quantile = float(stats.norm.ppf((1 + CONFIDENCE) / 2))
+    quantile = float(special.ndtri((1 + CONFIDENCE) / 2))
     return max(MIN_FOR_INTERVAL, ceil((quantile * coefficient_of_variation(values) / TARGET_PRECISION) ** 2))
 
 
@@ -273,8 +275,8 @@ def tost_p(differences: Sequence[float], margin: float) -> float | None:
         return None
     if np.ptp(differences) == 0:
         return 0.0 if abs(differences[0]) < margin else 1.0
-    above = stats.ttest_1samp(differences, -margin, alternative="greater").pvalue
-    below = stats.ttest_1samp(differences, margin, alternative="less").pvalue
+    above = scipy.stats.ttest_1samp(differences, -margin, alternative="greater").pvalue
+    below = scipy.stats.ttest_1samp(differences, margin, alternative="less").pvalue
     return float(max(above, below))
 
 
@@ -291,6 +293,6 @@ def tost_required_n(differences: Sequence[float], margin: float) -> int | None:
     slack = margin - abs(float(np.mean(differences)))
     deviation = float(np.std(differences, ddof=1))
     for count in range(2, MAX_N + 1):
-        if slack > deviation / np.sqrt(count) * float(stats.t.ppf(CONFIDENCE, count - 1)):
+        if slack > deviation / np.sqrt(count) * float(special.stdtrit(count - 1, CONFIDENCE)):
             return count
     return None

@@ -69,12 +69,11 @@ def skill(data: Data, scores: Scores, naive: str) -> float | None:
     The error is the MSE; with several targets, whose units differ, it is the MSE of scaled values where recorded.
     An exact naive forecast gives 0 for an exact forecast and -inf for any other. None if `data` lacks the forecast.
     """
-    baseline = next((baseline.scores for baseline in data.baselines if baseline.name == naive), None)
-    if baseline is None:
+    if (baseline := data.baseline(naive)) is None:
         return None
-    error, naive_error = scores.mse, baseline.mse
-    if data.targets > 1 and scores.scaled_mse is not None and baseline.scaled_mse is not None:
-        error, naive_error = scores.scaled_mse, baseline.scaled_mse
+    error, naive_error = scores.mse, baseline.scores.mse
+    if data.targets > 1 and scores.scaled_mse is not None and baseline.scores.scaled_mse is not None:
+        error, naive_error = scores.scaled_mse, baseline.scores.scaled_mse
     if naive_error == 0:
         return 0.0 if error == 0 else -inf
     return 1 - error / naive_error
@@ -306,12 +305,12 @@ def quantity_names(*, errors: bool = False) -> tuple[str, ...]:
 
 def find_quantity(run: Run, quantity: Quantity) -> QuantityValue | None:
     """Return the values of a quantity; None if no trial of it finished, or the records lack it."""
-    case = next((case for case in run.manifest.cases if case.label == quantity.case), None)
+    case = run.manifest.case(quantity.case)
     if case is None:
         return None
     data = run.data(case)
     metric = METRICS.get(quantity.figure.replace(" ", "_"))
-    naive = next((baseline for baseline in data.baselines if baseline.name == quantity.backend), None)
+    naive = data.baseline(quantity.backend) if quantity.backend else None
     if naive is not None:
         score = metric.score(data, naive) if metric and metric.score else None
         source, by_seed = naive.name, {} if score is None else dict.fromkeys(run.seeds, score)

@@ -7,7 +7,7 @@ from itertools import combinations
 from math import factorial, isfinite, nan
 
 import numpy as np
-from scipy import stats
+import scipy  # its part `stats`, whose import takes a second, is imported on first use
 
 from reports.analysis.intervals import CONFIDENCE, geometric_mean_interval
 from reports.analysis.metrics import headline_error, median_over_seeds
@@ -24,7 +24,7 @@ Scores = dict[str, dict[str, float]]  # by series and method, smaller is better;
 
 def ranks(scores: np.ndarray) -> np.ndarray:
     """Return the ranks within each series of scores (series, methods): 1 for the smallest, ties share their mean."""
-    ranked: np.ndarray = stats.rankdata(scores, axis=1)
+    ranked: np.ndarray = scipy.stats.rankdata(scores, axis=1)
     return ranked
 
 
@@ -39,7 +39,7 @@ def friedman(scores: np.ndarray) -> float:
         sums: np.ndarray = np.sum(np.sum(rows, axis=0) ** 2, axis=axis)
         return sums
 
-    test = stats.permutation_test(
+    test = scipy.stats.permutation_test(
         tuple(ranks(scores)),
         rank_sums,
         permutation_type="pairings",
@@ -82,7 +82,7 @@ def wilcoxon_holm(scores: np.ndarray) -> np.ndarray:
 def _wilcoxon(first: np.ndarray, second: np.ndarray) -> float:
     with np.errstate(divide="ignore", invalid="ignore"):
         differences = np.nan_to_num(np.log(first) - np.log(second), nan=0.0)  # two scores of 0 are equal
-    return float(stats.wilcoxon(differences).pvalue) if np.any(differences) else 1.0
+    return float(scipy.stats.wilcoxon(differences).pvalue) if np.any(differences) else 1.0
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from functools import cache, cached_property
 from math import ceil, exp, log, sqrt
 
 import numpy as np
-from scipy import stats
+from scipy import special
 
 from reports.analysis.intervals import (
     CONFIDENCE,
@@ -206,7 +206,7 @@ def _processes(deviation: float) -> int | None:
 @cache
 def _t_quantile(count: int) -> float:
     """Return the quantile for the 95 % t interval of a mean of `count` values."""
-    return float(stats.t.ppf((1 + CONFIDENCE) / 2, count - 1))
+    return float(special.stdtrit(count - 1, (1 + CONFIDENCE) / 2))
 
 
 def mean_ratio(speedup: Speedup) -> Interval | None:

@@ -84,8 +84,8 @@ def _forecast(run: Run, case: Case) -> Figure | None:
 
 
 def _persistence_band(axes: Axes, data: Data) -> None:
-    rmse = next((baseline.scores.rmse for baseline in data.baselines if baseline.name == "persistence"), None)
-    if rmse is not None:
+    if persistence := data.baseline("persistence"):
+        rmse = persistence.scores.rmse
         axes.axhspan(-rmse, rmse, color=FAINT, alpha=0.22, linewidth=0)
 
 

@@ -136,6 +136,9 @@ class Data(Record):
         """Number of series that are forecast at the same time."""
         return len(self.test_truth[0]) // self.horizon if self.test_truth else 1
 
+    def baseline(self, name: str) -> Baseline | None:
+        return next((baseline for baseline in self.baselines if baseline.name == name), None)
+
     @property
     def stored_windows(self) -> int:
         return -(-self.test_windows // self.test_stride)
@@ -244,6 +247,13 @@ class Manifest(Record):
     null_test: NullTest | None = None  # the newest of this machine before the run; None: there was none
     # Every known backend, in the order of the registry; then the users' programs of this run.
     backends: dict[str, BackendFacts] = Field(default_factory=backends_of_version_0_1)
+
+    def case(self, label: str) -> Case | None:
+        return next((case for case in self.cases if case.label == label), None)
+
+    def data_of(self, label: str) -> Data:
+        """Return the data of the case with this label. Raises KeyError."""
+        return self.data[{case.label: case.data for case in self.cases}[label]]
 
     def command_on(self, verb: str, *words: str) -> str:
         """A command on this run: with the program and the results folder of the command that repeats the run."""

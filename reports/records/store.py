@@ -131,10 +131,9 @@ def weights_path(folder: Path, plan: Plan) -> Path:
 def read_run(folder: Path) -> tuple[Manifest, Certificate | None, tuple[Trial, ...]]:
     """Read a run: its manifest, its certificate if there is one, and its trials that ended, in the planned order."""
     manifest = read_json(folder / "manifest.json", Manifest)
-    path = folder / "certificate.json"
-    certificate = read_json(path, Certificate) if path.exists() else None
-    paths = (trial_path(folder, plan) for plan in manifest.trials)
-    return manifest, certificate, tuple(read_json(path, Trial) for path in paths if path.exists())
+    certificate = _read_if_there(folder / "certificate.json", Certificate)
+    trials = (_read_if_there(trial_path(folder, plan), Trial) for plan in manifest.trials)
+    return manifest, certificate, tuple(filter(None, trials))
 
 
 def overhead_path(folder: Path) -> Path:
@@ -144,8 +143,7 @@ def overhead_path(folder: Path) -> Path:
 
 def read_overhead(folder: Path) -> HarnessOverhead | None:
     """Read the harness overhead that was measured after a run's trials; None if it was not measured."""
-    path = overhead_path(folder)
-    return read_json(path, HarnessOverhead) if path.exists() else None
+    return _read_if_there(overhead_path(folder), HarnessOverhead)
 
 
 def baselines_path(folder: Path) -> Path:
@@ -155,11 +153,13 @@ def baselines_path(folder: Path) -> Path:
 
 def read_baselines(folder: Path) -> Baselines | None:
     """Read the baselines with their forecasts; None in runs that ended before, and in those of older versions."""
-    path = baselines_path(folder)
-    return read_json(path, Baselines) if path.exists() else None
+    return _read_if_there(baselines_path(folder), Baselines)
 
 
 def read_search(folder: Path) -> SearchResult | None:
     """Read the result of a search; None if the run is no search or has not finished."""
-    path = folder / "search.json"
-    return read_json(path, SearchResult) if path.exists() else None
+    return _read_if_there(folder / "search.json", SearchResult)
+
+
+def _read_if_there(path: Path, kind: type[Stored]) -> Stored | None:
+    return read_json(path, kind) if path.exists() else None

@@ -64,7 +64,7 @@ def check_published(run: Run) -> tuple[CheckedValue, ...]:
 
 def _naive(run: Run, quantity: Quantity) -> tuple[str, ...]:
     """The quantity for each naive forecast; empty if it is itself that of a naive forecast, or naive ones lack it."""
-    case = next((case for case in run.manifest.cases if case.label == quantity.case), None)
+    case = run.manifest.case(quantity.case)
     names = [baseline.name for baseline in run.data(case).baselines] if case else []
     if quantity.backend in names:
         return ()

@@ -12,6 +12,7 @@ from pathlib import Path
 from unittest.mock import patch
 
 import numpy as np
+from pydantic import TypeAdapter
 
 from benchmarks.__main__ import main
 from benchmarks.runner import processes
@@ -80,7 +81,7 @@ _run_job = processes.run_job
 
 def work_here(job, variables, limits=None):
     """Like `processes.run_job`, but in this process if the job needs no framework, which saves a worker's imports."""
-    work = Job.model_validate_json(job.model_dump_json()).work
+    work = TypeAdapter(Job).validate_json(job.model_dump_json())
     backend = {
         TrialJob: lambda: work.plan.backend,
         CheckJob: lambda: work.backend,

@@ -30,8 +30,8 @@ def certified(benchmark, tmp_path, monkeypatch):
     def call():
         jobs.clear()
         certificate = certify.certify(benchmark, ["reference"], lambda job: None, tmp_path)
-        checks, references = ([job for job in jobs if getattr(job, kind)] for kind in ("check", "reference"))
-        assert {job.check.dtype for job in checks} == {job.reference.dtype for job in references}
+        checks, references = ([job for job in jobs if job.kind == kind] for kind in ("check", "reference"))
+        assert {job.dtype for job in checks} == {job.dtype for job in references}
         return certificate, len(checks)
 
     return call
@@ -51,7 +51,9 @@ def test_progress_lines_give_the_result_of_each_check(certified, benchmark, tmp_
     earlier = "certified earlier, same inputs"
     assert lines(tmp_path) == [f"NumPy, float32: {label} {earlier}", f"NumPy, float64: {label} {earlier}"]
     ended = processes.Ended(Answer(failure="it used 3 GiB,\nand was ended"), "", 1.0, killed=False)
-    monkeypatch.setattr(processes, "run_job", lambda job, *more: ended if job.check else work_here(job, *more))
+    monkeypatch.setattr(
+        processes, "run_job", lambda job, *more: ended if job.kind == "check" else work_here(job, *more)
+    )
     failed = f"{label} failed: it used 3 GiB, and was ended"
     assert lines(None) == [f"NumPy, float32: {failed}", f"NumPy, float64: {failed}"]
 

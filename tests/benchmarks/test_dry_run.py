@@ -59,10 +59,10 @@ def instant_probes(monkeypatch):
     """Probes that start no process; those of PyTorch fail."""
 
     def run_job(job, variables, limits):
-        if job.probe.trials[0].plan.backend == "pytorch":
+        if job.trials[0].plan.backend == "pytorch":
             return processes.Ended(Answer(failure="its process was killed by SIGKILL"), "", 1.0)
         instant = probed().model_copy(update={"whole": 0.0, "elapsed": 0.0, "import_framework": 0.0})
-        return processes.Ended(Answer(probed=(instant,) * len(job.probe.trials)), "", 0.0)
+        return processes.Ended(Answer(probed=(instant,) * len(job.trials)), "", 0.0)
 
     monkeypatch.setattr(processes, "run_job", run_job)
     monkeypatch.setattr("benchmarks.runner.estimate.reserved", lambda cores, alone: nullcontext())

@@ -134,7 +134,7 @@ MISTAKES = {
     ),
     "a length that is too small": (
         "run co2 --window 0",
-        "error: --window 0: it should be greater than or equal to 1",
+        "error: --window 0: it must be at least 1",
         "run co2 --window 1",
     ),
     "a value of an axis twice": (

@@ -8,9 +8,11 @@ import pytest
 from benchmarks.definition import loading
 from benchmarks.errors import UserError
 from benchmarks.runner import certify, processes
-from benchmarks.worker.jobs import Answer, Job
+from benchmarks.worker.jobs import Answer, ReferenceJob
 from reports.records import Limits
 from tests.benchmarks.command_line import REFERENCE, ROOT, environment
+
+NOTHING = ReferenceJob(dtype="float32", seed=0, cases={}, cores=())
 
 
 @pytest.fixture
@@ -43,7 +45,7 @@ def test_a_worker_imports_no_library_that_it_does_not_use():
     code = f"""
 import sys
 from benchmarks.worker.__main__ import answer
-answer(None)  # no kind of work, after the imports for any kind
+answer(None)  # no job, after the imports for any kind
 print([name for name in {libraries} if name in sys.modules])
 """
     command = [sys.executable, "-c", code]
@@ -53,19 +55,19 @@ print([name for name in {libraries} if name in sys.modules])
 
 def test_a_killed_worker(worker):
     worker("os.kill(os.getpid(), 9)")
-    ended = processes.run_job(Job(), {})
+    ended = processes.run_job(NOTHING, {})
     assert ended.answer.failure == "its process was killed by SIGKILL"
     assert ended.killed
 
 
 def test_a_worker_that_exits_without_an_answer(worker):
     worker("sys.exit(3)")
-    assert "status 3 and no answer" in processes.run_job(Job(), {}).answer.failure
+    assert "status 3 and no answer" in processes.run_job(NOTHING, {}).answer.failure
 
 
 def test_the_last_output_of_a_crash_is_kept(worker):
     worker("raise MemoryError('not enough memory for the kernel')")
-    ended = processes.run_job(Job(), {})
+    ended = processes.run_job(NOTHING, {})
     assert "not enough memory for the kernel" in ended.answer.failure
     assert "Traceback" in ended.log
     assert not ended.killed
@@ -74,7 +76,7 @@ def test_the_last_output_of_a_crash_is_kept(worker):
 def test_a_worker_beyond_the_time_limit_is_ended(worker):
     """The trial failed for a stated reason, so that a resumed run does not repeat it."""
     worker("time.sleep(600)")
-    ended = processes.run_job(Job(), {}, Limits(seconds=0.5, memory_bytes=2**40))
+    ended = processes.run_job(NOTHING, {}, Limits(seconds=0.5, memory_bytes=2**40))
     assert ended.answer.failure == "it did not finish within 0.5 seconds (time_limit) and was ended"
     assert not ended.killed
     assert not processes.LIVE
@@ -82,20 +84,22 @@ def test_a_worker_beyond_the_time_limit_is_ended(worker):
 
 def test_a_worker_beyond_the_memory_limit_is_ended(worker):
     worker("memory = []\nwhile True: memory.append(b'x' * 2**20); time.sleep(0.001)")
-    ended = processes.run_job(Job(), {}, Limits(seconds=60, memory_bytes=2**27))
+    ended = processes.run_job(NOTHING, {}, Limits(seconds=60, memory_bytes=2**27))
     assert "GiB of memory, more than memory_limit = 0.12, and was ended" in ended.answer.failure
     assert not ended.killed
 
 
 def test_a_truncated_answer_is_no_answer(worker):
     worker("open(sys.argv[4], 'w').write('{\"outcome\": ')")
-    assert "no answer" in processes.run_job(Job(), {}).answer.failure
+    assert "no answer" in processes.run_job(NOTHING, {}).answer.failure
 
 
 def test_a_killed_check_is_not_recorded(monkeypatch, written):
     """A check that was killed, for example for lack of memory, says nothing about equality."""
     ended = processes.Ended(Answer(failure="its process was killed by SIGKILL"), "", 1.0, killed=True)
     run_job = processes.run_job
-    monkeypatch.setattr(certify.processes, "run_job", lambda job, *more: ended if job.check else run_job(job, *more))
+    monkeypatch.setattr(
+        certify.processes, "run_job", lambda job, *more: ended if job.kind == "check" else run_job(job, *more)
+    )
     with pytest.raises(UserError, match=r"the check of reference in float64 was killed; resume the run to repeat it"):
         certify.certify(loading.read(str(written(REFERENCE))), ["reference"], lambda job: None)

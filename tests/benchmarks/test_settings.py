@@ -96,7 +96,7 @@ MODELS = {
     "no layers": ('name = "x"\nstack = []', "must not be empty"),
     "an unknown kind": ('name = "x"\nstack = [{kind = "conv2d"}]', "conv1d"),
     "a setting of another kind": ('name = "x"\nstack = [{kind = "flatten", units = 3}]', "there is no setting .*units"),
-    "a dropout of one": (f"{PRESET}\ndropout = 1.0", r"dropout = 1.0: it should be less than 1"),
+    "a dropout of one": (f"{PRESET}\ndropout = 1.0", r"dropout = 1.0: it must be less than 1"),
     "a comma in a name": (f'{PRESET}\nname = "a, b"', "has a comma"),
     "a line break in a name": (f'{PRESET}\nname = "a\\nb"', "unprintable"),
     "a word for a truth value": (f'{PRESET}\nbidirectional = "yes"', 'bidirectional = "yes": write true or false'),

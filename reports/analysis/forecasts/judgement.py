@@ -7,7 +7,8 @@ from math import nan, sqrt
 from typing import Literal
 
 import numpy as np
-from scipy import stats
+import scipy  # its part `stats`, whose import takes a second, is imported on first use
+from scipy import special
 
 from reports.analysis.forecasts.accuracy import Forecast, sample, series_of
 from reports.analysis.intervals import CONFIDENCE
@@ -52,7 +53,7 @@ def diebold_mariano(parts: Sequence[np.ndarray], horizon: int) -> float | None:
         return 1.0 if mean == 0 else 0.0
     correction = (count - 1 - 2 * sum(len(late) for of_lag in pairs[1:] for late, _ in of_lag) / count) / count
     statistic = mean / sqrt(variance / count) * sqrt(correction)
-    return float(2 * stats.t.sf(abs(statistic), count - 1))
+    return float(2 * special.stdtr(count - 1, -abs(statistic)))
 
 
 @dataclass(frozen=True)
@@ -95,7 +96,7 @@ def _over_origins(groups: Sequence[Group], seed: int, name: str) -> list[np.ndar
     """The loss differences of a seed from a baseline at each origin; empty if an origin does not record them."""
     parts = []
     for group in groups:
-        baseline = next((baseline for baseline in group.data.baselines if baseline.name == name), None)
+        baseline = group.data.baseline(name)
         part = loss_differences(group.data, group.outcomes[seed], baseline) if baseline else None
         if part is None:
             return []
@@ -157,7 +158,7 @@ def superiority(origins: Sequence[tuple[Sequence[float], Sequence[float]]]) -> S
 
 def _doubled_ranks(first: Sequence[float], second: Sequence[float]) -> np.ndarray:
     """Twice the ranks of all errors, those of `first` in front: ranks that ties share become whole numbers."""
-    return np.asarray(np.rint(2 * stats.rankdata((*first, *second))), dtype=int)
+    return np.asarray(np.rint(2 * scipy.stats.rankdata((*first, *second))), dtype=int)
 
 
 def _exact_p(origins: Sequence[tuple[np.ndarray, int, int]]) -> float:
@@ -174,7 +175,7 @@ def _normal_p(origins: Sequence[tuple[np.ndarray, int, int]]) -> float:
     """The same with the mean and the variance of a sum of ranks that are drawn without replacement."""
     distance = sum(float(doubled[:size].sum() - size * doubled.mean()) for doubled, size, _ in origins)
     variance = sum(size * other / len(doubled) * float(doubled.var(ddof=1)) for doubled, size, other in origins)
-    return float(2 * stats.norm.sf(abs(distance) / sqrt(variance))) if variance > 0 else 1.0
+    return float(2 * special.ndtr(-abs(distance) / sqrt(variance))) if variance > 0 else 1.0
 
 
 def _sums(values: np.ndarray, count: int) -> np.ndarray:

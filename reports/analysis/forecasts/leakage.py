@@ -84,7 +84,7 @@ def _easier(data: Data) -> float:
     """How many times lower the squared error of the naive forecast is on the test part than on the training part."""
     errors = np.array(data.training_errors, float)
     name = "persistence" if data.season is None else "seasonal naive"
-    naive = next((baseline.scores.mae for baseline in data.baselines if baseline.name == name), None)
-    if not errors.size or not naive:
+    naive = data.baseline(name)
+    if not errors.size or naive is None or not naive.scores.mae:
         return 1.0
-    return float(np.mean(errors) / naive) ** 2
+    return float(np.mean(errors) / naive.scores.mae) ** 2
