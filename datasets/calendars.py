@@ -45,8 +45,9 @@ def _following(series: Series) -> np.ndarray:
     assert series.times is not None
     times = series.times.astype("datetime64[us]")
     following = np.append(times[1:], times[-1:])
-    last = np.array((*series.runs[1:], series.rows)) - 1
-    before = np.maximum(last - 1, series.runs)
+    first, end = np.array(series.spans).T
+    last = end - 1
+    before = np.maximum(last - 1, first)
     following[last] = times[last] + (times[last] - times[before])
     return following
 

@@ -8,7 +8,6 @@ The scaler is fitted on the training part. Windows are views of one scaled array
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from itertools import pairwise
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
@@ -87,8 +86,7 @@ def _fitted(series: Series, data: DataSpec, parts: Split, usable: list[Span]) ->
     whole = _fit(series, data, rows)
     if data.scale_per == "all" or not series.groups:
         return whole
-    bounds = pairwise((*series.runs, series.rows))
-    spans = [[span for span in rows if start <= span[0] < stop] for start, stop in bounds]
+    spans = [[span for span in rows if start <= span[0] < stop] for start, stop in series.spans]
     return joined([_fit(series, data, of) if of else whole for of in spans])
 
 
@@ -106,8 +104,7 @@ def _fit(series: Series, data: DataSpec, rows: list[Span]) -> Scaler:
 
 def _usable_spans(series: Series, lag: int) -> list[Span]:
     """The rows of each run, without its first `lag` rows, which have no difference."""
-    ends = (*series.runs[1:], series.rows)
-    return [(start + lag, stop) for start, stop in zip(series.runs, ends, strict=True) if start + lag < stop]
+    return [(start + lag, stop) for start, stop in series.spans if start + lag < stop]
 
 
 def _shared(runs: list[Span], part: Sequence[Span]) -> list[Span]:
@@ -151,13 +148,13 @@ def _lay_out(
     padding = window.length - window.shortest
     columns = len(series.columns)
     array = np.zeros((series.rows + padding * len(usable), columns + window.masked), dtype)
-    first_rows = np.array(series.runs)
     observed = np.zeros(len(array), bool)
-    for run, (start, stop) in enumerate(usable, start=1):
-        shift = run * padding
+    runs = series.run_of(np.array([start for start, _ in usable]))
+    for number, (run, (start, stop)) in enumerate(zip(runs, usable, strict=True), start=1):
+        shift = number * padding
         observed[start + shift : stop + shift] = True
         with np.errstate(over="ignore"):  # infinite values are refused below
-            of_run = scaler.of(int(np.searchsorted(first_rows, start, side="right")) - 1)
+            of_run = scaler.of(int(run))
             for first, block in blocks(series.values, [(start, stop)], data.difference):
                 array[first + shift : first + shift + len(block), :columns] = of_run.apply(block)
     if window.masked:

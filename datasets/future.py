@@ -13,7 +13,7 @@ from datasets.calendars import with_calendar
 from datasets.cutting import Ahead, ahead
 from datasets.files import reading, steps
 from datasets.files.steps import Step, iso
-from datasets.scaler import Scaler, Span
+from datasets.scaler import Scaler
 from datasets.series import Series, as_names, fill
 from datasets.spec import DataError, DataSpec, MissingColumnError, counted
 from datasets.windows import Windows
@@ -43,7 +43,7 @@ def after_the_end(windows: Windows, series: Series, count: int) -> Future:
 
     Raises DataError if no series has enough rows for a window, or `count` rows need inputs without a future.
     """
-    spans = [(run, *span) for run, span in enumerate(_spans(series))]
+    spans = [(run, *span) for run, span in enumerate(series.spans)]
     spans = spans if series.groups else spans[-1:]
     least = windows.window.shortest + windows.data.difference
     long_enough = [(run, end, end) for run, start, end in spans if end - start >= least]
@@ -65,7 +65,7 @@ def over_part(windows: Windows, part: str, count: int, most: int) -> Future | No
     """
     series = windows.series
     spans = []
-    for run, (start, stop) in enumerate(_spans(series)):
+    for run, (start, stop) in enumerate(series.spans):
         of_run = windows.split.spans[part]
         begin, end = of_run[run] if len(of_run) > 1 else of_run[0]
         begin, end = max(begin, start), min(end, stop)
@@ -167,16 +167,11 @@ def _scalers_of(windows: Windows, series: Series, runs: Sequence[int]) -> Window
     return replace(windows, scaler=chosen[0], value_scaler=chosen[1])
 
 
-def _spans(series: Series) -> tuple[Span, ...]:
-    """First row and end of each run."""
-    return tuple(zip(series.runs, (*series.runs[1:], series.rows), strict=True))
-
-
 def _step(series: Series) -> Step | None:
     """The step of the longest series; None without time stamps, or if they are not regular."""
     if series.times is None:
         return None
-    start, stop = max(_spans(series), key=lambda span: span[1] - span[0])
+    start, stop = max(series.spans, key=lambda span: span[1] - span[0])
     return steps.inferred(series.times[max(start, stop - RECENT) : stop].astype("datetime64[us]"))
 
 
@@ -236,11 +231,11 @@ def _joined(old: Series, new: Series, step: Step) -> Series:
     """The rows of both files, series by series, on the grid of the old one."""
     if new.times is None:
         raise DataError(f"{new.name} has no time stamps, and the series of the run has: name their column with --time.")
-    old_runs = dict(zip(old.groups, _spans(old), strict=True)) if old.groups else {"": _spans(old)[-1]}
+    old_runs = dict(zip(old.groups, old.spans, strict=True)) if old.groups else {"": old.spans[-1]}
     present = np.ones(new.rows, bool)
     present[new.filled] = False
     pieces, times, filled, runs, row, replaced, unused = [], [], [], [], 0, 0, []
-    for name, (start, stop) in zip(new.groups or ("",), _spans(new), strict=True):
+    for name, (start, stop) in zip(new.groups or ("",), new.spans, strict=True):
         rows = start + np.flatnonzero(present[start:stop])
         if not len(rows):
             continue

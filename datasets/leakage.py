@@ -35,7 +35,7 @@ def _future_columns(windows: Windows) -> Iterator[str]:
     """Input columns whose changes are those of a target some steps later, and not those of the target at the time."""
     series = windows.series
     changes = np.diff(series.values[:MOST_ROWS], axis=0)
-    run = series.run_of[:MOST_ROWS]
+    run = series.run_of(np.arange(min(series.rows, MOST_ROWS)))
     changes[run[1:] != run[:-1]] = 0  # from one run to the next
     calendar = {f"{part} {wave}" for part in windows.data.calendar for wave in ("sine", "cosine")}  # known ahead
     inputs = [name for name in series.columns if name not in (*series.targets, *calendar)]

@@ -75,8 +75,7 @@ def _seasonal_naive(windows: Windows, part: Part) -> np.ndarray | None:
     if season is None or not len(part):
         return None
     rows = np.asarray(part.rows)
-    first = np.array(series.runs)
-    if (rows - season < first[np.searchsorted(first, rows, side="right") - 1]).any():
+    if (rows - season < np.array(series.runs)[series.run_of(rows)]).any():
         return None
     ahead = np.arange(windows.window.horizon)
     same_phase = ahead - season * (ahead // season + 1)

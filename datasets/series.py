@@ -70,9 +70,13 @@ class Series:
         return f"row {row + 1}" if self.times is None else label(self.times[row], self.step)
 
     @property
-    def run_of(self) -> np.ndarray:
-        """(rows,): the number of the run of each row."""
-        return np.repeat(np.arange(len(self.runs)), np.diff((*self.runs, self.rows)))
+    def spans(self) -> tuple[tuple[int, int], ...]:
+        """Of each run its first row, and the row after its last."""
+        return tuple(pairwise((*self.runs, self.rows)))
+
+    def run_of(self, rows: np.ndarray) -> np.ndarray:
+        """(N,): the number of the run of each of these rows."""
+        return np.searchsorted(np.array(self.runs), rows, side="right") - 1
 
 
 def label(stamp: np.datetime64, step: str) -> str:
@@ -207,7 +211,7 @@ def split(series: Series, data: DataSpec) -> Split:
         axis = _Axis(series.name, series.rows, series.times, "row", series.label)
         begin, train, validation, test = _bounds(axis, data)
         return Split(train, validation, test, start=begin)
-    bounds = list(pairwise((*series.runs, series.rows)))
+    bounds = series.spans
     if series.times is None:
         longest = max(stop - start for start, stop in bounds)
         begin, train, validation, test = _bounds(_Axis(series.name, longest, None, "row", str), data)

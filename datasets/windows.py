@@ -108,7 +108,7 @@ class Windows:
 
     def runs(self, part: Part) -> np.ndarray:
         """(N,): the number of the run of each window."""
-        return np.searchsorted(np.array(self.series.runs), np.asarray(part.rows), side="right") - 1
+        return self.series.run_of(np.asarray(part.rows))
 
     def chains(self, part: Part) -> list[np.ndarray]:
         """The windows of a part as arrays of windows that continue one another; each window is in one array.

@@ -20,7 +20,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC
 from functools import partial
-from itertools import pairwise
 from math import ceil
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -134,10 +133,10 @@ def history(windows: Windows, series: Series) -> int:
     before the validation part too.
     """
     length, lag = windows.window.length, int(windows.data.difference)
-    ends = [stop - start for of in (windows.series, series) for start, stop in pairwise((*of.runs, of.rows))]
-    before = [begin - max(run for run in windows.series.runs if run <= begin)
-              for begin, _ in windows.split.spans["validation"]]  # fmt: skip
-    rows = min(count for count in (*ends, *before) if count >= length + lag)
+    ends = [stop - start for of in (windows.series, series) for start, stop in of.spans]
+    begins = np.array([begin for begin, _ in windows.split.spans["validation"]])
+    before = begins - np.array(windows.series.runs)[windows.series.run_of(begins)]
+    rows = int(min(count for count in (*ends, *before) if count >= length + lag))
     return min(max(map(len, windows.chains(windows.test))), MOST_HISTORY, (rows - lag) // length)
 
 

@@ -18,8 +18,7 @@ def period(windows: Windows) -> float:
 def places(windows: Windows, rows: np.ndarray) -> np.ndarray:
     """(N,): steps from the start to each row; of several series with time stamps, from the earliest start of all."""
     series = windows.series
-    starts = np.array(series.runs)
-    first = starts[np.clip(np.searchsorted(starts, rows, side="right") - 1, 0, None)]
+    first = np.array(series.runs)[np.clip(series.run_of(rows), 0, None)]
     if not series.groups or series.times is None:
         return rows if not series.groups else rows - first
     offsets = np.searchsorted(np.unique(series.times), series.times[first])

@@ -81,7 +81,7 @@ def _each(windows: Windows, part: Part, model: Callable[[History], np.ndarray]) 
         raise UnsuitableError(
             f"it is fitted to at most {MOST_SERIES} series, and there are {len(present) * len(targets):,}"
         )
-    ends, rows = np.array([*series.runs[1:], series.rows]), np.asarray(part.rows)
+    rows, spans = np.asarray(part.rows), series.spans
     result = np.empty((len(part), windows.window.horizon, len(targets)))
     for run in present:
         first, last = _training_span(windows, int(run))
@@ -91,7 +91,7 @@ def _each(windows: Windows, part: Part, model: Callable[[History], np.ndarray]) 
         train = last - first
         season = windows.season if windows.season and 1 < windows.season <= train // 3 else None
         for place, target in enumerate(targets):
-            values = series.values[first : ends[run], target]
+            values = series.values[first : spans[run][1], target]
             known = History(
                 values, train, rows[chosen] - first, windows.window.horizon, season, period(windows) if season else 0.0
             )
@@ -107,8 +107,8 @@ def _training_span(windows: Windows, run: int) -> tuple[int, int]:
     spans = windows.split.spans["train"]
     if len(spans) > 1:
         return spans[run]
-    ends = (*windows.series.runs[1:], windows.series.rows)
-    return windows.series.runs[run], min(ends[run], spans[0][1])
+    first, end = windows.series.spans[run]
+    return first, min(end, spans[0][1])
 
 
 def _repeated(known: History) -> np.ndarray:
