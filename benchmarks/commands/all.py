@@ -13,7 +13,7 @@ from benchmarks.errors import UserError
 from benchmarks.runner import run as runner
 from datasets import DataError
 from reports.records import Manifest
-from reports.records.store import RecordError, read_json
+from reports.records.store import RecordError, read_json, run_folders
 
 NAME = "all"
 
@@ -61,7 +61,7 @@ def _run(arguments: argparse.Namespace, name: str) -> int:
     words = ["run", name, *(["--quick"] if arguments.quick else [])]
     words += ["--backends", arguments.backends] if arguments.backends else []
     call = _call(arguments, run, words)
-    folder = _newest(arguments.results / name, run.definition(call)) if arguments.resume else None
+    folder = _newest(arguments.results, name, run.definition(call)) if arguments.resume else None
     if folder is None:
         return run.execute(call)
     if runner.left(folder) == 0 and (folder / "certificate.json").exists():  # even if versions have changed since
@@ -69,18 +69,17 @@ def _run(arguments: argparse.Namespace, name: str) -> int:
     return resume.execute(_call(arguments, resume, ["resume", str(folder)]))
 
 
-def _newest(folder: Path, benchmark: Benchmark) -> Path | None:
+def _newest(results: Path, name: str, benchmark: Benchmark) -> Path | None:
     """The newest run with exactly the trials of the benchmark. Runs that cannot be read are skipped."""
     keys = [trial.key for trial in benchmark.trials()]
-    for path in sorted(folder.glob("*/manifest.json"), reverse=True):
+    for folder in reversed(run_folders(results, name)):
         try:
-            manifest = read_json(path, Manifest)
+            manifest = read_json(folder / "manifest.json", Manifest)
         except RecordError as damage:
             print(f"skipped: {damage}", file=sys.stderr)
             continue
-        same = [trial.key for trial in manifest.trials] == keys and manifest.reproduces is None
-        if same and path.parent.name != "latest":
-            return path.parent
+        if [trial.key for trial in manifest.trials] == keys and manifest.reproduces is None:
+            return folder
     return None
 
 

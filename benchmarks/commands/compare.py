@@ -7,6 +7,7 @@ from benchmarks.commands import Subparsers, options
 from benchmarks.commands.output import command_line, emit, short
 from benchmarks.commands.session import find_run
 from benchmarks.errors import UserError
+from reports.records.store import run_folders
 
 NAME = "compare"
 
@@ -47,7 +48,7 @@ def execute(arguments: argparse.Namespace) -> int:
 
 def _another(folder: Path) -> str:
     """What to type to compare a run with the newest other run of its benchmark."""
-    runs = sorted({path.parent.resolve() for path in folder.parent.glob("*/manifest.json")} - {folder})
+    runs = [other for other in run_folders(folder.parents[1], folder.parent.name) if other.resolve() != folder]
     if not runs:
         return f"{folder.parent} has no other run yet, so run the benchmark again first"
     return f"compare it with another run, as in: {command_line('compare', short(runs[-1]), short(folder))}"

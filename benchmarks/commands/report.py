@@ -6,6 +6,7 @@ from benchmarks.commands import Subparsers, options
 from benchmarks.commands.output import command_line, short
 from benchmarks.commands.session import find_run
 from benchmarks.errors import UserError
+from reports.records.store import run_folders
 
 NAME, PUBLISHED = "report", "published"
 
@@ -37,7 +38,7 @@ def add_published(subparsers: Subparsers) -> None:
 def execute_published(arguments: argparse.Namespace) -> int:
     import reports
 
-    if not any(arguments.results.glob("*/*/manifest.json")):
+    if not run_folders(arguments.results):
         begin = command_line("all", *options.elsewhere(arguments.results))
         raise UserError(f"there are no runs in {arguments.results}; run every benchmark with: {begin}")
     page, text = reports.write_published(arguments.results)

@@ -14,7 +14,7 @@ from benchmarks.runner import certify, executors, rounds, run
 from benchmarks.runner.run import Invocation, point_latest
 from datasets.spec import counted
 from reports.records import Manifest, Repetition
-from reports.records.store import read_run
+from reports.records.store import read_run, run_folders
 
 INTERRUPTED = 130  # exit status after Ctrl-C, as in shells
 
@@ -25,7 +25,7 @@ def find_run(name: str, results: Path, *, newest: bool = False) -> Path:
     newest: by the benchmark's name, return the run that was started last, even if it has not finished.
     Raises UserError if there is no such run.
     """
-    started = sorted(path.parent for path in (results / name).glob("*/manifest.json") if path.parent.name != "latest")
+    started = run_folders(results, name)
     candidates = started[-1:] if newest else [results / name / "latest"]
     for folder in (Path(name), *candidates, results / name):
         if (folder / "manifest.json").is_file():
@@ -33,10 +33,10 @@ def find_run(name: str, results: Path, *, newest: bool = False) -> Path:
     if started:
         again = command_line("resume", short(started[-1]))
         raise UserError(f"no run of '{name}' in {results} has finished; finish the newest one with: {again}")
-    known = sorted({path.parent.parent.name for path in results.glob("*/*/manifest.json")})
+    known = sorted({folder.parent.name for folder in run_folders(results)})
     benchmark, slash, _ = name.partition("/")
     if slash and benchmark in known:
-        known = [f"{benchmark}/{path.parent.name}" for path in (results / benchmark).glob("2*/manifest.json")]
+        known = [f"{benchmark}/{folder.name}" for folder in run_folders(results, benchmark)]
     if known and Path(name).is_dir():
         raise UserError(f"{name} is not the folder of a run: it has no manifest.json; {name_hint(known, name)}")
     if known and name not in loading.names():

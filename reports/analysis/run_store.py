@@ -6,7 +6,7 @@ from pathlib import Path
 from reports.analysis.run import Run
 from reports.analysis.speedup import null_pairs, speedups_of
 from reports.records import Environment, NullTest
-from reports.records.store import RecordError
+from reports.records.store import RecordError, run_folders
 
 NULL_TEST = "null-test"  # the name of the benchmark, and of the folder of its runs
 
@@ -40,13 +40,7 @@ class StoredRuns:
     errors: dict[str, str]
 
 
-def run_folders(results: Path, benchmark: str = "*") -> list[Path]:
-    """Return the folders of all runs under `results`, or of one benchmark, without the links `latest`."""
-    manifests = sorted(results.glob(f"{benchmark}/*/manifest.json"))
-    return [manifest.parent for manifest in manifests if not manifest.parent.is_symlink()]
-
-
-def read_runs(results: Path, benchmark: str = "*") -> StoredRuns:
+def read_runs(results: Path, benchmark: str | None = None) -> StoredRuns:
     """Read all runs under `results`, or those of one benchmark."""
     runs, errors = [], {}
     for folder in run_folders(results, benchmark):

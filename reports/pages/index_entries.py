@@ -13,12 +13,12 @@ from pydantic import BaseModel, ValidationError
 
 from reports.analysis.metrics import beats
 from reports.analysis.run import Origins, Run
-from reports.analysis.run_store import run_folders, versions
+from reports.analysis.run_store import versions
 from reports.analysis.search_results import search_ranking
 from reports.analysis.speedup import Fastest, Speedups, speedups_of
 from reports.analysis.timing_quality import withhold_unreliable
 from reports.pages.stored_runs import state_cell
-from reports.records.store import RecordError, write_text
+from reports.records.store import RecordError, run_folders, write_text
 from reports.render.formats import case_name, four_digits, listed, plural, significant
 from reports.render.table import Tone
 from reports.sections.forecasts.quality import best_baseline

@@ -128,6 +128,12 @@ def weights_path(folder: Path, plan: Plan) -> Path:
     return folder / "weights" / f"{plan.key}.npz"
 
 
+def run_folders(results: Path, benchmark: str | None = None) -> list[Path]:
+    """Return the folders of all runs under `results`, or of one benchmark, without the links `latest`."""
+    folder, pattern = (results, "*/*/manifest.json") if benchmark is None else (results / benchmark, "*/manifest.json")
+    return sorted(path.parent for path in folder.glob(pattern) if path.parent.name != "latest")
+
+
 def read_run(folder: Path) -> tuple[Manifest, Certificate | None, tuple[Trial, ...]]:
     """Read a run: its manifest, its certificate if there is one, and its trials that ended, in the planned order."""
     manifest = read_json(folder / "manifest.json", Manifest)
