@@ -63,7 +63,7 @@ def lstm(weights: Weights, phi: Activation) -> CellEquations:
     U = weights["recurrent_kernel"]
 
     def step(a: Array, m: Array, state: State) -> tuple[State, Cache]:
-        i, f, g, o = np.split(a + m @ U, 4, axis=1)
+        i, f, g, o = _gates(a + m @ U, 4)
         i, f, g, o = _sigmoid(i), _sigmoid(f), phi.value(g), _sigmoid(o)
         c = f * state[1] + i * g
         squashed = phi.value(c)
@@ -85,7 +85,7 @@ def gru(weights: Weights, phi: Activation) -> CellEquations:
     U = weights["recurrent_kernel"]
 
     def step(a: Array, m: Array, state: State) -> tuple[State, Cache]:
-        (a_r, a_z, a_n), (u_r, u_z, u_n) = np.split(a, 3, axis=1), np.split(m @ U, 3, axis=1)
+        (a_r, a_z, a_n), (u_r, u_z, u_n) = _gates(a, 3), _gates(m @ U, 3)
         r, z = _sigmoid(a_r + u_r), _sigmoid(a_z + u_z)
         n = phi.value(a_n + r * u_n)
         return ((1 - z) * n + z * state[0],), (m, r, z, n, u_n, state[0])
@@ -112,7 +112,7 @@ def gru_reset_before(weights: Weights, phi: Activation) -> CellEquations:
     U_rz, U_n = U[:, :-units], U[:, -units:]  # U_rz has no columns if the gates do not read the state
 
     def step(a: Array, m: Array, state: State) -> tuple[State, Cache]:
-        r, z = np.split(_sigmoid(a[:, : 2 * units] + _widened(m @ U_rz, 2 * units)), 2, axis=1)
+        r, z = _gates(_sigmoid(a[:, : 2 * units] + _widened(m @ U_rz, 2 * units)), 2)
         n = phi.value(a[:, 2 * units :] + (r * m) @ U_n)
         return ((1 - z) * n + z * state[0],), (m, r, z, n, state[0])
 
@@ -291,6 +291,11 @@ ACTIVATIONS: Mapping[str, Activation] = {
     "relu": Activation(lambda x: np.maximum(x, 0), lambda y: (y > 0).astype(np.float64)),
     "sigmoid": Activation(_sigmoid, lambda y: y * (1 - y)),
 }
+
+
+def _gates(blocks: Array, number: int) -> Array:
+    """(N, number*units) to (number, N, units); np.split takes a fifth of the time of a training."""
+    return blocks.reshape(len(blocks), number, -1).swapaxes(0, 1)
 
 
 def _turned(direction: str, sequence: Array) -> Array:

@@ -184,7 +184,7 @@ TRAININGS = {
     "a penalty without parameters": ("l2 = 0.1", "l2 needs l2_on"),
     "parameters without a penalty": ('l2_on = ["0.kernel"]', "l2_on needs l2"),
     "an unknown loss": ('loss = "rmse"', 'loss = "rmse"'),
-    "a rate that grows": ('schedule = "step"\nstep_epochs = 1\nstep_factor = 1e300', "less than or equal to 1"),
+    "a rate that grows": ('schedule = "step"\nstep_epochs = 1\nstep_factor = 1e300', "at most 1"),
     "a parameter twice": ('l2 = 0.1\nl2_on = ["0.kernel", "0.kernel"]', "names a parameter twice"),
     "no patience": ("patience = 0", "patience = 0"),
     "a setting of an optimizer": ("momentum = 0.9", r'as in optimizer = \{ name = "sgd", momentum = 0.9 \}'),
