@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import numpy as np
-from threadpoolctl import threadpool_limits
+from threadpoolctl import ThreadpoolController
 
 from backends.contract import (
     KEPT,
@@ -21,6 +21,7 @@ from backends.reference.network import Network, canonical, load_weights, paramet
 from backends.reference.optimizer import NumpyOptimizer, checkpoint, make_optimizer, restore
 
 THREADS = 1  # the products are small: with more, the threads mostly wait for each other
+POOLS = ThreadpoolController()  # finds NumPy's libraries once, which takes as long as many steps
 NONE: Weights = {}
 
 
@@ -53,7 +54,7 @@ class ReferenceModel:
     def train(self, steps: Steps) -> Array:
         losses, inputs = np.empty(len(steps)), steps.inputs
         self.network.carry(steps.order.shape[1])
-        with threadpool_limits(THREADS):
+        with POOLS.limit(limits=THREADS):
             for step, (rows, rate) in enumerate(zip(steps.order, steps.rates, strict=True)):
                 masks = {name: mask[step] for name, mask in inputs.items()}
                 losses[step], gradients, _ = self.differentiate(rows, masks)
@@ -61,11 +62,11 @@ class ReferenceModel:
         return losses
 
     def gradients(self, rows: Array, masks: Weights | None = None) -> dict[str, Array]:
-        with threadpool_limits(THREADS):
+        with POOLS.limit(limits=THREADS):
             return self.differentiate(rows, masks or NONE)[1]
 
     def step_parts(self, step: Steps) -> StepParts:
-        threadpool_limits(THREADS)  # until the process ends: setting the limit takes as long as a small step
+        POOLS.limit(limits=THREADS)  # until the process ends: setting the limit takes time too
         rows, masks = step.order[0], {name: mask[0] for name, mask in step.masks.items()}
         _, gradients, _ = self.differentiate(rows, masks)
 
@@ -80,12 +81,12 @@ class ReferenceModel:
         )
 
     def gradient_norms(self, rows: Array) -> dict[str, Array]:
-        with threadpool_limits(THREADS):
+        with POOLS.limit(limits=THREADS):
             return norms_by_lag(self.differentiate(rows, NONE)[2])
 
     def predict(self, x: Array, resets: Array | None = None) -> Array:
         x, network = np.asarray(x, np.float64), self.network
-        with threadpool_limits(THREADS):
+        with POOLS.limit(limits=THREADS):
             if resets is None:
                 return network(x, NONE, NONE, training=False)[0]
             carried = network.carried

@@ -7,7 +7,7 @@ import shutil
 
 import pytest
 
-from tests.benchmarks.command_line import REFERENCE, SMALL, benchmarks
+from tests.benchmarks.command_line import REFERENCE, SMALL, benchmarks, in_process
 
 
 @pytest.fixture(scope="session")
@@ -56,7 +56,7 @@ def reference_run(reference_definition, made_once):
     """The folder of a finished run of `reference_definition`: four trials. Tests must not change it."""
 
     def make(home):
-        done = benchmarks("run", reference_definition, "--results", home, cwd=home)
+        done = in_process("run", reference_definition, "--results", home, cwd=home, figures=True)
         assert done.returncode == 0, done.stderr
         return (home / "small" / "latest").resolve()
 
