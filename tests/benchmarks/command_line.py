@@ -18,7 +18,7 @@ from benchmarks.__main__ import main
 from benchmarks.runner import processes
 from benchmarks.worker.__main__ import answer
 from benchmarks.worker.jobs import BaselineJob, CheckJob, Job, ReferenceJob, TrialJob
-from reports.figures import style
+from tests.blank_figures import blank_figures
 
 ROOT = Path(__file__).resolve().parents[2]
 COMMAND = [sys.executable, "-m", "benchmarks"]
@@ -65,17 +65,6 @@ def benchmarks(*words, cwd):
     )
 
 
-_savefig = style.Canvas.savefig
-
-
-def _empty_drawing(canvas, file, **settings):
-    """Of a figure of a report; a command that draws into a file draws as always."""
-    if isinstance(file, io.StringIO):
-        file.write("<svg></svg>")
-    else:
-        _savefig(canvas, file, **settings)
-
-
 _run_job = processes.run_job
 
 
@@ -112,7 +101,7 @@ def in_process(*words, cwd, figures=False, workers=False):
         redirect_stdout(output),
         redirect_stderr(errors),
         nullcontext() if workers else patch.object(processes, "run_job", work_here),
-        nullcontext() if figures else patch.object(style.Canvas, "savefig", _empty_drawing),
+        nullcontext() if figures else blank_figures(),
     ):
         try:
             status = main(list(map(str, words)))

@@ -1,14 +1,15 @@
 """Fixtures for reports: folders of synthetic runs, figures without drawing, and a browser."""
 
 import shutil
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
 import synthetic_run
-from matplotlib.figure import Figure as Canvas
+
+from tests.blank_figures import blank_figures, drawn_figures
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
-SAVE = Canvas.savefig
 OPTIONS = (
     "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
     "--disable-component-update --disable-sync"
@@ -23,21 +24,20 @@ BEYOND = """
 
 
 @pytest.fixture(scope="module", autouse=True)
-def blank_figures(request):
+def figures_are_blank(request):
     """Write each figure as an empty SVG, as drawing takes most of the time of a report.
 
     A module with `DRAWS = True` draws its figures; so does a test with the fixture `drawn`.
     """
-    with pytest.MonkeyPatch.context() as patch:
-        if not getattr(request.module, "DRAWS", False):
-            patch.setattr(Canvas, "savefig", lambda canvas, target, **options: target.write("<svg></svg>"))
+    with nullcontext() if getattr(request.module, "DRAWS", False) else blank_figures():
         yield
 
 
 @pytest.fixture
-def drawn(monkeypatch):
+def drawn():
     """Draw figures in this test."""
-    monkeypatch.setattr(Canvas, "savefig", SAVE)
+    with drawn_figures():
+        yield
 
 
 @pytest.fixture
