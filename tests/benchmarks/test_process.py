@@ -1,5 +1,7 @@
 """Worker processes: every way to end becomes an answer."""
 
+import json
+import os
 import subprocess
 import sys
 
@@ -51,6 +53,42 @@ print([name for name in {libraries} if name in sys.modules])
     command = [sys.executable, "-c", code]
     done = subprocess.run(command, cwd=ROOT, env=environment(), capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"
+
+
+SERVED = """
+import os, sys
+from benchmarks.worker.serving import serve
+from reports.records import Record
+
+class Cores(Record):
+    cores: tuple[int, ...]
+
+serve(Cores, lambda job: Cores(cores=tuple(os.sched_getaffinity(0))), *sys.argv[1:])
+"""
+
+
+def served(folder, parent):
+    """Run SERVED for a job on one core; return how it ended and the file of its answer."""
+    job, answer = folder / "job.json", folder / "answer.json"
+    job.write_text(json.dumps({"cores": [max(os.sched_getaffinity(0))]}))
+    command = [sys.executable, "-c", SERVED, str(job), str(answer), str(parent)]
+    return subprocess.run(command, cwd=ROOT, env=environment(), capture_output=True, text=True, check=False), answer
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="this system cannot pin a process to a core")
+def test_a_worker_runs_on_the_cores_of_its_job_alone(tmp_path):
+    """Before the job begins, so that every framework starts one thread for each of these cores."""
+    done, answer = served(tmp_path, os.getpid())
+    assert done.returncode == 0, done.stderr
+    assert json.loads(answer.read_text()) == {"cores": [max(os.sched_getaffinity(0))]}
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="this system cannot pin a process to a core")
+def test_a_worker_whose_parent_has_ended_does_nothing(tmp_path):
+    """It would disturb the times of the next run."""
+    done, answer = served(tmp_path, 1)
+    assert (done.returncode, answer.exists()) == (1, False)
+    assert done.stderr == "the process that started this worker has ended\n"
 
 
 def test_a_killed_worker(worker):
