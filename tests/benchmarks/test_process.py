@@ -86,7 +86,7 @@ def test_a_worker_runs_on_the_cores_of_its_job_alone(tmp_path):
 @pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="this system cannot pin a process to a core")
 def test_a_worker_whose_parent_has_ended_does_nothing(tmp_path):
     """It would disturb the times of the next run."""
-    done, answer = served(tmp_path, 1)
+    done, answer = served(tmp_path, -1)
     assert (done.returncode, answer.exists()) == (1, False)
     assert done.stderr == "the process that started this worker has ended\n"
 
