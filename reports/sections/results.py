@@ -133,8 +133,10 @@ def series_scores(run: Run, case: Case) -> Table | None:
     if not data.groups or case is not cases[0]:
         return None
     groups = [group for other in cases for group in run.select(other, run.mode_of(other))[:1]]
-    forecasts: dict[str, tuple[Forecast, ...]] = {baseline.name: (baseline,) for baseline in data.baselines}
-    forecasts |= {case_name(group.case): tuple(group.outcomes.values()) for group in groups}
+    forecasts: dict[str, tuple[Forecast, ...]] = {
+        case_name(group.case): tuple(group.outcomes.values()) for group in groups
+    }
+    forecasts |= {baseline.name: (baseline,) for baseline in data.baselines}  # to the right, where the table scrolls
     columns: tuple[TableColumn[int], ...] = (
         words("series", lambda place: data.groups[place][0]),
         numbers("test windows", lambda place: data.groups[place][1], form=whole),
