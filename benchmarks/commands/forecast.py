@@ -27,7 +27,7 @@ from reports.records import Data, Manifest, NextRows, Trial
 from reports.records.store import write_bytes, write_text
 
 NAME = "forecast"
-SHOWN = 12  # rows that are printed
+SHOWN = 24  # rows that are printed
 MOST_STEPS = 10_000
 READING = tuple(name for name in CSV_ONLY if name not in ("group", "unit", "scale_per"))  # settings that read a file
 
