@@ -5,7 +5,7 @@ from typing import Literal
 from pydantic import Field
 
 from benchmarks.differences.rows import Framework, Value
-from benchmarks.worker.jobs import Failed
+from benchmarks.worker.jobs import WorkerAnswer
 from datasets import DataSpec, WindowSpec
 from reports.records import Number, Record
 
@@ -40,7 +40,7 @@ class Training(Record):
     error: tuple[Number, ...]
 
 
-class Answer(Failed):
+class Answer(WorkerAnswer):
     observations: dict[str, Observation] = Field(default_factory=dict)
     trainings: dict[str, tuple[Training, Training]] = Field(default_factory=dict)
     persistence: Number = 0.0

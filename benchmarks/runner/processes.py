@@ -18,13 +18,13 @@ from pydantic import ValidationError
 from benchmarks.runner import environment
 from benchmarks.runner.cores import Conditions
 from benchmarks.worker.checkpoints import digest_bytes
-from benchmarks.worker.jobs import Answer, Failed, Job, TrialJob
+from benchmarks.worker.jobs import Answer, Job, TrialJob, WorkerAnswer
 from reports.records import Limits, Plan, Record, Trial
 
 LOG_CHARACTERS = 4000
 POLL = 0.25  # seconds between two checks of a worker's time and memory
 GIB = 2**30
-AnswerType = TypeVar("AnswerType", bound=Failed)
+AnswerType = TypeVar("AnswerType", bound=WorkerAnswer)
 LIVE: set[subprocess.Popen[bytes]] = set()  # the workers that are running, of all threads
 
 

@@ -1,8 +1,4 @@
-"""The worker's entry point: `python -m benchmarks.worker JOB ANSWER PARENT`.
-
-JOB and ANSWER are the paths of JSON files; PARENT is the id of the process that waits for the answer. Standard output
-belongs to the frameworks and carries no data.
-"""
+"""The worker's entry point: `python -m benchmarks.worker JOB ANSWER PARENT`, see serving."""
 
 import sys
 import traceback

@@ -126,13 +126,13 @@ Job = Annotated[
 ]
 
 
-class Failed(Record):
+class WorkerAnswer(Record):
     """What the answer of every worker has. failure: a clause with the reason why there is no result."""
 
     failure: str | None = None
 
 
-class Answer(Failed):
+class Answer(WorkerAnswer):
     """The result of the job, or the reason why there is none. A ReferenceJob has no result but its files."""
 
     model_config = ConfigDict(ser_json_bytes="base64", val_json_bytes="base64")
