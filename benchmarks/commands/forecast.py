@@ -217,7 +217,7 @@ def _run(folder: Path, benchmark: Benchmark, chosen: Chosen, steps: int, newer: 
         )
         answer = processes.run_job(job, conditions.variables).answer
     if answer.next_rows is None:
-        raise UserError(answer.failure or "the worker gave no answer")
+        raise UserError(answer.reason)
     return answer.next_rows
 
 

@@ -58,7 +58,7 @@ def _fitted(job: BaselineJob, results: Path, limits: Limits) -> DataBaselines:
     if ended.killed:
         raise UserError("the process that fits the baselines was killed; resume the run to repeat it")
     if ended.answer.baselines is None:  # a time or memory limit: the run continues with the naive forecasts
-        reason = ended.answer.failure or "the process that fits the baselines gave no answer"
+        reason = ended.answer.reason
         made = baselines.fit(job.model_copy(update={"names": ()}))
         return made.model_copy(update={"absent": tuple(AbsentBaseline(name=n, reason=reason) for n in job.names)})
     certificate_cache.sweep(path.parent)

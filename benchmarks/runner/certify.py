@@ -138,8 +138,7 @@ def _references(jobs: Iterable[CheckJob], folder: Path, workers: _Workers) -> di
 def _make(job: CheckJob, paths: Mapping[tuple[str, Dtype], str], workers: _Workers) -> tuple[Check, ...]:
     references = {label: paths[label, job.dtype] for label in job.cases}
     answer = workers.answer(job.model_copy(update={"references": references}))
-    reason = answer.failure or "the worker gave no answer"
-    return answer.checks or tuple(certification.unmade(job, label, reason) for label in job.cases)
+    return answer.checks or tuple(certification.unmade(job, label, answer.reason) for label in job.cases)
 
 
 def lacking(benchmark: Benchmark, results: Path | None) -> list[CheckJob]:

@@ -189,7 +189,7 @@ def _probe(benchmark: Benchmark, plan: Manifest, backend: str, cases: Sequence[C
     ended = processes.run_job(ProbeJob(trials=trials, turns=turns), conditions.variables, plan.limits)
     seconds = time.perf_counter() - start
     if (probed := ended.answer.probed) is None:
-        return (ended.answer.failure or "the worker gave no answer").rstrip(".")
+        return ended.answer.reason.rstrip(".")
     outside = seconds - sum(each.elapsed for each in probed)
     return [Probe(_operations(case), outside, each) for case, each in zip(cases, probed, strict=True)]
 

@@ -47,7 +47,7 @@ def run_trial(task: Task, conditions: Conditions) -> Trial:
     layout = {"PYTHONHASHSEED": str(task.plan.hash_seed), "LIKE_FOR_LIKE_PADDING": "x" * task.plan.padding}
     ended = run_job(job, conditions.variables | layout, task.limits)
     answer = ended.answer
-    failure = answer.failure or (None if answer.outcome else "the worker gave no answer")
+    failure = None if answer.outcome else answer.reason
     return Trial(
         plan=task.plan,
         outcome=answer.outcome,

@@ -87,8 +87,7 @@ def _continued(benchmark: Benchmark, trial: Trial, checkpoint: Path, backend: st
     )
     answer = processes.run_job(job, conditions.variables).answer
     if answer.transferred is None:
-        reason = answer.failure or "the worker gave no answer"
-        raise UserError(f"{backend} could not continue the training of {trial.plan.case}: {reason}")
+        raise UserError(f"{backend} could not continue the training of {trial.plan.case}: {answer.reason}")
     return answer.transferred
 
 

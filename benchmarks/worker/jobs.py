@@ -131,6 +131,11 @@ class WorkerAnswer(Record):
 
     failure: str | None = None
 
+    @property
+    def reason(self) -> str:
+        """Why there is no result."""
+        return self.failure or "the worker gave no answer"
+
 
 class Answer(WorkerAnswer):
     """The result of the job, or the reason why there is none. A ReferenceJob has no result but its files."""
