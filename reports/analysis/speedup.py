@@ -196,11 +196,11 @@ def certificate_problems(certificate: Certificate | None, group: Group) -> tuple
     """Return why the certificate does not allow a comparison of a group's times; empty if it does."""
     if certificate is None:
         return (NO_CERTIFICATE,)
-    backend, case = group.backend, group.case.label
-    checks = [check for check in certificate.checks if (check.backend, check.case) == (backend, case)]
-    if certificate.failures(backend, case):
-        failures = tuple(f"in {check.dtype} {check.failure}" for check in checks if check.failure)
-        return failures or certificate.failures(backend, case)
+    checks = certificate.of(group.backend, group.case.label)
+    if not checks:
+        return ("it was not checked against the reference implementation",)
+    if failures := tuple(f"in {check.dtype} {check.failure}" for check in checks if check.failure):
+        return failures
     windows = {check.windows_digest for check in checks if check.dtype == group.case.dtype}
     if not windows:
         return (f"it was not checked in {group.case.dtype}, in which it is timed",)

@@ -309,12 +309,9 @@ class Certificate(Record):
     schema_version: int = SCHEMA
     checks: tuple[Check, ...]
 
-    def failures(self, backend: str, case: str) -> tuple[str, ...]:
-        """Return why a backend's times for a case are not comparable; empty if they are."""
-        checks = [check for check in self.checks if check.backend == backend and check.case == case]
-        if not checks:
-            return ("it was not checked against the reference implementation",)
-        return tuple(f"{check.dtype}: {check.failure}" for check in checks if check.failure)
+    def of(self, backend: str, case: str) -> tuple[Check, ...]:
+        """Return the checks of a backend for a case, one for each dtype; empty if it was not checked."""
+        return tuple(check for check in self.checks if (check.backend, check.case) == (backend, case))
 
 
 class Outcome(Record):

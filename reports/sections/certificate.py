@@ -111,7 +111,7 @@ def certificate_summary(
 
 def _summary_caption(certificate: Certificate) -> str:
     pairs = {(check.backend, check.case) for check in certificate.checks}
-    unequal = [pair for pair in pairs if certificate.failures(*pair)]
+    unequal = [pair for pair in pairs if not all(check.passed for check in certificate.of(*pair))]
     verdict = (
         f"All {len(pairs)} pairs of a model and a backend equal the reference implementation"
         if not unequal
@@ -128,7 +128,7 @@ def _nearest(
     certificate: Certificate, backend: str, cases: Mapping[str, str], backends: Mapping[str, str]
 ) -> Callable[[str], Cell]:
     def cell(case: str) -> Cell:
-        checks = [check for check in certificate.checks if (check.backend, check.case) == (backend, case)]
+        checks = certificate.of(backend, case)
         failed = [check for check in checks if not check.passed]
         chosen = max(failed or [check for check in checks if check.dtype == EXACT], key=_nearness, default=None)
         if chosen is None:
@@ -166,8 +166,7 @@ def _unequal(run: Run, check: Check, others: int) -> str:
 
 def _is_rounding(run: Run, check: Check) -> bool:
     """Whether a model differs in float32 and is equal in float64, so that only the rounding differs."""
-    checks = run.certificate.checks if run.certificate else ()
-    alike = [other for other in checks if (other.backend, other.case) == (check.backend, check.case)]
+    alike = run.certificate.of(check.backend, check.case) if run.certificate else ()
     finite = check.compared and isfinite(check.weights) and isfinite(check.outputs)
     return finite and any(other.dtype == EXACT and other.passed for other in alike)
 
