@@ -96,7 +96,7 @@ def is_worker(process):
 
 def key_of(worker):
     """Return the key of the trial that a worker runs, from its job file."""
-    return json.loads(Path(worker.cmdline()[-3]).read_text())["trial"]["plan"]["key"]
+    return json.loads(Path(worker.cmdline()[-3]).read_text())["plan"]["key"]
 
 
 @pytest.fixture
