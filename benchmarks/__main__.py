@@ -18,7 +18,7 @@ from benchmarks.commands import list as list_
 from benchmarks.commands.output import command_line
 from benchmarks.definition.settings import SETTINGS
 from benchmarks.differences import command as differences
-from benchmarks.errors import UserError, name_hint
+from benchmarks.errors import UserError, error_line, name_hint
 from benchmarks.translation import command as translate
 from datasets import DataError
 from reports.records.store import RecordError
@@ -77,8 +77,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parsed = parse(words)
         status: int = parsed.execute(parsed)
     except (UserError, DataError, BackendError, ModelError, RecordError) as mistake:
-        sentence = str(mistake).removesuffix(".")  # a command at its end can be copied without the full stop
-        print(f"error: {sentence}", file=sys.stderr)
+        print(error_line(mistake), file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)

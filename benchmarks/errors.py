@@ -37,6 +37,11 @@ class SettingError(UserError):
         return UserError(f"{option}: {self.reason}") if option else self
 
 
+def error_line(mistake: Exception, where: str = "") -> str:
+    """What a command prints of a mistake. Without a full stop, so that a command at its end can be copied."""
+    return f"error: {where}{': ' if where else ''}{str(mistake).removesuffix('.')}"
+
+
 def error_clause(error: BaseException) -> str:
     """Return the type of an exception and the first line of its message, at most 300 characters."""
     first_line = (str(error).strip().splitlines() or ["no message"])[0]

@@ -140,6 +140,13 @@ def test_workers_and_the_command_line_start_without_the_report_libraries(module)
     assert done.stdout.strip() == ""
 
 
+def test_reports_start_without_scipys_statistics():
+    """Their import takes a second, and every command that reads a definition or writes a page would pay it."""
+    code = "import sys, reports.pages.run_page; print('scipy.stats' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"
+
+
 def test_the_top_level_is_the_plan():
     """The folder list at the top level shows the architecture."""
     tracked = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=False).stdout

@@ -9,7 +9,7 @@ from benchmarks.commands import Subparsers, options, resume, run, session
 from benchmarks.commands.output import command_line, short
 from benchmarks.definition import loading
 from benchmarks.definition.loading import Benchmark
-from benchmarks.errors import UserError
+from benchmarks.errors import UserError, error_line
 from benchmarks.runner import run as runner
 from datasets import DataError
 from reports.records import Manifest
@@ -38,7 +38,7 @@ def execute(arguments: argparse.Namespace) -> int:
         try:
             status = _run(arguments, name)
         except (UserError, DataError, RecordError) as mistake:
-            print(f"error: {name}: {mistake}", file=sys.stderr)
+            print(error_line(mistake, name), file=sys.stderr)
             status = 2
         if status == session.INTERRUPTED:
             again = command_line(*(word for word in arguments.words if word != "--resume"), "--resume")

@@ -11,7 +11,7 @@ import datasets
 from benchmarks.commands import Subparsers, options
 from benchmarks.commands.output import table
 from benchmarks.definition.validation import validated
-from benchmarks.errors import UserError
+from benchmarks.errors import UserError, error_line
 from datasets import DataError, Series, Split, split
 from datasets.series import longest_gap
 from datasets.spec import counted
@@ -67,7 +67,7 @@ def fetch_series(arguments: argparse.Namespace) -> int:
         try:
             _fetch(name)
         except DataError as mistake:
-            print(f"error: {name}: {mistake}", file=sys.stderr)
+            print(error_line(mistake, name), file=sys.stderr)
             status = 2
     return status
 

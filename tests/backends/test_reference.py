@@ -102,6 +102,27 @@ def check(layers, objective, **options):
         assert np.sum(gradients[name] * direction) == pytest.approx(slope, rel=1e-6, abs=1e-8), name
 
 
+def test_it_computes_with_one_thread_and_restores_the_number(monkeypatch):
+    """Its products are small, so threads would wait for each other; the process may have other work for them."""
+    model, masks = build(LAYERS["gru"], Objective())
+    forward, seen = type(model.network).__call__, []
+
+    def threads():
+        return {pool["num_threads"] for pool in training.POOLS.info()}
+
+    def watched(*arguments, **options):
+        seen.append(threads())
+        return forward(*arguments, **options)
+
+    monkeypatch.setattr(type(model.network), "__call__", watched)
+    with training.POOLS.limit(limits=2):
+        model.predict(model.x)
+        model.gradients(np.arange(N), masks)
+        model.train(Steps(np.arange(N)[None], np.zeros(1), {name: mask[None] for name, mask in masks.items()}))
+        assert threads() == {2}
+    assert seen == [{1}] * 3
+
+
 @pytest.mark.parametrize("cell", CELLS)
 def test_a_carried_state_is_a_constant_of_its_step(cell):
     """Truncated backpropagation: the gradient is that of a step from a given state, which the weights do not change."""
