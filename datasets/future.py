@@ -246,7 +246,9 @@ def _joined(old: Series, new: Series, step: Step) -> Series:
         if len(known) and known[-1] > stamps[-1]:
             unused.append(f"{name}, {iso(stamps[-1])}" if name else iso(stamps[-1]))
         earlier = known < stamps[0]
+        unobserved = stamps[:0]
         if earlier.any() and stamps[0] <= steps.following(known[earlier], step, 1)[0]:
+            unobserved = known[earlier & np.isin(np.arange(before, after), old.filled)]
             stamps = np.concatenate([known[earlier], stamps])
             values = np.concatenate([old.values[before:after][earlier], values])
         grid = steps.grid(stamps, step)
@@ -260,7 +262,7 @@ def _joined(old: Series, new: Series, step: Step) -> Series:
         whole = fill(spread, "carry", new.name)
         pieces.append(whole.values)
         times.append(grid.times)
-        filled.append(whole.rows + row)
+        filled.append(np.union1d(whole.rows, np.flatnonzero(np.isin(grid.times, unobserved))) + row)
         runs.append(row)
         row += len(grid.times)
     return replace(

@@ -34,7 +34,9 @@ def add(subparsers: Subparsers) -> None:
     series.add_argument("--all", action="store_true", help="every series")
     summary = "print the facts of a series, and draw it with its split"
     show = options.command(verbs, "show", show_series, summary, "data show co2", what=what, results=False)
-    show.what.add_argument("name", metavar="NAME", help="a series, or a file of your own; - for a pipe")
+    series = show.what.add_mutually_exclusive_group(required=True)
+    series.add_argument("name", metavar="NAME", nargs="?", help="a series, or a file of your own; - for a pipe")
+    series.add_argument("--csv", metavar="FILE", help="a file of your own, as in the command run")
     columns = show.parser.add_argument_group("columns of your file (default: what the file suggests)")
     options.add_columns(columns)
     text = "change one setting of [data], as in data.decimal=,; may be repeated"
@@ -79,14 +81,15 @@ def _fetch(name: str) -> None:
 
 def show_series(arguments: argparse.Namespace) -> int:
     """Print the facts of a series, the rows of each part, and the path of its picture."""
-    if arguments.name in datasets.names():
-        series = datasets.load(arguments.name)
+    name = arguments.csv or arguments.name
+    if arguments.csv is None and name in datasets.names():
+        series = datasets.load(name)
         spec = datasets.DataSpec(series=series.name, order="time" if series.temporal else "rows")
-    elif arguments.name == "-" or Path(arguments.name).expanduser().exists() or Path(arguments.name).suffix:
-        spec = _file_spec(arguments)
+    elif arguments.csv is not None or name == "-" or Path(name).expanduser().exists() or Path(name).suffix:
+        spec = _file_spec(arguments, name)
         series = datasets.read(spec)
     else:
-        datasets.describe(arguments.name)  # raises the error for an unknown name
+        datasets.describe(name)  # raises the error for an unknown name
     parts = split(series, spec)
     for label, text in _facts(series):
         print(f"{label:<10} {text}")
@@ -96,9 +99,9 @@ def show_series(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _file_spec(arguments: argparse.Namespace) -> datasets.DataSpec:
+def _file_spec(arguments: argparse.Namespace, file: str) -> datasets.DataSpec:
     """The [data] table for a file: columns that no option names are those that the file suggests."""
-    data = options.file_data(arguments, arguments.name, options.RESULTS)
+    data = options.file_data(arguments, file, options.RESULTS)
     for name, value in options.assignments(arguments.settings).items():
         table, _, setting = name.rpartition(".")
         if table != "data":

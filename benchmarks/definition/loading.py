@@ -137,11 +137,11 @@ def find(name: str) -> Path:
     """The TOML file of a benchmark, given by its name or by the path of a user's file. Raises UserError if missing."""
     if name in names():
         return FOLDER / f"{name}.toml"
-    if name.lower().endswith((".csv", ".parquet", ".pq", ".txt")):
-        raise UserError(f"{name} is a data file, not a benchmark; type: run --csv {name} --target COLUMN")
-    if not name.endswith(".toml"):
-        raise UserError(f"there is no benchmark '{name}'; {name_hint(names(), name)}, or give the path of a TOML file")
     path = Path(name).expanduser()
+    if path.is_file() and path.suffix != ".toml":
+        raise UserError(f"{name} is not a TOML file; if it is a data file, type: run --csv {name} --target COLUMN")
+    if not path.suffix:
+        raise UserError(f"there is no benchmark '{name}'; {name_hint(names(), name)}, or give the path of a TOML file")
     if not path.is_file():
         problem = "is not a file" if path.exists() else "does not exist"
         raise UserError(f"{path} {problem}; give the name of a benchmark ({', '.join(names())}) or a TOML file")

@@ -265,6 +265,7 @@ def _of_series(
         name=ahead.names[place],
         past_times=tuple(stamp(time)[0] for time in past),
         past=_rows(series.values[first:stop][:, series.index(series.targets)]),
+        past_filled=tuple(np.isin(np.arange(first, stop), series.unscored).tolist()),
         times=tuple(stamp(time)[0] for time in times),
         labels=tuple(stamp(time)[1] for time in times),
         values=_rows(values[place]),

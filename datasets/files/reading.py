@@ -81,6 +81,8 @@ def _series(chosen: Table, data: DataSpec, source: Source, least: int) -> Series
     notes += [f"No column of time stamps is set, so rows are steps; {hint}."] if hint else []
     notes += _notes_on_totals(chosen, data, stamped=parsed is not None)
     names, codes = groups(chosen, data)
+    if hint:
+        _refuse_rows_out_of_order(chosen, data, source, codes)
     values, columns = _numbers(chosen, data, notes, None if parsed is None else np.isnat(parsed.times))
     rows = Rows(values, None if parsed is None else parsed.times, codes)
     context = Context(chosen, data, source, names)
@@ -195,9 +197,7 @@ def _unused_times(chosen: Table, data: DataSpec) -> str:
     """Which column holds time stamps, or may hold them, and how to use it; empty if none does."""
     if data.order == "rows":
         return ""
-    likely = table.likely_time(chosen.names, chosen.kinds)
-    if likely and not set(likely) & set(chosen.numbers):
-        names = as_list(likely)
+    if names := as_list(_likely_times(chosen)):
         return f"{names} holds time stamps: --time {shlex.quote(names)}"
     used = {*chosen.numbers, *chosen.group}
     doubtful = next((name for name in chosen.doubtful if name not in used), None)
@@ -205,6 +205,35 @@ def _unused_times(chosen: Table, data: DataSpec) -> str:
         return ""
     content, options = chosen.doubtful[doubtful]
     return f"if {doubtful} {content}: --time {shlex.quote(as_list([doubtful]))}{options}"
+
+
+def _likely_times(chosen: Table) -> tuple[str, ...]:
+    likely = table.likely_time(chosen.names, chosen.kinds)
+    return () if set(likely) & set(chosen.numbers) else likely
+
+
+def _refuse_rows_out_of_order(chosen: Table, data: DataSpec, source: Source, codes: np.ndarray | None) -> None:
+    """Raise DataError if the time stamps that are not used show that the rows of a series do not follow in time."""
+    names = as_list(_likely_times(chosen))
+    if not names:
+        return
+    stamped = data.model_copy(update={"time": names})
+    try:
+        parsed = _times(table.read(source, stamped), stamped, [])
+    except DataError:  # the stamps cannot be read, or their column is only a part of them
+        return
+    assert parsed is not None  # of a table with a column of time stamps
+    rows = np.flatnonzero(~np.isnat(parsed.times))
+    of = np.zeros(chosen.rows, np.int64) if codes is None else codes
+    rows = rows[np.argsort(of[rows], kind="stable")]
+    backward = (np.diff(parsed.times[rows]) <= np.timedelta64(0)) & (np.diff(of[rows]) == 0)
+    if backward.any():
+        first, second = rows[np.flatnonzero(backward)[0] :][:2]
+        raise DataError(
+            f"{chosen.path}, column {names!r} holds time stamps, and row {second + 1} ({iso(parsed.times[second])}) is "
+            f"not later than row {first + 1} ({iso(parsed.times[first])}), so the rows are not in order of time: "
+            f"{to_set(time=names)}; if all rows are steps of one series, {to_set(order='rows')}."
+        )
 
 
 @dataclass(frozen=True, eq=False)

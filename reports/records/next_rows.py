@@ -11,6 +11,7 @@ class SeriesForecast(Record):
     name: str  # "" if there is one series
     past_times: tuple[str, ...]  # of the last known rows, ISO 8601 or row numbers from 1
     past: Values
+    past_filled: tuple[bool, ...]  # by row: whether the value of a target was missing and has been filled
     times: tuple[str, ...]
     labels: tuple[str, ...]  # `times` as the user's file writes them
     values: Values

@@ -114,12 +114,18 @@ def test_what_was_done_to_newer_rows_is_said(run, tmp_path, rows, first, notes):
     """A single row and equal values are enough after the rows of the run."""
     path = tmp_path / "new.csv"
     path.write_text(f"month,passengers\n{rows}")
-    done = in_process("forecast", run, "--to", tmp_path, "--csv", path, "--steps", "1", cwd=tmp_path)
+    gap = ["1961-03"] if "1 of 5 rows had a missing value" in notes else []
+    words = ("forecast", run, "--to", tmp_path, "--csv", path, "--steps", "1")
+    done = in_process(*words, cwd=tmp_path, figures=bool(gap))
     assert done.returncode == 0, done.stderr
     content = json.loads((tmp_path / "forecast.json").read_text())
     assert content["series"][0]["times"] == [first]
     assert [any(note in said for said in content["notes"]) for note in notes] == [True] * len(notes)
     assert len(content["notes"]) == len(notes)
+    (series,) = content["series"]
+    filled = [time for time, made in zip(series["past_times"], series["past_filled"], strict=True) if made]
+    assert filled == gap
+    assert not gap or "missing, filled" in (tmp_path / "forecast.svg").read_text()
     assert all(note in " ".join(done.stdout.split()) for note in content["notes"])
 
 

@@ -108,9 +108,10 @@ MISTAKES = {
     "a setting without a value": ("run co2 --set training.epochs", "--set 'training.epochs'", None),
     "a data file for a benchmark": (
         "run sales.csv",
-        "type: run --csv sales.csv --target COLUMN",
+        "sales.csv is not a TOML file; if it is a data file, type: run --csv sales.csv --target COLUMN",
         "run --csv sales.csv --target units",
     ),
+    "a missing data file for a benchmark": ("run sale.csv", "sale.csv does not exist; give the name of", "run co2"),
     "a setting without its table": (
         "run co2 --set epochs=3",
         "did you mean training.epochs",

@@ -62,6 +62,7 @@ def test_options_choose_the_columns(capsys, tmp_path):
     path = CASES / "panel-long.csv"
     lines = shown(capsys, str(path), "--group", "store", "--folder", str(tmp_path))
     assert lines["series"] == "2 by store"
+    assert lines == shown(capsys, "--csv", str(path), "--group", "store", "--folder", str(tmp_path))
     lines = shown(
         capsys, str(CASES / "thousands-point-semicolon.csv"), "--set", "data.thousands=.", "--folder", str(tmp_path)
     )

@@ -128,7 +128,7 @@ def test_windows_over_a_part_know_no_row_after_it():
 
 
 def airline(tmp_path, rows=slice(None), **columns):
-    """The airline series as a file of the user, with some changes, and its path."""
+    """The path of a file of the user with some rows of the airline series, and with changes."""
     series = read(DataSpec(series="airline"))
     frame = pd.DataFrame({"month": series.times, "passengers": series.values[:, 0]} | columns).iloc[rows]
     path = tmp_path / f"{len(list(tmp_path.iterdir()))}.csv"
@@ -151,6 +151,14 @@ def test_newer_rows_continue_the_series_of_the_run(tmp_path):
         np.testing.assert_array_equal(series.times, whole.times)
     later = future.newer(windows, data.model_copy(update={"csv": airline(tmp_path, slice(125, 144))}))
     np.testing.assert_array_equal(later.values[:, 0], read(DataSpec(series="airline")).values[125:, 0])
+
+
+def test_filled_rows_of_the_run_stay_filled_rows_before_newer_ones(tmp_path):
+    """Otherwise they would be scored, and drawn, like observed ones. The newer file has a gap too."""
+    windows, data = windows_of(airline(tmp_path, [*range(100), *range(103, 120)]))
+    new = airline(tmp_path, [120, 121, 122, 124])
+    series = future.newer(windows, data.model_copy(update={"csv": new}))
+    assert series.filled.tolist() == series.unscored.tolist() == [100, 101, 102, 123]
 
 
 def test_a_newer_file_of_business_days_may_span_a_weekend(tmp_path):

@@ -203,6 +203,41 @@ def test_evident_time_stamps_that_are_not_used_are_named_in_the_line_of_the_time
     assert "if date ('day 0 of winter') holds time stamps: --time date, and the format with" in time
 
 
+DAYS = [f"2020-{month:02}-{day:02}" for month in (1, 2) for day in range(1, 29)]
+GROUPED = ["--group", "shop"]
+UNORDERED = {  # a heading, lines whose order is not that of time, and options
+    "two shops": ("day,shop,x", [f"{day},{shop}" for day in DAYS for shop in ("north", "south")], []),
+    "the newest row first": ("day,x", DAYS[::-1], []),
+    "a repeated row": ("day,x", [*DAYS[:40], *DAYS[39:]], []),
+    "a row that is missing, then repeated": ("day,x", [*DAYS[:40], "", *DAYS[39:]], []),
+    "the newest row of each shop first": ("day,shop,x", [f"{day},{s}" for s in "ab" for day in DAYS[::-1]], GROUPED),
+}
+
+
+@pytest.mark.parametrize(("heading", "cells", "options"), UNORDERED.values(), ids=UNORDERED)
+def test_rows_that_do_not_follow_in_time_are_no_steps_without_their_time_stamps(words, heading, cells, options):
+    """Rows of two shops, or from the newest to the oldest, would be read silently as one series in that order."""
+    options = words(table(heading, cells), *options)
+    assert "column 'day' holds time stamps, and row " in refusal(options)
+    read_back = outcomes(options)
+    assert {series.step for series in read_back} == {"day", "row"}
+    assert all(series.rows == len(cells) for series in read_back if series.step == "row")
+
+
+@pytest.mark.parametrize(
+    ("heading", "cells", "options"),
+    [
+        ("day,x", DAYS, []),
+        ("day,x", ["", *DAYS[:20], "", *DAYS[20:]], []),
+        ("day,hour,x", [f"{day},{hour}" for day in DAYS[:4] for hour in range(24)], []),
+        ("day,shop,x", [f"{day},{shop}" for shop in "ab" for day in DAYS], GROUPED),
+        ("day,shop,x", [f"{day},{shop}" for day in DAYS for shop in "ab"], GROUPED),
+    ],
+)
+def test_rows_that_follow_in_time_are_steps_without_their_time_stamps(words, heading, cells, options):
+    assert read(spec(words(table(heading, cells), *options))).rows == len(cells)
+
+
 def test_the_decimal_mark_of_one_column_is_not_stated_for_all(words):
     """The settings that are printed fit all columns of numbers, also those that are not shown."""
     rows = "".join(f"2020-01-{day:02};{day}.25;{day},75\n" for day in range(1, 29))
