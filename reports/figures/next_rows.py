@@ -34,9 +34,9 @@ def next_rows(forecast: NextRows, model: str) -> Figure:
 def _draw(axes: Axes, forecast: NextRows, series: SeriesForecast, target: int) -> None:
     past, times = (_times(texts, forecast.stamped) for texts in (series.past_times, series.times))
     known, values = (np.array([row[target] for row in rows]) for rows in (series.past, series.values))
-    axes.plot(past, known, color=INK, label="known")
-    if any(series.past_filled):
-        filled = np.array(series.past_filled)
+    filled = np.array(series.past_filled)
+    axes.plot(past, np.where(filled, np.nan, known), color=INK, label="known")
+    if filled.any():
         axes.plot(past[filled], known[filled], ".", color=FAINT, markersize=5, label="missing, filled")
     joined = np.append(past[-1:], times)  # the line starts at the last known value
     axes.plot(joined, np.append(known[-1:], values), color=COLOUR, marker="o", markersize=3, label="forecast")
