@@ -11,7 +11,7 @@ import datasets
 from benchmarks.commands import Subparsers, options
 from benchmarks.commands.output import table
 from benchmarks.definition.validation import validated
-from benchmarks.errors import UserError, error_line
+from benchmarks.errors import error_line
 from datasets import DataError, Series, Split, split
 from datasets.series import longest_gap
 from datasets.spec import counted
@@ -39,8 +39,7 @@ def add(subparsers: Subparsers) -> None:
     series.add_argument("--csv", metavar="FILE", help="a file of your own, as in the command run")
     columns = show.parser.add_argument_group("columns of your file (default: what the file suggests)")
     options.add_columns(columns)
-    text = "change one setting of [data], as in data.decimal=,; may be repeated"
-    columns.add_argument("--set", metavar="data.SETTING=VALUE", action="append", default=[], dest="settings", help=text)
+    options.add_data_settings(columns)
     folder, text = options.RESULTS / "data", "the folder for the picture (default: results/data)"
     show.where.add_argument("--folder", metavar="FOLDER", type=Path, default=folder, help=text)
 
@@ -102,11 +101,7 @@ def show_series(arguments: argparse.Namespace) -> int:
 def _file_spec(arguments: argparse.Namespace, file: str) -> datasets.DataSpec:
     """The [data] table for a file: columns that no option names are those that the file suggests."""
     data = options.file_data(arguments, file, options.RESULTS)
-    for name, value in options.assignments(arguments.settings).items():
-        table, _, setting = name.rpartition(".")
-        if table != "data":
-            raise UserError(f"--set {name}: data show takes settings of [data] only, as in --set data.decimal=,")
-        data[setting] = value
+    data |= options.data_settings(arguments.settings, "data show")
     if "target" not in data:
         suggested = datasets.suggested_columns(validated(datasets.DataSpec, data | {"target": "*"}, "data show:"))
         data = {name: value for name, value in suggested.items() if value} | data

@@ -57,10 +57,7 @@ def add(subparsers: Subparsers) -> None:
     groups.what.add_argument("--steps", metavar="N", type=options.count("--steps", 12, MOST_STEPS), help=steps)
     groups.what.add_argument("--csv", metavar="NEW", help="a file with newer rows of the same columns; - for a pipe")
     groups.what.add_argument("--time", metavar="A,B", help="the column of time stamps of NEW, if another one")
-    text = "change one setting of [data] for NEW, as in data.decimal=,; may be repeated"
-    groups.what.add_argument(
-        "--set", metavar="data.SETTING=VALUE", action="append", default=[], dest="settings", help=text
-    )
+    options.add_data_settings(groups.what, of=" for NEW")
     folder = "the folder to write to (default: forecast, in the folder of the run)"
     groups.where.add_argument("--to", metavar="FOLDER", type=Path, help=folder)
 
@@ -176,15 +173,7 @@ def _newer_data(arguments: argparse.Namespace, data: DataSpec) -> DataSpec | Non
         return None
     columns = argparse.Namespace(**dict.fromkeys(options.COLUMNS))
     file = options.file_data(columns, arguments.csv, arguments.results)["csv"]
-    changes: dict[str, object] = {"csv": file, "series": None}
-    for name, value in options.assignments(arguments.settings).items():
-        group, _, setting = name.rpartition(".")
-        if group != "data" or setting not in READING:
-            known = ", ".join(f"data.{known}" for known in READING)
-            raise UserError(
-                f"--set {name}: forecast takes the settings that read a file ({known}), as in --set data.decimal=,"
-            )
-        changes[setting] = value
+    changes = {"csv": file, "series": None} | options.data_settings(arguments.settings, "forecast", READING)
     settings = data.model_dump(exclude_defaults=True) | {"strict": False} | changes
     if data.csv is None:  # a registered series: the file names its columns as the series does
         settings["target"] = data.target or datasets.describe(str(data.series)).targets

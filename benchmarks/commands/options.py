@@ -151,6 +151,24 @@ def add_columns(data: argparse._ArgumentGroup) -> None:
     data.add_argument("--strict", action="store_true", help=text)
 
 
+def add_data_settings(columns: argparse._ArgumentGroup, *, of: str = "") -> None:
+    """The option that changes settings of `[data]`. of: which file they are for, if not the only one."""
+    text = f"change one setting of [data]{of}, as in data.decimal=,; may be repeated"
+    columns.add_argument("--set", metavar="data.SETTING=VALUE", action="append", default=[], dest="settings", help=text)
+
+
+def data_settings(texts: Sequence[str], command: str, allowed: Sequence[str] = ()) -> dict[str, Any]:
+    """The settings of `[data]` that `--set` changes, by name. allowed: those that read a file, if no others."""
+    changed = {}
+    for name, value in assignments(texts).items():
+        table, _, setting = name.rpartition(".")
+        if table != "data" or (allowed and setting not in allowed):
+            which = f" that read a file ({', '.join(allowed)})" if allowed else ""
+            raise UserError(f"--set {name}: {command} takes only settings of [data]{which}, as in --set data.decimal=,")
+        changed[setting] = value
+    return changed
+
+
 def _csv_data(arguments: argparse.Namespace) -> dict[str, Any]:
     """The title, the description and the [data] table for the user's own file."""
     if arguments.target is None:

@@ -76,7 +76,7 @@ def test_options_choose_the_columns(capsys, tmp_path):
         (["nothing.csv"], "there is no file"),
         (["airlin"], "did you mean 'airline'"),
         ([str(CASES / "percent.csv"), "--target", "unit"], "did you mean 'units'"),
-        ([str(CASES / "percent.csv"), "--set", "training.epochs=3"], "takes settings of [data] only"),
+        ([str(CASES / "percent.csv"), "--set", "training.epochs=3"], "takes only settings of [data]"),
         ([str(CASES / "percent.csv"), "--set", "data.decimal=x"], "decimal"),
     ],
 )
