@@ -12,7 +12,7 @@ from backends.layers import Conv1D, Dense, Dropout, Flatten
 from backends.model import ModelSpec
 from backends.optimizers import Adam
 from backends.recurrent import Recurrent
-from tests.conformance.problems import CELLS, Problem
+from tests.conformance.problems import CELLS, Problem, at_start
 
 
 def test_compiles_nothing_after_the_first_step(backend, simple, dtype, compiled_programs):
@@ -31,7 +31,7 @@ def test_compiles_nothing_after_the_first_step(backend, simple, dtype, compiled_
 @pytest.mark.slow
 def test_readings_do_not_change_training(backend, simple, dtype):
     """predict, gradients, gradient_norms, weights and kernel between the steps leave the results equal."""
-    model, steps, (x, _) = simple.build(backend, dtype), simple.steps(3), simple.data(dtype)
+    model, steps, (x, _) = at_start(simple, backend, dtype), simple.steps(3), simple.data(dtype)
     start = model.checkpoint()
     losses = model.train(steps)
     expected = model.predict(x)
@@ -50,7 +50,7 @@ def test_readings_do_not_change_training(backend, simple, dtype):
 @pytest.mark.slow
 def test_a_checkpoint_can_be_restored(backend, resumed_problem, dtype):
     """Early stopping returns to the best weights. A checkpoint exists before the first step too."""
-    steps, model = resumed_problem.steps(5), resumed_problem.build(backend, dtype)
+    steps, model = resumed_problem.steps(5), at_start(resumed_problem, backend, dtype)
     start = model.checkpoint()
     assert start.steps == 0
     losses = model.train(steps)
@@ -62,7 +62,7 @@ def test_a_checkpoint_can_be_restored(backend, resumed_problem, dtype):
 def test_training_in_pieces_equals_training_at_once(backend, simple, dtype):
     """The benchmark times the first step apart, which must not change the results."""
     steps = simple.steps(6)
-    whole, pieces = simple.build(backend, dtype), simple.build(backend, dtype)
+    whole, pieces = at_start(simple, backend, dtype), simple.build(backend, dtype)
     losses = whole.train(steps)
     np.testing.assert_array_equal(np.concatenate([pieces.train(steps[:1]), pieces.train(steps[1:])]), losses)
     for name, value in whole.weights().items():

@@ -18,7 +18,7 @@ from backends import REGISTRY
 from backends.contract import Steps
 from backends.reference import training
 from benchmarks.worker.certification import BOUNDS, Trajectory, compare, difference, verdict
-from tests.conformance.problems import PROBLEMS, any_problems, recurrent_problems
+from tests.conformance.problems import PROBLEMS, any_problems, at_start, recurrent_problems
 
 REFERENCE = training.create("reference", dtype="float64")
 MEAN_LOSSES = {name for name, entry in REGISTRY.items() if not entry.step_losses}
@@ -49,7 +49,7 @@ def expected_trajectory(problem, dtype):
 
 def require_equality(backend, problem, dtype):
     """Assert that outputs, gradients, the loss of each of 200 Adam steps and the final weights keep the bounds."""
-    results = trajectory(problem.build(backend, dtype), problem, dtype)
+    results = trajectory(at_start(problem, backend, dtype), problem, dtype)
     assert (results.losses is not None) == (backend.name not in MEAN_LOSSES)
     figures = compare(results, expected_trajectory(problem, dtype))
     LARGEST.update({name: max(value or 0.0, LARGEST.get(name, 0.0)) for name, value in figures.items()})
@@ -85,7 +85,7 @@ def test_a_padded_window_forecasts_as_the_short_window_alone(backend, padded_pro
     """The same weights in a model without a mask, which reads the real steps alone."""
     problem = padded_problem
     (x, y), real = problem.data(dtype), problem.real()
-    forecasts = problem.build(backend, dtype).predict(x)
+    forecasts = at_start(problem, backend, dtype).predict(x)
     for length in (1, problem.window // 2):
         rows = real.sum(axis=1) == length
         short = x[rows][..., :-1][real[rows]].reshape(-1, length, problem.features - 1)
@@ -98,8 +98,7 @@ def test_gradient_norms_equal_the_reference(backend, recurrent_problem, dtype):
     """The norm of the derivative by the state, at every lag of every recurrent layer and direction."""
     problem = recurrent_problem
     rows = problem.steps(1).order[0]
-    built = (problem.build(kind, dtype) for kind in (backend, REFERENCE))
-    norms, expected = (model.gradient_norms(rows) for model in built)
+    norms, expected = (at_start(problem, kind, dtype).gradient_norms(rows) for kind in (backend, REFERENCE))
     assert norms.keys() == expected.keys()
     for name, values in expected.items():
         assert difference(norms[name], values) <= BOUNDS[dtype]["gradients"], name
@@ -114,7 +113,7 @@ def test_training_continues_in_another_framework(backend, resumed_problem, dtype
     problem = resumed_problem
     steps, whole = problem.steps(60), problem.build(REFERENCE, dtype)
     losses = whole.train(steps)
-    first, second = problem.build(REFERENCE, dtype), problem.build(backend, dtype)
+    first, second = problem.build(REFERENCE, dtype), at_start(problem, backend, dtype)
     if not from_reference:
         first, second = second, first
     before = first.train(steps[:30])
@@ -142,7 +141,7 @@ def test_trains_in_pieces_with_equal_weights(backend, resumed_problem, dtype):
     resets = np.ones((1, 3), bool) if resumed_problem.model.stateful else None
     last = Steps(steps.order[5:, :3], steps.rates[5:], incomplete, resets)
     losses = [*expected.train(steps[:5]), *expected.train(last)]
-    model = resumed_problem.build(backend, dtype)
+    model = at_start(resumed_problem, backend, dtype)
     model.train(steps[:1])
     checkpoint = model.checkpoint()
     model.train(steps[1:])
@@ -156,9 +155,10 @@ def test_trains_in_pieces_with_equal_weights(backend, resumed_problem, dtype):
 
 
 @pytest.mark.slow
-def test_the_parts_of_a_step_compute_what_training_computes(backend, simple, dtype):
+def test_the_parts_of_a_step_compute_what_training_computes(backend, dtype):
     """Their times are shown as parts of a step's time. Forward and backward pass change no weights."""
-    step, expected, model = simple.steps(1), simple.build(REFERENCE, dtype), simple.build(backend, dtype)
+    problem = PROBLEMS["gru on lstm"]
+    step, expected, model = problem.steps(1), problem.build(REFERENCE, dtype), at_start(problem, backend, dtype)
     loss, before = expected.train(step)[0], model.weights()
     parts = model.step_parts(step)
     for call in (parts.forward, parts.gradients, parts.forward):
@@ -190,7 +190,7 @@ def test_weights_are_returned_unchanged(backend, problem, dtype):
 def test_without_masks_there_is_no_dropout(backend, dtype):
     """In training too: the objective of a step is that of the prediction."""
     problem = PROBLEMS["lstm, briefly masked"]
-    model, (x, y), steps = problem.build(backend, dtype), problem.data(dtype), problem.steps(1)
+    model, (x, y), steps = at_start(problem, backend, dtype), problem.data(dtype), problem.steps(1)
     rows = steps.order[0]
     expected = np.mean((model.predict(x[rows]) - y[rows]) ** 2)
     assert model.train(Steps(steps.order, steps.rates))[0] == pytest.approx(expected, rel=1e-5)

@@ -76,6 +76,24 @@ class Problem:
         return backend.build(self.model, self.objective, self.optimizer, weights, x, y, dtype=dtype, seed=seed)
 
 
+BUILT = {}  # models of this process, each with the checkpoint before its training
+
+
+def at_start(problem, backend, dtype):
+    """The model of a problem before its training. Later tests get the first one's again, with its checkpoint restored.
+
+    Most of a check's time is the compilation of its model.
+    """
+    key = problem, backend, dtype
+    if key not in BUILT:
+        model = problem.build(backend, dtype)
+        BUILT[key] = model, model.checkpoint()
+    else:
+        model, start = BUILT[key]
+        model.restore(start)
+    return model
+
+
 def standard(cell):
     return Problem(forecaster(cell, units=5, layers=1, horizon=2))
 
