@@ -59,11 +59,12 @@ def loss_curves(run: Run, mode: Mode) -> Figure | None:
         legend(canvas, grid[0])
         svg = to_svg(canvas)
     remark = {
-        "matched": "Matched models learn alike, so their lines overlap.",
-        "native": "Native models have different initial weights, so their lines may differ.",
+        "matched": " Matched models learn alike, so their lines overlap.",
+        "native": " Native models have different initial weights, so their lines may differ.",
     }[mode]
+    several = any(len(run.finished(case, mode)) > 1 for case in drawn)
     shown = medians((group for case in drawn for group in run.finished(case, mode)), "; the band is the range")
-    caption = f"{shown} {remark}{only_first(len(cases))}"
+    caption = f"{shown}{remark if several else ''}{only_first(len(cases))}"
     numbers = "; ".join(_last_loss(run, group) for case in drawn for group in run.finished(case, mode))
     alt = f"Curves of the {' and '.join(kinds)} loss by epoch. Training loss in the last epoch: {numbers}."
     return Figure(f"losses-{mode}", f"Loss curves, {mode} mode", caption, alt, svg)

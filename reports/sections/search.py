@@ -178,7 +178,7 @@ def limits(search: SearchRanking) -> Iterator[str]:
     if search.run.concurrent:
         trials = plural(search.search.at_once, "trial")
         yield f"Up to {trials} ran at the same time, so their times are not compared and no speed ratio is shown"
-    also = " and of the published configuration" if search.published else ""
+    also = " and those of the published configuration" if search.published else ""
     yield f"Only the selected configuration has a certificate; only its test errors{also} are shown"
     if len(search.run.seeds) == 1:
         yield "Each configuration had one seed, so chance affects the ranks; --seeds 1,2,3 shows how much"
