@@ -134,7 +134,7 @@ def _csv(source: Source, data: DataSpec) -> Table:
         notes.append(f"{counted(short)} with fewer cells than the header; the missing cells are empty.")
     if below:
         columns = {name: column[: len(column) - len(below)] for name, column in columns.items()}
-        shown = "; ".join(repr(",".join(row)[:60]) for row in below)
+        shown = "; ".join(repr((dialect.separator or ",").join(row)[:60]) for row in below)
         notes.append(f"{counted(len(below), 'row')} at the end of the file without a time stamp, {shown}, left out.")
     rows = len(next(iter(columns.values())))
     return Table(

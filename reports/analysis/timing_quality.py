@@ -64,7 +64,7 @@ class TimingQuality:
                 if self.seeds_required
                 else "repeat the run on a quiet machine"
             )
-            warnings.append(f"unstable: the seeds vary by {per_cent(self.seeds)}; {remedy}")
+            warnings.append(f"unstable: the times of the seeds vary by {per_cent(self.seeds)}; {remedy}")
         if self.background_load:
             warnings.append(
                 f"disturbed: other programs used up to {per_cent(self.background_load)} of the cores during training"
@@ -146,7 +146,8 @@ def unreliable_because(run: Run, speedups: Iterable[Speedup]) -> str:
         clauses.append(f"the times of {run.backend_phrases(unstable)} are unstable")
     if imprecise:
         within = per_cent(max(imprecise.values()))
-        clauses.append(f"the ratio of {run.backend_phrases(imprecise)} is known within ±{within} only")
+        ratio = "the ratio" if len(compared) == 1 else "a ratio"
+        clauses.append(f"the 95 % interval of {ratio} is ±{within}, wider than ±{per_cent(MAX_IMPRECISION)}")
     if unaccounted > MAX_UNACCOUNTED:
         clauses.append(f"the clocks left out up to {per_cent(unaccounted)} of a training")
     return listed(clauses)

@@ -252,13 +252,14 @@ def _speed(run: Run, case: Case, speedup: CaseSpeedups) -> list[str]:
 
 
 def _missing_ratios(run: Run, speedup: CaseSpeedups) -> list[str]:
-    """A sentence for each reason for which backends have no speed ratio or an unreliable one."""
+    """A sentence on all backends that have no speed ratio or an unreliable one, with the reasons."""
     refused = {s.backend: s.reasons[0] for s in speedup.backends.values() if not s.comparable}
     reasons = refused | {other.backend: other.withheld for other in speedup.withheld}
-    return [
-        f"No speed ratio for {run.backend_phrases(name for name in reasons if reasons[name] == reason)}: {reason}"
+    parts = [
+        f"for {run.backend_phrases(name for name in reasons if reasons[name] == reason)}: {reason}"
         for reason in unique(reasons.values())
     ]
+    return [f"No speed ratio {'; nor '.join(parts)}"] if parts else []
 
 
 def _fastest_of_case(run: Run, model: str, speedup: CaseSpeedups) -> str:
@@ -335,7 +336,9 @@ def limits(context: Context) -> tuple[str, ...]:
         items.append(resolution(run))
     if any(case.withheld for case in speedups.values()):
         command = run.manifest.command_on("report", run.manifest.benchmark, "--show-unreliable")
-        items.append(f"Unreliable speed ratios are withheld; `{command}` shows them.")
+        items.append(
+            f"Unreliable speed ratios are withheld (repeat the run on a quiet machine); `{command}` shows them."
+        )
     noisy = run.backend_phrases(group.backend for group in run.groups if timing_warnings(group))
     if noisy:
         items.append(f"The times of {noisy} are unstable; footnotes give the details.")

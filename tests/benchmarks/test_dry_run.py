@@ -180,4 +180,7 @@ def test_the_terminal_says_what_was_changed_in_the_rows_of_a_file(instant_probes
     assert main(["run", "--csv", str(path), *words, "--set", 'modes=["matched"]', "--dry-run"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert "note       1 row at the end of the file without a time stamp, 'Total,123', left out." in lines
-    assert any(line.startswith("note       1 of 90 rows had a missing value and were filled") for line in lines)
+    assert any(
+        line.startswith("note       1 of 90 rows were missing or had a missing value, and were filled")
+        for line in lines
+    )

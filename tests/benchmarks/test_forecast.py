@@ -91,7 +91,7 @@ NEWER = {
     "a missing row": (
         "1961-01,440\n1961-02,450\n1961-04,460\n1961-05,480\n",
         "1961-06",
-        ("1 of 5 rows had a missing value",),
+        ("1 of 5 rows were missing or had a missing value",),
     ),
     "a missing last value": ("1961-01,440\n1961-02,450\n1961-03,\n", "1961-03", ("were cut off",)),
     "rows out of order": ("1961-02,450\n1961-01,440\n", "1961-03", ("its rows were reversed",)),
@@ -114,7 +114,7 @@ def test_what_was_done_to_newer_rows_is_said(run, tmp_path, rows, first, notes):
     """A single row and equal values are enough after the rows of the run."""
     path = tmp_path / "new.csv"
     path.write_text(f"month,passengers\n{rows}")
-    gap = ["1961-03"] if "1 of 5 rows had a missing value" in notes else []
+    gap = ["1961-03"] if "1 of 5 rows were missing or had a missing value" in notes else []
     words = ("forecast", run, "--to", tmp_path, "--csv", path, "--steps", "1")
     done = in_process(*words, cwd=tmp_path, figures=bool(gap))
     assert done.returncode == 0, done.stderr

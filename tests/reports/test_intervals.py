@@ -100,7 +100,7 @@ def test_seeds_that_vary_say_how_many_are_required():
     unstable = quality({seed: [value] * 4 for seed, value in enumerate((0.10, 0.13, 0.16))})
     assert (unstable.seeds, unstable.seeds_required) == (pytest.approx(0.23, abs=0.01), 82)
     assert unstable.warnings == (
-        "unstable: the seeds vary by 23 %; about 82 seeds would bring the interval within 5 %",
+        "unstable: the times of the seeds vary by 23 %; about 82 seeds would bring the interval within 5 %",
     )
 
 

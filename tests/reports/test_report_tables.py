@@ -134,7 +134,7 @@ def test_an_unstable_reference_is_warned_of_beside_every_ratio_and_its_own_times
     run = run_of(manifest, checked, [drifting(t) if t.plan.backend == "pytorch" else t for t in trials])
     table, warning = (
         results.main_table(run, speedups_of(run)),
-        "PyTorch, eager loop, GRU, matched: unstable: the seeds vary by",
+        "PyTorch, eager loop, GRU, matched: unstable: the times of the seeds vary by",
     )
     for backend, column in [
         ("Flax, compiled epoch", "speed ratio"),
