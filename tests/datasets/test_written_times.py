@@ -211,6 +211,7 @@ UNORDERED = {  # a heading, lines whose order is not that of time, and options
     "a repeated row": ("day,x", [*DAYS[:40], *DAYS[39:]], []),
     "a row that is missing, then repeated": ("day,x", [*DAYS[:40], "", *DAYS[39:]], []),
     "the newest row of each shop first": ("day,shop,x", [f"{day},{s}" for s in "ab" for day in DAYS[::-1]], GROUPED),
+    "the newest rows of all shops first": ("day,shop,x", [f"{day},{s}" for day in DAYS[::-1] for s in "ab"], GROUPED),
 }
 
 
