@@ -12,6 +12,7 @@ from pathlib import Path
 from unittest.mock import patch
 
 import numpy as np
+import psutil
 from pydantic import TypeAdapter
 
 from benchmarks.__main__ import main
@@ -109,3 +110,11 @@ def in_process(*words, cwd, figures=False, workers=False):
             for number, handler in zip(numbers, handlers, strict=True):
                 signal.signal(number, handler)
     return subprocess.CompletedProcess(words, status, output.getvalue(), errors.getvalue())
+
+
+def is_worker(process):
+    """Whether a process is the worker of a trial; False also if it ends while it is looked at."""
+    try:
+        return "benchmarks.worker" in process.cmdline()
+    except psutil.Error:
+        return False

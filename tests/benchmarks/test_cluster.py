@@ -16,7 +16,7 @@ import psutil
 import pytest
 
 from reports.records.store import read_run
-from tests.benchmarks.command_line import COMMAND, REFERENCE, benchmarks, environment
+from tests.benchmarks.command_line import COMMAND, REFERENCE, benchmarks, environment, is_worker
 
 ray = pytest.importorskip("ray")
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(sys.platform != "linux", reason="only Linux ends orphans")]
@@ -85,13 +85,6 @@ def below(process):
         return psutil.Process(process.pid).children(recursive=True)
     except psutil.NoSuchProcess:
         return []
-
-
-def is_worker(process):
-    try:
-        return "benchmarks.worker" in process.cmdline()
-    except psutil.Error:
-        return False
 
 
 def key_of(worker):

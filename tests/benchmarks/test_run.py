@@ -11,7 +11,7 @@ import pytest
 
 from reports.records import Manifest, Trial
 from reports.records.store import read_json, read_run
-from tests.benchmarks.command_line import COMMAND, REFERENCE, benchmarks, environment, in_process
+from tests.benchmarks.command_line import COMMAND, REFERENCE, benchmarks, environment, in_process, is_worker
 
 
 def test_a_run_ends_with_a_table_and_the_report(framework_run):
@@ -116,7 +116,7 @@ def test_a_killed_run_leaves_no_worker(written, tmp_path):
         deadline = time.monotonic() + 60
         while not workers and run.poll() is None and time.monotonic() < deadline:
             time.sleep(0.1)
-            workers = [p for p in psutil.Process(run.pid).children() if "benchmarks.worker" in p.cmdline()]
+            workers = [process for process in psutil.Process(run.pid).children() if is_worker(process)]
         time.sleep(1)  # until the worker has called prctl
         run.kill()
     assert workers
