@@ -223,8 +223,8 @@ def _refuse_rows_out_of_order(chosen: Table, data: DataSpec, source: Source, cod
     except DataError:  # the stamps cannot be read, or their column is only a part of them
         return
     assert parsed is not None  # of a table with a column of time stamps
-    rows = np.flatnonzero(~np.isnat(parsed.times))
     of = np.zeros(chosen.rows, np.int64) if codes is None else codes
+    rows = np.flatnonzero(~np.isnat(parsed.times) & (of >= 0))  # below 0: of no series
     rows = rows[np.argsort(of[rows], kind="stable")]
     backward = (np.diff(parsed.times[rows]) <= np.timedelta64(0)) & (np.diff(of[rows]) == 0)
     if backward.any():

@@ -233,10 +233,17 @@ def test_rows_that_do_not_follow_in_time_are_no_steps_without_their_time_stamps(
         ("day,hour,x", [f"{day},{hour}" for day in DAYS[:4] for hour in range(24)], []),
         ("day,shop,x", [f"{day},{shop}" for shop in "ab" for day in DAYS], GROUPED),
         ("day,shop,x", [f"{day},{shop}" for day in DAYS for shop in "ab"], GROUPED),
+        (
+            "day,shop,x",
+            [f"{day},{shop}" for day in DAYS for shop in ("a", "-9.", "-9.")],
+            [*GROUPED, "--set", "data.missing=-9."],
+        ),
     ],
 )
 def test_rows_that_follow_in_time_are_steps_without_their_time_stamps(words, heading, cells, options):
-    assert read(spec(words(table(heading, cells), *options))).rows == len(cells)
+    """Rows that belong to no series, here those of the shop "-9.", are left out and need not follow in time."""
+    kept = [cell for cell in cells if not cell.endswith("-9.")]
+    assert read(spec(words(table(heading, cells), *options))).rows == len(kept)
 
 
 def test_the_decimal_mark_of_one_column_is_not_stated_for_all(words):
