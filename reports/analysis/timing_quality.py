@@ -47,15 +47,34 @@ class TimingQuality:
     unsteady: tuple[int, ...] = ()
 
     @property
+    def kinds(self) -> tuple[str, ...]:
+        """One sentence per kind of problem, without its numbers."""
+        limits = f"by more than {per_cent(MAX_VARIATION)}, or one of them is more than {per_cent(MAX_DEVIATION)} off"
+        problems = (
+            (self.unsteady, "Unstable times: the epochs of a seed reached no steady state"),
+            (self.epochs, f"Unstable times: the epochs of a seed vary {limits} the median"),
+            (self.seeds is not None, f"Unstable times: those of the seeds vary by more than {per_cent(MAX_VARIATION)}"),
+            (
+                self.background_load,
+                f"Disturbed times: other programs used more than {per_cent(MAX_BACKGROUND_LOAD)} of the cores",
+            ),
+            (
+                self.unaccounted,
+                f"Incomplete times: the clocks left out more than {per_cent(MAX_UNACCOUNTED)} of a training",
+            ),
+        )
+        return tuple(f"{text}; the table Times of the page has the numbers." for problem, text in problems if problem)
+
+    @property
     def warnings(self) -> tuple[str, ...]:
-        """One clause per problem."""
-        warnings = []
+        """One clause per problem, with its numbers."""
+        unstable = []
         if self.unsteady:
-            warnings.append(f"unstable: the epochs of {_seeds(self.unsteady)} reached no steady state")
+            unstable.append(f"the epochs of {_seeds(self.unsteady)} reached no steady state")
         if self.epochs:
             variations, deviations = zip(*self.epochs.values(), strict=True)
-            warnings.append(
-                f"unstable: the epochs of {_seeds(self.epochs)} vary by {per_cent(max(variations))} (standard "
+            unstable.append(
+                f"the epochs of {_seeds(self.epochs)} vary by {per_cent(max(variations))} (standard "
                 f"deviation relative to the median), one of them is {per_cent(max(deviations))} off the median"
             )
         if self.seeds is not None:
@@ -64,7 +83,8 @@ class TimingQuality:
                 if self.seeds_required
                 else "repeat the run on a quiet machine"
             )
-            warnings.append(f"unstable: the times of the seeds vary by {per_cent(self.seeds)}; {remedy}")
+            unstable.append(f"the times of the seeds vary by {per_cent(self.seeds)} ({remedy})")
+        warnings = [f"unstable: {'; '.join(unstable)}"] if unstable else []
         if self.background_load:
             warnings.append(
                 f"disturbed: other programs used up to {per_cent(self.background_load)} of the cores during training"
@@ -107,10 +127,16 @@ def timing_quality(outcomes: dict[int, Outcome]) -> TimingQuality:
 
 @lru_cache(maxsize=256)  # each time and ratio of a group has them as footnotes
 def timing_warnings(group: Group) -> tuple[str, ...]:
-    """Return a sentence with all warnings about a group's times; empty if they are reliable."""
+    """Return a sentence with all warnings about a group's times and their numbers; empty if they are reliable."""
     warnings = timing_quality(group.outcomes).warnings
     name = f"{group.backend_name}, {case_name(group.case)}, {group.mode}"
     return (f"{name}: {'; '.join(warnings)}.",) if warnings else ()
+
+
+@lru_cache(maxsize=256)
+def timing_problems(group: Group) -> tuple[str, ...]:
+    """Return a sentence for each kind of problem of a group's times, equal for all groups that have it."""
+    return timing_quality(group.outcomes).kinds
 
 
 def whole_first_epoch(group: Group) -> bool:

@@ -11,7 +11,7 @@ from reports.analysis.intervals import MIN_FOR_INTERVAL, Interval
 from reports.analysis.metrics import METRICS, headline_error, score_metrics
 from reports.analysis.run import Group, Run, seed_counts, unique
 from reports.analysis.speedup import NO_CERTIFICATE, Speedup, Speedups
-from reports.analysis.timing_quality import timing_warnings, whole_first_epoch
+from reports.analysis.timing_quality import timing_problems, timing_warnings, whole_first_epoch
 from reports.analysis.variation import Repetitions, Variation, variations
 from reports.records import Case, Data
 from reports.render.formats import case_name, duration, four_digits, listed, sentence, significant, whole
@@ -31,6 +31,8 @@ from reports.sections.columns import (
 
 MOST_SCORES = 7  # columns of scores in a table
 MOST_SERIES = 50  # rows of the table of several series
+
+TimingNotes = Callable[[Group], tuple[str, ...]]  # of timing_quality.py
 
 # What may distinguish the windows of two naive forecasts, in the order in which it is added to their labels.
 NAIVE_LABELS: tuple[Callable[[Data], str], ...] = (
@@ -68,9 +70,9 @@ def main_table(run: Run, speedups: Speedups) -> Table:
         *([words("mode", of_groups(lambda group: Cell(group.mode)))] if len(modes) > 1 else []),
         metric_column(run, groups, headline_error(run).name),
         metric_column(run, groups, "skill_persistence", "skill"),
-        metric_column(run, groups, "training_seconds", notes=timing_warnings),
-        metric_column(run, groups, "steady_epoch_seconds", notes=timing_warnings),
-        speed_ratio_column(run, speedups, "speed ratio", whole_training=False, vital=True),
+        metric_column(run, groups, "training_seconds", notes=timing_problems),
+        metric_column(run, groups, "steady_epoch_seconds", notes=timing_problems),
+        speed_ratio_column(run, speedups, "speed ratio", timing_problems, vital=True),
         metric_column(run, groups, "parameters"),
         records_column(),
     )
@@ -174,8 +176,8 @@ def times(run: Run, speedups: Speedups) -> Table:
         metric_column(run, groups, "training_seconds", notes=timing_warnings),
         metric_column(run, groups, "first_step_seconds", notes=_first_step_notes),
         metric_column(run, groups, "steady_epoch_seconds", notes=timing_warnings),
-        speed_ratio_column(run, speedups, "speed ratio, steady epoch", whole_training=False),
-        speed_ratio_column(run, speedups, "speed ratio, training", whole_training=True),
+        speed_ratio_column(run, speedups, "speed ratio, steady epoch", timing_warnings),
+        speed_ratio_column(run, speedups, "speed ratio, training", timing_warnings, whole_training=True),
         metric_column(run, groups, "one_window_seconds", "one window"),
         metric_column(run, groups, "test_seconds"),
         metric_column(run, groups, "peak_memory_bytes"),
@@ -290,16 +292,21 @@ def _identity(data: Data, scaled: bool) -> tuple[object, ...]:
 
 
 def speed_ratio_column(
-    run: Run, speedups: Speedups, label: str, *, whole_training: bool, vital: bool = False
+    run: Run, speedups: Speedups, label: str, notes: TimingNotes, *, whole_training: bool = False, vital: bool = False
 ) -> TableColumn[ResultRow]:
     def cell(group: Group) -> Cell:
-        return speed_ratio_cell(run, group, speedups, whole_training=whole_training)
+        return speed_ratio_cell(run, group, speedups, notes, whole_training=whole_training)
 
     return TableColumn(label, of_groups(cell), vital=vital)
 
 
-def speed_ratio_cell(run: Run, group: Group, speedups: Speedups, *, whole_training: bool = False) -> Cell:
-    """The speed ratio relative to the reference backend with warnings about its times, or why there is no ratio."""
+def speed_ratio_cell(
+    run: Run, group: Group, speedups: Speedups, notes: TimingNotes, *, whole_training: bool = False
+) -> Cell:
+    """The speed ratio relative to the reference backend, or why there is none.
+
+    notes: what is said of the times of either side, as footnotes.
+    """
     if group.mode == "native":
         return Cell("another model", notes=("Native models differ, so their times give no ratio.",), tone="muted")
     speedup = speedups[group.case.label].backends[group.backend]
@@ -313,7 +320,7 @@ def speed_ratio_cell(run: Run, group: Group, speedups: Speedups, *, whole_traini
     if interval is None:
         return Cell(NONE, notes=("With a single epoch there is no steady epoch to compare.",), tone="muted")
     references = (other for other in run.select(group.case, group.mode) if other.backend == speedup.reference)
-    warnings = [note for side in (group, *references) for note in timing_warnings(side)]
+    warnings = unique(note for side in (group, *references) for note in notes(side))
     return measured(interval, notes=(*_ratio_notes(run, group, speedup, interval), *warnings))
 
 

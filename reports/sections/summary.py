@@ -341,5 +341,5 @@ def limits(context: Context) -> tuple[str, ...]:
         )
     noisy = run.backend_phrases(group.backend for group in run.groups if timing_warnings(group))
     if noisy:
-        items.append(f"The times of {noisy} are unstable; footnotes give the details.")
+        items.append(f"The times of {noisy} are unstable; the table Times of the page has the numbers.")
     return tuple(items)

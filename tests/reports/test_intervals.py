@@ -100,7 +100,7 @@ def test_seeds_that_vary_say_how_many_are_required():
     unstable = quality({seed: [value] * 4 for seed, value in enumerate((0.10, 0.13, 0.16))})
     assert (unstable.seeds, unstable.seeds_required) == (pytest.approx(0.23, abs=0.01), 82)
     assert unstable.warnings == (
-        "unstable: the times of the seeds vary by 23 %; about 82 seeds would bring the interval within 5 %",
+        "unstable: the times of the seeds vary by 23 % (about 82 seeds would bring the interval within 5 %)",
     )
 
 
@@ -150,7 +150,7 @@ def test_identical_pairs_are_equivalent():
 def test_noise_that_no_reasonable_number_of_seeds_removes_asks_for_a_quiet_machine():
     noisy = quality({seed: [value] * 4 for seed, value in enumerate((0.10, 0.13, 0.40))})
     assert noisy.seeds_required is None
-    assert noisy.warnings[0].endswith("; repeat the run on a quiet machine")
+    assert noisy.warnings[0].endswith(" (repeat the run on a quiet machine)")
 
 
 def test_every_interval_says_what_its_estimate_is():

@@ -218,8 +218,9 @@ def test_a_noisy_machine_is_named_as_a_limit(records):
     manifest, certificate, trials = records
     times = trials[0].outcome.times
     noisy = change(trials[0], times=times.model_copy(update={"epochs": (0.1, 0.1, 0.1, 0.3)}))
-    assert "The times of the eager loop in PyTorch are unstable; footnotes give the details." in limits(
-        summary(manifest, certificate, (noisy, *trials[1:]))
+    assert (
+        "The times of the eager loop in PyTorch are unstable; the table Times of the page has the numbers."
+        in limits(summary(manifest, certificate, (noisy, *trials[1:])))
     )
 
 

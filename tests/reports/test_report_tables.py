@@ -132,10 +132,9 @@ def test_an_unstable_reference_is_warned_of_beside_every_ratio_and_its_own_times
         return change(trial, times=trial.outcome.times.model_copy(update={"epochs": epochs}))
 
     run = run_of(manifest, checked, [drifting(t) if t.plan.backend == "pytorch" else t for t in trials])
-    table, warning = (
-        results.main_table(run, speedups_of(run)),
-        "PyTorch, eager loop, GRU, matched: unstable: the times of the seeds vary by",
-    )
+    table, warning = results.main_table(run, speedups_of(run)), "Unstable times: those of the seeds vary by"
+    detailed = texts(results.times(run, speedups_of(run)), "steady epoch")["PyTorch, eager loop", "matched"].notes
+    assert detailed[0].startswith("PyTorch, eager loop, GRU, matched: unstable: the times of the seeds vary by")
     for backend, column in [
         ("Flax, compiled epoch", "speed ratio"),
         ("Keras, compiled epoch", "speed ratio"),
@@ -144,6 +143,24 @@ def test_an_unstable_reference_is_warned_of_beside_every_ratio_and_its_own_times
         assert any(note.startswith(warning) for note in texts(table, column)[backend, ""].notes)
     assert any(note.startswith(warning) for note in texts(table, "training")["PyTorch, eager loop", ""].notes)
     assert not texts(table, "steady epoch")["Flax, compiled epoch", ""].notes
+
+
+def test_unstable_models_share_a_footnote_in_the_main_table(records):
+    """The table of times has the numbers of each, in a footnote that says once that its times are unstable."""
+    manifest, checked, trials = records
+
+    def drifting(trial):
+        epochs = tuple(
+            value * 1.5 ** (trial.plan.seed + number) for number, value in enumerate(trial.outcome.times.epochs)
+        )
+        return change(trial, times=trial.outcome.times.model_copy(update={"epochs": epochs}))
+
+    run = run_of(manifest, checked, [drifting(trial) for trial in trials])
+    unstable = [note for note in results.main_table(run, speedups_of(run)).notes if "Unstable" in note]
+    detailed = [note for note in results.times(run, speedups_of(run)).notes if "unstable:" in note]
+    assert 1 <= len(unstable) <= 3
+    assert len(detailed) == len(run.groups)
+    assert all(note.count("unstable:") == 1 for note in detailed)
 
 
 def test_failed_and_missing_trials_are_noted_at_the_backend(records):
