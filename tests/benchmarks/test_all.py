@@ -24,29 +24,24 @@ def absent(monkeypatch, tmp_path):
     return tmp_path / "empty"
 
 
-def test_a_missing_series_does_not_stop_the_other_benchmarks(absent, tmp_path, capfd):
-    status = command_line.main(["all", "--quick", "--results", str(tmp_path / "results")])
+@pytest.mark.slow
+def test_a_missing_series_stops_no_other_benchmark_and_resume_runs_only_what_is_missing(absent, tmp_path, capfd):
+    """Finished trials are kept. A benchmark whose definition has changed gets a new run."""
+    results = tmp_path / "results"
+    again = ["all", "--quick", "--results", str(results)]
+    status = command_line.main(again)
     output, errors = capfd.readouterr()
     assert status == 1
     assert "daily-min-temperatures.csv" in errors
     assert str(absent) in errors
     assert "Traceback" not in errors
     assert "2 of 3 benchmarks succeeded" in output
-    assert {path.parent.parent.name for path in (tmp_path / "results").glob("*/*/report.html")} >= {"a", "c"}
-    assert (tmp_path / "results" / "published.html").is_file()
-
-
-@pytest.mark.slow
-def test_resume_runs_only_what_is_missing(absent, tmp_path, capfd):
-    """Finished trials are kept. A benchmark whose definition has changed gets a new run."""
-    results = tmp_path / "results"
-    again = ["all", "--quick", "--results", str(results)]
-    command_line.main(again)
+    assert {path.parent.parent.name for path in results.glob("*/*/report.html")} >= {"a", "c"}
+    assert (results / "published.html").is_file()
     begun = {name: next((results / name).glob("2*")) for name in "ac"}
     lost, whole = (trial_path(begun[name], read_run(begun[name])[0].trials[0]) for name in "ca")
     lost.unlink()
     kept = whole.stat().st_mtime_ns
-    capfd.readouterr()
     assert command_line.main([*again, "--resume"]) == 1  # the series of b is still missing
     assert capfd.readouterr().out.count("records are written to") == 1  # only c is run; a is only reported
     assert lost.exists()

@@ -6,7 +6,7 @@ from benchmarks.definition import loading
 from benchmarks.runner import baselines, processes
 from benchmarks.worker.jobs import Answer, BaselineJob
 from reports.records import Limits
-from tests.benchmarks.command_line import REFERENCE
+from tests.benchmarks.command_line import REFERENCE, work_here
 
 LIMITS = Limits(seconds=60, memory_bytes=2**33)
 
@@ -20,8 +20,8 @@ def job(written):
 
 def test_equal_inputs_are_fitted_once(job, tmp_path, monkeypatch):
     """Other names, another window or a damaged file: fitted again."""
-    run_job, jobs = processes.run_job, []
-    monkeypatch.setattr(processes, "run_job", lambda *of: jobs.append(of) or run_job(*of))
+    jobs = []
+    monkeypatch.setattr(processes, "run_job", lambda *of: jobs.append(of) or work_here(*of))
     made = baselines._fitted(job, tmp_path, LIMITS)
     assert [baseline.name for baseline in made.baselines][-1] == "theta"
     assert made.baselines[-1].seconds > 0

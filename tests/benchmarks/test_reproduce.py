@@ -29,6 +29,7 @@ def edit(folder, **changes):
     write_json(trial_path(folder, plan), other)
 
 
+@pytest.mark.slow
 def test_a_run_is_reproduced_bit_for_bit(reference_copy):
     """Through the real command line."""
     done = benchmarks("reproduce", reference_copy, "--results", reference_copy.parents[1], cwd=reference_copy)

@@ -162,6 +162,7 @@ def test_json_lines(cut):
     assert lines[-1]["good"]
 
 
+@pytest.mark.slow
 def test_a_second_interrupt_changes_nothing(written, tmp_path):
     """Ctrl-C while the first Ctrl-C is being handled."""
     with subprocess.Popen(

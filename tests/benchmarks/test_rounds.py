@@ -12,6 +12,7 @@ from tests.benchmarks.command_line import REFERENCE, in_process
 TWICE = REFERENCE.replace('["reference"]', '["reference", "reference#2"]')
 
 
+@pytest.mark.slow
 def test_without_a_budget_for_more_a_run_ends_after_its_own_rounds(tmp_path, written):
     """Six rounds are needed for an interval; the budget is less than the time of one."""
     options = ("--repeat-until", "90%", "--budget", "0.001", "--json", "--results", tmp_path)

@@ -29,6 +29,7 @@ def pytorch_plan(folder):
     return next(plan for plan in read_run(folder)[0].trials if plan.backend == "pytorch")
 
 
+@pytest.mark.slow
 def test_a_pytorch_model_continues_in_flax(run, tmp_path):
     """Weights, Adam's moments, the step count, schedule and dropout masks agree up to float64 rounding."""
     done = in_process("transfer", run, "--from", "pytorch", "--to", "flax", "--epochs", "3", "--json", cwd=tmp_path)

@@ -46,6 +46,7 @@ def many(seeds, **options):
     return synthetic_run.records(cells=("gru",), seeds=tuple(range(1, seeds + 1)), epochs=4, weeks=10, **options)
 
 
+@pytest.mark.slow
 def test_the_page_does_not_grow_with_the_number_of_trials(drawn, tmp_path):
     """With three times as many trials, the page of all trials grows and the report does not."""
     few, more = (synthetic_run.store(tmp_path / str(seeds), *many(seeds)) for seeds in (45, 135))

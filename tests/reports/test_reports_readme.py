@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "reports" / "README.md").read_text()
 METRIC, SECTION, FIGURE = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
