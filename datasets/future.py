@@ -252,7 +252,7 @@ def _joined(old: Series, new: Series, step: Step) -> Series:
             stamps = np.concatenate([known[earlier], stamps])
             values = np.concatenate([old.values[before:after][earlier], values])
         grid = steps.grid(stamps, step)
-        if grid is None or np.median(np.diff(grid.places[-len(rows) :])) > 1:
+        if grid is None or (len(rows) > 1 and np.median(np.diff(grid.places[-len(rows) :])) > 1):
             raise DataError(
                 f"{new.name} has a row for {iso(stamps[-2])} and for {iso(stamps[-1])}, and the model was trained on 1 "
                 f"row per {step.name}: give a file with this time step."

@@ -18,7 +18,7 @@ from pydantic import TypeAdapter
 from benchmarks.__main__ import main
 from benchmarks.runner import processes
 from benchmarks.worker.__main__ import answer
-from benchmarks.worker.jobs import BaselineJob, CheckJob, Job, ReferenceJob, TrialJob
+from benchmarks.worker.jobs import BaselineJob, CheckJob, Job, ModelJob, ReferenceJob
 from tests.blank_figures import blank_figures
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -72,13 +72,16 @@ _run_job = processes.run_job
 def work_here(job, variables, limits=None):
     """Like `processes.run_job`, but in this process if the job needs no framework, which saves a worker's imports."""
     work = TypeAdapter(Job).validate_json(job.model_dump_json())
-    backend = {
-        TrialJob: lambda: work.plan.backend,
-        CheckJob: lambda: work.backend,
-        ReferenceJob: lambda: "reference",
-        BaselineJob: lambda: "reference",
-    }.get(type(work), lambda: "")()
-    if backend != "reference":
+    match work:
+        case ReferenceJob() | BaselineJob():
+            needs_no_framework = True
+        case ModelJob():
+            needs_no_framework = work.plan.backend == "reference"
+        case CheckJob():
+            needs_no_framework = work.backend == "reference"
+        case _:
+            needs_no_framework = False
+    if not needs_no_framework:
         return _run_job(job, variables, limits)
     start = time.perf_counter()
     with np.errstate(all="ignore"):  # of trials that fail on purpose; a worker writes its warnings into its log

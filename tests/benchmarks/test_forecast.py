@@ -110,6 +110,7 @@ NEWER = {
 
 
 @pytest.mark.parametrize(("rows", "first", "notes"), NEWER.values(), ids=NEWER)
+@pytest.mark.filterwarnings("error::RuntimeWarning")  # a worker would write them into its log
 def test_what_was_done_to_newer_rows_is_said(run, tmp_path, rows, first, notes):
     """A single row and equal values are enough after the rows of the run."""
     path = tmp_path / "new.csv"

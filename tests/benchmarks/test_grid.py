@@ -10,7 +10,7 @@ from benchmarks.definition import loading
 from benchmarks.errors import UserError
 from benchmarks.runner.machine import available_cores
 from reports.records.store import read_run
-from tests.benchmarks.command_line import REFERENCE, benchmarks
+from tests.benchmarks.command_line import REFERENCE, benchmarks, in_process
 
 GRID = REFERENCE.replace('cell = "gru"', 'cell = ["lstm", "gru"]').replace("units = 4", "units = [2, 4, 8]")
 GRID = GRID.replace("batch = 16", "batch = 16\nlearning_rate = [0.001, 0.01]")
@@ -116,7 +116,7 @@ def test_a_value_written_in_two_ways_is_refused(written):
 )
 @pytest.mark.parametrize("command", ["run", "certify"])
 def test_run_and_certify_refuse_a_wrong_only(command, words, message, written, tmp_path):
-    done = benchmarks(command, written(GRID), *words, cwd=tmp_path)
+    done = in_process(command, written(GRID), *words, cwd=tmp_path)
     assert done.returncode == 2
     assert message in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1
@@ -153,7 +153,7 @@ def test_threads_and_dtype_are_axes_from_the_definition_to_the_record(written, t
 
 
 def test_list_prints_json(tmp_path):
-    done = benchmarks("list", "--json", cwd=tmp_path)
+    done = in_process("list", "--json", cwd=tmp_path)
     lines = {line["name"]: line for line in map(json.loads, done.stdout.splitlines())}
     assert lines["co2"]["cases"] == ["lstm", "gru"]
     assert lines["co2"]["trials"] == len(loading.read("co2").trials())
