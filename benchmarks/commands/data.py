@@ -4,12 +4,13 @@ import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 import datasets
 from benchmarks.commands import Subparsers, options
-from benchmarks.commands.output import table
+from benchmarks.commands.output import command_line, short, table
 from benchmarks.definition.validation import validated
 from benchmarks.errors import error_line
 from datasets import DataError, Series, Split, split
@@ -80,12 +81,13 @@ def _fetch(name: str) -> None:
 
 def show_series(arguments: argparse.Namespace) -> int:
     """Print the facts of a series, the rows of each part, and the path of its picture."""
-    name = arguments.csv or arguments.name
+    name, run = arguments.csv or arguments.name, ""
     if arguments.csv is None and name in datasets.names():
         series = datasets.load(name)
         spec = datasets.DataSpec(series=series.name, order="time" if series.temporal else "rows")
     elif arguments.csv is not None or name == "-" or Path(name).expanduser().exists() or Path(name).suffix:
-        spec = _file_spec(arguments, name)
+        data = _file_data(arguments, name)
+        spec, run = validated(datasets.DataSpec, data, "data show:"), _run_command(data, arguments.settings)
         series = datasets.read(spec)
     else:
         datasets.describe(name)  # raises the error for an unknown name
@@ -95,17 +97,31 @@ def show_series(arguments: argparse.Namespace) -> int:
     for name, spans in parts.spans.items():
         print(f"{name:<10} {_span(series, spans)}, {counted(sum(stop - start for start, stop in spans))}")
     print(f"picture    {_draw(series, parts, arguments.folder)}")
+    if run:
+        print(f"run        {run}")
     return 0
 
 
-def _file_spec(arguments: argparse.Namespace, file: str) -> datasets.DataSpec:
+def _file_data(arguments: argparse.Namespace, file: str) -> dict[str, Any]:
     """The [data] table for a file: columns that no option names are those that the file suggests."""
     data = options.file_data(arguments, file, options.RESULTS)
     data |= options.data_settings(arguments.settings, "data show")
     if "target" not in data:
         suggested = datasets.suggested_columns(validated(datasets.DataSpec, data | {"target": "*"}, "data show:"))
         data = {name: value for name, value in suggested.items() if value} | data
-    return validated(datasets.DataSpec, data, "data show:")
+    return data
+
+
+def _run_command(data: dict[str, Any], settings: Sequence[str]) -> str:
+    """The command for a run that reads the file in the same way. settings: those of `--set`, as they were typed."""
+    given = {"csv": short(Path(data["csv"]))} | {name: data[name] for name in options.COLUMNS if data.get(name)}
+    words = []
+    for name, value in [*given.items(), *(("set", text) for text in settings)]:
+        if value is True:
+            words += [f"--{name}"]
+        else:  # a value with a hyphen in front would be read as an option
+            words += [f"--{name}={value}"] if value.startswith("-") else [f"--{name}", value]
+    return command_line("run", *words)
 
 
 def _span(series: Series, spans: Sequence[tuple[int, int]]) -> str:

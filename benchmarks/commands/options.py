@@ -172,7 +172,8 @@ def data_settings(texts: Sequence[str], command: str, allowed: Sequence[str] = (
 def _csv_data(arguments: argparse.Namespace) -> dict[str, Any]:
     """The title, the description and the [data] table for the user's own file."""
     if arguments.target is None:
-        raise UserError("--csv needs --target, the column to forecast, as in --csv sales.csv --target units")
+        show = command_line("data", "show", "--csv", arguments.csv)
+        raise UserError(f"--csv needs --target, the column to forecast: {show} prints a command with it")
     data = file_data(arguments, arguments.csv, arguments.results)
     name = Path(data["csv"]).name
     forecast = data["target"]

@@ -158,7 +158,11 @@ MISTAKES = {
     "an unknown executor": ("run co2 --executor rya", "did you mean 'ray'", "run co2 --executor local"),
     "a cluster without Ray": ("run co2 --cluster a:1", "belongs to --executor ray", "run co2"),
     "a column without a file": ("run co2 --target units", "--csv sales.csv --target units", None),
-    "a file without a column": ("run --csv sales.csv", "--csv sales.csv --target units", None),
+    "a file without a column": (
+        "run --csv sales.csv",
+        "data show --csv sales.csv prints a command with it",
+        "data show --csv sales.csv --folder .",
+    ),
     "a missing file": ("run --csv sale.csv --target units", "sale.csv", "run --csv sales.csv --target units"),
     "a missing column": ("run --csv sales.csv --target unit", "did you mean 'units'", None),
     "an unknown run": ("report nothing", "there is no run 'nothing'", None),

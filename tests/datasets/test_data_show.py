@@ -5,7 +5,8 @@ import shlex
 
 import pytest
 
-from benchmarks.__main__ import main
+from benchmarks.__main__ import main, parse
+from benchmarks.commands import run
 from datasets import read
 from tests.benchmarks.command_line import in_process
 from tests.datasets.typed import CASES, spec
@@ -27,9 +28,18 @@ def shown(capsys, *words: str) -> dict[str, str]:
     return lines
 
 
+def facts_of_the_printed_run(shown: str) -> set[str]:
+    """What the run that `data show` prints a command for understands of the file, as lines of `data show`."""
+    words = shlex.split(shown.splitlines()[-1].removeprefix("run"))
+    benchmark = run.definition(parse(words[3:]))
+    series = read(next(iter(benchmark.cases.values())).data)
+    assert series.understood
+    return {f"{label:<10} {text}" for label, text in series.understood}
+
+
 @pytest.mark.parametrize("case", sorted(path.name for path in CASES.iterdir()))
 def test_every_case_is_shown_or_asked_about_without_options(case, capsys, tmp_path):
-    """Target and time stamps are the columns that the file suggests."""
+    """Target and time stamps are the columns that the file suggests, and the printed command reads it like that."""
     status = main(["data", "show", str(CASES / case), "--folder", str(tmp_path)])
     output = capsys.readouterr()
     questions = {"decimal-comma-one-bad-cell.csv", "thousands-point-semicolon.csv", "irregular-sensor.csv",
@@ -41,6 +51,7 @@ def test_every_case_is_shown_or_asked_about_without_options(case, capsys, tmp_pa
         assert status == 0
         assert "2020" in output.out or "step" in output.out or "1 row per" in output.out
         assert len(list(tmp_path.glob("*.png"))) == 1
+        assert facts_of_the_printed_run(output.out) <= set(output.out.splitlines())
 
 
 def test_what_was_understood_is_shown(capsys, tmp_path):
