@@ -164,8 +164,8 @@ TimeFormat = Annotated[str | None, BeforeValidator(_checked_time_format)]
 
 
 CSV_ONLY = (
-    "time", "time_format", "time_zone", "group", "encoding", "separator", "decimal", "thousands", "skip", "comment",
-    "missing", "gaps", "duplicates", "resample", "strict", "unit", "scale_per",
+    "time", "time_format", "time_zone", "group", "encoding", "sheet", "separator", "decimal", "thousands", "skip",
+    "comment", "missing", "gaps", "duplicates", "resample", "strict", "unit", "scale_per",
 )  # fmt: skip
 
 
@@ -182,6 +182,7 @@ class DataSpec(Settings):
     time_zone: str | None = None  # of the time stamps, as in "Europe/Berlin"
     group: Names | None = None  # columns that tell several series in one file apart
     encoding: Encoding = None  # as in "latin-1"
+    sheet: str | None = None  # of an Excel workbook, by its name; default: the first
     separator: Annotated[str, Field(min_length=1, max_length=1)] | None = None
     decimal: Literal[".", ","] | None = None
     thousands: Literal["", ".", ",", " ", "'"] | None = None  # "": no mark between thousands

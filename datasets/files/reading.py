@@ -44,17 +44,16 @@ def read(data: DataSpec, *, continues: bool = False) -> Series:
 
     continues: the rows follow known ones, so a single row or equal values are enough.
     """
-    path = (data.csv or Path()).expanduser()
     settings = (data.target, data.features, data.time, data.group)
     names = [name for setting in settings for name in table.resolve(setting, ()) if name != "*"]
-    with opened(path, data.encoding, names) as source:
+    with opened(data, names) as source:
         return _series(table.read(source, data), data, source, 1 if continues else 2)
 
 
 def suggested_columns(data: DataSpec) -> dict[str, str]:
     """The columns of time stamps, if any, and the last other column of numbers."""
     path = (data.csv or Path()).expanduser()
-    with opened(path, data.encoding) as source:
+    with opened(data) as source:
         names, kinds = table.kinds(source, data)
         notes = source.notes  # as on the sheets of a workbook that were not read
     time = table.resolve(data.time, names) or table.likely_time(names, kinds)

@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO
 
-from datasets.spec import DataError, to_set
+from datasets.spec import DataError, DataSpec, to_set
 
 HEAD = 1 << 20  # bytes; a text without an end of line in so many is refused without reading the rest
 CHUNK = 1 << 22  # bytes
@@ -47,6 +47,7 @@ class Source:
     form: str = "text"  # "text" or "Parquet"
     encoding: str = "UTF-8"
     container: str = ""  # "gzip", "zip" or "Excel"
+    sheet: str = ""  # of a workbook with several sheets: the name of the one that is read
     notes: tuple[str, ...] = ()
 
 
@@ -56,20 +57,25 @@ class _Request:
 
     path: Path
     folder: Path  # for temporary files
-    encoding: str | None
+    data: DataSpec
     names: tuple[str, ...]  # texts that occur in the file
 
 
 @contextmanager
-def opened(path: Path, encoding: str | None = None, names: Sequence[str] = ()) -> Iterator[Source]:
-    """The file as text or Parquet. Raises DataError if it is missing, damaged, or neither.
+def opened(data: DataSpec, names: Sequence[str] = ()) -> Iterator[Source]:
+    """The file `data.csv` as text or Parquet. Raises DataError if it is missing, damaged, or neither.
 
     names: texts that occur in the file, which decide an encoding that is not set and not UTF-8.
     """
+    path = (data.csv or Path()).expanduser()
     _check_path(path)
     with tempfile.TemporaryDirectory(prefix="like-for-like-data-") as folder:
         try:
-            yield _readable(_Request(path, Path(folder), encoding, tuple(names)))
+            source = _readable(_Request(path, Path(folder), data, tuple(names)))
+            if data.sheet is not None and source.container != "Excel":  # as newer rows for a run on a workbook may be
+                note = f"The setting data.sheet = {data.sheet!r} has no effect: {path.name} is no Excel workbook."
+                source = replace(source, notes=(*source.notes, note))
+            yield source
         except OSError as error:
             raise DataError(f"{path} cannot be read ({error.strerror or error}).") from None
         except UnicodeDecodeError:
@@ -111,12 +117,12 @@ def _readable(request: _Request) -> Source:
 
 
 def _from_zip(request: _Request) -> Source:
-    """The only file in an archive, or the first sheet of a workbook."""
+    """The only file in an archive, or a sheet of a workbook."""
     path = request.path
     with zipfile.ZipFile(path) as archive:
         names = [name for name in archive.namelist() if not name.endswith("/") and not name.startswith("__MACOSX")]
         if "xl/workbook.xml" in names:
-            return _from_excel(path, request.folder)
+            return _from_excel(request)
         if "content.xml" in names:
             raise DataError(f"{path} is an OpenDocument file: save its table as CSV or as .xlsx.")
         if len(names) != 1:
@@ -127,26 +133,36 @@ def _from_zip(request: _Request) -> Source:
             return replace(_text(request, stream, in_place=False), container="zip")
 
 
-def _from_excel(path: Path, folder: Path) -> Source:
+def _from_excel(request: _Request) -> Source:
+    """The sheet that is set, or the first one."""
+    path, folder = request.path, request.folder
     try:
         import openpyxl
     except ModuleNotFoundError:
         raise DataError(f"{path} is an Excel workbook: pip install openpyxl, or save it as CSV.") from None
     try:
         book = openpyxl.load_workbook(path, read_only=True, data_only=True)
-        sheet = book.worksheets[0]
+        titles = [sheet.title for sheet in book.worksheets]
+        chosen = titles[0] if request.data.sheet is None else request.data.sheet
+        if chosen not in titles:
+            near = difflib.get_close_matches(chosen, titles, n=1)
+            hint = f"did you mean {near[0]!r}?" if near else f"it has {', '.join(map(repr, titles))}."
+            raise DataError(f"{path} has no sheet {chosen!r}; {hint}")
         with (folder / "text.csv").open("w", encoding="utf-8", newline="") as file:
             writer = csv.writer(file, lineterminator="\n")
-            for row in sheet.iter_rows(values_only=True):
+            for row in book[chosen].iter_rows(values_only=True):
                 if any(cell is not None for cell in row):
                     writer.writerow(["" if cell is None else cell for cell in row])
+    except DataError:
+        raise
     except Exception:  # openpyxl raises errors of many types for a damaged file
         raise DataError(f"{path} is a damaged Excel workbook: save it as CSV.") from None
-    others = [other.title for other in book.worksheets[1:]]
-    notes = (
-        (f"Of the workbook, the first sheet, {sheet.title!r}, was read; not {', '.join(others)}.",) if others else ()
-    )
-    return Source(path, folder / "text.csv", folder, container="Excel", notes=notes)
+    others = [title for title in titles if title != chosen]
+    if not others:
+        return Source(path, folder / "text.csv", folder, container="Excel")
+    another = f"; for another sheet, {to_set(sheet=others[0])}" if request.data.sheet is None else ""
+    note = f"Of the workbook, the sheet {chosen!r} was read; not {', '.join(others)}{another}."
+    return Source(path, folder / "text.csv", folder, container="Excel", sheet=chosen, notes=(note,))
 
 
 def _text(request: _Request, stream: IO[bytes] | gzip.GzipFile, *, in_place: bool) -> Source:
@@ -156,7 +172,7 @@ def _text(request: _Request, stream: IO[bytes] | gzip.GzipFile, *, in_place: boo
     if not head.strip(b"\0\r\n\t \xef\xbb\xbf"):
         raise DataError(f"{path} is empty: it needs a header line and rows of numbers.")
     _refuse_other_kinds(path, head)
-    chosen = request.encoding or next((name for mark, name in MARKS.items() if head.startswith(mark)), None)
+    chosen = request.data.encoding or next((name for mark, name in MARKS.items() if head.startswith(mark)), None)
     if chosen is None and b"\0" in head:
         raise DataError(
             f"{path} is not a text file: save it as CSV; or if it is text, name its encoding, as in "

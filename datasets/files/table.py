@@ -243,6 +243,8 @@ def _has_dotted_dates(dialect: Dialect) -> bool:
 
 def _settings(source: Source, dialect: Dialect) -> dict[str, str]:
     settings = {}
+    if source.sheet:
+        settings["sheet"] = source.sheet
     if source.encoding != "UTF-8" and source.container != "Excel":
         settings["encoding"] = source.encoding.lower()
     if dialect.separator not in ("", ","):

@@ -234,17 +234,28 @@ def test_columns_that_are_not_used_are_named(tmp_path):
     assert lines["columns"] == "load (target); not used: units (number), note (text)"
 
 
-def test_a_workbook_whose_first_sheet_is_a_title_says_what_was_read(tmp_path):
+def test_a_sheet_of_a_workbook_can_be_named(tmp_path):
+    """The first sheet may be a title page: what was read is said, with the setting for another sheet."""
     path = tmp_path / "book.xlsx"
     with pd.ExcelWriter(path) as book:
         pd.DataFrame({"read": ["this", "first"], "me": ["please", "now"]}).to_excel(
             book, sheet_name="Info", index=False
         )
         pd.DataFrame({"month": MONTHS, "load": range(60)}).to_excel(book, sheet_name="Data", index=False)
-    with pytest.raises(
-        DataError, match=r"no column of numbers \(read, me\).*the first sheet, 'Info', was read; not Data"
-    ):
+    advice = r"the sheet 'Info' was read; not Data; for another sheet, .*--set data.sheet=Data"
+    with pytest.raises(DataError, match=rf"no column of numbers \(read, me\).*{advice}"):
         suggested_columns(DataSpec(csv=path, target="*"))
+    assert suggested_columns(DataSpec(csv=path, target="*", sheet="Data")) == {"time": "month", "target": "load"}
+    series = read(DataSpec(csv=path, target="load", time="month", sheet="Data"))
+    assert series.values[:, 0].tolist() == list(range(60))
+    assert dict(series.understood)["settings"].startswith('sheet = "Data"')
+    with pytest.raises(DataError, match="has no sheet 'Dat'; did you mean 'Data'"):
+        read(DataSpec(csv=path, target="load", sheet="Dat"))
+    with pytest.raises(DataError, match="has no sheet '2024'; it has 'Info', 'Data'"):
+        read(DataSpec(csv=path, target="load", sheet="2024"))
+    text = tmp_path / "data.csv"
+    text.write_text("month,load\n2020-01,1\n2020-02,2\n")
+    assert "data.sheet = 'Data' has no effect" in read(DataSpec(csv=text, target="load", sheet="Data")).notes[0]
 
 
 def test_all_cells_that_are_no_numbers_are_named_at_once(tmp_path):
