@@ -32,7 +32,7 @@ class Observation(Record):
     failure: str | None = None
 
 
-class Training(Record):
+class TrainingResult(Record):
     """The result of a training of all seeds, see trainer.Trained."""
 
     outputs: tuple[tuple[Number, ...], ...]
@@ -42,5 +42,5 @@ class Training(Record):
 
 class Answer(WorkerAnswer):
     observations: dict[str, Observation] = Field(default_factory=dict)
-    trainings: dict[str, tuple[Training, Training]] = Field(default_factory=dict)
+    trainings: dict[str, tuple[TrainingResult, TrainingResult]] = Field(default_factory=dict)
     persistence: Number = 0.0

@@ -10,7 +10,7 @@ from typing import Literal
 
 import numpy as np
 
-from benchmarks.differences.jobs import Answer, Job, Observation, Training
+from benchmarks.differences.jobs import Answer, Job, Observation, TrainingResult
 from benchmarks.differences.rows import FRAMEWORKS, Framework, Row, holds
 from benchmarks.differences.setup import BATCH, LOSS_STEPS, UNITS, Setup, program
 from benchmarks.runner import environment, processes
@@ -162,7 +162,7 @@ def _gap(arrays: Sequence[tuple[float, ...]]) -> float | None:
     return max(float(np.abs(a - b).max()) for a, b in combinations(filled, 2)) / largest if largest else 0.0
 
 
-def _effect(off: Training, on: Training) -> Effect:
+def _effect(off: TrainingResult, on: TrainingResult) -> Effect:
     before, after = np.array(off.outputs), np.array(on.outputs)
     outputs = float(np.abs(after - before).max() / np.abs(before).max())
     return Effect(outputs=outputs, off_loss=off.loss, on_loss=on.loss, off_error=off.error, on_error=on.error)

@@ -10,7 +10,7 @@ import traceback
 import numpy as np
 
 from benchmarks.differences import probe
-from benchmarks.differences.jobs import Answer, Job, Observation, Training
+from benchmarks.differences.jobs import Answer, Job, Observation, TrainingResult
 from benchmarks.differences.rows import FRAMEWORKS, Framework, Row, read, select
 from benchmarks.errors import error_clause
 from benchmarks.worker.serving import serve
@@ -47,13 +47,13 @@ def _trained(job: Job, rows: tuple[Row, ...]) -> Answer:
     from datasets import prepare
 
     windows = prepare(job.data, job.window, "float64")
-    done: dict[object, Training] = {}
+    done: dict[object, TrainingResult] = {}
     pairs = {}
     for row in rows:
         for setup in row.setups:
             if setup not in done:
                 trained = trainer.train(setup, windows, job.seeds, job.steps)
-                done[setup] = Training(
+                done[setup] = TrainingResult(
                     **{name: getattr(trained, name).tolist() for name in ("outputs", "loss", "error")}
                 )
         off, on = (done[setup] for setup in row.setups)

@@ -49,7 +49,7 @@ def total(spans: Iterable[Span]) -> Span:
 
 
 @dataclass(frozen=True)
-class Probe:
+class ProbeResult:
     """The result of one probe."""
 
     operations: int  # of a step
@@ -73,7 +73,7 @@ class Probe:
         return self.probed.prepare + self.probed.build + 2 * self.probed.first_step
 
 
-Probes = dict[tuple[str, Kind], Probe]  # by backend and kind
+Probes = dict[tuple[str, Kind], ProbeResult]  # by backend and kind
 
 
 @dataclass(frozen=True)
@@ -118,7 +118,7 @@ def estimate(benchmark: Benchmark, plan: Manifest, starting: Callable[[Plan], No
     for (backend, _), case in largest.items():
         together.setdefault((backend, case.dtype, case.threads), []).append(case)
 
-    def probe(backend: str, alike: Sequence[Case], turns: str) -> list[Probe] | str:
+    def probe(backend: str, alike: Sequence[Case], turns: str) -> list[ProbeResult] | str:
         starting(_plan(benchmark, backend, alike[0]))
         return _probe(benchmark, plan, backend, alike, turns)
 
@@ -158,8 +158,10 @@ def _plan(benchmark: Benchmark, backend: str, case: Case) -> Plan:
 
 
 def _at_once(
-    probe: Callable[[str, Sequence[Case], str], list[Probe] | str], names: Sequence[str], cases: Iterable[list[Case]]
-) -> list[list[Probe] | str]:
+    probe: Callable[[str, Sequence[Case], str], list[ProbeResult] | str],
+    names: Sequence[str],
+    cases: Iterable[list[Case]],
+) -> list[list[ProbeResult] | str]:
     """Probe these backends, `AT_ONCE` at a time, while this run holds the cores."""
     alike, pool = list(cases), ThreadPoolExecutor(min(AT_ONCE, len(Conditions.sets(1))))
     cores = Conditions.of(max((of[0].threads for of in alike), key=lambda threads: threads or inf)).cores  # None: all
@@ -171,7 +173,9 @@ def _at_once(
             processes.end_all()
 
 
-def _probe(benchmark: Benchmark, plan: Manifest, backend: str, cases: Sequence[Case], turns: str) -> list[Probe] | str:
+def _probe(
+    benchmark: Benchmark, plan: Manifest, backend: str, cases: Sequence[Case], turns: str
+) -> list[ProbeResult] | str:
     """Probe these cases in a process on the cores of a trial; the reason if it failed."""
     conditions = Conditions.of(cases[0].threads)
     program = benchmark.programs.get(backend)
@@ -191,7 +195,7 @@ def _probe(benchmark: Benchmark, plan: Manifest, backend: str, cases: Sequence[C
     if (probed := ended.answer.probed) is None:
         return ended.answer.reason.rstrip(".")
     outside = seconds - sum(each.elapsed for each in probed)
-    return [Probe(_operations(case), outside, each) for case, each in zip(cases, probed, strict=True)]
+    return [ProbeResult(_operations(case), outside, each) for case, each in zip(cases, probed, strict=True)]
 
 
 def _trials(plan: Manifest, backend: str, probes: Probes) -> Span:
@@ -211,7 +215,7 @@ def _searched(plan: Manifest) -> float:
     return plan.expected_trials / len(plan.trials) / max(1, min(plan.search.at_once, places))
 
 
-def _trial(plan: Manifest, case: Case, probe: Probe) -> Span:
+def _trial(plan: Manifest, case: Case, probe: ProbeResult) -> Span:
     steps = case.epochs * case.steps(plan.data[case.data].train_windows) - 1
     fixed = probe.fixed + (case.epochs - 1) * probe.probed.validation
     return probe.step(_operations(case)) * steps + Span(fixed, fixed)
@@ -232,7 +236,7 @@ def _certificate(plan: Manifest, jobs: Iterable[CheckJob], probes: Probes) -> Sp
     return total(references.values()) + Span(checks.low / len(certify.places()), checks.high)
 
 
-def _check(probe: Probe, case: Case, factor: float) -> Span:
+def _check(probe: ProbeResult, case: Case, factor: float) -> Span:
     """Return the time of a check without starting its process. factor: for steps in another dtype, at most."""
     steps = probe.step(_operations(case)) * certification.STEPS
     return Span(probe.setup + steps.low, probe.setup + steps.high * factor)

@@ -128,7 +128,7 @@ def ratio_of_repeats(numerators: Sequence[float], denominators: Sequence[float])
 
 
 @dataclass(frozen=True)
-class Effect:
+class PairedEffect:
     """The interval of a ratio (`neutral` is 1) or a difference (`neutral` is 0) between two runs, first to second."""
 
     interval: Interval
@@ -150,28 +150,28 @@ class Effect:
         return "few" if self.interval.count < self.required_n else "within"
 
 
-def ratio_effect(before: Sequence[float], after: Sequence[float]) -> Effect | None:
+def ratio_effect(before: Sequence[float], after: Sequence[float]) -> PairedEffect | None:
     """Return the effect of paired values as the ratio second to first; None without pairs or with a 0."""
     if not all(before):
         return None
     ratios = [second / first for first, second in zip(before, after, strict=True)]
     interval = geometric_mean_interval(ratios)
-    return Effect(interval, 1.0, required_n(ratios)) if interval else None
+    return PairedEffect(interval, 1.0, required_n(ratios)) if interval else None
 
 
-def difference_effect(before: Sequence[float], after: Sequence[float]) -> Effect | None:
+def difference_effect(before: Sequence[float], after: Sequence[float]) -> PairedEffect | None:
     """Return the effect of paired values as the difference second - first; None without pairs."""
     interval = mean_interval([second - first for first, second in zip(before, after, strict=True)])
     if interval is None:
         return None
     relative = 1 + np.subtract(after, before) / (np.mean(before) or 1.0)  # precision relative to the value itself
-    return Effect(interval, 0.0, required_n(relative.tolist()))
+    return PairedEffect(interval, 0.0, required_n(relative.tolist()))
 
 
-def repeats_effect(before: Sequence[float], after: Sequence[float]) -> Effect | None:
+def repeats_effect(before: Sequence[float], after: Sequence[float]) -> PairedEffect | None:
     """Return the ratio of repetitions inside one process each; it is never beyond noise, see `ratio_of_repeats`."""
     interval = ratio_of_repeats(after, before)
-    return Effect(interval, 1.0, MIN_FOR_INTERVAL) if interval else None
+    return PairedEffect(interval, 1.0, MIN_FOR_INTERVAL) if interval else None
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from functools import cached_property
 
 import numpy as np
 
-from reports.analysis.intervals import Effect, ratio_effect, repeats_effect, steady_epoch, steady_state
+from reports.analysis.intervals import PairedEffect, ratio_effect, repeats_effect, steady_epoch, steady_state
 from reports.analysis.run import Run, unique
 from reports.analysis.speedup import DIGESTS
 from reports.records import Case, Data, Outcome, Plan, Trial
@@ -60,7 +60,7 @@ class TimeRatio:
 
     backend: str
     trials: int
-    effect: Effect | None
+    effect: PairedEffect | None
 
 
 @dataclass(frozen=True)
@@ -183,7 +183,7 @@ def _time_ratios(repeated: Run, pairs: Sequence[tuple[Trial, Trial | None]]) -> 
     return tuple(TimeRatio(backend, len(both), _time_effect(both)) for backend, both in outcomes.items() if both)
 
 
-def _time_effect(pairs: Sequence[tuple[Outcome, Outcome]]) -> Effect | None:
+def _time_effect(pairs: Sequence[tuple[Outcome, Outcome]]) -> PairedEffect | None:
     if len(pairs) == 1:
         then, now = (steady_state(outcome.times.epochs) for outcome in pairs[0])
         return repeats_effect(then.seconds, now.seconds) if then and now else None

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from reports.analysis.intervals import Effect, difference_effect, ratio_effect, tost_p
+from reports.analysis.intervals import PairedEffect, difference_effect, ratio_effect, tost_p
 from reports.analysis.metrics import Metric, compared_metrics, values
 from reports.analysis.run import Group, Run, unique
 from reports.analysis.speedup import EQUIVALENCE_MARGIN, certificate_problems, timing_problems
@@ -152,7 +152,7 @@ class MetricComparison:
     metric: Metric
     first: tuple[float, ...]
     second: tuple[float, ...]
-    effect: Effect | None
+    effect: PairedEffect | None
     reason: str
     equal: bool = False
 

@@ -4,7 +4,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from reports.analysis.intervals import CONFIDENCE, Effect, Interval, difference_effect, median_interval, ratio_effect
+from reports.analysis.intervals import (
+    CONFIDENCE,
+    Interval,
+    PairedEffect,
+    difference_effect,
+    median_interval,
+    ratio_effect,
+)
 from reports.analysis.metrics import Metric, compared_metrics, values
 from reports.analysis.run import Group
 from reports.analysis.run_store import StoredRun
@@ -50,7 +57,7 @@ class Change:
     series: TrendSeries
     before: Point
     after: Point
-    effect: Effect
+    effect: PairedEffect
 
     @property
     def share(self) -> float:
@@ -87,7 +94,7 @@ def _points(members: Sequence[tuple[int, StoredRun, Group]], metric: Metric) -> 
 
 
 def changes_beyond_noise(series: Sequence[TrendSeries]) -> tuple[Change, ...]:
-    """Return all changes beyond noise, in the order of the series; see `Effect.beyond_noise`."""
+    """Return all changes beyond noise, in the order of the series; see `PairedEffect.beyond_noise`."""
     return tuple(change for line in series for change in line.comparisons if change.effect.beyond_noise)
 
 

@@ -20,7 +20,7 @@ MARKS = 1e-12  # smaller relative changes are rounding of float64
 
 
 @dataclass(frozen=True)
-class Change:
+class MeasuredDifference:
     """A difference with the changes that it makes, relative to the training without it: 0.02 is 2 % more."""
 
     difference: Difference
@@ -95,21 +95,21 @@ _REMEDIES = Paragraph(
 )
 
 
-def _changes(record: Differences) -> list[Change]:
+def _changes(record: Differences) -> list[MeasuredDifference]:
     noises = [_noise(each.effect) for each in record.differences if each.effect]
     usual = median([noise for noise in noises if noise is not None] or [0.0])
     return [_change(each, usual) for each in record.differences]
 
 
-def _change(difference: Difference, usual_noise: float) -> Change:
+def _change(difference: Difference, usual_noise: float) -> MeasuredDifference:
     effect = difference.effect
     if effect is None:
-        return Change(difference, None, None, None, usual_noise)
+        return MeasuredDifference(difference, None, None, None, usual_noise)
     loss, error = (
         median_interval([after / before - 1 for before, after in zip(off, on, strict=True)])
         for off, on in ((effect.off_loss, effect.on_loss), (effect.off_error, effect.on_error))
     )
-    return Change(difference, loss, error, _noise(effect), usual_noise)
+    return MeasuredDifference(difference, loss, error, _noise(effect), usual_noise)
 
 
 def _noise(effect: Effect) -> float | None:
@@ -155,8 +155,8 @@ def _gap(value: float | None, needs_gpu: bool) -> Cell:
     return Cell("0" if value == 0 else significant(value, 2), value)
 
 
-def _effects(record: Differences, changes: Sequence[Change]) -> Table:
-    columns: tuple[TableColumn[Change], ...] = (
+def _effects(record: Differences, changes: Sequence[MeasuredDifference]) -> Table:
+    columns: tuple[TableColumn[MeasuredDifference], ...] = (
         words(
             "difference",
             lambda change: Cell(
@@ -191,22 +191,22 @@ def _plain(title: str) -> str:
     return title.replace("`", "")
 
 
-def _outputs(change: Change) -> Cell:
+def _outputs(change: MeasuredDifference) -> Cell:
     effect = change.difference.effect
     if effect is None:
         return DASH
     return Cell("none" if effect.outputs <= MARKS else significant(effect.outputs, 2), effect.outputs)
 
 
-def _defaults(changes: Sequence[Change]) -> Table:
-    def default(framework: str) -> TableColumn[Change]:
-        def cell(change: Change) -> Cell:
+def _defaults(changes: Sequence[MeasuredDifference]) -> Table:
+    def default(framework: str) -> TableColumn[MeasuredDifference]:
+        def cell(change: MeasuredDifference) -> Cell:
             each = next(each for each in change.difference.defaults if each.framework == framework)
             return Cell(each.default.replace("`", ""), tone="" if each.holds else "bad", notes=_doubts(each))
 
         return words(framework, cell)
 
-    columns: tuple[TableColumn[Change], ...] = (
+    columns: tuple[TableColumn[MeasuredDifference], ...] = (
         words("difference", lambda change: _plain(change.difference.title)),
         *map(default, ("PyTorch", "Keras", "Flax")),
     )
@@ -222,7 +222,7 @@ def _doubts(each: FrameworkDefault) -> tuple[str, ...]:
     return () if each.holds else (f"{each.framework} gave `{each.observed!r}` where `{each.claimed!r}` is claimed.",)
 
 
-def _remedy(change: Change) -> Section:
+def _remedy(change: MeasuredDifference) -> Section:
     difference = change.difference
     named = [
         f"{each.framework}: {each.documented}; {difference.measures}: `{_value(each)}`." for each in difference.defaults
@@ -257,7 +257,7 @@ def _value(each: FrameworkDefault) -> str:
     return "nothing" if each.observed is None else str(each.observed)
 
 
-def _summary(record: Differences, changes: Sequence[Change]) -> tuple[Block, ...]:
+def _summary(record: Differences, changes: Sequence[MeasuredDifference]) -> tuple[Block, ...]:
     strong = [change for change in changes if change.stands_out]
     weak = [change for change in changes if change.error is not None and not change.stands_out]
     named = listed([_lower(change.difference.title) for change in strong])
@@ -292,7 +292,7 @@ def _summary(record: Differences, changes: Sequence[Change]) -> tuple[Block, ...
     )
 
 
-def _error(changes: Sequence[Change]) -> str:
+def _error(changes: Sequence[MeasuredDifference]) -> str:
     errors = [error for change in changes if change.difference.effect for error in change.difference.effect.off_error]
     return significant(min(errors)) if errors else "no result"
 

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from math import isfinite
 
-from reports.analysis.intervals import MAX_N, Effect
+from reports.analysis.intervals import MAX_N, PairedEffect
 from reports.analysis.reproduction import Reproduction, TimeRatio, TrialReproduction
 from reports.analysis.run import unique
 from reports.analysis.timing_quality import MAX_BACKGROUND_LOAD, largest_background_load
@@ -84,7 +84,7 @@ def _json_number(value: float | None) -> float | str | None:
     return value if value is None or isfinite(value) else str(value)
 
 
-def effect_facts(effect: Effect | None) -> dict[str, object] | None:
+def effect_facts(effect: PairedEffect | None) -> dict[str, object] | None:
     """An effect size as a JSON object: estimate, limits, state, and the number of pairs needed."""
     if effect is None:
         return None
@@ -98,7 +98,7 @@ def effect_facts(effect: Effect | None) -> dict[str, object] | None:
     }
 
 
-def too_few(effect: Effect, noun: str) -> str:
+def too_few(effect: PairedEffect, noun: str) -> str:
     """How many pairs are needed; more than `MAX_N` are not recommended, because such noise has a cause."""
     return "too noisy to tell" if effect.required_n > MAX_N else f"too few {noun} ({effect.required_n} are needed)"
 

@@ -14,7 +14,7 @@ from backends.optimizers import Adam, AdamW
 from backends.recurrent import Recurrent
 from backends.registry import load
 from benchmarks.differences import probe, run
-from benchmarks.differences.jobs import Answer, Observation, Training
+from benchmarks.differences.jobs import Answer, Observation, TrainingResult
 from benchmarks.differences.probe import shown
 from benchmarks.differences.rows import holds, read, select
 from benchmarks.differences.run import difference
@@ -66,7 +66,7 @@ def answers(row, **observed):
         framework: Observation(observed=observed.get(framework, claim.value), default=(1.0,), equal=(1.0,))
         for framework, claim in row.claims.items()
     }
-    training = Training(outputs=((1.0,),), loss=(1.0,), error=(1.0,))
+    training = TrainingResult(outputs=((1.0,),), loss=(1.0,), error=(1.0,))
     frameworks = {framework: Answer(observations={row.name: value}) for framework, value in seen.items()}
     return {"training": Answer(trainings={row.name: (training, training)}), **frameworks}
 

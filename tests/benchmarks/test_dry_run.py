@@ -11,7 +11,7 @@ from backends import REGISTRY
 from benchmarks.__main__ import main
 from benchmarks.definition import loading
 from benchmarks.runner import processes
-from benchmarks.runner.estimate import Probe, Span, estimate
+from benchmarks.runner.estimate import ProbeResult, Span, estimate
 from benchmarks.runner.executors import create
 from benchmarks.runner.run import Invocation, lay_out
 from benchmarks.worker.jobs import Answer, Probed
@@ -107,13 +107,13 @@ def test_a_backend_whose_probe_fails_has_no_estimate(written, instant_probes, tm
 
 
 def test_a_smaller_step_takes_between_its_share_of_the_operations_and_as_long():
-    probe = Probe(300, 4.0, probed(0.003))
+    probe = ProbeResult(300, 4.0, probed(0.003))
     assert probe.step(300) == Span(pytest.approx(0.003), pytest.approx(0.003))
     assert probe.step(100) == Span(pytest.approx(0.001), pytest.approx(0.003))
 
 
 def test_repeated_steps_are_not_part_of_a_trials_fixed_time():
-    probe = Probe(100, 1.0, probed())
+    probe = ProbeResult(100, 1.0, probed())
     assert probe.fixed == pytest.approx(1.0 + 2.5)
 
 
@@ -133,7 +133,9 @@ def test_what_a_process_takes_outside_of_its_probes_is_not_negative(written, tmp
     made, instant = [], probed().model_copy(update={"elapsed": 0.0})
     answer = processes.Ended(Answer(probed=(instant, instant)), "", 0.0)
     monkeypatch.setattr(processes, "run_job", lambda *_: answer)
-    monkeypatch.setattr("benchmarks.runner.estimate.Probe", lambda *given: made.append(Probe(*given)) or made[-1])
+    monkeypatch.setattr(
+        "benchmarks.runner.estimate.ProbeResult", lambda *given: made.append(ProbeResult(*given)) or made[-1]
+    )
     benchmark = loading.read(str(written(GRID.replace('cell = "gru"', 'cell = ["gru", "lstm"]'))))
     plan = lay_out(benchmark, Invocation("", create("local")))
     assert estimate(benchmark, plan, lambda plan: None, tmp_path).complete

@@ -11,7 +11,7 @@ from synthetic_run import change
 from benchmarks.definition import loading
 from reports import export
 from reports.analysis import metrics
-from reports.analysis.intervals import Effect
+from reports.analysis.intervals import PairedEffect
 from reports.analysis.metrics import METRICS, Metric, headline_error, median_over_seeds, quantity_names, skill, values
 from reports.analysis.ranking import rankings
 from reports.analysis.reproduction import check_reproduction
@@ -200,7 +200,7 @@ def test_the_median_of_an_even_number_of_repeats_is_the_mean_of_the_middle_two(r
 
 
 def test_every_decision_on_noise_is_that_of_the_effect(run, monkeypatch, tmp_path):
-    """Comparisons of runs, histories and reproducibility checks decide by `Effect.beyond_noise` alone."""
+    """Comparisons of runs, histories and reproducibility checks decide by `PairedEffect.beyond_noise` alone."""
     manifest, certificate, trials = RECORDS
 
     def slowed(trial):
@@ -219,5 +219,5 @@ def test_every_decision_on_noise_is_that_of_the_effect(run, monkeypatch, tmp_pat
         )
 
     assert decisions() == (True, True, True)
-    monkeypatch.setattr(Effect, "beyond_noise", property(lambda effect: False))
+    monkeypatch.setattr(PairedEffect, "beyond_noise", property(lambda effect: False))
     assert decisions() == (False, False, False)
