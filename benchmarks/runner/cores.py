@@ -3,16 +3,21 @@
 import fcntl
 import logging
 import os
+import shlex
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+import psutil
+
 from benchmarks.errors import UserError
 from benchmarks.runner.environment import worker_variables
 from benchmarks.runner.machine import available_cores
+
+LOCK = "like-for-like-core-"  # the first part of the names of the cores' files
 
 
 @dataclass(frozen=True)
@@ -83,7 +88,7 @@ def take_free(choices: Sequence[Conditions], until: ExitStack) -> Conditions | N
 
 def _lock(core: int, operation: int) -> int:
     """Lock a core's file and return the open handle. Closing it, or the end of the process, releases the core."""
-    path = Path(tempfile.gettempdir()) / f"like-for-like-core-{core}.lock"
+    path = Path(tempfile.gettempdir()) / f"{LOCK}{core}.lock"
     try:
         handle = os.open(path, os.O_RDONLY)  # without O_CREAT first, because another user may own the file
     except FileNotFoundError:
@@ -104,7 +109,12 @@ def _lock(core: int, operation: int) -> int:
 
 @cache
 def _log_waiting() -> None:
-    """Log, once in a process, that another run holds the cores."""
-    logging.getLogger(__name__).warning(
-        "waiting: another run uses this machine's cores; the two runs take turns, trial by trial"
-    )
+    """Log, once in a process, that other runs hold the cores, and which: those of this user that have a lock open."""
+    others, locks = [], os.path.realpath(Path(tempfile.gettempdir()) / LOCK)
+    for process in psutil.process_iter():
+        with suppress(psutil.Error):  # it has ended, or belongs to another user
+            if process.pid != os.getpid() and any(file.path.startswith(locks) for file in process.open_files()):
+                others.append(f"process {process.pid}, {shlex.join(process.cmdline())}")
+    which = f" ({'; '.join(others)})" if others else ""
+    message = f"waiting: another run uses this machine's cores{which}; the runs take turns, trial by trial"
+    logging.getLogger(__name__).warning(message)

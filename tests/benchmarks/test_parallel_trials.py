@@ -1,6 +1,8 @@
 """Trials of the local executor that run at the same time: each has cores of its own, and an interrupt ends all."""
 
 import itertools
+import subprocess
+import sys
 import threading
 import time
 from contextlib import ExitStack
@@ -12,6 +14,7 @@ from benchmarks.runner import cores as conditions
 from benchmarks.runner.cores import Conditions, reserved
 from benchmarks.runner.executors import local
 from benchmarks.runner.machine import available_cores
+from tests.benchmarks.command_line import environment
 
 pytestmark = pytest.mark.skipif(len(available_cores()) < 2, reason="two trials at the same time need two cores")
 
@@ -72,6 +75,33 @@ def test_waiting_for_another_run_is_reported_once(monkeypatch, caplog):
             threading.Timer(0.1, other.pop_all().close).start()
             list(local.Local().run(tasks(1, threads=len(available_cores())), lambda plan: None))
     assert [record.message[:7] for record in caplog.records] == ["waiting"]
+
+
+def test_the_run_that_holds_the_cores_is_named(monkeypatch, caplog, tmp_path):
+    """A run that was forgotten in the background can be found and ended."""
+    conditions._log_waiting.cache_clear()
+    attempts(monkeypatch)
+    hold = (
+        "from benchmarks.runner.cores import Conditions, reserved\n"
+        "with reserved(Conditions.of().cores, alone=True):\n"
+        "    print(flush=True)\n"
+        "    input()\n"
+    )
+    words, pipe = [sys.executable, "-c", hold], subprocess.PIPE
+    variables = environment() | {"TMPDIR": str(tmp_path)}
+    with subprocess.Popen(words, env=variables, stdin=pipe, stdout=pipe, text=True) as other:
+        other.stdout.readline()
+
+        def release():
+            while not caplog.records:
+                time.sleep(0.01)
+            other.stdin.write("\n")
+            other.stdin.flush()
+
+        threading.Thread(target=release, daemon=True).start()
+        list(local.Local().run(tasks(1, threads=len(available_cores())), lambda plan: None))
+    (record,) = caplog.records
+    assert f"(process {other.pid}, {sys.executable} -c " in record.message
 
 
 def test_a_core_that_another_run_holds_is_not_used(monkeypatch):
