@@ -28,13 +28,12 @@ def shown(capsys, *words: str) -> dict[str, str]:
     return lines
 
 
-def facts_of_the_printed_run(shown: str) -> set[str]:
-    """What the run that `data show` prints a command for understands of the file, as lines of `data show`."""
-    words = shlex.split(shown.splitlines()[-1].removeprefix("run"))
-    benchmark = run.definition(parse(words[3:]))
+def facts_of_the_printed_run(command: str) -> dict[str, str]:
+    """What the run that `data show` prints a command for understands of the file."""
+    benchmark = run.definition(parse(shlex.split(command)[3:]))
     series = read(next(iter(benchmark.cases.values())).data)
     assert series.understood
-    return {f"{label:<10} {text}" for label, text in series.understood}
+    return dict(series.understood)
 
 
 @pytest.mark.parametrize("case", sorted(path.name for path in CASES.iterdir()))
@@ -51,7 +50,9 @@ def test_every_case_is_shown_or_asked_about_without_options(case, capsys, tmp_pa
         assert status == 0
         assert "2020" in output.out or "step" in output.out or "1 row per" in output.out
         assert len(list(tmp_path.glob("*.png"))) == 1
-        assert facts_of_the_printed_run(output.out) <= set(output.out.splitlines())
+        *lines, command = output.out.splitlines()
+        facts = facts_of_the_printed_run(command.removeprefix("run"))
+        assert {f"{label:<10} {text}" for label, text in facts.items()} <= set(lines)
 
 
 def test_what_was_understood_is_shown(capsys, tmp_path):
@@ -69,16 +70,18 @@ def test_what_was_understood_is_shown(capsys, tmp_path):
 
 
 def test_options_choose_the_columns(capsys, tmp_path):
-    """And settings answer what the file leaves open."""
+    """And settings answer what the file leaves open. The printed command has both."""
     path = CASES / "panel-long.csv"
     lines = shown(capsys, str(path), "--group", "store", "--folder", str(tmp_path))
     assert lines["series"] == "2 by store"
     assert lines == shown(capsys, "--csv", str(path), "--group", "store", "--folder", str(tmp_path))
+    assert facts_of_the_printed_run(lines["run"]).items() <= lines.items()
     lines = shown(
         capsys, str(CASES / "thousands-point-semicolon.csv"), "--set", "data.thousands=.", "--folder", str(tmp_path)
     )
     assert "decimal comma, '.' between thousands" in lines["columns"]
     assert 'thousands = "."' in lines["settings"]
+    assert facts_of_the_printed_run(lines["run"]).items() <= lines.items()
 
 
 @pytest.mark.parametrize(
