@@ -209,7 +209,8 @@ class FlaxModel:
     def restore(self, checkpoint: Checkpoint) -> None:
         restore(self.network, self.optimizer, checkpoint)
         nnx.update(self.network, self._rest)
-        for name, state in checkpoint.states.items():
+        for name, width in self.network.model.states().items():
+            state = checkpoint.states.get(name, np.zeros((0, width)))  # a checkpoint before the first step has none
             self.network.carried[name].set_value(jnp.array(state, self._dtype))
         self._rest = nnx.split(self.network, nnx.Param, ...)[2]
 

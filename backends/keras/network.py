@@ -43,14 +43,21 @@ class Network:
         self.compiles = all(getattr(layer, side, layer).supports_jit for layer in self.layers for side in sides)
 
     def carry(self, batch: int) -> None:
-        """Take the states of a stateful model for a batch of this size; they are zero at first."""
+        """Take the states of a stateful model for a batch of this size; they are zero if the last batch had another."""
         if batch not in self._states:
             self._states[batch] = {
                 name: keras.Variable(np.zeros((batch, width)), trainable=False, dtype=keras.config.floatx())
                 for name, width in self.model.states().items()
             }
-        self.carried = self._states[batch]
+        if self.carried is not self._states[batch]:
+            self.carried = self._states[batch]
+            self.forget()
         self.changing = [*self._drawing, *self.carried.values()]
+
+    def forget(self) -> None:
+        """Set the states to zero."""
+        for state in self.carried.values():
+            state.assign(np.zeros(state.shape))
 
     def __call__(self, x: Tensor, masks: Named, perturbations: Named, *, training: bool) -> Tensor:
         """masks, perturbations: by name, see ModelSpec and Steps.inputs. training: native dropout is active."""
