@@ -9,6 +9,7 @@ import time
 import psutil
 import pytest
 
+from benchmarks.runner import certificate_cache
 from reports.records import Manifest, Trial
 from reports.records.store import read_json, read_run
 from tests.benchmarks.command_line import COMMAND, REFERENCE, benchmarks, environment, in_process, is_worker
@@ -48,6 +49,7 @@ def test_the_trials_of_a_round_used_the_same_numbers(framework_run):
 def test_the_same_command_gives_the_same_bits(framework_run, tmp_path):
     """Another run of the Flax trial has the same losses, weights and predictions, bit for bit."""
     manifest, _, trials = read_run(framework_run[1])
+    shutil.copytree(framework_run[1].parents[1] / certificate_cache.FOLDER, tmp_path / certificate_cache.FOLDER)
     done = benchmarks("run", manifest.source, "--backends", "flax", "--results", tmp_path, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     (again,) = read_run(tmp_path / "small" / "latest")[2]

@@ -20,7 +20,8 @@ from tests.conformance.problems import PROBLEMS
 
 ROOT = Path(__file__).resolve().parents[2]
 EQUALITY, BEHAVIOUR = "tests/conformance/equality_checks.py", "tests/conformance/behaviour_checks.py"
-SLOW = {"reference", "keras-jax", "keras-torch"}  # the code of keras serves its engines; nothing is faster than NumPy
+# Checked by the slow tests alone: the code of keras serves its engines, and nothing is faster than NumPy.
+SLOW = {"reference", "keras-jax", "keras-torch"}
 ENGINES = {"keras-jax", "keras-torch"}  # on which Keras runs besides TensorFlow
 BACKENDS = [name for name, entry in REGISTRY.items() if not entry.base]
 BOTH_CELLS = "test_equals_the_reference[gru on lstm]"
@@ -72,9 +73,7 @@ def run_checks(tmp_path_factory):
     return run
 
 
-@pytest.mark.parametrize(
-    "backend", [pytest.param(name, marks=[pytest.mark.slow] if name in SLOW else []) for name in BACKENDS]
-)
+@pytest.mark.parametrize("backend", [name for name in BACKENDS if name not in SLOW])
 def test_conforms(backend, run_checks):
     """In float64, which shows equality up to the order of additions."""
     status, output = run_checks(checks(backend, "float64"), counted=True)
@@ -86,6 +85,8 @@ def test_conforms(backend, run_checks):
 def test_conforms_on_every_architecture(backend, run_checks):
     """All models, and models that hypothesis draws: layers, cells, depths, sizes and trainings.
 
+    Of a slow backend, in the same process, the checks that `test_conforms` makes of the others.
+
     On Keras's other engines equality on some of the listed models, and what depends on the engine: the quick part has
     a model with every mask, and other checks would run the code that keras runs too.
 
@@ -93,18 +94,17 @@ def test_conforms_on_every_architecture(backend, run_checks):
     in float64; the certificate of a run checks the dtype that is timed.
     """
     some = "directions or carried or sgd or rmsprop or encoder or settings or larger"
-    engine = "denormal or readings or parts_of_a_step or (in_pieces_with_equal_weights and lstm)"
+    engine = "denormal or readings or parts_of_a_step or (lstm and (in_pieces_with_equal_weights or can_be_restored))"
     equality = f"test_equals_the_reference and not on_any and not masked and ({some})"
     only = f"({equality}) or {engine}" if backend in ENGINES else ""
     training = (BOTH_CELLS, f"{PIECES}[lstm, carried state]", PARTS)
     programs = [name for name, entry in REGISTRY.items() if entry.base == backend]
-    status, output = run_checks(
-        checks(backend, "float64", slow=True, only=only),
-        *(checks(program, "float64", *training) for program in programs),
-        fast=True,
-    )
+    parts = [checks(backend, "float64")] if backend in SLOW else []
+    parts += [checks(backend, "float64", slow=True, only=only)]
+    parts += [checks(program, "float64", *training) for program in programs]
+    status, output = run_checks(*parts, counted=backend in SLOW, fast=True)
     assert status == 0, output
-    assert output.count(" passed") == 1 + len(programs), output
+    assert output.count(" passed") == len(parts), output
 
 
 @pytest.mark.slow
