@@ -118,6 +118,27 @@ def test_time_that_no_clock_measured_is_reported():
     assert not timing_quality({1: Ended(Times([0.1] * 4, unaccounted=0.01))}).warnings
 
 
+LATE = timing_quality({1: Ended(Times([0.1] * 4, unaccounted=0.3))})
+STEADY = {1: [0.1] * 9, 2: [0.1] * 9}
+
+
+@pytest.mark.parametrize(
+    ("found", "kind"),
+    [
+        (quality(STEADY | {2: [0.1, 0.1, 0.1, 0.1, 0.1, 0.18]}), "Unstable times: the epochs of a seed vary"),
+        (quality({1: [0.10] * 4, 2: [0.13] * 4, 3: [0.16] * 4}), "Unstable times: those of the seeds vary"),
+        (quality({1: [2.0 ** (-number) for number in range(30)]}), "Unstable times: the epochs of a seed reached no"),
+        (quality(STEADY, load=0.42), "Disturbed times: other programs used more than 10 % of the cores"),
+        (LATE, "Incomplete times: the clocks left out more than 2 % of a training"),
+    ],
+)
+def test_each_problem_has_its_kind_and_its_numbers(found, kind):
+    """The main table names the kinds, which groups share, and the table of times gives the numbers."""
+    assert len([text for text in found.kinds if text.startswith(kind)]) == 1
+    assert found.warnings
+    assert quality(STEADY).kinds == ()
+
+
 def test_the_share_that_no_clock_measured():
     """Without a record of the loop there is none, and a single scheduler slice does not count."""
     times = {"import_framework": 1.0, "build": 1.0, "predict_one": (), "predict_test": (), "cpu": 1.0}
