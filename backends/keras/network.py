@@ -51,13 +51,9 @@ class Network:
             }
         if self.carried is not self._states[batch]:
             self.carried = self._states[batch]
-            self.forget()
+            for state in self.carried.values():
+                state.assign(np.zeros(state.shape))
         self.changing = [*self._drawing, *self.carried.values()]
-
-    def forget(self) -> None:
-        """Set the states to zero."""
-        for state in self.carried.values():
-            state.assign(np.zeros(state.shape))
 
     def __call__(self, x: Tensor, masks: Named, perturbations: Named, *, training: bool) -> Tensor:
         """masks, perturbations: by name, see ModelSpec and Steps.inputs. training: native dropout is active."""

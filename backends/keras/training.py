@@ -120,7 +120,7 @@ class KerasModel:
 
     def restore(self, checkpoint: Checkpoint) -> None:
         restore(self.network, self.optimizer, checkpoint)
-        self.network.forget()  # a checkpoint before the first step has no states
+        self.network.carried = {}  # a checkpoint before the first step has no states
         for name, state in checkpoint.states.items():
             self.network.carry(len(state))
             self.network.carried[name].assign(state)

@@ -123,7 +123,7 @@ STEADY = {1: [0.1] * 9, 2: [0.1] * 9}
 
 
 @pytest.mark.parametrize(
-    ("found", "kind"),
+    ("of_times", "kind"),
     [
         (quality(STEADY | {2: [0.1, 0.1, 0.1, 0.1, 0.1, 0.18]}), "Unstable times: the epochs of a seed vary"),
         (quality({1: [0.10] * 4, 2: [0.13] * 4, 3: [0.16] * 4}), "Unstable times: those of the seeds vary"),
@@ -132,10 +132,10 @@ STEADY = {1: [0.1] * 9, 2: [0.1] * 9}
         (LATE, "Incomplete times: the clocks left out more than 2 % of a training"),
     ],
 )
-def test_each_problem_has_its_kind_and_its_numbers(found, kind):
+def test_each_problem_has_its_kind_and_its_numbers(of_times, kind):
     """The main table names the kinds, which groups share, and the table of times gives the numbers."""
-    assert len([text for text in found.kinds if text.startswith(kind)]) == 1
-    assert found.warnings
+    assert len([text for text in of_times.kinds if text.startswith(kind)]) == 1
+    assert of_times.warnings
     assert quality(STEADY).kinds == ()
 
 
