@@ -7,6 +7,7 @@ line. `only` in `[quick]` and `--only` keep some values of axes. See benchmarks/
 import hashlib
 import json
 import re
+import shlex
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -139,7 +140,8 @@ def find(name: str) -> Path:
         return FOLDER / f"{name}.toml"
     path = Path(name).expanduser()
     if path.is_file() and path.suffix != ".toml":
-        raise UserError(f"{name} is not a TOML file; if it is a data file, type: run --csv {name} --target COLUMN")
+        typed = shlex.join(["run", "--csv", name, "--target", "COLUMN"])
+        raise UserError(f"{name} is not a TOML file; if it is a data file, type: {typed}")
     if not path.suffix:
         raise UserError(f"there is no benchmark '{name}'; {name_hint(names(), name)}, or give the path of a TOML file")
     if not path.is_file():
