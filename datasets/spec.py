@@ -160,6 +160,8 @@ Flag = Annotated[bool, Field(strict=True)]
 Calendar = Annotated[tuple[Literal["hour", "weekday", "month"], ...], BeforeValidator(_split)]
 Encoding = Annotated[str | None, BeforeValidator(_checked_encoding)]
 Step = Annotated[str | None, BeforeValidator(_checked_step)]
+# The command line reads data.sheet=2024 as a number; a name can mean nothing else.
+Sheet = Annotated[str | None, BeforeValidator(lambda value: str(value) if type(value) is int else value)]
 TimeFormat = Annotated[str | None, BeforeValidator(_checked_time_format)]
 
 
@@ -182,7 +184,7 @@ class DataSpec(Settings):
     time_zone: str | None = None  # of the time stamps, as in "Europe/Berlin"
     group: Names | None = None  # columns that tell several series in one file apart
     encoding: Encoding = None  # as in "latin-1"
-    sheet: str | None = None  # of an Excel workbook, by its name; default: the first
+    sheet: Sheet = None  # of an Excel workbook, by its name; default: the first
     separator: Annotated[str, Field(min_length=1, max_length=1)] | None = None
     decimal: Literal[".", ","] | None = None
     thousands: Literal["", ".", ",", " ", "'"] | None = None  # "": no mark between thousands

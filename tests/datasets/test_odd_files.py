@@ -246,6 +246,7 @@ def test_a_sheet_of_a_workbook_can_be_named(tmp_path):
     with pytest.raises(DataError, match=rf"no column of numbers \(read, me\).*{advice}"):
         suggested_columns(DataSpec(csv=path, target="*"))
     assert suggested_columns(DataSpec(csv=path, target="*", sheet="Data")) == {"time": "month", "target": "load"}
+    assert DataSpec(csv=path, target="load", sheet=2024).sheet == "2024"
     series = read(DataSpec(csv=path, target="load", time="month", sheet="Data"))
     assert series.values[:, 0].tolist() == list(range(60))
     assert dict(series.understood)["settings"].startswith('sheet = "Data"')
