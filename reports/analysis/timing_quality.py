@@ -134,7 +134,7 @@ def timing_warnings(group: Group) -> tuple[str, ...]:
 
 
 @lru_cache(maxsize=256)
-def timing_problems(group: Group) -> tuple[str, ...]:
+def timing_kinds(group: Group) -> tuple[str, ...]:
     """Return a sentence for each kind of problem of a group's times, equal for all groups that have it."""
     return timing_quality(group.outcomes).kinds
 

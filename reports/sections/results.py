@@ -11,7 +11,7 @@ from reports.analysis.intervals import MIN_FOR_INTERVAL, Interval
 from reports.analysis.metrics import METRICS, headline_error, score_metrics
 from reports.analysis.run import Group, Run, seed_counts, unique
 from reports.analysis.speedup import NO_CERTIFICATE, Speedup, Speedups
-from reports.analysis.timing_quality import timing_problems, timing_warnings, whole_first_epoch
+from reports.analysis.timing_quality import timing_kinds, timing_warnings, whole_first_epoch
 from reports.analysis.variation import Repetitions, Variation, variations
 from reports.records import Case, Data
 from reports.render.formats import case_name, duration, four_digits, listed, sentence, significant, whole
@@ -70,9 +70,9 @@ def main_table(run: Run, speedups: Speedups) -> Table:
         *([words("mode", of_groups(lambda group: Cell(group.mode)))] if len(modes) > 1 else []),
         metric_column(run, groups, headline_error(run).name),
         metric_column(run, groups, "skill_persistence", "skill"),
-        metric_column(run, groups, "training_seconds", notes=timing_problems),
-        metric_column(run, groups, "steady_epoch_seconds", notes=timing_problems),
-        speed_ratio_column(run, speedups, "speed ratio", timing_problems, vital=True),
+        metric_column(run, groups, "training_seconds", notes=timing_kinds),
+        metric_column(run, groups, "steady_epoch_seconds", notes=timing_kinds),
+        speed_ratio_column(run, speedups, "speed ratio", timing_kinds, vital=True),
         metric_column(run, groups, "parameters"),
         records_column(),
     )

@@ -10,7 +10,7 @@ from reports.analysis.intervals import MIN_FOR_INTERVAL, Interval
 from reports.analysis.metrics import headline_error, median_over_seeds
 from reports.analysis.run import Run, unique
 from reports.analysis.speedup import CaseSpeedups, Speedup, Speedups
-from reports.analysis.timing_quality import timing_problems, unreliable_because
+from reports.analysis.timing_quality import timing_kinds, unreliable_because
 from reports.figures.gradient_norms import vanished
 from reports.records import Case
 from reports.render.formats import (
@@ -339,7 +339,7 @@ def limits(context: Context) -> tuple[str, ...]:
         items.append(
             f"Unreliable speed ratios are withheld (repeat the run on a quiet machine); `{command}` shows them."
         )
-    noisy = run.backend_phrases(group.backend for group in run.leading if timing_problems(group))
+    noisy = run.backend_phrases(group.backend for group in run.leading if timing_kinds(group))
     if noisy:
         items.append(f"The times of {noisy} are not reliable: footnotes say why, and the table Times has the numbers.")
     return tuple(items)
