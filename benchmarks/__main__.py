@@ -4,6 +4,7 @@ Exit status: 0 for success, 1 if a trial or a check failed, 2 for a mistake of t
 """
 
 import argparse
+import re
 import signal
 import sys
 from collections.abc import Sequence
@@ -15,6 +16,7 @@ from backends.layers import ModelError
 from benchmarks.commands import all as all_
 from benchmarks.commands import certify, compare, data, export, forecast, report, reproduce, resume, run, transfer
 from benchmarks.commands import list as list_
+from benchmarks.commands import options as typed_options
 from benchmarks.commands.output import command_line
 from benchmarks.definition.settings import SETTINGS
 from benchmarks.differences import command as differences
@@ -30,10 +32,30 @@ MODULES = (
 COMMANDS = {module.NAME: module.add for module in MODULES} | {report.PUBLISHED: report.add_published}
 
 
+class _Once(argparse._StoreAction):
+    """Stores the value of an option, and refuses a second one, which argparse would take without a word."""
+
+    def __call__(
+        self, parser: argparse.ArgumentParser, namespace: argparse.Namespace, values: object, option: str | None = None
+    ) -> None:
+        if getattr(namespace, self.dest) is not self.default:
+            raise argparse.ArgumentError(self, "it is given twice, and only one value can be used")
+        setattr(namespace, self.dest, values)
+
+
 class Parser(argparse.ArgumentParser):
     """Raises UserError with one sentence instead of printing the usage."""
 
+    def __init__(self, *arguments: object, **settings: object) -> None:
+        super().__init__(*arguments, **settings)  # type: ignore[arg-type]
+        self.register("action", None, _Once)
+
     def error(self, message: str) -> NoReturn:
+        if wrong := re.match(r"argument (\S+): invalid choice: '(.*)' \(choose from (.*)\)", message):
+            names = wrong[3].replace("'", "").split(", ")
+            raise UserError(
+                f"{self.prog.split()[-1]} has no {wrong[1].lower()} '{wrong[2]}'; {name_hint(names, wrong[2])}"
+            )
         required = message.removeprefix("the following arguments are required: ")
         problem = message.removeprefix("argument ") if required == message else f"{required} is missing"
         problem = problem.replace(": expected one argument", " needs a value")
@@ -75,6 +97,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         signal.signal(number, _interrupt)
     try:
         parsed = parse(words)
+        for sentence in typed_options.replaced(parsed):
+            print(f"note: {sentence}", file=sys.stderr)
         status: int = parsed.execute(parsed)
     except (UserError, DataError, BackendError, ModelError, RecordError) as mistake:
         print(error_line(mistake), file=sys.stderr)
@@ -101,13 +125,15 @@ def _interrupt(number: int, frame: FrameType | None) -> None:
 def parse(words: list[str]) -> argparse.Namespace:
     """The parsed arguments. Raises UserError with the nearest name for a misspelt command or option."""
     names = list(COMMANDS)
-    if words and not words[0].startswith("-") and words[0] not in names:
+    if not words:
+        raise UserError(f"name a command: {', '.join(names)}; or see {command_line()} --help")
+    if not words[0].startswith("-") and words[0] not in names:
         raise UserError(f"there is no command '{words[0]}'; {name_hint(names, words[0])}")
     parsed, unknown = parser().parse_known_args(words, argparse.Namespace(words=words))
     if unknown:
         setting = unknown[0].partition("=")[0].removeprefix("--").replace("-", "_")
         table = next((name for name, kind in SETTINGS.items() if setting in kind.model_fields), None)
-        if table and "--only" in parsed.known:  # a command with the options of a definition
+        if table and ("--only" in parsed.known or (table == "data" and "--set" in parsed.known)):
             raise UserError(f"{words[0]} does not accept '{unknown[0]}'; write --set {table}.{setting}=VALUE")
         raise UserError(f"{words[0]} does not accept '{unknown[0]}'; {name_hint(parsed.known, unknown[0])}")
     return parsed

@@ -276,7 +276,7 @@ def _notes(series: Series, data: DataSpec, window: WindowSpec, parts: Split, sca
         )
         notes.append(f"Of the filled rows, {', '.join(counts)}.")
     shown = [
-        f"{name} {_span(series, spans)} ({counted(sum(stop - start for start, stop in spans))})"
+        f"{name} {series.extent(spans)} ({counted(sum(stop - start for start, stop in spans))})"
         for name, spans in parts.spans.items()
         if any(stop > start for start, stop in spans)
     ]
@@ -301,16 +301,6 @@ def _notes(series: Series, data: DataSpec, window: WindowSpec, parts: Split, sca
             f"{window.padding}, which {reading}; of longer pasts, the last {window.length} rows are used."
         )
     return tuple(notes)
-
-
-def _span(series: Series, spans: Sequence[Span]) -> str:
-    """The first and the last time stamp, or row, of a part."""
-    rows = [(start, stop - 1) for start, stop in spans if stop > start]
-    if series.times is None and len(spans) > 1:
-        return f"of {len(rows):,} series"
-    key = (lambda row: row) if series.times is None else (lambda row: series.times[row])
-    first, last = min((start for start, _ in rows), key=key), max((stop for _, stop in rows), key=key)
-    return f"{series.label(first)} to {series.label(last)}"
 
 
 def _window_notes(series: Series, parts: Sequence[Part], left_out: Sequence[int]) -> list[str]:

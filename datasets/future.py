@@ -234,7 +234,7 @@ def _joined(old: Series, new: Series, step: Step) -> Series:
     old_runs = dict(zip(old.groups, old.spans, strict=True)) if old.groups else {"": old.spans[-1]}
     present = np.ones(new.rows, bool)
     present[new.filled] = False
-    pieces, times, filled, runs, row, replaced, unused = [], [], [], [], 0, 0, []
+    pieces, times, filled, runs, row, replaced, unused, apart = [], [], [], [], 0, 0, [], []
     for name, (start, stop) in zip(new.groups or ("",), new.spans, strict=True):
         rows = start + np.flatnonzero(present[start:stop])
         if not len(rows):
@@ -251,6 +251,9 @@ def _joined(old: Series, new: Series, step: Step) -> Series:
             unobserved = known[earlier & np.isin(np.arange(before, after), old.filled)]
             stamps = np.concatenate([known[earlier], stamps])
             values = np.concatenate([old.values[before:after][earlier], values])
+        elif earlier.any():
+            of_series = f"{name}, " if name else ""
+            apart.append(f"{of_series}{iso(known[earlier][-1])} and {iso(stamps[0])}")
         grid = steps.grid(stamps, step)
         if grid is None or (len(rows) > 1 and np.median(np.diff(grid.places[-len(rows) :])) > 1):
             raise DataError(
@@ -268,7 +271,7 @@ def _joined(old: Series, new: Series, step: Step) -> Series:
     return replace(
         old,
         name=new.name,
-        notes=(*new.notes, *_notes_on_rows(new.name, replaced, unused)),
+        notes=(*new.notes, *_notes_on_rows(new.name, replaced, unused, apart)),
         values=np.concatenate(pieces),
         times=np.concatenate(times),
         runs=tuple(runs),
@@ -279,8 +282,12 @@ def _joined(old: Series, new: Series, step: Step) -> Series:
     )
 
 
-def _notes_on_rows(name: str, replaced: int, unused: Sequence[str]) -> Iterator[str]:
-    """Sentences on rows of the run that the file replaces, and on those after its end. unused: where series end."""
+def _notes_on_rows(name: str, replaced: int, unused: Sequence[str], apart: Sequence[str]) -> Iterator[str]:
+    """Sentences on rows of the run that the file replaces, on those after its end, and on rows that neither has.
+
+    unused: where series of the file end before the run's data do; apart: the last row of the run's data and the first
+    one of the file where rows are missing between them.
+    """
     if replaced:
         yield f"{counted(replaced)} of {name} replaced rows of the run's data that had other values."
     if unused:
@@ -288,6 +295,12 @@ def _notes_on_rows(name: str, replaced: int, unused: Sequence[str]) -> Iterator[
         yield (
             f"{name} ends before the run's data do ({unused[0]}{more}): the forecast begins after the file's last row, "
             "and later rows of the run's data are not used."
+        )
+    if apart:
+        more = f", and of {len(apart) - 1} other series" if len(apart) > 1 else ""
+        yield (
+            f"Rows are missing between the run's data and {name} (between {apart[0]}{more}): the forecast uses only "
+            "the rows of the file."
         )
 
 

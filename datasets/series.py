@@ -74,6 +74,17 @@ class Series:
         """Of each run its first row, and the row after its last."""
         return tuple(pairwise((*self.runs, self.rows)))
 
+    def extent(self, spans: Sequence[tuple[int, int]]) -> str:
+        """The first and the last time stamp, or row, of these first rows and ends; of several series, the outermost."""
+        rows = [(start, stop - 1) for start, stop in spans if stop > start]
+        if not rows:
+            return "no row"
+        if self.times is None and len(spans) > 1:
+            return f"of {len(rows):,} series"
+        key = (lambda row: row) if self.times is None else self.times.__getitem__
+        first, last = min((start for start, _ in rows), key=key), max((stop for _, stop in rows), key=key)
+        return f"{self.label(first)} to {self.label(last)}"
+
     def run_of(self, rows: np.ndarray) -> np.ndarray:
         """(N,): the number of the run of each of these rows."""
         return np.searchsorted(np.array(self.runs), rows, side="right") - 1
@@ -284,7 +295,13 @@ def _step_at(axis: _Axis, option: str, value: str) -> int:
     moment = datetime.fromisoformat(value)
     if moment.tzinfo is not None:
         moment = moment.astimezone(UTC).replace(tzinfo=None)
-    return int(np.searchsorted(axis.times, np.datetime64(moment)))
+    step = int(np.searchsorted(axis.times, np.datetime64(moment)))
+    if step == axis.steps and option != "test":
+        raise DataError(
+            f"{option} = {value!r} is after the last {axis.noun} of {axis.name}, {axis.label(axis.steps - 1)}, and "
+            "later parts need rows too: write an earlier date."
+        )
+    return step
 
 
 def _check_part(axis: _Axis, option: str, value: object, begin: int, end: int) -> None:

@@ -11,6 +11,7 @@ import numpy as np
 import datasets
 from benchmarks.commands import Subparsers, options
 from benchmarks.commands.output import command_line, short, table
+from benchmarks.definition import loading
 from benchmarks.definition.validation import validated
 from benchmarks.errors import error_line
 from datasets import DataError, Series, Split, split
@@ -81,13 +82,13 @@ def _fetch(name: str) -> None:
 
 def show_series(arguments: argparse.Namespace) -> int:
     """Print the facts of a series, the rows of each part, and the path of its picture."""
-    name, run = arguments.csv or arguments.name, ""
+    name, run = arguments.csv or arguments.name, []
     if arguments.csv is None and name in datasets.names():
         series = datasets.load(name)
         spec = datasets.DataSpec(series=series.name, order="time" if series.temporal else "rows")
     elif arguments.csv is not None or name == "-" or Path(name).expanduser().exists() or Path(name).suffix:
         data = _file_data(arguments, name)
-        spec, run = validated(datasets.DataSpec, data, "data show:"), _run_command(data, arguments.settings)
+        spec, run = validated(datasets.DataSpec, data, "data show:"), _run_words(data, arguments.settings)
         series = datasets.read(spec)
     else:
         datasets.describe(name)  # raises the error for an unknown name
@@ -95,10 +96,10 @@ def show_series(arguments: argparse.Namespace) -> int:
     for label, text in _facts(series):
         print(f"{label:<10} {text}")
     for name, spans in parts.spans.items():
-        print(f"{name:<10} {_span(series, spans)}, {counted(sum(stop - start for start, stop in spans))}")
+        print(f"{name:<10} {series.extent(spans)}, {counted(sum(stop - start for start, stop in spans))}")
     print(f"picture    {_draw(series, parts, arguments.folder)}")
     if run:
-        print(f"run        {run}")
+        print(f"run        {command_line(*run, *_shortened(series, spec, parts))}")
     return 0
 
 
@@ -112,26 +113,33 @@ def _file_data(arguments: argparse.Namespace, file: str) -> dict[str, Any]:
     return data
 
 
-def _run_command(data: dict[str, Any], settings: Sequence[str]) -> str:
+def _run_words(data: dict[str, Any], settings: Sequence[str]) -> list[str]:
     """The command for a run that reads the file in the same way. settings: those of `--set`, as they were typed."""
-    given = {"csv": short(Path(data["csv"]))} | {name: data[name] for name in options.COLUMNS if data.get(name)}
-    words = []
+    typed = {text.partition("=")[0].strip().removeprefix("data.") for text in settings}
+    columns = {name: data[name] for name in options.COLUMNS if data.get(name) and name not in typed}
+    given = {"csv": short(Path(data["csv"]))} | columns
+    words = ["run"]
     for name, value in [*given.items(), *(("set", text) for text in settings)]:
         if value is True:
             words += [f"--{name}"]
         else:  # a value with a hyphen in front would be read as an option
             words += [f"--{name}={value}"] if value.startswith("-") else [f"--{name}", value]
-    return command_line("run", *words)
+    return words
 
 
-def _span(series: Series, spans: Sequence[tuple[int, int]]) -> str:
-    rows = [(start, stop - 1) for start, stop in spans if stop > start]
-    if not rows:
-        return "no row"
-    if len(spans) > 1:
-        return f"of {len(rows):,} series"
-    ((first, last),) = rows
-    return f"{series.label(first)} to {series.label(last)}"
+def _shortened(series: Series, spec: datasets.DataSpec, parts: Split) -> list[str]:
+    """The options for a file that is too short for the window or the batch of the default benchmark."""
+    case = next(iter(loading.read(loading.DEFAULT).cases.values()))
+    window, words = case.window, []
+    rows = max(stop - start for start, stop in parts.spans["train"])
+    if rows < window.length + window.horizon:
+        window = window.model_copy(update={"length": max(1, rows // 2)})
+        words += ["--window", str(window.length)]
+    try:
+        windows = len(datasets.cut(series, spec, window).train)
+    except DataError:  # no window fits, and the run says why
+        return words
+    return words + (["--set", f"training.batch={windows}"] if windows < case.training.batch_of(windows) else [])
 
 
 def _facts(series: Series) -> list[tuple[str, str]]:

@@ -120,7 +120,8 @@ def choose(folder: Path, benchmark: Benchmark, model: str | None, backend: str |
             f"--model {labels[0]!r}; {name_hint(labels, '')}"
         )
     best = min(finished, key=lambda trial: losses.get(trial.plan.key, 0.0))
-    reason = _reason(manifest, best, name, losses, len(finished))
+    limits = [" of this label" if model is not None else "", " of this backend" if trained else ""]
+    reason = _reason(manifest, best, name, losses, len(finished), " and".join(filter(None, limits)))
     data = manifest.data_of(best.plan.case)
     return Chosen(best, name or best.plan.backend, reason, _error(best, data), data.rows)
 
@@ -133,8 +134,10 @@ def _error(trial: Trial, data: Data) -> str:
     best = min(data.baselines, key=lambda baseline: baseline.scores.rmse, default=None)
     if best is None:
         return f"{text}."
-    end = ": the baseline forecasts better than this model" if best.scores.rmse < rmse else ""
-    return f"{text}, that of the best baseline, {best.name}, {best.scores.rmse:.4g}{unit}{end}."
+    shown = f"{best.scores.rmse:.4g}"
+    better = best.scores.rmse < rmse and shown != f"{rmse:.4g}"
+    end = ": the baseline forecasts better than this model" if better else ""
+    return f"{text}, that of the best baseline, {best.name}, {shown}{unit}{end}."
 
 
 def _is_last(manifest: Manifest, trial: Trial) -> bool:
@@ -153,11 +156,15 @@ def _measure(benchmark: Benchmark, label: str) -> str:
     return repr((case.data, window, case.training.loss, case.training.quantiles))
 
 
-def _reason(manifest: Manifest, trial: Trial, name: str | None, losses: dict[str, float], models: int) -> str:
+def _reason(
+    manifest: Manifest, trial: Trial, name: str | None, losses: dict[str, float], models: int, limits: str
+) -> str:
+    """The choice in a sentence. limits: what the options restrict the choice to, as in " of this backend"."""
     plan = trial.plan
     text = f"{plan.case}, seed {plan.seed}, {plan.mode} mode, trained by {manifest.backends[plan.backend].phrase}"
     if plan.key in losses:
-        choice = "the validation error" if models == 1 else f"the lowest validation error of {models} trained models"
+        lowest = f"the lowest validation error of {models} trained models{limits}"
+        choice = "the validation error" if models == 1 else lowest
         text = f"{text}, with {choice}, {losses[plan.key]:.4g} in scaled values"
     if name is not None and name != plan.backend:
         text = f"{text}; {manifest.backends[name].phrase} forecasts with its weights"

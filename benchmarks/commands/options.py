@@ -5,7 +5,7 @@ import hashlib
 import shlex
 import sys
 import tomllib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -118,11 +118,27 @@ def changes(arguments: argparse.Namespace) -> dict[str, Any]:
 
 
 def typed(arguments: argparse.Namespace) -> dict[str, str]:
-    """The options that make these changes, as typed, by the dotted name of the setting."""
-    settings = {"backends": "backends", "seeds": "seeds", "window": "window.length", "horizon": "window.horizon"}
-    given = {option: getattr(arguments, option) for option in settings}
-    words = {settings[option]: f"--{option} {shlex.quote(text)}" for option, text in given.items() if text is not None}
-    return words | {_assignment(text)[0]: f"--set {shlex.quote(text)}" for text in arguments.settings}
+    """The options that change settings, as typed, by the dotted name of the setting; of several, the last."""
+    return dict(_typed(arguments))
+
+
+def replaced(arguments: argparse.Namespace) -> Iterator[str]:
+    """A sentence for each option whose value a later one replaces, as where the advice of an error was added."""
+    words: dict[str, str] = {}
+    for setting, text in _typed(arguments):
+        if setting in words:
+            yield f"{words[setting]} and {text} both set {setting}; the second one counts"
+        words[setting] = text
+
+
+def _typed(arguments: argparse.Namespace) -> Iterator[tuple[str, str]]:
+    """The dotted name of each setting that an option changes, and the option as typed; the last one counts."""
+    for option, setting in SETTING_OF.items():
+        value = getattr(arguments, option, None)
+        if value not in (None, False):
+            yield setting, f"--{option}" if value is True else f"--{option} {shlex.quote(value)}"
+    for text in getattr(arguments, "settings", ()):
+        yield _assignment(text)[0], f"--set {shlex.quote(text)}"
 
 
 def only(arguments: argparse.Namespace) -> dict[str, list[str]]:
@@ -138,6 +154,10 @@ def only(arguments: argparse.Namespace) -> dict[str, list[str]]:
 
 
 COLUMNS = ("target", "time", "features", "calendar", "group", "strict")
+SETTING_OF = {  # by option
+    "backends": "backends", "seeds": "seeds", "window": "window.length", "horizon": "window.horizon",
+    **{column: f"data.{column}" for column in COLUMNS},
+}  # fmt: skip
 
 
 def add_columns(data: argparse._ArgumentGroup) -> None:

@@ -20,7 +20,6 @@ from datasets.spec import counted
 from reports.records import Manifest, Plan
 
 NAME = "run"
-DEFAULT = "co2"  # the benchmark whose models and settings are used for the user's own file
 MANY = 60  # lines; a dry run lists up to so many trials, and counts more by case
 
 
@@ -62,7 +61,7 @@ def definition(arguments: argparse.Namespace) -> Benchmark:
         raise UserError(f"--{stray[0].replace('_', '-')} needs --csv, as in {example}; or leave it out")
     if arguments.name is None and arguments.csv is None:
         raise UserError(f"name a benchmark ({', '.join(loading.names())}), or a file of your own with --csv")
-    name = DEFAULT if arguments.name is None else arguments.name
+    name = loading.DEFAULT if arguments.name is None else arguments.name
     changes, only, typed = options.changes(arguments), options.only(arguments), options.typed(arguments)
     changes |= _repetition(arguments)
     return loading.read(name, quick=arguments.quick, changes=changes, only=only, typed=typed)

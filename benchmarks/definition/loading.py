@@ -48,6 +48,7 @@ from benchmarks.errors import SettingError, UserError, as_toml, name_hint
 from reports.records import Contender, Mode, Plan
 
 FOLDER = Path(__file__).parents[1]  # the TOML files of this checkout
+DEFAULT = "co2"  # the benchmark whose models and settings are used for a file of the user, if no other is named
 HASH_SEEDS = 2**32  # PYTHONHASHSEED is less than this
 PADDING = 4096  # bytes, a page of memory
 RESERVED = {"latest", "index"}  # names with another meaning in the folder of results

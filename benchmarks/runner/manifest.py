@@ -57,7 +57,8 @@ def _require_fit(source: Path, label: str, case: CaseSettings, windows: datasets
     batch = training.batch_of(len(train))
     if batch > len(train):
         reason = f"{batch} is more than the {len(train)} windows of the training part; write at most {len(train)}"
-        raise SettingError(f"{source}: training.batch = {reason}", "training.batch", reason)
+        typed = f"on the command line --set training.batch={len(train)}"
+        raise SettingError(f"{source}: training.batch = {reason}, {typed}", "training.batch", reason)
     if case.model.stateful and (problem := _cannot_carry(case, windows, batch)):
         reason = f"{problem}, or set model.stateful to false"
         raise SettingError(f"{source}: model.stateful = true for '{label}': {reason}", "model.stateful", reason)

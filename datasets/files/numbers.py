@@ -339,6 +339,8 @@ def _not_a_number(
         if fitting:
             settings = {"decimal": fitting[0].decimal, "thousands": fitting[0].thousands}
             return DataError(f"{problem}: {to_set(**settings)}; {name} = {setting!r} does not fit.")
+    if not len(others) and len(bad) > 1:
+        return DataError(f"{where} holds no numbers (row {rows[0] + 1}: {bad[0][:40]!r}): name another column.")
     problem += others_named(rows + 1, "other value")
     marker = marker_of(bad, others)
     correct, means = ("correct it", "it means a missing value")

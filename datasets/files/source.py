@@ -174,10 +174,9 @@ def _text(request: _Request, stream: IO[bytes] | gzip.GzipFile, *, in_place: boo
     _refuse_other_kinds(path, head)
     chosen = request.data.encoding or next((name for mark, name in MARKS.items() if head.startswith(mark)), None)
     if chosen is None and b"\0" in head:
-        raise DataError(
-            f"{path} is not a text file: save it as CSV; or if it is text, name its encoding, as in "
-            f"{to_set(encoding='utf-16-le')}."
-        )
+        wide = head.count(0) > len(head) / 4  # as in text whose letters take two bytes
+        named = f"; or if it is text, name its encoding, as in {to_set(encoding='utf-16-le')}" if wide else ""
+        raise DataError(f"{path} is not a text file, a workbook or a Parquet file: save its table as CSV{named}.")
     if len(head) == HEAD and not any(end in head for end in (b"\n", b"\r")):
         raise DataError(f"{path} has no end of line in its first {HEAD:,} bytes: it is not a table; save it as CSV.")
     if chosen is None:

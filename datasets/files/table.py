@@ -28,7 +28,7 @@ from datasets.files.numbers import (
 )
 from datasets.files.source import Source
 from datasets.series import as_names, check_columns
-from datasets.spec import DAYS, EPOCHS, DataError, DataSpec, counted
+from datasets.spec import DAYS, EPOCHS, DataError, DataSpec, MissingColumnError, counted
 
 Column = "pd.Series[str] | np.ndarray"  # text, or the values of a column with a type
 TAIL = 1 << 16  # bytes at the end of a file in which rows of totals and notes are looked for
@@ -117,7 +117,7 @@ def _csv(source: Source, data: DataSpec) -> Table:
         readable, dialect = cells.rewritten(source, dialect)
     samples = _samples(dialect)
     kinds_of = _kinds(dialect, data)
-    targets, numbers, time, group = _choose(data, dialect.names, kinds_of, source.path, dialect.other_names)
+    targets, numbers, time, group = _choose(data, dialect.names, kinds_of, source, dialect.other_names)
     wanted = tuple(dict.fromkeys((*numbers, *time, *group)))
     tail = _tail(source.path, readable, dialect)
     below = _rows_below(tail, dialect, kinds_of, time)
@@ -229,10 +229,12 @@ def _totals(samples: dict[str, list[str]], kinds: dict[str, str]) -> dict[str, s
 
 def _described(source: Source, dialect: Dialect, rows: int) -> str:
     """The file in one line: its size, separator, header and encoding."""
-    container = f", from {source.container}" if source.container else ""
     header = "a header" if dialect.header else "no header"
-    separated = f"separated by {dialect.described}" if dialect.separator else dialect.described
     size = f"{counted(rows)}, {counted(len(dialect.names), 'column')}"
+    if source.container == "Excel":
+        return f"{source.path.name}: {size}, {header}, an Excel workbook"
+    container = f", from {source.container}" if source.container else ""
+    separated = f"separated by {dialect.described}" if dialect.separator else dialect.described
     return f"{source.path.name}: {size}, {separated}, {header}, {source.encoding}{container}"
 
 
@@ -281,24 +283,33 @@ def resolve(names: str | tuple[str, ...] | None, header: Sequence[str]) -> tuple
 
 
 def _choose(
-    data: DataSpec, header: Sequence[str], kinds: dict[str, str], path: Path, others: Sequence[Sequence[str]] = ()
+    data: DataSpec, header: Sequence[str], kinds: dict[str, str], source: Source, others: Sequence[Sequence[str]] = ()
 ) -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...], tuple[str, ...]]:
     """The targets, all columns of numbers in the order of the file, the columns of time stamps, and those of groups."""
 
-    def named(setting: str | tuple[str, ...] | None) -> tuple[str, ...]:
-        return tuple(_other_name(name, header, others) for name in resolve(setting, header))
+    def named(setting: str) -> tuple[str, ...]:
+        names = [_other_name(name, header, others) for name in resolve(getattr(data, setting), header)]
+        repeated = next((name for name in names if names.count(name) > 1), None)
+        if repeated is not None:
+            raise DataError(f"data.{setting} (--{setting}) names {repeated!r} twice: name it once.")
+        return tuple(names)
 
-    targets, time, group = named(data.target), named(data.time), named(data.group)
+    targets, time, group = named("target"), named("time"), named("group")
     if data.features == "*":
         features = tuple(name for name in header if kinds[name] == "number" and name not in (*time, *group))
     else:
-        features = named(data.features)
-    check_columns((*targets, *features, *time, *group), header, str(path))
+        features = named("features")
+    try:
+        check_columns((*targets, *features, *time, *group), header, str(source.path))
+    except MissingColumnError as problem:
+        split = len(header) == 1 and data.separator is not None
+        hint = [f"With data.separator = {data.separator!r} each row is one cell; leave it out."] if split else []
+        raise MissingColumnError(" ".join((str(problem), *hint, *source.notes))) from None
     for role, columns in (("time", time), ("group", group)):
         stray = next((name for name in columns if name in (*targets, *features)), None)
         if stray is not None:
             raise DataError(
-                f"{path}, column {stray!r} cannot be both {role} and a target or feature: remove it from one."
+                f"{source.path}, column {stray!r} cannot be both {role} and a target or feature: remove it from one."
             )
     return targets, tuple(name for name in header if name in {*targets, *features}), time, group
 
@@ -360,7 +371,7 @@ def _rows_below(
 
 def _parquet(source: Source, data: DataSpec) -> Table:
     names, kinds_of = kinds(source, data)
-    targets, numbers, time, group = _choose(data, names, kinds_of, source.path)
+    targets, numbers, time, group = _choose(data, names, kinds_of, source)
     wanted = tuple(dict.fromkeys((*numbers, *time, *group)))
     (columns, values), head, tail = cells.parquet_columns(source, wanted, numbers)
     rows = len(values)

@@ -63,7 +63,9 @@ class TimingQuality:
                 f"Incomplete times: the clocks left out more than {per_cent(MAX_UNACCOUNTED)} of a training",
             ),
         )
-        return tuple(f"{text}; the table Times of the page has the numbers." for problem, text in problems if problem)
+        return tuple(
+            f'{text}; the table "Times" of the report has the numbers.' for problem, text in problems if problem
+        )
 
     @property
     def warnings(self) -> tuple[str, ...]:

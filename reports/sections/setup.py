@@ -173,7 +173,8 @@ def notices(run: Run) -> tuple[str, ...]:
     notes += map(_resumed, manifest.sessions[1:])
     if manifest.quick:
         notes.append(
-            "This is the quick form of the benchmark, which checks that everything works. Its numbers mean little."
+            "This is the quick form of the benchmark, which checks that everything works. "
+            "With so few epochs and seeds, its numbers do not describe the models."
         )
     if ended < planned:
         done = f"{ended} of {plural(planned, 'trial')} {'has' if planned == 1 else 'have'} finished"

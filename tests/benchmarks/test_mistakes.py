@@ -2,30 +2,24 @@
 
 import re
 import shlex
-import subprocess
-import sys
 from difflib import get_close_matches
 from pathlib import Path
 
 import pytest
 
-import backends
 import reports
-from backends.contract import BackendError
 from benchmarks import __main__ as command_line
 from benchmarks import commands
-from benchmarks.commands import session
-from benchmarks.errors import UserError
+from benchmarks.commands import options, session
 from benchmarks.runner import certify, resume, run
-from benchmarks.runner.environment import ROOT
-from tests.benchmarks.command_line import REFERENCE, SMALL, benchmarks
+from tests.benchmarks.command_line import REFERENCE, SMALL
 
 SALES = "day,units\n" + "".join(f"2026-01-{day:02},{day * day % 7}\n" for day in range(1, 29))
 
 # Words that are wrong, what the message must say, and what a user who follows the message types.
 # None: the message itself has the command, "did you mean" in place of the wrong word, or names to choose from.
 MISTAKES = {
-    "no command": ("", "COMMAND ... is missing", "--help"),
+    "no command": ("", "name a command: list, run, ", "--help"),
     "a misspelt command": ("rnu co2", "there is no command 'rnu'; did you mean 'run'", None),
     "a misspelt option": ("run co2 --sedes 1", "run does not accept '--sedes'; did you mean '--seeds'", None),
     "a setting as an option": (
@@ -40,7 +34,27 @@ MISTAKES = {
     ),
     "an option of another command": ("list --seeds 1", "list does not accept '--seeds'; known: --json", "list --json"),
     "a misspelt option of a verb": ("data show co2 --foldr x", "did you mean '--folder'", None),
-    "a misspelt verb": ("data shwo co2", "invalid choice: 'shwo'", "data show --help"),
+    "a misspelt verb": ("data shwo co2", "data has no verb 'shwo'; did you mean 'show'", None),
+    "a setting of a file as an option": (
+        "data show sales.csv --decimal ,",
+        "data does not accept '--decimal'; write --set data.decimal=VALUE",
+        "data show sales.csv --set data.decimal=.",
+    ),
+    "an option twice": (
+        "run co2 --window 12 --window 13",
+        "--window: it is given twice, and only one value can be used",
+        "run co2 --window 13",
+    ),
+    "a column twice in an option": (
+        "data show sales.csv --target units,units",
+        "data.target (--target) names 'units' twice: name it once",
+        "data show sales.csv --target units",
+    ),
+    "a date after the end of a file": (
+        "run --csv sales.csv --target units --time day --set data.train=2030-01-01",
+        "train = '2030-01-01' is after the last row of sales.csv, 2026-01-28, and later parts need rows too",
+        "run --csv sales.csv --target units --time day --set data.train=2026-01-20 --window 3 --set training.batch=8",
+    ),
     "an option without its value": ("run co2 --seeds", "--seeds needs a value; see", "run --help"),
     "no run": ("report", "RUN is missing", "report --help"),
     "no benchmark": ("run", "name a benchmark (", "run co2"),
@@ -233,11 +247,12 @@ def advice(words, error):
         parts = [part for word in words for part in re.split("[=,.]", word)]
         wrong = get_close_matches(near[1], parts, n=1)[0]
         return [word.replace(wrong, near[1]) for word in words]
-    options = shlex.split(re.findall(r"(?:as in|:) (--(?:(?! as in )[^;:])+)", error)[-1])
-    while options[0] in words:
-        place = words.index(options[0])
-        words = words[:place] + words[place + 2 :]
-    return [*words, *options]
+    advised = shlex.split(re.findall(r"(?:as in|:) (--(?:(?! as in )[^;:])+)", error)[-1])
+    for option in advised[::2]:
+        while option in words:
+            place = words.index(option)
+            words = words[:place] + words[place + 2 :]
+    return [*words, *advised]
 
 
 @pytest.mark.parametrize(("line", "message", "instead"), MISTAKES.values(), ids=MISTAKES)
@@ -254,6 +269,27 @@ def test_the_advice_for_a_mistake_works_when_typed(line, message, instead, typed
     except Accepted:
         return
     assert status == 0, error
+
+
+@pytest.mark.parametrize(
+    ("line", "both"),
+    [
+        (
+            "run co2 --set training.epochs=3 --set training.epochs=4",
+            "--set training.epochs=3 and --set training.epochs=4",
+        ),
+        ("certify co2 --window 12 --set window.length=13", "--window 12 and --set window.length=13"),
+        ("data show sales.csv --time days --set data.time=day", "--time days and --set data.time=day"),
+    ],
+)
+def test_the_second_of_two_values_for_a_setting_counts_and_is_named(line, both, typed, stop_once_accepted, capsys):
+    """The advice of an error can be added to the command, and a value is not replaced without a word."""
+    *_, setting = line.split()
+    assert options.typed(command_line.parse(line.split()))[setting.partition("=")[0]] == f"--set {setting}"
+    stop_once_accepted()
+    with pytest.raises(Accepted):
+        typed(*line.split())
+    assert f"note: {both} both set" in capsys.readouterr().err
 
 
 RUNS = {
@@ -327,13 +363,6 @@ def test_a_definition_that_cannot_be_run_leaves_no_files(old, new, message, type
     assert [path.name for path in tmp_path.iterdir()] == ["sales.csv"]
 
 
-def test_a_mistake_ends_the_process_with_status_2(tmp_path):
-    """In a process of its own, and from another folder than the checkout."""
-    done = benchmarks("rnu", cwd=tmp_path)
-    assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr.startswith("error: there is no command 'rnu'")
-
-
 def test_a_results_folder_that_cannot_be_made(written, typed):
     status, error = typed("run", str(written()), "--results", "sales.csv")
     assert status == 2
@@ -364,22 +393,3 @@ def test_a_file_that_is_called_like_a_benchmark_gets_a_folder_of_its_own(option,
     with pytest.raises(Accepted):
         typed("run", "co2")
     assert names == ["my-co2", "co2"]
-
-
-def test_a_missing_framework_comes_with_its_install_command(monkeypatch):
-    monkeypatch.setattr(backends.registry.util, "find_spec", lambda name: None if name == "optax" else object())
-    run.require(("pytorch", "keras"))
-    with pytest.raises(UserError, match=r"'flax' needs optax, not installed here; .*pip install .* optax$"):
-        run.require(("pytorch", "flax"))
-    with pytest.raises(BackendError, match="optax"):
-        backends.load("flax", dtype="float32", threads=1)
-
-
-def test_a_python_without_the_packages_says_what_to_type():
-    """A newcomer types `python -m benchmarks` before `make install`, or with another Python."""
-    command = [sys.executable, "-S", "-m", "benchmarks", "list"]  # -S: without the installed packages
-    done = subprocess.run(command, cwd=ROOT, env={"PATH": ""}, capture_output=True, text=True, check=False)
-    assert done.returncode == 2
-    assert "is not installed in this Python" in done.stderr
-    assert "type `make install`, then `.venv/bin/python -m benchmarks`" in done.stderr
-    assert "Traceback" not in done.stderr

@@ -3,10 +3,13 @@
 import json
 import shlex
 
+import numpy as np
 import pytest
 
 from benchmarks.__main__ import main, parse
 from benchmarks.commands import run
+from benchmarks.commands.session import invocation
+from benchmarks.runner.run import lay_out
 from datasets import read
 from tests.benchmarks.command_line import in_process
 from tests.datasets.typed import CASES, spec
@@ -82,6 +85,26 @@ def test_options_choose_the_columns(capsys, tmp_path):
     assert "decimal comma, '.' between thousands" in lines["columns"]
     assert 'thousands = "."' in lines["settings"]
     assert facts_of_the_printed_run(lines["run"]).items() <= lines.items()
+
+
+@pytest.mark.parametrize("rows", [10, 20, 40, 60, 100])
+def test_the_printed_run_fits_a_short_file(rows, capsys, tmp_path, monkeypatch):
+    """The window and the batch of the default benchmark are those of a longer series."""
+    path = tmp_path / "short.csv"
+    days = np.datetime64("2024-01-01") + np.arange(rows)
+    values = np.random.default_rng(rows).normal(size=rows).round(3)
+    path.write_text("day,units\n" + "".join(f"{day},{value}\n" for day, value in zip(days, values, strict=True)))
+    command = shown(capsys, str(path), "--folder", str(tmp_path))["run"]
+    assert ("--window" in command, "training.batch" in command) == (rows < 30, rows < 80)
+    arguments = parse([*shlex.split(command)[3:], "--dry-run", "--results", str(tmp_path)])
+    manifest = lay_out(run.definition(arguments), invocation(arguments))
+    assert manifest.trials
+
+
+def test_a_setting_that_was_typed_is_printed_once(capsys, tmp_path):
+    lines = shown(capsys, str(CASES / "panel-long.csv"), "--set", "data.group=store", "--folder", str(tmp_path))
+    assert lines["run"].count("group") == 1
+    assert lines["train"].startswith("2020-01-01 to ")
 
 
 @pytest.mark.parametrize(

@@ -149,8 +149,12 @@ def test_newer_rows_continue_the_series_of_the_run(tmp_path):
         series = future.newer(windows, data.model_copy(update={"csv": airline(tmp_path, rows)}))
         np.testing.assert_array_equal(series.values, whole.values)
         np.testing.assert_array_equal(series.times, whole.times)
-    later = future.newer(windows, data.model_copy(update={"csv": airline(tmp_path, slice(125, 144))}))
+        assert not any("missing between" in note for note in series.notes)
+    path = airline(tmp_path, slice(125, 144))
+    later = future.newer(windows, data.model_copy(update={"csv": path}))
     np.testing.assert_array_equal(later.values[:, 0], read(DataSpec(series="airline")).values[125:, 0])
+    between = "between 1958-12-01 and 1959-06-01"
+    assert any(f"Rows are missing between the run's data and {path.name} ({between})" in note for note in later.notes)
 
 
 def test_filled_rows_of_the_run_stay_filled_rows_before_newer_ones(tmp_path):

@@ -45,7 +45,7 @@ def test_an_encoding_without_a_mark_can_be_set(tmp_path):
     """Two bytes for each letter look like a binary file."""
     path = tmp_path / "data.csv"
     path.write_bytes("a\n1\n2\n3\n".encode("utf-16-le"))
-    assert "not a text file: save it as CSV; or if it is text, name its encoding" in refusal(path)
+    assert "save its table as CSV; or if it is text, name its encoding" in refusal(path)
     (series,) = outcomes(["--csv", str(path), "--target", "a"])
     assert series.rows == 3
 
@@ -245,6 +245,8 @@ def test_a_sheet_of_a_workbook_can_be_named(tmp_path):
     advice = r"the sheet 'Info' was read; not Data; for another sheet, .*--set data.sheet=Data"
     with pytest.raises(DataError, match=rf"no column of numbers \(read, me\).*{advice}"):
         suggested_columns(DataSpec(csv=path, target="*"))
+    with pytest.raises(DataError, match=rf"there is no column 'load'.*{advice}"):
+        read(DataSpec(csv=path, target="load"))
     assert suggested_columns(DataSpec(csv=path, target="*", sheet="Data")) == {"time": "month", "target": "load"}
     assert DataSpec(csv=path, target="load", sheet=2024).sheet == "2024"
     series = read(DataSpec(csv=path, target="load", time="month", sheet="Data"))
@@ -257,6 +259,20 @@ def test_a_sheet_of_a_workbook_can_be_named(tmp_path):
     text = tmp_path / "data.csv"
     text.write_text("month,load\n2020-01,1\n2020-02,2\n")
     assert "data.sheet = 'Data' has no effect" in read(DataSpec(csv=text, target="load", sheet="Data")).notes[0]
+
+
+def test_advice_for_a_file_that_holds_something_else_leads_on(tmp_path):
+    """Bytes of no kind get no encoding to try, dates no marker of missing values, one wide cell its separator."""
+    noise = tmp_path / "noise.xlsx"
+    noise.write_bytes(np.random.default_rng(0).bytes(3000))
+    assert refusal(noise, target="a").endswith(
+        "is not a text file, a workbook or a Parquet file: save its table as CSV."
+    )
+    path = walk(tmp_path / "data.csv", day=MONTHS.strftime("%Y-%m-%d"), units=range(60))
+    assert refusal(path, target="day").endswith("holds no numbers (row 1: '2012-01-01'): name another column.")
+    assert "With data.separator = ';' each row is one cell; leave it out." in refusal(
+        path, target="units", separator=";"
+    )
 
 
 def test_all_cells_that_are_no_numbers_are_named_at_once(tmp_path):
