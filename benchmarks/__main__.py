@@ -32,14 +32,14 @@ MODULES = (
 COMMANDS = {module.NAME: module.add for module in MODULES} | {report.PUBLISHED: report.add_published}
 
 
-class _Once(argparse._StoreAction):
-    """Stores the value of an option, and refuses a second one, which argparse would take without a word."""
+class _Store(argparse._StoreAction):
+    """Stores the value of an option. Of two, the second one counts, and a note says so, as for settings."""
 
     def __call__(
         self, parser: argparse.ArgumentParser, namespace: argparse.Namespace, values: object, option: str | None = None
     ) -> None:
-        if getattr(namespace, self.dest) is not self.default:
-            raise argparse.ArgumentError(self, "it is given twice, and only one value can be used")
+        if option is not None and (first := getattr(namespace, self.dest)) is not self.default:
+            print(f"note: {option} is given twice, as {first} and as {values}; the second one counts", file=sys.stderr)
         setattr(namespace, self.dest, values)
 
 
@@ -48,7 +48,7 @@ class Parser(argparse.ArgumentParser):
 
     def __init__(self, *arguments: object, **settings: object) -> None:
         super().__init__(*arguments, **settings)  # type: ignore[arg-type]
-        self.register("action", None, _Once)
+        self.register("action", None, _Store)
 
     def error(self, message: str) -> NoReturn:
         if wrong := re.match(r"argument (\S+): invalid choice: '(.*)' \(choose from (.*)\)", message):

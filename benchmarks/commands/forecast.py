@@ -72,11 +72,12 @@ def execute(arguments: argparse.Namespace) -> int:
     to = (folder / NAME if arguments.to is None else arguments.to.expanduser()).resolve()
     time = as_names(case.data.time) if newer is None else as_names(newer.time)
     group = as_names(case.data.group)
+    in_place = ", in place of an earlier forecast" if (to / f"{NAME}.csv").exists() else ""
     written = _write(to, forecast, chosen, time, group)
     if arguments.json:
         emit("forecast", **_content(forecast, chosen), files=[str(path) for path in written])
     else:
-        files = "\n".join(f"written: {short(path)}" for path in written)
+        files = "\n".join(f"written: {short(path)}{in_place}" for path in written)
         print("\n\n".join((*_described(forecast, chosen, time, group), files)))
     return 0
 

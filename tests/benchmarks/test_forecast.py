@@ -9,6 +9,7 @@ import pytest
 
 import datasets
 from backends.contract import Objective
+from benchmarks.commands.forecast import _error
 from benchmarks.definition import loading
 from benchmarks.errors import UserError
 from benchmarks.worker.jobs import ForecastJob
@@ -138,6 +139,9 @@ def test_the_error_of_the_model_stands_beside_that_of_the_best_baseline(run, tmp
     trial = next(trial for trial in read_run(run)[2] if trial.plan.key == answer["model"]["key"])
     better = "the baseline forecasts better than this model" in answer["model"]["error"]
     assert better == (best.scores.rmse < trial.outcome.scores.rmse)
+    close = best.scores.model_copy(update={"rmse": trial.outcome.scores.rmse * (1 - 1e-9)})
+    equal = data.model_copy(update={"baselines": (best.model_copy(update={"scores": close}),)})
+    assert "better" not in _error(trial, equal)  # the numbers beside the sentence are the same
 
 
 def test_rows_that_were_added_to_the_file_are_known_and_other_changes_are_refused(written, tmp_path):
@@ -196,9 +200,18 @@ def test_a_mistake_is_one_sentence(run, tmp_path, words, message):
 
 
 def test_a_model_is_named_as_the_report_writes_it(run, tmp_path):
-    """The report capitalizes the names of cells."""
-    done = in_process("forecast", run, "--to", tmp_path, "--model", "GRU", cwd=tmp_path)
+    """The report capitalizes the names of cells. What the choice was limited to is said."""
+    done = in_process("forecast", run, "--to", tmp_path, "--model", "GRU", "--backend", "reference", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
+    several = len({trial.plan.seed for trial in read_run(run)[2]})
+    choice = f"the lowest validation error of {several} trained models of this label and of this backend"
+    assert (choice if several > 1 else "with the validation error") in " ".join(done.stdout.split())
+
+
+def test_a_forecast_that_takes_the_place_of_an_earlier_one_says_so(run, tmp_path):
+    first, second = (in_process("forecast", run, "--to", tmp_path, cwd=tmp_path).stdout for _ in range(2))
+    assert "in place of" not in first
+    assert second.count(", in place of an earlier forecast") == 3
 
 
 def test_the_conformal_width_covers_new_errors_at_its_level():

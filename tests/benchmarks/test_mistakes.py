@@ -40,11 +40,6 @@ MISTAKES = {
         "data does not accept '--decimal'; write --set data.decimal=VALUE",
         "data show sales.csv --set data.decimal=.",
     ),
-    "an option twice": (
-        "run co2 --window 12 --window 13",
-        "--window: it is given twice, and only one value can be used",
-        "run co2 --window 13",
-    ),
     "a column twice in an option": (
         "data show sales.csv --target units,units",
         "data.target (--target) names 'units' twice: name it once",
@@ -248,10 +243,9 @@ def advice(words, error):
         wrong = get_close_matches(near[1], parts, n=1)[0]
         return [word.replace(wrong, near[1]) for word in words]
     advised = shlex.split(re.findall(r"(?:as in|:) (--(?:(?! as in )[^;:])+)", error)[-1])
-    for option in advised[::2]:
-        while option in words:
-            place = words.index(option)
-            words = words[:place] + words[place + 2 :]
+    while advised[0] in words:
+        place = words.index(advised[0])
+        words = words[:place] + words[place + 2 :]
     return [*words, *advised]
 
 
@@ -290,6 +284,11 @@ def test_the_second_of_two_values_for_a_setting_counts_and_is_named(line, both, 
     with pytest.raises(Accepted):
         typed(*line.split())
     assert f"note: {both} both set" in capsys.readouterr().err
+
+
+def test_the_second_of_two_equal_options_counts_and_is_named(capsys):
+    assert command_line.parse(["run", "co2", "--window", "12", "--seeds", "1", "--window", "13"]).window == "13"
+    assert capsys.readouterr().err == "note: --window is given twice, as 12 and as 13; the second one counts\n"
 
 
 RUNS = {
