@@ -196,3 +196,14 @@ def test_a_column_with_a_value_for_each_row_is_no_name_of_a_series(tmp_path):
     frame.to_csv(path, index=False)
     (averaged,) = outcomes(["--csv", str(path), "--target", "units", "--time", "day"])
     assert averaged.values[:, 0].tolist() == frame.groupby("day")["units"].mean().tolist()
+
+
+def test_the_extent_of_a_part_is_that_of_its_outermost_rows(tmp_path):
+    """The first series begins later and ends later than the second one."""
+    days = {"a": DAYS[10:], "b": DAYS[:90]}
+    frames = [pd.DataFrame({"store": name, "day": stamps, "units": range(90)}) for name, stamps in days.items()]
+    pd.concat(frames).to_csv(tmp_path / "panel.csv", index=False)
+    series = read(spec(tmp_path / "panel.csv"))
+    assert series.extent(series.spans) == "2021-01-01 to 2021-04-10"
+    assert series.extent(series.spans[:1]) == "2021-01-11 to 2021-04-10"
+    assert series.extent([(0, 0)]) == "no row"
