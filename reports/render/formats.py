@@ -1,5 +1,6 @@
 """Numbers, names and lists as text. All parts of a report use these functions."""
 
+import re
 from collections.abc import Iterable, Sequence
 from math import ceil, floor, isfinite, log10
 from statistics import median
@@ -26,13 +27,13 @@ def names_apart(cases: Iterable[Case]) -> dict[str, str]:
 
 
 def significant(value: float, digits: int = 3) -> str:
-    """`value` rounded to significant digits, in scientific notation below 1e-4 only."""
+    """`value` rounded to significant digits, in scientific notation below 1e-4 and from 1e12 on."""
     if not isfinite(value):
         return "not finite"
     if value == 0:
         return "0"
-    if abs(value) < 1e-4:
-        return scientific(value)
+    if not 1e-4 <= abs(value) < 1e12:
+        return (MINUS if value < 0 else "") + scientific(abs(value))
     rounded = float(f"{value:.{digits - 1}e}")
     decimals = max(0, digits - 1 - floor(log10(abs(rounded))))
     return f"{rounded:,.{decimals}f}".replace("-", MINUS)
@@ -63,7 +64,7 @@ def whole(value: float) -> str:
 
 def scientific(value: float) -> str:
     """Two significant digits: "4.8e-15"; "0" for zero."""
-    return f"{value:.1e}".replace("e-0", "e-") if value and isfinite(value) else significant(value)
+    return re.sub(r"e(-?)\+?0?", r"e\1", f"{value:.1e}") if value and isfinite(value) else significant(value)
 
 
 def one_digit(bound: float) -> str:

@@ -1,5 +1,6 @@
 """The tests behind the words "better", "worse" and "cannot be distinguished"."""
 
+import re
 from dataclasses import replace
 from functools import partial
 
@@ -26,9 +27,12 @@ from reports.sections.summary import section
 RECORDS = synthetic_run.records(cells=("gru",), modes=("matched",), weeks=80, forecasts=True)
 
 
-def run_with(error):
+FEW = synthetic_run.records(cells=("gru",), modes=("matched",), weeks=9, forecasts=True)
+
+
+def run_with(error, records=RECORDS):
     """A run whose models have these errors (windows, 1), and whose persistence has errors of deviation 0.25."""
-    manifest, certificate, trials = RECORDS
+    manifest, certificate, trials = records
     data = manifest.data["co2"]
     truth = np.array(data.test_truth)
     noise = np.random.default_rng(5).normal(0, 0.25, size=truth.shape)
@@ -95,6 +99,28 @@ def test_the_words_follow_from_the_test(error, state, words):
     shown = {"better": "better", "worse": "worse", "undecided": "not distinguishable"}[state]
     place = [column.label for column in table.columns].index("persistence")
     assert {row.cells[place].text for row in table.rows} == {shown}
+
+
+@pytest.mark.parametrize(
+    ("factor", "words"), [(0.5, "have a lower error than"), (1.5, "not every forecast has a lower")]
+)
+def test_with_too_few_windows_no_forecast_is_said_to_beat_a_baseline(factor, words):
+    """The error may be lower by chance, so it is stated without a judgement on the forecast."""
+    run = run_with(lambda noise: factor * noise, FEW)
+    assert {judged((group,), "persistence").state for group in run.groups} == {"few"}
+    context = Context.of(run)
+    (case,) = run.manifest.cases
+    (sentence,) = quality.case_forecasts(run, run.finished(case), context.speedups[case.label])
+    assert words in sentence
+    assert "the test part has too few windows for a test, so no forecast is called good" in sentence
+    assert not re.search(r"\bbeats?\b|not good|none is good", sentence)
+    assert (
+        quality.beating(run)
+        == "0 of 3 forecasts beat persistence with every seed; 3 of them have too few windows for a test."
+    )
+    table = scores.section(context).blocks[0]
+    place = [column.label for column in table.columns].index("persistence")
+    assert {row.cells[place].text for row in table.rows} == {"too few windows"}
 
 
 def test_the_first_sentence_names_a_baseline_that_wins():

@@ -13,6 +13,8 @@ from reports.render.formats import as_written, duration, listed, signed, signifi
         (0, "0"),
         (0.00012345, "0.000123"),
         (4.8e-15, "4.8e-15"),
+        (1.5e11, "150,000,000,000"),
+        (-1.09e30, "−1.1e30"),
         (float("nan"), "not finite"),
         (float("inf"), "not finite"),
     ],

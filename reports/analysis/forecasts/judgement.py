@@ -19,7 +19,7 @@ LEVEL = 1 - CONFIDENCE
 MOST_EXACT = 60  # trials of two models
 FEWEST = 10  # windows; a test of fewer would rest on the normality of their losses
 
-State = Literal["better", "worse", "undecided", "untested"]
+State = Literal["better", "worse", "undecided", "untested", "few"]  # few: too few windows for a test
 
 
 def diebold_mariano(parts: Sequence[np.ndarray], horizon: int) -> float | None:
@@ -73,7 +73,7 @@ class Judgement:
 
 @lru_cache(maxsize=4096)  # the summary, a table and the page of all runs ask for the same ones
 def judged(groups: tuple[Group, ...], name: str) -> Judgement:
-    """Compare a model with a baseline. "untested" if records lack forecasts, or windows are too few.
+    """Compare a model with a baseline. "untested" if records lack forecasts, "few" if there are too few windows.
 
     groups: the model at each origin, see `Run.over_origins`; each seed that all of them have is tested once.
     """
@@ -82,7 +82,7 @@ def judged(groups: tuple[Group, ...], name: str) -> Judgement:
     horizon = max(-(-group.data.horizon // group.data.test_stride) for group in groups)
     tested = [(parts, p) for parts in differences if parts and (p := diebold_mariano(parts, horizon)) is not None]
     if not tested or len(tested) < len(differences):
-        return Judgement("untested", nan, 0, len(seeds), 0, len(groups))
+        return Judgement("few" if differences and all(differences) else "untested", nan, 0, len(seeds), 0, len(groups))
     lower = sum(float(np.mean(np.concatenate(parts))) < 0 for parts, _ in tested)
     means = np.mean([[np.mean(part) for part in parts] for parts, _ in tested], axis=0)
     largest = max(p for _, p in tested)

@@ -77,6 +77,7 @@ def _winning(run: Run, models: Sequence[Origins]) -> list[str]:
     evidence = {
         "worse": f"the difference is significant, {probability(judgement.p)}",
         "untested": "the difference was not tested",
+        "few": "the test part has too few windows for a test",
     }.get(judgement.state, f"the difference is not significant, {probability(judgement.p)}")
     unit, mean = f" {error_unit(run)}".rstrip(), "in the mean " if len(groups) > 1 else ""
     model = run.model_name(groups[0].case)
@@ -92,10 +93,11 @@ def beating(run: Run) -> str:
     models = run.models
     good = sum(beats(run, groups[0], "persistence") for groups in models)
     exact = sum(_exact(run, groups, "persistence") for groups in models)
-    tested = [judged(groups, "persistence").state != "untested" for groups in models]
+    states = [judged(groups, "persistence").state for groups in models]
     origins = over(max(models, key=len, default=()))
-    test = f" (p < 0.05{origins})" if good and all(tested) else ""
+    test = f" (p < 0.05{origins})" if good and "untested" not in states else ""
     note = f"; for {exact} of them persistence has no error and cannot be beaten" if exact else ""
+    note += f"; {states.count('few')} of them have too few windows for a test" if "few" in states else ""
     return f"{good} of {plural(len(models), 'forecast')} beat persistence with every seed{test}{note}."
 
 
@@ -148,7 +150,7 @@ def _names(run: Run, models: Sequence[Origins]) -> dict[str, str]:
     """The baselines that sentences compare with, by name with their phrase: two naive ones, and the best of all."""
     names = {name: "the seasonal naive forecast" if name == "seasonal naive" else name for name in SKILLS.values()}
     best = best_baseline(run, *(group.case for group in models[0]))
-    tested = best and all(judged(groups, best[0]).state != "untested" for groups in models)
+    tested = best and all(judged(groups, best[0]).state not in ("untested", "few") for groups in models)
     return names | ({best[0]: f"the best baseline ({best[0]})"} if best and tested and best[0] not in names else {})
 
 
@@ -158,6 +160,8 @@ def _clauses(run: Run, models: Sequence[Origins]) -> tuple[str, list[str]]:
     worse: dict[str, str] = {}  # a test shows it
     lost: dict[str, str] = {}
     undecided: dict[str, str] = {}
+    higher: dict[str, str] = {}  # the error of at least one seed; too few windows for a test
+    lower: dict[str, str] = {}
     others: list[str] = []
     groups, origins = [group for of_model in models for group in of_model], over(models[0])
     seeds = " with every seed" if max(len(group.outcomes) for group in groups) > 1 else ""
@@ -175,7 +179,9 @@ def _clauses(run: Run, models: Sequence[Origins]) -> tuple[str, list[str]]:
         evidence = f"skill against {naive} {low}" + (f" to {high}" if low != high else "")
         if not any(isnan(judgement.p) for judgement in judgements):
             evidence += f", {_largest(judgements)}{origins}"
-        if len(better) == len(models):
+        if any(judgement.state == "few" for judgement in judgements):
+            (lower if min(known) > 0 else higher)[name] = evidence
+        elif len(better) == len(models):
             beaten[name] = max(judgements, key=lambda judgement: judgement.p)
         elif better:
             names = run.backend_phrases(group.backend for group in better)
@@ -187,10 +193,24 @@ def _clauses(run: Run, models: Sequence[Origins]) -> tuple[str, list[str]]:
         else:
             lost[name] = evidence
     others += _not_beaten(worse, lost, undecided, seeds, single=len(models) == 1)
+    others += _not_tested(higher, lower, seeds, single=len(models) == 1)
     verb = "beats" if len(models) == 1 else "beat"
     tested = [judgement for judgement in beaten.values() if not isnan(judgement.p)]
     test = f" ({_largest(tested)}{origins})" if tested else origins
     return (f"{verb} {listed(list(beaten))}{test}" if beaten else ""), others
+
+
+def _not_tested(higher: dict[str, str], lower: dict[str, str], seeds: str, *, single: bool) -> list[str]:
+    """A clause on the baselines that no test compares the forecasts with, because there are too few windows."""
+    clauses = []
+    if lower:
+        have = "the forecast has" if single else "all forecasts have"
+        clauses.append(f"{have} a lower error than {listed(list(lower))}{seeds} ({listed(list(lower.values()))})")
+    if higher:
+        have = "the forecast has no" if single else "not every forecast has a"
+        clauses.append(f"{have} lower error than {' or '.join(higher)}{seeds} ({listed(list(higher.values()))})")
+    good = "the forecast is not called good" if single else "no forecast is called good"
+    return [f"{' and '.join(clauses)}; the test part has too few windows for a test, so {good}"] if clauses else []
 
 
 def _largest(judgements: Iterable[Judgement]) -> str:

@@ -83,6 +83,8 @@ def _verdict(groups: Origins, name: str) -> Cell:
     judgement = judged(groups, name)
     if judgement.state == "untested":
         return DASH
+    if judgement.state == "few":
+        return Cell("too few windows", tone="muted")
     text = {"better": "better", "worse": "worse"}.get(judgement.state, "not distinguishable")
     tone = {"better": "good", "worse": "bad"}.get(judgement.state, "muted")
     detail = f"{probability(judgement.p)}; {judgement.lower} of {plural(judgement.seeds, 'seed')}"
