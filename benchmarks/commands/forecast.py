@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from math import isnan
 from pathlib import Path
 
+import backends
 import datasets
 from benchmarks.commands import Subparsers, options
 from benchmarks.commands.output import emit, short, table
@@ -18,6 +19,7 @@ from benchmarks.definition.validation import validated
 from benchmarks.errors import UserError, name_hint
 from benchmarks.runner import processes, resume, run
 from benchmarks.runner.cores import Conditions, reserved
+from benchmarks.runner.manifest import backend_facts
 from benchmarks.runner.transfer import verified
 from benchmarks.worker.jobs import ForecastJob
 from datasets import DataSpec
@@ -41,6 +43,7 @@ class Chosen:
     reason: str
     error: str
     rows: int  # of the series that it was trained on
+    program: str | None  # the text of the user's program that forecasts
 
 
 def add(subparsers: Subparsers) -> None:
@@ -122,9 +125,12 @@ def choose(folder: Path, benchmark: Benchmark, model: str | None, backend: str |
         )
     best = min(finished, key=lambda trial: losses.get(trial.plan.key, 0.0))
     limits = [" of this label" if model is not None else "", " of this backend" if trained else ""]
-    reason = _reason(manifest, best, name, losses, len(finished), " and".join(filter(None, limits)))
-    data = manifest.data_of(best.plan.case)
-    return Chosen(best, name or best.plan.backend, reason, _error(best, data), data.rows)
+    reason = _reason(manifest, best, losses, len(finished), " and".join(filter(None, limits)))
+    used, data = name or best.plan.backend, manifest.data_of(best.plan.case)
+    programs = benchmark.programs if used in benchmark.programs else backends.texts([used])
+    if used != best.plan.backend:
+        reason += f"; {backend_facts(programs, [used])[used].phrase} forecasts with its weights"
+    return Chosen(best, used, f"{reason}.", _error(best, data), data.rows, programs.get(used))
 
 
 def _error(trial: Trial, data: Data) -> str:
@@ -157,19 +163,16 @@ def _measure(benchmark: Benchmark, label: str) -> str:
     return repr((case.data, window, case.training.loss, case.training.quantiles))
 
 
-def _reason(
-    manifest: Manifest, trial: Trial, name: str | None, losses: dict[str, float], models: int, limits: str
-) -> str:
-    """The choice in a sentence. limits: what the options restrict the choice to, as in " of this backend"."""
+def _reason(manifest: Manifest, trial: Trial, losses: dict[str, float], models: int, limits: str) -> str:
+    """The choice in words. limits: what the options restrict the choice to, as in " of this backend"."""
     plan = trial.plan
     text = f"{plan.case}, seed {plan.seed}, {plan.mode} mode, trained by {manifest.backends[plan.backend].phrase}"
     if plan.key in losses:
-        lowest = f"the lowest validation error of {models} trained models{limits}"
-        choice = "the validation error" if models == 1 else lowest
-        text = f"{text}, with {choice}, {losses[plan.key]:.4g} in scaled values"
-    if name is not None and name != plan.backend:
-        text = f"{text}; {manifest.backends[name].phrase} forecasts with its weights"
-    return f"{text}."
+        error = f"{losses[plan.key]:.4g} in scaled values"
+        if models == 1:
+            return f"{text}, with an error on the validation part of {error}"
+        return f"{text}, with the lowest validation error of {models} trained models{limits}, {error}"
+    return text
 
 
 def _newer_data(arguments: argparse.Namespace, data: DataSpec) -> DataSpec | None:
@@ -205,7 +208,7 @@ def _run(folder: Path, benchmark: Benchmark, chosen: Chosen, steps: int, newer: 
             plan=plan.model_copy(update={"backend": chosen.backend}),
             case=case,
             cores=conditions.cores,
-            program=benchmark.programs.get(chosen.backend),
+            program=chosen.program,
             checkpoint=str(verified(folder, chosen.trial)),
             steps=steps,
             rows=chosen.rows,

@@ -19,6 +19,7 @@ from reports.analysis.run import Run
 from reports.figures.next_rows import _extremes
 from reports.records.store import read_run, read_search, trial_path
 from tests.benchmarks.command_line import REFERENCE, in_process
+from tests.test_readme import program
 
 
 @pytest.fixture(scope="module")
@@ -205,7 +206,19 @@ def test_a_model_is_named_as_the_report_writes_it(run, tmp_path):
     assert done.returncode == 0, done.stderr
     several = len({trial.plan.seed for trial in read_run(run)[2]})
     choice = f"the lowest validation error of {several} trained models of this label and of this backend"
-    assert (choice if several > 1 else "with the validation error") in " ".join(done.stdout.split())
+    assert (choice if several > 1 else "an error on the validation part") in " ".join(done.stdout.split())
+
+
+@pytest.mark.slow
+def test_a_backend_that_is_not_in_the_run_forecasts_too(run, tmp_path):
+    """A program of the user, and a second contestant of a program: any backend that is accepted as a name."""
+    program(tmp_path)
+    best = forecast(run, tmp_path, "--model", "gru")
+    for name, phrase in (("./gru.py", "program gru.py"), ("pytorch#2", "second eager loop")):
+        answer = forecast(run, tmp_path, "--model", "gru", "--backend", name)
+        assert f"{phrase} in" in answer["model"]["choice"]
+        assert answer["model"]["choice"].endswith("forecasts with its weights.")
+        np.testing.assert_allclose(answer["series"][0]["values"], best["series"][0]["values"], rtol=1e-5)
 
 
 def test_a_forecast_that_takes_the_place_of_an_earlier_one_says_so(run, tmp_path):
