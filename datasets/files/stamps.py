@@ -110,9 +110,23 @@ def _joined(texts: "dict[str, pd.Series[str]]", where: str, data: DataSpec) -> "
             joined = joined + mark + column.str.zfill(2)
         return joined + ":00" if len(ordered) == 4 else joined
     joined = columns[0]
+    if data.time_format is None and _are_hours(list(texts)[1:], columns[1:]):
+        minutes = columns[2].str.zfill(2) if len(columns) > 2 else "00"
+        return joined + " " + columns[1].str.zfill(2) + ":" + minutes
     for column in columns[1:]:
         joined = joined + " " + column
     return joined
+
+
+def _are_hours(names: "list[str]", columns: "list[pd.Series[str]]") -> bool:
+    """Whether the columns after a date are the hour, or the hour and the minute, as whole numbers.
+
+    By the name of the first one, or because it reaches 22 and no more than 24.
+    """
+    if not 1 <= len(columns) <= 2 or not all(matches(column.dropna(), r"\d\d?").all() for column in columns):
+        return False
+    latest = int(columns[0].dropna().astype(int).max())
+    return latest <= 24 and (latest >= 22 or names[0].casefold().rstrip("s") == "hour")
 
 
 def _with_format(cells: "pd.Series[str]", where: str, data: DataSpec) -> Parsed:

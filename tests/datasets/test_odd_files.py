@@ -287,3 +287,37 @@ def test_all_cells_that_are_no_numbers_are_named_at_once(tmp_path):
         words = ["--csv", str(path), "--target", "a"]
         (series,) = outcomes(words, most=1)
         assert series.values[:, 0].tolist() == [1, *[1] * len(odd), 5, 7, 9]
+
+
+@pytest.mark.parametrize(("form", "first"), [("%Y-%m-%d", 0), ("%d.%m.%Y", 1)])
+@pytest.mark.parametrize("minutes", [False, True])
+def test_a_date_and_the_number_of_the_hour_are_one_time_stamp(tmp_path, form, first, minutes):
+    """From 0 to 23 or from 1 to 24, with minutes or without. The advice for the date alone leads there."""
+    stamps = pd.date_range("2023-01-01", periods=240 if minutes else 120, freq="30min" if minutes else "h")
+    load = np.random.default_rng(0).integers(10, 99, len(stamps))
+    columns = {"date": stamps.strftime(form), "hour": stamps.hour + first} | (
+        {"minute": stamps.minute} if minutes else {}
+    )
+    if first and minutes:  # 24:30 is no time of day
+        columns["hour"] = stamps.hour
+    path = tmp_path / "data.csv"
+    pd.DataFrame({**columns, "load": load}).to_csv(path, index=False)
+    series, *_ = outcomes(["--csv", str(path), "--target", "load", "--time", "date"])
+    shift = pd.Timedelta(hours=first if not minutes else 0)
+    np.testing.assert_array_equal(series.times, (stamps + shift).to_numpy())
+    np.testing.assert_array_equal(series.values[:, 0], load)
+
+
+def test_a_small_number_beside_a_date_is_no_hour(tmp_path):
+    """A shift from 1 to 3 could be anything; of an `hour` from 8 to 17 the name says what it is."""
+    days = [f"2023-01-{day:02}" for day in range(1, 21)]
+    for name, numbers, read_as_hours in (
+        ("shift", (1, 2, 3), False),
+        ("hour", (8, 12, 17), True),
+        ("slot", (0, 47), False),
+    ):
+        path = tmp_path / "data.csv"
+        rows = [f"{day},{number},{index}" for index, (day, number) in enumerate((d, n) for d in days for n in numbers)]
+        path.write_text("\n".join([f"date,{name},a", *rows]) + "\n")
+        data = DataSpec(csv=path, target="a", time=("date", name), order="rows")
+        assert (read(data).times is not None) == read_as_hours
