@@ -15,16 +15,17 @@ def add(subparsers: Subparsers) -> None:
     summary = "compare the backends with the reference implementation"
     example = "certify co2 --backends pytorch,flax"
     groups = options.command(subparsers, NAME, execute, summary, example, results=False)
-    options.add_definition(groups.what)
+    options.add_definition(groups.what, optional=True)
+    options.add_data_file(groups)
 
 
 def execute(arguments: argparse.Namespace) -> int:
     import reports
 
-    only, typed = options.only(arguments), options.typed(arguments)
-    read = partial(loading.read, arguments.name, quick=arguments.quick, only=only, typed=typed)
+    name, only, typed = options.benchmark_name(arguments), options.only(arguments), options.typed(arguments)
+    read = partial(loading.read, name, quick=arguments.quick, only=only, typed=typed)
     benchmark = read(changes=options.changes(arguments))
-    if arguments.backends is None and arguments.name in loading.names():  # a file of the user names its backends
+    if arguments.backends is None and name in loading.names():  # a file of the user names its backends
         every = [name for name, entry in backends.REGISTRY.items() if entry.native and not entry.base]
         benchmark = read(changes={"backends": [*every, *benchmark.programs]} | options.changes(arguments))
     run.require(benchmark.header.backends)

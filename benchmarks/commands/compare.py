@@ -1,13 +1,14 @@
 """`compare RUN RUN`: compare two runs, and report which changes exceed the noise."""
 
 import argparse
+from contextlib import suppress
 from pathlib import Path
 
 from benchmarks.commands import Subparsers, options
 from benchmarks.commands.output import command_line, emit, short
 from benchmarks.commands.session import find_run
 from benchmarks.errors import UserError
-from reports.records.store import run_folders
+from reports.records.store import RecordError, read_run, run_folders
 
 NAME = "compare"
 
@@ -30,9 +31,10 @@ def execute(arguments: argparse.Namespace) -> int:
         raise UserError(f"both names mean the run {first}; {_another(first)}")
     comparison = reports.compare(first, second)
     if not comparison.common:
+        models = (f"{short(folder)} has {_models(folder)}" for folder in (first, second))
         raise UserError(
-            f"{first} and {second} cannot be compared: no model of the same backend has a finished trial in both; "
-            "name two runs of the same benchmark"
+            f"no model of the same backend has a finished trial in both runs: {'; '.join(models)}; name two runs with "
+            "a model in common"
         )
     if arguments.markdown is not None:
         arguments.markdown.write_text(comparison.markdown, encoding="utf-8")
@@ -46,9 +48,19 @@ def execute(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _models(folder: Path) -> str:
+    """The models and backends of a run."""
+    manifest, _, _ = read_run(folder)
+    trained = sorted({trial.backend for trial in manifest.trials})
+    return f"{', '.join(case.label for case in manifest.cases)} in {', '.join(trained)}"
+
+
 def _another(folder: Path) -> str:
-    """What to type to compare a run with the newest other run of its benchmark."""
-    runs = [other for other in run_folders(folder.parents[1], folder.parent.name) if other.resolve() != folder]
-    if not runs:
-        return f"{folder.parent} has no other run yet, so run the benchmark again first"
-    return f"compare it with another run, as in: {command_line('compare', short(runs[-1]), short(folder))}"
+    """What to type to compare a run with the newest other run of its benchmark that has a model in common."""
+    import reports
+
+    for other in reversed(run_folders(folder.parents[1], folder.parent.name)):
+        with suppress(RecordError):  # a damaged run is no answer
+            if other.resolve() != folder and reports.compare(other, folder).common:
+                return f"compare it with another run, as in: {command_line('compare', short(other), short(folder))}"
+    return f"{folder.parent} has no other run with one of its models yet, so run the benchmark again first"

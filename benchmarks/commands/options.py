@@ -14,6 +14,7 @@ import backends
 from backends.contract import BackendError
 from benchmarks.commands import Subparsers
 from benchmarks.commands.output import command_line, short
+from benchmarks.definition import loading
 from benchmarks.errors import UserError
 from benchmarks.runner.environment import ROOT
 
@@ -153,6 +154,23 @@ def only(arguments: argparse.Namespace) -> dict[str, list[str]]:
     return narrowed
 
 
+def add_data_file(groups: Groups) -> None:
+    """A file of the user in place of the benchmark's data."""
+    data = groups.parser.add_argument_group("your own data, with the models and settings of NAME (default: co2)")
+    data.add_argument("--csv", metavar="FILE", help="a CSV, Excel or Parquet file, also compressed; - for a pipe")
+    add_columns(data)
+
+
+def benchmark_name(arguments: argparse.Namespace) -> str:
+    """The benchmark that is named, or the default one for a file of the user."""
+    stray = next((name for name in COLUMNS if getattr(arguments, name)), None)
+    if arguments.csv is None and stray is not None:
+        raise UserError(f"--{stray} needs --csv, as in --csv sales.csv --target units; or leave it out")
+    if arguments.name is None and arguments.csv is None:
+        raise UserError(f"name a benchmark ({', '.join(loading.names())}), or a file of your own with --csv")
+    return loading.DEFAULT if arguments.name is None else str(arguments.name)
+
+
 COLUMNS = ("target", "time", "features", "calendar", "group", "strict")
 SETTING_OF = {  # by option
     "backends": "backends", "seeds": "seeds", "window": "window.length", "horizon": "window.horizon",
@@ -194,7 +212,7 @@ def _csv_data(arguments: argparse.Namespace) -> dict[str, Any]:
     if arguments.target is None:
         show = command_line("data", "show", "--csv", arguments.csv)
         raise UserError(f"--csv needs --target, the column to forecast: {show} prints a command with it")
-    data = file_data(arguments, arguments.csv, arguments.results)
+    data = file_data(arguments, arguments.csv, getattr(arguments, "results", RESULTS))
     name = Path(data["csv"]).name
     forecast = data["target"]
     return {"title": f"{forecast} in {name}", "description": f"A forecast of {forecast}.", "data": data}

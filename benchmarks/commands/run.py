@@ -34,9 +34,7 @@ def add(subparsers: Subparsers) -> None:
     groups.what.add_argument("--budget", metavar="MINUTES", help=text)
     text = "print the trials and an estimate of their time, and write nothing"
     groups.what.add_argument("--dry-run", action="store_true", help=text)
-    data = groups.parser.add_argument_group("your own data, with the models and settings of NAME (default: co2)")
-    data.add_argument("--csv", metavar="FILE", help="a CSV, Excel or Parquet file, also compressed; - for a pipe")
-    options.add_columns(data)
+    options.add_data_file(groups)
 
 
 def execute(arguments: argparse.Namespace) -> int:
@@ -55,13 +53,7 @@ def execute(arguments: argparse.Namespace) -> int:
 
 def definition(arguments: argparse.Namespace) -> Benchmark:
     """The benchmark with the changes from the command line; `loading.results_name` names the folder of its runs."""
-    stray = [name for name in options.COLUMNS if getattr(arguments, name)]
-    if arguments.csv is None and stray:
-        example = "--csv sales.csv --target units"
-        raise UserError(f"--{stray[0].replace('_', '-')} needs --csv, as in {example}; or leave it out")
-    if arguments.name is None and arguments.csv is None:
-        raise UserError(f"name a benchmark ({', '.join(loading.names())}), or a file of your own with --csv")
-    name = loading.DEFAULT if arguments.name is None else arguments.name
+    name = options.benchmark_name(arguments)
     changes, only, typed = options.changes(arguments), options.only(arguments), options.typed(arguments)
     changes |= _repetition(arguments)
     return loading.read(name, quick=arguments.quick, changes=changes, only=only, typed=typed)
