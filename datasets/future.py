@@ -18,8 +18,10 @@ from datasets.series import Series, as_names, fill
 from datasets.spec import DataError, DataSpec, MissingColumnError, counted
 from datasets.windows import Windows
 
+SHOWN = 10  # names in a note
 RECENT = 4096  # stamps from which the step is inferred
 FAR = 3.0  # ranges of the known values by which newer values may lie outside of them
+APART, UNKNOWN = "Rows are missing between", "Not among the series of the run:"  # beginnings of notes
 FACTOR = 10.0  # by which newer values of a positive column may differ from all known ones
 
 
@@ -49,10 +51,12 @@ def after_the_end(windows: Windows, series: Series, count: int) -> Future:
     long_enough = [(run, end, end) for run, start, end in spans if end - start >= least]
     if not long_enough:
         _scalers_of(windows, series, [run for run, _, _ in spans])  # series that the model does not know come first
-        have = max(end - start for _, start, end in spans)
+        run, start, end = max(spans, key=lambda span: span[2] - span[1])
+        of = f" of {series.groups[run]}" if series.groups else ""
+        why = "".join(f" {note}" for note in series.notes if note.startswith((APART, UNKNOWN)))
         raise DataError(
-            f"{series.name} has {counted(have)}, and the model reads {least} before its forecast: give a file with "
-            "more of the rows before it."
+            f"{series.name} has {counted(end - start)}{of}, and the model reads {least} before its forecast: give a "
+            f"file with more of the rows before it.{why}"
         )
     _require_future(windows, series, count)
     return _future(windows, series, long_enough, count)
@@ -271,7 +275,7 @@ def _joined(old: Series, new: Series, step: Step) -> Series:
     return replace(
         old,
         name=new.name,
-        notes=(*new.notes, *_notes_on_rows(new.name, replaced, unused, apart)),
+        notes=(*new.notes, *_notes_on_rows(new.name, replaced, unused, apart), *_notes_on_series(old, new)),
         values=np.concatenate(pieces),
         times=np.concatenate(times),
         runs=tuple(runs),
@@ -299,9 +303,21 @@ def _notes_on_rows(name: str, replaced: int, unused: Sequence[str], apart: Seque
     if apart:
         more = f", and of {len(apart) - 1} other series" if len(apart) > 1 else ""
         yield (
-            f"Rows are missing between the run's data and {name} (between {apart[0]}{more}): the forecast uses only "
+            f"{APART} the run's data and {name} (between {apart[0]}{more}): the forecast uses only "
             "the rows of the file."
         )
+
+
+def _notes_on_series(old: Series, new: Series) -> Iterator[str]:
+    """Sentences on series that only the run or only the file has."""
+    if absent := [name for name in old.groups if name not in new.groups]:
+        yield f"{new.name} has no rows of {_first(absent)}: these series of the run are not forecast."
+    if unknown := [name for name in new.groups if name not in old.groups]:
+        yield f"{UNKNOWN} {_first(unknown)}."
+
+
+def _first(names: Sequence[str]) -> str:
+    return ", ".join(names[:SHOWN]) + (f" and {len(names) - SHOWN} more" if len(names) > SHOWN else "")
 
 
 def _changed(times: np.ndarray, values: np.ndarray, newer_times: np.ndarray, newer_values: np.ndarray) -> int:

@@ -89,7 +89,7 @@ def _series(chosen: Table, data: DataSpec, source: Source, least: int) -> Series
     whole = _filled(rows, context, notes)
     target_places = [chosen.numbers.index(name) for name in chosen.targets]
     if least > 1:
-        _refuse_constant_targets(path, chosen.targets, target_places, whole.values)
+        _refuse_constant_targets(path, chosen.targets, target_places, whole)
     unit = data.unit or columns[target_places[0]].unit
     series = Series(
         name=path.name,
@@ -302,10 +302,15 @@ def _gap(rows: Rows, start: int, first: int, context: Context) -> DataError:
     return DataError(f"{chosen.path}, column {column!r}, row {rows.number(first)} has no value: {advice}.")
 
 
-def _refuse_constant_targets(path: Path, targets: Sequence[str], places: Sequence[int], values: np.ndarray) -> None:
+def _refuse_constant_targets(path: Path, targets: Sequence[str], places: Sequence[int], whole: _Whole) -> None:
     for target, place in zip(targets, places, strict=True):
-        column = values[:, place]
+        column = whole.values[:, place]
         if (column != column[0]).any():
+            if (column == np.repeat(column[list(whole.runs)], np.diff([*whole.runs, len(column)]))).all():
+                raise DataError(
+                    f"{path}, column {target!r} holds the same value in all rows of each of the {len(whole.runs)} series: "
+                    "there is nothing to forecast; name another column."
+                )
             continue
         value = float(column[0])
         problem = f"{path}, column {target!r} holds {value:g} in every row"

@@ -192,10 +192,30 @@ def test_a_file_that_does_not_fit_is_refused_in_one_sentence(tmp_path):
     refused(airline(tmp_path, slice(120, 140), passengers=values * 1000), "convert the column to the same unit")
     refused(airline(tmp_path, slice(120, 140), passengers=values / 100), "convert the column to the same unit")
     refused(airline(tmp_path, slice(120, 144, 3)), "trained on 1 row per month: give a file with this time step")
-    refused(airline(tmp_path, slice(130, 136)), "has 6 rows, and the model reads 12 before its forecast")
+    short = r"has 6 rows, and the model reads 12 before its forecast: .* Rows are missing between .* 1958-12-01 and"
+    refused(airline(tmp_path, slice(130, 136)), short)
     other = tmp_path / "other.csv"
     other.write_text("month,riders\n1959-01-01,1\n1959-02-01,2\n")
     refused(other, "no column 'passengers'")
+
+
+def test_series_that_only_the_run_or_only_the_file_has_are_named(tmp_path):
+    """A new one may have too few rows for a window; then the error names it."""
+    days = pd.date_range("2024-01-01", periods=40).strftime("%Y-%m-%d")
+
+    def panel_of(names, rows):
+        frames = [pd.DataFrame({"day": days[rows], "shop": name, "units": np.arange(40)[rows] + 7}) for name in names]
+        path = tmp_path / f"{'-'.join(names)}.csv"
+        pd.concat(frames).to_csv(path, index=False)
+        return path
+
+    data = DataSpec(csv=panel_of(("Berlin", "Hamburg"), slice(0, 38)), target="units", time="day", group="shop")
+    windows = cut(read(data), data, WindowSpec(length=5), "float64")
+    one = future.newer(windows, data.model_copy(update={"csv": panel_of(("Berlin",), slice(38, 40))}))
+    assert one.notes[-1] == "Berlin.csv has no rows of Hamburg: these series of the run are not forecast."
+    other = future.newer(windows, data.model_copy(update={"csv": panel_of(("Munich",), slice(38, 40))}))
+    with pytest.raises(DataError, match=r"has 2 rows of Munich, .* Not among the series of the run: Munich"):
+        future.after_the_end(windows, other, 1)
 
 
 def test_a_column_without_a_future_allows_no_later_rows():

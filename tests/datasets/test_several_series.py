@@ -207,3 +207,15 @@ def test_the_extent_of_a_part_is_that_of_its_outermost_rows(tmp_path):
     assert series.extent(series.spans) == "2021-01-01 to 2021-04-10"
     assert series.extent(series.spans[:1]) == "2021-01-11 to 2021-04-10"
     assert series.extent([(0, 0)]) == "no row"
+
+
+def test_a_target_that_never_changes_within_a_series_is_refused(tmp_path):
+    """As the price of each product: every framework would be compared on losses of zero."""
+    frame = panel({"a": 60, "b": 60})
+    frame["price"] = frame["store"].map({"a": 3.5, "b": 4.25})
+    frame.to_csv(tmp_path / "panel.csv", index=False)
+    with pytest.raises(DataError, match="'price' holds the same value in all rows of each of the 2 series"):
+        read(spec(tmp_path / "panel.csv", target="price"))
+    frame.iloc[[0], frame.columns.get_loc("price")] = 3.75
+    frame.to_csv(tmp_path / "panel.csv", index=False)
+    assert read(spec(tmp_path / "panel.csv", target="price")).rows == 120
