@@ -5,6 +5,7 @@ The file defines `train` and `predict`, or `create`, which returns a whole Backe
 """
 
 import ast
+import inspect
 import io
 import linecache
 import os
@@ -12,7 +13,7 @@ import sys
 import traceback
 import warnings
 import zlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import redirect_stdout
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -188,6 +189,9 @@ class Program:
         called = getattr(self._module, function, None)
         if not callable(called):
             raise BackendError(f"{self.place(function)}: '{function}' is not a function")
+        if not _takes(called, *arguments, **named):
+            wanted = SIGNATURES.get(function, "create(name, *, dtype)")
+            raise BackendError(f"{self.place(function)}: it takes other arguments; write def {wanted}")
         return self._call(partial(called, *arguments, **named))
 
     def _call(self, work: partial[Any]) -> Any:  # noqa: ANN401
@@ -216,6 +220,17 @@ class Program:
         if isinstance(error, ValueError) and "read-only" in message:
             return f"{where}: it changes its inputs, which are read-only; change a copy"
         return f"{where}: {type(error).__name__}: {message}"
+
+
+def _takes(function: Callable[..., object], *arguments: object, **named: object) -> bool:
+    """Whether a function accepts these arguments; True if it has no signature, as a compiled one may."""
+    try:
+        inspect.signature(function).bind(*arguments, **named)
+    except TypeError:
+        return False
+    except ValueError:
+        return True
+    return True
 
 
 class NoOutput(io.TextIOBase):
@@ -306,8 +321,12 @@ class ProgramModel:
     ) -> None:
         if values.shape != shape:
             raise self._refuse(function, f"returns {what} of shape {values.shape}, not {shape}")
-        if not np.isfinite(values).all():
-            place = [int(index) for index in np.argwhere(~np.isfinite(values))[0]]
+        try:
+            finite = np.isfinite(values)
+        except TypeError:
+            raise self._refuse(function, f"returns {what} that are no numbers, but {values.dtype}") from None
+        if not finite.all():
+            place = [int(index) for index in np.argwhere(~finite)[0]]
             where = f"in step {self._steps + place[0] + 1} of the training" if of_steps else f"at {place}"
             raise self._refuse(function, f"returns {what} that are not finite, first {where}")
 

@@ -56,6 +56,7 @@ class Parser(argparse.ArgumentParser):
             raise UserError(
                 f"{self.prog.split()[-1]} has no {wrong[1].lower()} '{wrong[2]}'; {name_hint(names, wrong[2])}"
             )
+        message = re.sub(r"^one of the arguments (\S+) (\S+) is required$", r"\1 or \2 is missing", message)
         required = message.removeprefix("the following arguments are required: ")
         problem = message.removeprefix("argument ") if required == message else f"{required} is missing"
         problem = problem.replace(": expected one argument", " needs a value")

@@ -188,7 +188,7 @@ def _part(
         raise DataError(
             f"the {name} part, {where}, is too short for a window: length = "
             f"{counted(window.shortest)} of input and horizon = {counted(window.horizon)} of target do not fit; "
-            f"reduce window.length or window.horizon (--window, --horizon), {fewer}or give the {name} part more rows"
+            f"{_shorter(layout.usable, window, spans)}, {fewer}or give the {name} part more rows"
         )
     total, unscored = len(rows), series.unscored
     if data.difference:  # the change after a filled value is not observed either
@@ -215,6 +215,16 @@ def _part(
         mask = Chosen(np.take_along_axis(mask[:], order, axis=1))
     y = targets_from(layout.array, series.index(series.targets), target_begin, window.target_rows)
     return Part(name, x, y, rows, series.times, mask), total - len(rows)
+
+
+def _shorter(usable: list[Span], window: WindowSpec, spans: Sequence[Span]) -> str:
+    """What to reduce so that a window fits: the length, to what the rows leave beside the targets, or the horizon."""
+    part = max(end - begin for begin, end in spans)
+    rooms = (min(stop, end) - start for start, stop in usable for begin, end in spans if begin < stop and start < end)
+    longest = max(rooms, default=0) - window.horizon
+    if part < window.horizon or longest < 1 or window.shortest < window.length:
+        return "reduce window.length or window.horizon (--window, --horizon)"
+    return f"reduce window.length to at most {longest} (--window {longest})"
 
 
 def _chosen_rows(array: np.ndarray, index: slice | np.ndarray) -> Chosen:

@@ -130,6 +130,12 @@ def _checked_step(value: object) -> object:
     return value.strip()
 
 
+def _checked_separator(value: object) -> object:
+    if value is not None and (not isinstance(value, str) or len(value) != 1):
+        raise ValueError("write one character; a shell needs quotation marks around it, as in --set 'data.separator=;'")
+    return value
+
+
 def _checked_encoding(value: object) -> object:
     if value is not None:
         try:
@@ -160,6 +166,7 @@ Flag = Annotated[bool, Field(strict=True)]
 Calendar = Annotated[tuple[Literal["hour", "weekday", "month"], ...], BeforeValidator(_split)]
 Encoding = Annotated[str | None, BeforeValidator(_checked_encoding)]
 Step = Annotated[str | None, BeforeValidator(_checked_step)]
+Separator = Annotated[str | None, BeforeValidator(_checked_separator)]
 # The command line reads data.sheet=2024 as a number; a name can mean nothing else.
 Sheet = Annotated[str | None, BeforeValidator(lambda value: str(value) if type(value) is int else value)]
 TimeFormat = Annotated[str | None, BeforeValidator(_checked_time_format)]
@@ -185,7 +192,7 @@ class DataSpec(Settings):
     group: Names | None = None  # columns that tell several series in one file apart
     encoding: Encoding = None  # as in "latin-1"
     sheet: Sheet = None  # of an Excel workbook, by its name; default: the first
-    separator: Annotated[str, Field(min_length=1, max_length=1)] | None = None
+    separator: Separator = None
     decimal: Literal[".", ","] | None = None
     thousands: Literal["", ".", ",", " ", "'"] | None = None  # "": no mark between thousands
     skip: Annotated[int, Field(strict=True, ge=0)] | None = None  # lines above the header

@@ -13,7 +13,7 @@ from benchmarks.commands import Subparsers, options
 from benchmarks.commands.output import command_line, short, table
 from benchmarks.definition import loading
 from benchmarks.definition.validation import validated
-from benchmarks.errors import error_line
+from benchmarks.errors import UserError, error_line
 from datasets import DataError, Series, Split, split
 from datasets.series import longest_gap
 from datasets.spec import counted
@@ -84,6 +84,9 @@ def show_series(arguments: argparse.Namespace) -> int:
     """Print the facts of a series, the rows of each part, and the path of its picture."""
     name, run = arguments.csv or arguments.name, []
     if arguments.csv is None and name in datasets.names():
+        typed = next(iter(options.typed(arguments).values()), None)
+        if typed is not None:
+            raise UserError(f"{typed} is for a file of your own, and {name} is a registered series: leave it out")
         series = datasets.load(name)
         spec = datasets.DataSpec(series=series.name, order="time" if series.temporal else "rows")
     elif arguments.csv is not None or name == "-" or Path(name).expanduser().exists() or Path(name).suffix:
@@ -108,7 +111,8 @@ def _file_data(arguments: argparse.Namespace, file: str) -> dict[str, Any]:
     data = options.file_data(arguments, file, options.RESULTS)
     data |= options.data_settings(arguments.settings, "data show")
     if "target" not in data:
-        suggested = datasets.suggested_columns(validated(datasets.DataSpec, data | {"target": "*"}, "data show:"))
+        known = {name: value for name, value in data.items() if name != "resample"}  # which needs the column of time
+        suggested = datasets.suggested_columns(validated(datasets.DataSpec, known | {"target": "*"}, "data show:"))
         data = {name: value for name, value in suggested.items() if value} | data
     return data
 

@@ -17,6 +17,7 @@ from benchmarks.commands.output import command_line, short
 from benchmarks.definition import loading
 from benchmarks.errors import UserError
 from benchmarks.runner.environment import ROOT
+from datasets.spec import DataSpec
 
 RESULTS = ROOT / "results"
 PROGRAM = "the path of a file, as in ./mine.py, is a program of your own"
@@ -201,6 +202,8 @@ def data_settings(texts: Sequence[str], command: str, allowed: Sequence[str] = (
     for name, value in assignments(texts).items():
         table, _, setting = name.rpartition(".")
         if table != "data" or (allowed and setting not in allowed):
+            if not table and name in (allowed or DataSpec.model_fields):
+                raise UserError(f"--set {name}: write its table too, as in --set data.{name}=VALUE")
             which = f" that read a file ({', '.join(allowed)})" if allowed else ""
             raise UserError(f"--set {name}: {command} takes only settings of [data]{which}, as in --set data.decimal=,")
         changed[setting] = value

@@ -165,14 +165,14 @@ def _basis(result: Estimate) -> Iterator[str]:
     """How the estimate was made."""
     yield (
         f"The estimate rests on {counted(result.probes, 'probe')} on this machine under its present load. Each probe "
-        f"started a process, built the largest model of each cell and timed {PROBE_REPEATS} repeats of some steps. A "
-        "step of a smaller model is assumed to take at most as long, and at least in proportion to its operations; "
-        "native models are assumed to be as fast as matched ones. Memory is that of the probe's process."
+        f"started a process, built the largest model of each kind of cell and timed {PROBE_REPEATS} repeats of some "
+        "steps. A step of a smaller model is assumed to take at most as long, and at least in proportion to its "
+        "operations; native models are assumed to be as fast as matched ones. Memory is that of the probe's process."
     )
     yield (
-        "The lower end is for fast steps (the first quartile of those repeats) and checks that all run at once, the "
-        "upper end for slow steps (the third quartile) and one check after another. Failed or disturbed trials and the "
-        "writing of the report are not included."
+        "The lower end assumes fast steps (the first quartile of those repeats) and that all checks run at the same "
+        "time; the upper end assumes slow steps (the third quartile) and that one check runs after another. Failed or "
+        "disturbed trials and the writing of the report are not included."
     )
 
 

@@ -19,6 +19,7 @@ from benchmarks.definition.settings import CaseSettings, SearchSettings
 from benchmarks.errors import SettingError, UserError, name_hint
 from benchmarks.runner.machine import memory_bytes
 from benchmarks.worker import baselines, scores
+from datasets.spec import counted
 from reports.records import BackendFacts, Case, Data, Manifest, PublishedBest, RollingOrigin, Search, Session
 
 
@@ -56,7 +57,9 @@ def _require_fit(source: Path, label: str, case: CaseSettings, windows: datasets
     _, window, features = train.inputs.shape
     batch = training.batch_of(len(train))
     if batch > len(train):
-        reason = f"{batch} is more than the {len(train)} windows of the training part; write at most {len(train)}"
+        reason = (
+            f"{batch} is more than the {counted(len(train), 'window')} of the training part; write at most {len(train)}"
+        )
         typed = f"on the command line --set training.batch={len(train)}"
         raise SettingError(f"{source}: training.batch = {reason}, {typed}", "training.batch", reason)
     if case.model.stateful and (problem := _cannot_carry(case, windows, batch)):

@@ -149,10 +149,13 @@ def _times(chosen: Table, data: DataSpec, notes: list[str]) -> Stamps | None:
             raise missing_parts(f"{where}, row {repeated[0] + 1} repeats {column[repeated[0]]}", chosen, parts)
     try:
         parsed = stamps.stamps(columns, where, data, chosen.time_format)
-    except DataError:
+    except DataError as problem:
         if data.order == "rows" and data.time_format is None:
             notes.append("The time stamps cannot be read and were left out.")
             return None
+        others = as_list(table.likely_time(chosen.names, chosen.kinds))
+        if others and chosen.kinds[chosen.time[0]] == "text":
+            raise DataError(f"{problem} Column {others!r} holds time stamps: --time {shlex.quote(others)}.") from None
         raise
     notes += parsed.notes
     return parsed
@@ -308,8 +311,8 @@ def _refuse_constant_targets(path: Path, targets: Sequence[str], places: Sequenc
         if (column != column[0]).any():
             if (column == np.repeat(column[list(whole.runs)], np.diff([*whole.runs, len(column)]))).all():
                 raise DataError(
-                    f"{path}, column {target!r} holds the same value in all rows of each of the {len(whole.runs)} series: "
-                    "there is nothing to forecast; name another column."
+                    f"{path}, column {target!r} holds the same value in all rows of each of the {len(whole.runs)} "
+                    "series: there is nothing to forecast; name another column."
                 )
             continue
         value = float(column[0])

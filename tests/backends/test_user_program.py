@@ -104,6 +104,16 @@ FAULTS = {
         TRAIN + "    losses[3] = float('nan')\n",
         "line 12: .* finite, first in step 4 of the training",
     ),
+    "losses that are text": (
+        TRAIN,
+        TRAIN + "    losses = losses.astype(str)\n",
+        "line 12: .*losses that are no numbers",
+    ),
+    "a function of other arguments": (
+        "def predict(problem, weights, x)",
+        "def predict(problem, weights, x=None, *, y)",
+        r"line 18: it takes other arguments; write def predict\(problem, weights, x\)",
+    ),
     "weights of other names": ("{name:", "{name.upper():", "line 12: .*other names; .* 0.BIAS, 0.KERNEL"),
     "weights of other shapes": (
         "value.astype(",

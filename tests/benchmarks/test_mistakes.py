@@ -30,7 +30,7 @@ MISTAKES = {
     ),
     "a batch that is too large": (
         "run co2 --set training.batch=99999",
-        "error: --set training.batch=99999: 99999 is more than the 1577 windows of the training part; write at most",
+        "error: --set training.batch=99999: 99999 is more than the 1,577 windows of the training part; write at most",
         "run co2 --set training.batch=1577",
     ),
     "an option of another command": ("list --seeds 1", "list does not accept '--seeds'; known: --json", "list --json"),

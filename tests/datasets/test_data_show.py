@@ -101,6 +101,11 @@ def test_the_printed_run_fits_a_short_file(rows, capsys, tmp_path, monkeypatch):
     assert manifest.trials
 
 
+def test_rows_can_be_averaged_without_naming_the_column_of_time(capsys, tmp_path):
+    lines = shown(capsys, str(CASES / "percent.csv"), "--set", "data.resample=week", "--folder", str(tmp_path))
+    assert "1 row per week" in lines["time"]
+
+
 def test_a_setting_that_was_typed_is_printed_once(capsys, tmp_path):
     lines = shown(capsys, str(CASES / "panel-long.csv"), "--set", "data.group=store", "--folder", str(tmp_path))
     assert lines["run"].count("group") == 1
@@ -115,6 +120,17 @@ def test_a_setting_that_was_typed_is_printed_once(capsys, tmp_path):
         ([str(CASES / "percent.csv"), "--target", "unit"], "did you mean 'units'"),
         ([str(CASES / "percent.csv"), "--set", "training.epochs=3"], "takes only settings of [data]"),
         ([str(CASES / "percent.csv"), "--set", "data.decimal=x"], "decimal"),
+        (
+            [str(CASES / "percent.csv"), "--set", "data.separator="],
+            "a shell needs quotation marks around it, as in --set",
+        ),
+        ([str(CASES / "percent.csv"), "--set", "separator=;"], "write its table too, as in --set data.separator=VALUE"),
+        ([str(CASES / "panel-long.csv"), "--target", "units", "--time", "store"], "holds time stamps: --time day"),
+        (
+            ["co2", "--target", "x"],
+            "--target x is for a file of your own, and co2 is a registered series: leave it out",
+        ),
+        ([], "NAME or --csv is missing"),
     ],
 )
 def test_a_wrong_word_is_an_error_of_one_sentence(words, message, capsys):

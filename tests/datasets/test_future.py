@@ -211,8 +211,8 @@ def test_series_that_only_the_run_or_only_the_file_has_are_named(tmp_path):
 
     data = DataSpec(csv=panel_of(("Berlin", "Hamburg"), slice(0, 38)), target="units", time="day", group="shop")
     windows = cut(read(data), data, WindowSpec(length=5), "float64")
-    one = future.newer(windows, data.model_copy(update={"csv": panel_of(("Berlin",), slice(38, 40))}))
-    assert one.notes[-1] == "Berlin.csv has no rows of Hamburg: these series of the run are not forecast."
+    without = future.newer(windows, data.model_copy(update={"csv": panel_of(("Berlin",), slice(38, 40))}))
+    assert without.notes[-1] == "Berlin.csv has no rows of Hamburg: these series of the run are not forecast."
     other = future.newer(windows, data.model_copy(update={"csv": panel_of(("Munich",), slice(38, 40))}))
     with pytest.raises(DataError, match=r"has 2 rows of Munich, .* Not among the series of the run: Munich"):
         future.after_the_end(windows, other, 1)
