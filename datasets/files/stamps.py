@@ -91,7 +91,7 @@ def _joined(texts: "dict[str, pd.Series[str]]", where: str, data: DataSpec) -> "
     columns = list(texts.values())
     for name, column in texts.items():  # the month of a row of totals, as in 1970,Annual
         digits = matches(column.dropna(), r"\d+")
-        if len(columns) > 2 - (name.casefold() in PARTS) and 0.5 < digits.mean() < 1:
+        if digits.any() and len(columns) > 2 - (name.casefold() in PARTS) and 0.5 < digits.mean() < 1:
             raise _unlike(
                 column.dropna(),
                 ~digits,
@@ -125,8 +125,8 @@ def _are_hours(names: "list[str]", columns: "list[pd.Series[str]]") -> bool:
     """
     if not 1 <= len(columns) <= 2 or not all(matches(column.dropna(), r"\d\d?").all() for column in columns):
         return False
-    latest = int(columns[0].dropna().astype(int).max())
-    return latest <= 24 and (latest >= 22 or names[0].casefold().rstrip("s") == "hour")
+    latest = columns[0].dropna().astype(int).max()  # NaN without a value
+    return bool(latest <= 24 and (latest >= 22 or names[0].casefold().rstrip("s") == "hour"))
 
 
 def _with_format(cells: "pd.Series[str]", where: str, data: DataSpec) -> Parsed:

@@ -308,6 +308,7 @@ def test_a_date_and_the_number_of_the_hour_are_one_time_stamp(tmp_path, form, fi
     np.testing.assert_array_equal(series.values[:, 0], load)
 
 
+@pytest.mark.filterwarnings("error")  # a warning would be printed before the error
 def test_a_small_number_beside_a_date_is_no_hour(tmp_path):
     """A shift from 1 to 3 could be anything; of an `hour` from 8 to 17 the name says what it is."""
     days = [f"2023-01-{day:02}" for day in range(1, 21)]
@@ -321,3 +322,5 @@ def test_a_small_number_beside_a_date_is_no_hour(tmp_path):
         path.write_text("\n".join([f"date,{name},a", *rows]) + "\n")
         data = DataSpec(csv=path, target="a", time=("date", name), order="rows")
         assert (read(data).times is not None) == read_as_hours
+    path.write_text("date,hour,a\n" + "".join(f"{day},,{place}\n" for place, day in enumerate(days)))
+    assert "holds no time stamp in any row" in refusal(path, time=("date", "hour"))
