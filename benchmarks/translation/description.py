@@ -180,22 +180,15 @@ class Description(Settings):
         return layers
 
 
-EXAMPLE = """\
-window = 24
-features = 1
-[model]
-cell = "gru"
-units = 50
-"""
+EXAMPLE = ("window = 24", "features = 1", 'model.cell = "gru"', "model.units = 50")  # lines of a TOML file
 
 
 def read_description(path: Path | None, source: Path) -> Description:
     """The description of the layers of `source`. Raises UserError with an example if there is none."""
     if path is None:
-        lines = "; ".join(EXAMPLE.splitlines())
         raise UserError(
             f"{source} has tensors but no layers; describe them in a TOML file and name it with --model, as in "
-            f"--model model.toml: {lines}"
+            f"--model model.toml with these lines: {' | '.join(EXAMPLE)}"
         )
     try:
         tables = tomllib.loads(path.read_text(encoding="utf-8"))

@@ -58,11 +58,12 @@ def suggested_columns(data: DataSpec) -> dict[str, str]:
         notes = source.notes  # as on the sheets of a workbook that were not read
     time = table.resolve(data.time, names) or table.likely_time(names, kinds)
     targets = [name for name in names if kinds[name] == "number" and name not in time]
+    if all(kind == "empty" for kind in kinds.values()):
+        raise DataError(f"{path} has no value below its header ({', '.join(names[:20])}): a forecast needs rows.")
     if not targets:
         raise DataError(
-            f"{path} has no column of numbers ({', '.join(names[:20])}), so there is nothing to forecast; if a column "
-            "holds numbers, name it with --target NAME, and the next error says which cell was not understood."
-            + "".join(f" {note}" for note in notes)
+            f"{path} has no column of numbers ({', '.join(names[:20])}), so there is nothing to forecast; to see which "
+            "cells of a column are no numbers, name it with --target NAME." + "".join(f" {note}" for note in notes)
         )
     return {"time": as_list(time), "target": as_list(targets[-1:])}
 

@@ -15,7 +15,9 @@ import pytest
 from backends.layers import Dense
 from backends.recurrent import Recurrent
 from benchmarks.__main__ import main
+from benchmarks.errors import UserError
 from benchmarks.translation import isolated, translate
+from benchmarks.translation.description import read_description
 from benchmarks.worker.certification import difference
 from tests.benchmarks.trained_models import MODELS, SECOND_BIASES, trained, windows
 
@@ -106,6 +108,15 @@ def test_the_programs_of_all_frameworks_predict_the_same(tmp_path):
 
 
 MODEL = 'window = 7\nfeatures = 3\n[model]\ncell = "gru"\nunits = 4\n'
+
+
+def test_the_example_of_a_description_is_one(tmp_path):
+    """Its lines, as the error for a file without layers prints them."""
+    with pytest.raises(UserError) as caught:
+        read_description(None, Path("m.npz"))
+    path = tmp_path / "model.toml"
+    path.write_text("\n".join(str(caught.value).split(" with these lines: ")[1].split(" | ")))
+    assert read_description(path, Path("m.npz")).window == 24
 
 
 @pytest.mark.parametrize(

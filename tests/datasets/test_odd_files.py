@@ -263,6 +263,10 @@ def test_a_sheet_of_a_workbook_can_be_named(tmp_path):
 
 def test_advice_for_a_file_that_holds_something_else_leads_on(tmp_path):
     """Bytes of no kind get no encoding to try, dates no marker of missing values, one wide cell its separator."""
+    header = tmp_path / "header.csv"
+    header.write_text("day,units\n")
+    with pytest.raises(DataError, match=r"has no value below its header \(day, units\): a forecast needs rows"):
+        suggested_columns(DataSpec(csv=header, target="*"))
     noise = tmp_path / "noise.xlsx"
     noise.write_bytes(np.random.default_rng(0).bytes(3000))
     assert refusal(noise, target="a").endswith(
