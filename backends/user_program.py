@@ -5,7 +5,6 @@ The file defines `train` and `predict`, or `create`, which returns a whole Backe
 """
 
 import ast
-import inspect
 import io
 import linecache
 import os
@@ -13,7 +12,7 @@ import sys
 import traceback
 import warnings
 import zlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import redirect_stdout
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -189,28 +188,28 @@ class Program:
         called = getattr(self._module, function, None)
         if not callable(called):
             raise BackendError(f"{self.place(function)}: '{function}' is not a function")
-        if not _takes(called, *arguments, **named):
-            wanted = SIGNATURES.get(function, "create(name, *, dtype)")
-            raise BackendError(f"{self.place(function)}: it takes other arguments; write def {wanted}")
-        return self._call(partial(called, *arguments, **named))
+        return self._call(partial(called, *arguments, **named), function)
 
-    def _call(self, work: partial[Any]) -> Any:  # noqa: ANN401
+    def _call(self, work: partial[Any], function: str = "") -> Any:  # noqa: ANN401
         try:
             with redirect_stdout(NoOutput(self.name)):
                 return work()
         except BackendError:
             raise
         except (Exception, SystemExit) as error:
-            raise BackendError(self._sentence(error)) from error
+            raise BackendError(self._sentence(error, function)) from error
         finally:
             if os.getpid() != self._process:  # the program has forked; its copy must not give a second answer
                 os._exit(1)
 
-    def _sentence(self, error: BaseException) -> str:
+    def _sentence(self, error: BaseException, function: str) -> str:
         frames = traceback.extract_tb(error.__traceback__)
         line = next((frame.lineno for frame in reversed(frames) if frame.filename == self.name), None)
         message = (str(error).strip().splitlines() or ["no message"])[0][:300]
         where = _place(self.name, line)
+        if isinstance(error, TypeError) and function and line is None:  # the call did not reach the function
+            wanted = SIGNATURES.get(function, "create(name, *, dtype)")
+            return f"{self.place(function)}: {message}; write def {wanted}"
         if isinstance(error, NotImplementedError):
             return f"{where}: the program does not support this model: {message}"
         if isinstance(error, SystemExit):
@@ -220,17 +219,6 @@ class Program:
         if isinstance(error, ValueError) and "read-only" in message:
             return f"{where}: it changes its inputs, which are read-only; change a copy"
         return f"{where}: {type(error).__name__}: {message}"
-
-
-def _takes(function: Callable[..., object], *arguments: object, **named: object) -> bool:
-    """Whether a function accepts these arguments; True if it has no signature, as a compiled one may."""
-    try:
-        inspect.signature(function).bind(*arguments, **named)
-    except TypeError:
-        return False
-    except ValueError:
-        return True
-    return True
 
 
 class NoOutput(io.TextIOBase):
@@ -324,7 +312,7 @@ class ProgramModel:
         try:
             finite = np.isfinite(values)
         except TypeError:
-            raise self._refuse(function, f"returns {what} that are no numbers, but {values.dtype}") from None
+            raise self._refuse(function, f"returns {what} of the type {values.dtype}, not numbers") from None
         if not finite.all():
             place = [int(index) for index in np.argwhere(~finite)[0]]
             where = f"in step {self._steps + place[0] + 1} of the training" if of_steps else f"at {place}"

@@ -14,7 +14,7 @@ from datasets.cutting import Ahead, ahead
 from datasets.files import reading, steps
 from datasets.files.steps import Step, iso
 from datasets.scaler import Scaler
-from datasets.series import Series, as_names, fill
+from datasets.series import Filled, Series, as_names, fill
 from datasets.spec import DataError, DataSpec, MissingColumnError, counted
 from datasets.windows import Windows
 
@@ -258,20 +258,12 @@ def _joined(old: Series, new: Series, step: Step) -> Series:
         elif earlier.any():
             of_series = f"{name}, " if name else ""
             apart.append(f"{of_series}{iso(known[earlier][-1])} and {iso(stamps[0])}")
-        grid = steps.grid(stamps, step)
-        if grid is None or (len(rows) > 1 and np.median(np.diff(grid.places[-len(rows) :])) > 1):
-            raise DataError(
-                f"{new.name} has a row for {iso(stamps[-2])} and for {iso(stamps[-1])}, and the model was trained on 1 "
-                f"row per {step.name}: give a file with this time step."
-            )
-        spread = np.full((len(grid.times), values.shape[1]), np.nan)
-        spread[grid.places] = values
-        whole = fill(spread, "carry", new.name)
+        grid, whole = _on_grid(new.name, stamps, values, len(rows), step)
         pieces.append(whole.values)
-        times.append(grid.times)
-        filled.append(np.union1d(whole.rows, np.flatnonzero(np.isin(grid.times, unobserved))) + row)
+        times.append(grid)
+        filled.append(np.union1d(whole.rows, np.flatnonzero(np.isin(grid, unobserved))) + row)
         runs.append(row)
-        row += len(grid.times)
+        row += len(grid)
     return replace(
         old,
         name=new.name,
@@ -284,6 +276,22 @@ def _joined(old: Series, new: Series, step: Step) -> Series:
         unscored=np.concatenate(filled),
         source=new.source,
     )
+
+
+def _on_grid(name: str, stamps: np.ndarray, values: np.ndarray, newer: int, step: Step) -> tuple[np.ndarray, Filled]:
+    """The time stamps of a series without gaps, and its values. Raises DataError if the newer rows have another step.
+
+    name: of the file; newer: the number of rows at the end that are its own.
+    """
+    grid = steps.grid(stamps, step)
+    if grid is None or (newer > 1 and np.median(np.diff(grid.places[-newer:])) > 1):
+        raise DataError(
+            f"{name} has a row for {iso(stamps[-2])} and for {iso(stamps[-1])}, and the model was trained on 1 row per "
+            f"{step.name}: give a file with this time step."
+        )
+    spread = np.full((len(grid.times), values.shape[1]), np.nan)
+    spread[grid.places] = values
+    return grid.times, fill(spread, "carry", name)
 
 
 def _notes_on_rows(name: str, replaced: int, unused: Sequence[str], apart: Sequence[str]) -> Iterator[str]:

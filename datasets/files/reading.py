@@ -309,13 +309,16 @@ def _gap(rows: Rows, start: int, first: int, context: Context) -> DataError:
 def _refuse_constant_targets(path: Path, targets: Sequence[str], places: Sequence[int], whole: _Whole) -> None:
     for target, place in zip(targets, places, strict=True):
         column = whole.values[:, place]
-        if (column != column[0]).any():
-            if (column == np.repeat(column[list(whole.runs)], np.diff([*whole.runs, len(column)]))).all():
-                raise DataError(
-                    f"{path}, column {target!r} holds the same value in all rows of each of the {len(whole.runs)} "
-                    "series: there is nothing to forecast; name another column."
-                )
+        changes = column[1:] != column[:-1]
+        varied = bool(changes.any())
+        changes[np.array(whole.runs[1:], int) - 1] = False  # from one series to the next
+        if changes.any():
             continue
+        if varied:
+            raise DataError(
+                f"{path}, column {target!r} holds the same value in all rows of each of the {len(whole.runs)} series: "
+                "there is nothing to forecast; name another column."
+            )
         value = float(column[0])
         problem = f"{path}, column {target!r} holds {value:g} in every row"
         if abs(value) < EXACT:

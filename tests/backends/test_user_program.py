@@ -107,12 +107,12 @@ FAULTS = {
     "losses that are text": (
         TRAIN,
         TRAIN + "    losses = losses.astype(str)\n",
-        "line 12: .*losses that are no numbers",
+        "line 12: .*losses of the type .*, not numbers",
     ),
     "a function of other arguments": (
         "def predict(problem, weights, x)",
         "def predict(problem, weights, x=None, *, y)",
-        r"line 18: it takes other arguments; write def predict\(problem, weights, x\)",
+        r"line 18: predict\(\) missing .* 'y'; write def predict\(problem, weights, x\)",
     ),
     "weights of other names": ("{name:", "{name.upper():", "line 12: .*other names; .* 0.BIAS, 0.KERNEL"),
     "weights of other shapes": (

@@ -1,8 +1,10 @@
 """Checks of earlier runs are taken over from the results folder, and never when anything has changed."""
 
 import json
+import re
 from concurrent.futures import ThreadPoolExecutor
 
+import numpy as np
 import pytest
 
 from benchmarks.commands import output
@@ -175,3 +177,16 @@ def test_a_file_of_the_user_is_checked_with_the_backends_that_it_names(written, 
     done = in_process("certify", written(REFERENCE), cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert {line.split(",")[0] for line in done.stdout.splitlines() if line.startswith("checked ")} == {"checked NumPy"}
+
+
+def test_a_data_file_of_the_user_is_certified_on(tmp_path):
+    """With the models of the default benchmark, as `run --csv` does; without a target there is nothing to forecast."""
+    days = np.datetime64("2024-01-01") + np.arange(60)
+    values = np.random.default_rng(0).normal(size=60)
+    path = tmp_path / "sales.csv"
+    path.write_text("day,units\n" + "".join(f"{day},{value:.3f}\n" for day, value in zip(days, values, strict=True)))
+    words = ["certify", "--csv", path, "--window", "5", "--backends", "reference", "--only", "model.cell=gru"]
+    done = in_process(*words, "--target", "units", "--time", "day", "--set", "model.units=3", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert re.search(r"gru +NumPy, eager loop +float64 +equal", done.stdout)
+    assert "--csv needs --target" in in_process(*words, cwd=tmp_path).stderr

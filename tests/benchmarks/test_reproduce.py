@@ -123,3 +123,16 @@ def test_a_framework_reproduces_itself(written, tmp_path):
     done = in_process("reproduce", "small", "--results", tmp_path, cwd=tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "Reproduced: all 2 trials, bit for bit." in done.stdout
+
+
+def test_a_run_that_is_compared_with_itself_is_advised_one_with_a_model_in_common(reference_copy, tmp_path):
+    """The newest other run has no finished trial, and one before it is damaged."""
+    others = [reference_copy.with_name(name) for name in ("2999-01-03", "2999-01-02", "2999-01-01")]
+    shutil.copytree(reference_copy, others[0])
+    shutil.rmtree(others[0] / "trials")
+    shutil.copytree(reference_copy, others[1])
+    (others[1] / "manifest.json").write_text("{")
+    words = ("compare", reference_copy, reference_copy, "--results", tmp_path)
+    assert "has no other run with one of its models yet" in in_process(*words, cwd=tmp_path).stderr
+    shutil.copytree(reference_copy, others[2])
+    assert "small/2999-01-01 small/" in in_process(*words, cwd=tmp_path).stderr

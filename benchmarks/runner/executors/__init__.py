@@ -41,6 +41,8 @@ def create(name: str, cluster: str | None = None) -> Executor:
                 f"--cluster {cluster} belongs to --executor ray; add --executor ray, or leave --cluster out"
             )
     elif util.find_spec(name) is None:
-        raise UserError(f"executor 'ray' needs ray, not installed here; try: {python()} -m pip install -e '.[ray]'")
+        raise UserError(
+            f"executor 'ray' needs ray, which this Python does not have; try: {python()} -m pip install -e '.[ray]'"
+        )
     executor: Executor = import_module(f"benchmarks.runner.executors.{MODULES[name]}").create(cluster)
     return executor
