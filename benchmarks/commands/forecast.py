@@ -28,6 +28,8 @@ from datasets.spec import CSV_ONLY, counted
 from reports.records import Data, Manifest, NextRows, Trial
 from reports.records.store import write_bytes, write_text
 
+Trials = tuple[Trial, ...]
+
 NAME = "forecast"
 SHOWN = 24  # rows that are printed
 MOST_STEPS = 10_000
@@ -93,44 +95,55 @@ def choose(folder: Path, benchmark: Benchmark, model: str | None, backend: str |
     from reports.analysis.run import Run  # imports SciPy, so only on use
 
     recorded = Run.read(folder)
-    manifest, trials = recorded.manifest, recorded.trials
-    finished = [trial for trial in trials if trial.outcome]
+    finished = tuple(trial for trial in recorded.trials if trial.outcome)
     if not finished:
         raise UserError(f"{folder} has no finished trial; finish the run with: resume {folder}")
     name = None if backend is None else options.backend_name(backend, "--backend")
-    if model is not None:
-        labels = tuple(dict.fromkeys(trial.plan.case for trial in finished))
-        named = {label.casefold(): label for label in labels}  # the report writes "GRU" where the label has "gru"
-        label = model if model in labels else named.get(model.casefold())
-        if label is None:
-            raise UserError(f"--model: {folder} has no finished model '{model}'; {name_hint(labels, model)}")
-        finished = [trial for trial in finished if trial.plan.case == label]
-    else:
-        finished = [trial for trial in finished if _is_last(manifest, trial)] or finished
-    trained = [trial for trial in finished if trial.plan.backend == name]
+    candidates = _of_model(folder, recorded.manifest, finished, model)
+    trained = tuple(trial for trial in candidates if trial.plan.backend == name)
     if name is not None and not trained:  # the weights of another backend, which matched models share
-        finished = [trial for trial in finished if trial.plan.mode == "matched"]
-        if not finished:
+        candidates = tuple(trial for trial in candidates if trial.plan.mode == "matched")
+        if not candidates:
             raise UserError(f"--backend {backend}: {folder} has only models in native mode, whose weights other "
                             "backends cannot load; name a backend of the run")  # fmt: skip
-    finished = trained or finished
-    labels = tuple(dict.fromkeys(trial.plan.case for trial in finished))
-    losses = {trial.plan.key: trial.outcome.kept_loss for trial in finished if trial.outcome and _validated(trial)}
-    comparable = len({_measure(benchmark, label) for label in labels}) == 1 and len(losses) == len(finished)
-    if not comparable and len(labels) > 1:
-        why = "differ in data or loss" if len(losses) == len(finished) else "have no validation part"
-        raise UserError(
-            f"the models of {folder} {why}, so no validation error tells which is best; name one with --model, as in "
-            f"--model {labels[0]!r}; {name_hint(labels, '')}"
-        )
-    best = min(finished, key=lambda trial: losses.get(trial.plan.key, 0.0))
+    candidates = trained or candidates
+    losses = _validation_losses(folder, benchmark, candidates)
+    best = min(candidates, key=lambda trial: losses.get(trial.plan.key, 0.0))
     limits = [" of this label" if model is not None else "", " of this backend" if trained else ""]
-    reason = _reason(manifest, best, losses, len(finished), " and".join(filter(None, limits)))
-    used, data = name or best.plan.backend, manifest.data_of(best.plan.case)
+    reason = _reason(recorded.manifest, best, losses, len(candidates), " and".join(filter(None, limits)))
+    used, data = name or best.plan.backend, recorded.manifest.data_of(best.plan.case)
     programs = benchmark.programs if used in benchmark.programs else backends.texts([used])
     if used != best.plan.backend:
         reason += f"; {backend_facts(programs, [used])[used].phrase} forecasts with its weights"
     return Chosen(best, used, f"{reason}.", _error(best, data), data.rows, programs.get(used))
+
+
+def _of_model(folder: Path, manifest: Manifest, finished: Trials, model: str | None) -> Trials:
+    """The trials with this label; if None, those of the last origin. Raises UserError for an unknown label."""
+    if model is None:
+        origins = {trial.plan.key: manifest.data_of(trial.plan.case).origin for trial in finished}
+        last = {key for key, origin in origins.items() if origin is None or origin.number == origin.of}
+        return tuple(trial for trial in finished if trial.plan.key in last) or finished
+    labels = tuple(dict.fromkeys(trial.plan.case for trial in finished))
+    named = {label.casefold(): label for label in labels}  # the report writes "GRU" where the label has "gru"
+    label = model if model in labels else named.get(model.casefold())
+    if label is None:
+        raise UserError(f"--model: {folder} has no finished model '{model}'; {name_hint(labels, model)}")
+    return tuple(trial for trial in finished if trial.plan.case == label)
+
+
+def _validation_losses(folder: Path, benchmark: Benchmark, candidates: Trials) -> dict[str, float]:
+    """The validation error of each trial that has one, by its key. Raises UserError where they cannot be compared."""
+    losses = {t.plan.key: t.outcome.kept_loss for t in candidates if t.outcome and t.outcome.validation_losses}
+    labels = tuple(dict.fromkeys(trial.plan.case for trial in candidates))
+    complete = len(losses) == len(candidates)
+    if len(labels) > 1 and not (complete and len({_measure(benchmark, label) for label in labels}) == 1):
+        why = "differ in data or loss" if complete else "have no validation part"
+        raise UserError(
+            f"the models of {folder} {why}, so no validation error tells which is best; name one with --model, as in "
+            f"--model {labels[0]!r}; {name_hint(labels, '')}"
+        )
+    return losses
 
 
 def _error(trial: Trial, data: Data) -> str:
@@ -145,15 +158,6 @@ def _error(trial: Trial, data: Data) -> str:
     better = best.scores.rmse < rmse and shown != f"{rmse:.4g}"
     end = ": the baseline forecasts better than this model" if better else ""
     return f"{text}, that of the best baseline, {best.name}, {shown}{unit}{end}."
-
-
-def _is_last(manifest: Manifest, trial: Trial) -> bool:
-    origin = manifest.data_of(trial.plan.case).origin
-    return origin is None or origin.number == origin.of
-
-
-def _validated(trial: Trial) -> bool:
-    return trial.outcome is not None and bool(trial.outcome.validation_losses)
 
 
 def _measure(benchmark: Benchmark, label: str) -> str:

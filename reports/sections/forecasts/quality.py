@@ -1,8 +1,10 @@
 """Sentences on the quality of the forecasts. "Beats" stands for a test over all origins, see judgement."""
 
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from math import isnan
 from statistics import fmean
+from typing import Literal, get_args
 
 from reports.analysis.forecasts.judgement import Judgement, judged
 from reports.analysis.metrics import SKILLS, Metric, beats, headline_error, median_over_seeds, naive_errors, skill
@@ -12,6 +14,12 @@ from reports.records import Case
 from reports.render.formats import count, four_digits, listed, plural, probability, signed, within
 
 MOST_WINNERS = 3  # data sets that a sentence names
+
+# how forecasts compare with a baseline; untested: there are too few windows for a test, and the error of at least one
+# forecast is higher, or that of all is lower
+Standing = Literal[
+    "all beat", "some beat", "all worse", "none beats", "undecided", "untested, higher", "untested, lower"
+]
 
 
 def error_unit(run: Run) -> str:
@@ -156,52 +164,70 @@ def _names(run: Run, models: Sequence[Origins]) -> dict[str, str]:
 
 def _clauses(run: Run, models: Sequence[Origins]) -> tuple[str, list[str]]:
     """What all forecasts beat with every seed, then a clause for the baselines that some do not beat."""
-    beaten: dict[str, Judgement] = {}
-    worse: dict[str, str] = {}  # a test shows it
-    lost: dict[str, str] = {}
-    undecided: dict[str, str] = {}
-    higher: dict[str, str] = {}  # the error of at least one seed; too few windows for a test
-    lower: dict[str, str] = {}
+    standings: dict[Standing, dict[str, str]] = {standing: {} for standing in get_args(Standing)}
+    beaten: list[Judgement] = []
     others: list[str] = []
-    groups, origins = [group for of_model in models for group in of_model], over(models[0])
-    seeds = " with every seed" if max(len(group.outcomes) for group in groups) > 1 else ""
-    for naive, name in _names(run, models).items():
+    names, origins = _names(run, models), over(models[0])
+    seeds = " with every seed" if max(len(group.outcomes) for groups in models for group in groups) > 1 else ""
+    for naive, name in names.items():
         if _exact(run, models[0], naive):
             others.append(f"{name} has no error on this test part, so no forecast can beat it")
-            continue
-        skills = [skill(group.data, outcome.scores, naive) for group in groups for outcome in group.outcomes.values()]
-        known = [value for value in skills if value is not None]
-        if len(known) < len(skills):
-            continue  # the series has no season
-        judgements = [judged(of_model, naive) for of_model in models]
-        better = [of_model[0] for of_model in models if beats(run, of_model[0], naive)]
-        low, high = signed(min(known)), signed(max(known))
-        evidence = f"skill against {naive} {low}" + (f" to {high}" if low != high else "")
-        if not any(isnan(judgement.p) for judgement in judgements):
-            evidence += f", {_largest(judgements)}{origins}"
-        if any(judgement.state == "few" for judgement in judgements):
-            (lower if min(known) > 0 else higher)[name] = evidence
-        elif len(better) == len(models):
-            beaten[name] = max(judgements, key=lambda judgement: judgement.p)
-        elif better:
-            names = run.backend_phrases(group.backend for group in better)
-            others.append(f"only {names} {'beats' if len(better) == 1 else 'beat'} {name}{seeds}")
-        elif any(judgement.state == "undecided" for judgement in judgements):
-            undecided[name] = evidence
-        elif all(judgement.state == "worse" for judgement in judgements):
-            worse[name] = evidence
-        else:
-            lost[name] = evidence
-    others += _not_beaten(worse, lost, undecided, seeds, single=len(models) == 1)
-    others += _not_tested(higher, lower, seeds, single=len(models) == 1)
+        elif (evidence := _evidence(run, models, naive)) is not None:
+            judgements = [judged(groups, naive) for groups in models]
+            better = [groups[0] for groups in models if beats(run, groups[0], naive)]
+            standing = _standing(evidence, judgements, better)
+            standings[standing][name] = evidence.text
+            if standing == "all beat":
+                beaten.append(max(judgements, key=lambda judgement: judgement.p))
+            elif standing == "some beat":
+                phrases = run.backend_phrases(group.backend for group in better)
+                others.append(f"only {phrases} {'beats' if len(better) == 1 else 'beat'} {name}{seeds}")
+    others += _not_beaten(standings, seeds, single=len(models) == 1)
+    others += _not_tested(standings, seeds, single=len(models) == 1)
     verb = "beats" if len(models) == 1 else "beat"
-    tested = [judgement for judgement in beaten.values() if not isnan(judgement.p)]
+    tested = [judgement for judgement in beaten if not isnan(judgement.p)]
     test = f" ({_largest(tested)}{origins})" if tested else origins
-    return (f"{verb} {listed(list(beaten))}{test}" if beaten else ""), others
+    return (f"{verb} {listed(list(standings['all beat']))}{test}" if beaten else ""), others
 
 
-def _not_tested(higher: dict[str, str], lower: dict[str, str], seeds: str, *, single: bool) -> list[str]:
+@dataclass(frozen=True)
+class Evidence:
+    """The skill of several forecasts against one baseline."""
+
+    lowest: float  # of all forecasts and seeds
+    text: str  # the range of the skill, and the largest p-value where all were tested
+
+
+def _evidence(run: Run, models: Sequence[Origins], naive: str) -> Evidence | None:
+    """None where a forecast has no skill against the baseline, as for a series without a season."""
+    groups = [group for of_model in models for group in of_model]
+    skills = [skill(group.data, scored.scores, naive) for group in groups for scored in group.outcomes.values()]
+    known = [value for value in skills if value is not None]
+    if len(known) < len(skills):
+        return None
+    low, high = signed(min(known)), signed(max(known))
+    text = f"skill against {naive} {low}" + (f" to {high}" if low != high else "")
+    judgements = [judged(of_model, naive) for of_model in models]
+    if not any(isnan(judgement.p) for judgement in judgements):
+        text += f", {_largest(judgements)}{over(models[0])}"
+    return Evidence(min(known), text)
+
+
+def _standing(evidence: Evidence, judgements: Sequence[Judgement], better: Sequence[Group]) -> Standing:
+    """How the forecasts of all models compare with a baseline. better: the models that beat it."""
+    states = [judgement.state for judgement in judgements]
+    if "few" in states:
+        return "untested, lower" if evidence.lowest > 0 else "untested, higher"
+    if better:
+        return "all beat" if len(better) == len(states) else "some beat"
+    if "undecided" in states:
+        return "undecided"
+    return "all worse" if set(states) == {"worse"} else "none beats"
+
+
+def _not_tested(standings: Mapping[Standing, dict[str, str]], seeds: str, *, single: bool) -> list[str]:
     """A clause on the baselines that no test compares the forecasts with, because there are too few windows."""
+    higher, lower = standings["untested, higher"], standings["untested, lower"]
     clauses = []
     if lower:
         have = "the forecast has" if single else "all forecasts have"
@@ -217,9 +243,9 @@ def _largest(judgements: Iterable[Judgement]) -> str:
     return probability(max(judgement.p for judgement in judgements))
 
 
-def _not_beaten(
-    worse: dict[str, str], lost: dict[str, str], undecided: dict[str, str], seeds: str, *, single: bool
-) -> list[str]:
+def _not_beaten(standings: Mapping[Standing, dict[str, str]], seeds: str, *, single: bool) -> list[str]:
+    """A clause each on the baselines that a test shows to be better, that no forecast beats, and that are undecided."""
+    worse, lost, undecided = standings["all worse"], standings["none beats"], standings["undecided"]
     clauses = []
     if worse:
         verb = "has" if len(worse) == 1 else "have"
