@@ -223,8 +223,8 @@ def levels_of_variation(run: Run, speedups: Speedups) -> Table:
         "processes, and between rounds, which affect all backends of a round alike. The steady state begins where a "
         "test at 5 % shows neither a trend nor a change point. The last two columns say how many processes of a "
         "backend × how many epochs of a process bring the 95 % interval of the ratio of means within ± 5 %: with as "
-        "many epochs as here, and at the lowest cost. The second line is the time of these processes together with "
-        "those of the reference backend."
+        "many epochs as here, and at the lowest cost. In small print or in brackets: the time of these "
+        "processes together with those of the reference backend."
     )
     return tabulate("variation", "Levels of variation", caption, columns, variations(run, speedups))
 
