@@ -14,7 +14,7 @@ from datasets.cutting import Ahead, ahead
 from datasets.files import reading, steps
 from datasets.files.steps import Step, iso
 from datasets.scaler import Scaler
-from datasets.series import Filled, Series, as_names, fill
+from datasets.series import Series, as_names, fill
 from datasets.spec import DataError, DataSpec, MissingColumnError, counted
 from datasets.windows import Windows
 
@@ -231,75 +231,102 @@ def _require_scale(old: Series, new: Series) -> None:
             )
 
 
+@dataclass(frozen=True, eq=False)
+class _Rows:
+    """Rows of one series in order of time."""
+
+    times: np.ndarray  # (rows,) datetime64[us]
+    values: np.ndarray  # (rows, columns)
+    filled: np.ndarray  # (rows,) whether a row holds a filled value
+
+
+@dataclass(frozen=True, eq=False)
+class _Joined:
+    """The known rows of one series followed by newer ones, on a grid without gaps, and what notes say of it."""
+
+    rows: _Rows
+    replaced: int = 0  # known rows that the newer ones replace with other values
+    unused: str = ""  # the last newer row, if it is before the last known one
+    apart: str = ""  # the last known and the first newer row, if rows are missing between them
+
+
 def _joined(old: Series, new: Series, step: Step) -> Series:
     """The rows of both files, series by series, on the grid of the old one."""
     if new.times is None:
         raise DataError(f"{new.name} has no time stamps, and the series of the run has: name their column with --time.")
-    old_runs = dict(zip(old.groups, old.spans, strict=True)) if old.groups else {"": old.spans[-1]}
-    present = np.ones(new.rows, bool)
-    present[new.filled] = False
-    pieces, times, filled, runs, row, replaced, unused, apart = [], [], [], [], 0, 0, [], []
-    for name, (start, stop) in zip(new.groups or ("",), new.spans, strict=True):
-        rows = start + np.flatnonzero(present[start:stop])
-        if not len(rows):
-            continue
-        stamps, values = new.times[rows].astype("datetime64[us]"), new.values[rows]
-        before, after = old_runs.get(name, (0, 0))
-        known = old.times[before:after].astype("datetime64[us]") if after and old.times is not None else stamps[:0]
-        replaced += _changed(known, old.values[before:after], stamps, values)
-        if len(known) and known[-1] > stamps[-1]:
-            unused.append(f"{name}, {iso(stamps[-1])}" if name else iso(stamps[-1]))
-        earlier = known < stamps[0]
-        unobserved = stamps[:0]
-        if earlier.any() and stamps[0] <= steps.following(known[earlier], step, 1)[0]:
-            unobserved = known[earlier & np.isin(np.arange(before, after), old.filled)]
-            stamps = np.concatenate([known[earlier], stamps])
-            values = np.concatenate([old.values[before:after][earlier], values])
-        elif earlier.any():
-            of_series = f"{name}, " if name else ""
-            apart.append(f"{of_series}{iso(known[earlier][-1])} and {iso(stamps[0])}")
-        grid, whole = _on_grid(new.name, stamps, values, len(rows), step)
-        pieces.append(whole.values)
-        times.append(grid)
-        filled.append(np.union1d(whole.rows, np.flatnonzero(np.isin(grid, unobserved))) + row)
-        runs.append(row)
-        row += len(grid)
+    known, newer = _by_series(old), _by_series(new)
+    parts = [
+        _join(new.name, name, known.get(name), rows, step) for name, rows in newer.items() if not rows.filled.all()
+    ]
+    ends = np.cumsum([len(part.rows.times) for part in parts])
+    filled = np.flatnonzero(np.concatenate([part.rows.filled for part in parts]))
     return replace(
         old,
         name=new.name,
-        notes=(*new.notes, *_notes_on_rows(new.name, replaced, unused, apart), *_notes_on_series(old, new)),
-        values=np.concatenate(pieces),
-        times=np.concatenate(times),
-        runs=tuple(runs),
+        notes=(*new.notes, *_notes_on_rows(new.name, parts), *_notes_on_series(old, new)),
+        values=np.concatenate([part.rows.values for part in parts]),
+        times=np.concatenate([part.rows.times for part in parts]),
+        runs=(0, *ends[:-1].tolist()),
         groups=new.groups,
-        filled=np.concatenate(filled),
-        unscored=np.concatenate(filled),
+        filled=filled,
+        unscored=filled,
         source=new.source,
     )
 
 
-def _on_grid(name: str, stamps: np.ndarray, values: np.ndarray, newer: int, step: Step) -> tuple[np.ndarray, Filled]:
-    """The time stamps of a series without gaps, and its values. Raises DataError if the newer rows have another step.
+def _by_series(series: Series) -> dict[str, _Rows]:
+    """The rows of each series by its name; of a single series with several runs, the last one by ""."""
+    assert series.times is not None
+    filled = np.zeros(series.rows, bool)
+    filled[series.filled] = True
+    times, spans = series.times.astype("datetime64[us]"), series.spans if series.groups else series.spans[-1:]
+    return {
+        name: _Rows(times[start:stop], series.values[start:stop], filled[start:stop])
+        for name, (start, stop) in zip(series.groups or ("",), spans, strict=True)
+    }
 
-    name: of the file; newer: the number of rows at the end that are its own.
+
+def _join(file: str, name: str, known: _Rows | None, newer: _Rows, step: Step) -> _Joined:
+    """Join the rows of one series; newer rows that are filled count as missing. Raises DataError for another step."""
+    observed = ~newer.filled
+    newer = rows = _Rows(newer.times[observed], newer.values[observed], newer.filled[observed])
+    replaced, unused, apart, of_series = 0, "", "", f"{name}, " if name else ""
+    if known is not None:
+        replaced = _changed(known, newer)
+        earlier = known.times < newer.times[0]
+        if known.times[-1] > newer.times[-1]:
+            unused = f"{of_series}{iso(newer.times[-1])}"
+        if earlier.any() and newer.times[0] <= steps.following(known.times[earlier], step, 1)[0]:
+            rows = _Rows(
+                np.concatenate([known.times[earlier], newer.times]),
+                np.concatenate([known.values[earlier], newer.values]),
+                np.concatenate([known.filled[earlier], newer.filled]),
+            )
+        elif earlier.any():
+            apart = f"{of_series}{iso(known.times[earlier][-1])} and {iso(newer.times[0])}"
+    return _Joined(_on_grid(file, rows, len(newer.times), step), replaced, unused, apart)
+
+
+def _on_grid(file: str, rows: _Rows, newer: int, step: Step) -> _Rows:
+    """The rows with a row for each step, gaps filled. Raises DataError if the newer rows have another step.
+
+    newer: the number of rows at the end that are those of the file.
     """
-    grid = steps.grid(stamps, step)
+    grid = steps.grid(rows.times, step)
     if grid is None or (newer > 1 and np.median(np.diff(grid.places[-newer:])) > 1):
         raise DataError(
-            f"{name} has a row for {iso(stamps[-2])} and for {iso(stamps[-1])}, and the model was trained on 1 row per "
-            f"{step.name}: give a file with this time step."
+            f"{file} has a row for {iso(rows.times[-2])} and for {iso(rows.times[-1])}, and the model was trained on 1 "
+            f"row per {step.name}: give a file with this time step."
         )
-    spread = np.full((len(grid.times), values.shape[1]), np.nan)
-    spread[grid.places] = values
-    return grid.times, fill(spread, "carry", name)
+    spread, filled = np.full((len(grid.times), rows.values.shape[1]), np.nan), np.ones(len(grid.times), bool)
+    spread[grid.places], filled[grid.places] = rows.values, rows.filled
+    return _Rows(grid.times, fill(spread, "carry", file).values, filled)
 
 
-def _notes_on_rows(name: str, replaced: int, unused: Sequence[str], apart: Sequence[str]) -> Iterator[str]:
-    """Sentences on rows of the run that the file replaces, on those after its end, and on rows that neither has.
-
-    unused: where series of the file end before the run's data do; apart: the last row of the run's data and the first
-    one of the file where rows are missing between them.
-    """
+def _notes_on_rows(name: str, parts: Sequence[_Joined]) -> Iterator[str]:
+    """Sentences on rows of the run that the file replaces, on those after its end, and on rows that neither has."""
+    replaced = sum(part.replaced for part in parts)
+    unused, apart = [part.unused for part in parts if part.unused], [part.apart for part in parts if part.apart]
     if replaced:
         yield f"{counted(replaced)} of {name} replaced rows of the run's data that had other values."
     if unused:
@@ -328,7 +355,7 @@ def _first(names: Sequence[str]) -> str:
     return ", ".join(names[:SHOWN]) + (f" and {len(names) - SHOWN} more" if len(names) > SHOWN else "")
 
 
-def _changed(times: np.ndarray, values: np.ndarray, newer_times: np.ndarray, newer_values: np.ndarray) -> int:
+def _changed(known: _Rows, newer: _Rows) -> int:
     """The number of rows whose time stamp is in both, with other values."""
-    _, places, newer_places = np.intersect1d(times, newer_times, return_indices=True)
-    return int((values[places] != newer_values[newer_places]).any(axis=1).sum())
+    _, places, newer_places = np.intersect1d(known.times, newer.times, return_indices=True)
+    return int((known.values[places] != newer.values[newer_places]).any(axis=1).sum())
