@@ -62,7 +62,7 @@ published: $(INSTALLED) ## compare every published value with the newest runs
 	@$(RUN) published $(ARGS)
 
 ##@ Check
-certify: $(INSTALLED) ## compare all five backends with the reference implementation on the models of co2
+certify: $(INSTALLED) ## compare PyTorch, Flax and Keras (on each of its engines) with the reference implementation
 	@$(RUN) certify co2 $(ARGS)
 
 certify-architectures: $(INSTALLED) ## the same for every kind of cell and layer

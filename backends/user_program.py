@@ -87,7 +87,8 @@ def near_file(path: str) -> str:
         files = {file.stem: file for file in sorted(folder.glob("*.py"))}
         close = get_close_matches(wrong.stem, files, n=1) or (list(files) if folder == wrong else [])
         if len(close) == 1:
-            return f"; did you mean '{files[close[0]]}'?"
+            file = str(files[close[0]])
+            return f"; did you mean '{file}'?" if "," not in file else f"; quote a path with commas: '\"{file}\"'"
     return ""
 
 
@@ -156,7 +157,7 @@ def create(name: str, text: str, *, dtype: Dtype, threads: int) -> Backend:
     if program.description.is_backend:
         backend = program.call("create", name, dtype=dtype)
         if not isinstance(backend, Backend):
-            raise BackendError(f"{program.place('create')}: it returns {type(backend).__name__}, not a Backend")
+            raise BackendError(f"{program.place('create')}: create returns {type(backend).__name__}, not a Backend")
         return backend
     network = partial(Network, program)
     return Backend(name, network, Network.load, _settings, partial(ProgramModel, program, threads))
@@ -213,7 +214,7 @@ class Program:
         if isinstance(error, NotImplementedError):
             return f"{where}: the program does not support this model: {message}"
         if isinstance(error, SystemExit):
-            return f"{where}: it ends the process"
+            return f"{where}: it ends the process; remove exit(), or raise an error"
         if isinstance(error, ModuleNotFoundError):
             return f"{where}: it imports {error.name!r}, which is not installed; a program cannot import other files"
         if isinstance(error, ValueError) and "read-only" in message:

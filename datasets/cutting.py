@@ -26,9 +26,23 @@ def prepare(data: DataSpec, window: WindowSpec, dtype: Dtype = "float32") -> Win
 
 
 def read(data: DataSpec) -> Series:
-    """The series that `[data]` names, with its target and input columns, those of the calendar last."""
+    """The series that `[data]` names, with its target and input columns, those of the calendar last.
+
+    Raises DataError for a part of the calendar that is the same in every row.
+    """
     series = _chosen(data)
-    return with_calendar(series, data.calendar) if data.calendar else series
+    if not data.calendar:
+        return series
+    extended = with_calendar(series, data.calendar)
+    followed = np.delete(np.arange(series.rows), [end - 1 for _, end in series.spans])  # the next time stamp is known
+    for place, part in enumerate(data.calendar):
+        columns = extended.values[followed, len(series.columns) + 2 * place :][:, :2]
+        if len(columns) > 1 and (columns == columns[0]).all():
+            raise DataError(
+                f"{series.name} has the same {part} in every row, so it tells a model nothing: remove {part!r} from "
+                "data.calendar (--calendar)."
+            )
+    return extended
 
 
 def _chosen(data: DataSpec) -> Series:
@@ -281,10 +295,10 @@ def _notes(series: Series, data: DataSpec, window: WindowSpec, parts: Split, sca
     notes = [*series.notes]
     if len(series.filled):
         counts = (
-            f"{sum(int(np.diff(np.searchsorted(series.filled, span))[0]) for span in spans)} in {name}"
+            f"{sum(int(np.diff(np.searchsorted(series.filled, span))[0]) for span in spans):,} in {name}"
             for name, spans in parts.spans.items()
         )
-        notes.append(f"Of the filled rows, {', '.join(counts)}.")
+        notes.append(f"Filled rows by part: {', '.join(counts)}.")
     shown = [
         f"{name} {series.extent(spans)} ({counted(sum(stop - start for start, stop in spans))})"
         for name, spans in parts.spans.items()

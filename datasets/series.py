@@ -143,7 +143,7 @@ def fill_notes(pieces: Sequence[Filled], rule: str = "carry") -> list[str]:
             filling = "a straight line between their neighbours, which uses values after the gap"
         total, longest = sum(len(piece.values) for piece in pieces), max(longest_gap(piece.rows) for piece in pieces)
         notes.append(
-            f"{rows} of {total} rows were missing or had a missing value, and were filled with {filling}; "
+            f"{rows:,} of {total:,} rows were missing or had a missing value, and were filled with {filling}; "
             f"the longest gap is {counted(longest)}."
         )
     return notes

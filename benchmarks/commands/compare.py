@@ -33,8 +33,8 @@ def execute(arguments: argparse.Namespace) -> int:
     if not comparison.common:
         models = (f"{short(folder)} has {_models(folder)}" for folder in (first, second))
         raise UserError(
-            "there is nothing to compare, because no model of the same backend has a finished trial in both runs: "
-            f"{'; '.join(models)}; name two runs with a model in common"
+            "there is nothing to compare, because no model of the same series and backend has a finished trial in both "
+            f"runs: {'; '.join(models)}; name two runs of one series with a model in common"
         )
     if arguments.markdown is not None:
         arguments.markdown.write_text(comparison.markdown, encoding="utf-8")
@@ -49,10 +49,15 @@ def execute(arguments: argparse.Namespace) -> int:
 
 
 def _models(folder: Path) -> str:
-    """The models and backends of the finished trials of a run."""
-    plans = [trial.plan for trial in read_run(folder)[2] if trial.outcome]
-    models, trained = (", ".join(dict.fromkeys(getattr(plan, part) for plan in plans)) for part in ("case", "backend"))
-    return f"{models} in {trained}" if plans else "no finished trial"
+    """The models of the finished trials of a run, with their series, and the backends."""
+    manifest, _, trials = read_run(folder)
+    plans = [trial.plan for trial in trials if trial.outcome]
+    models = dict.fromkeys(f"{plan.case} ({manifest.data_of(plan.case).series})" for plan in plans)
+    return (
+        f"{', '.join(models)} in {', '.join(dict.fromkeys(plan.backend for plan in plans))}"
+        if plans
+        else "no finished trial"
+    )
 
 
 def _another(folder: Path) -> str:

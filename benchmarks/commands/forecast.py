@@ -56,7 +56,7 @@ def add(subparsers: Subparsers) -> None:
     )
     model = "the label of a model, as in the report (default: the lowest validation error)"
     groups.what.add_argument("--model", metavar="LABEL", help=model)
-    backend = "the backend that forecasts; it loads the weights of another one if it trained none"
+    backend = "the backend that forecasts; one that trained no model of the run loads the weights of another"
     groups.what.add_argument("--backend", metavar="NAME", help=backend)
     steps = "forecast N rows (default: the horizon of the model)"
     groups.what.add_argument("--steps", metavar="N", type=options.count("--steps", 12, MOST_STEPS), help=steps)

@@ -1,6 +1,7 @@
 """Options that several commands share, in the groups that `--help` shows."""
 
 import argparse
+import csv
 import hashlib
 import shlex
 import sys
@@ -303,8 +304,11 @@ def count(option: str, example: int, most: int | None = None) -> Callable[[str],
 
 
 def words(text: str, option: str) -> list[str]:
-    """Words from text with commas between them. Raises UserError that names the option if a word is empty."""
-    names = [word.strip() for word in text.split(",")]
+    """Words from text with commas between them; a word in quotation marks may hold commas.
+
+    Raises UserError that names the option if a word is empty.
+    """
+    names = [word.strip() for line in csv.reader([text], skipinitialspace=True) for word in line]
     if not all(names):
         given, gap = ",".join(filter(None, names)) or "A,B", "" if option.endswith("=") else " "
         raise UserError(

@@ -20,7 +20,7 @@ def add(subparsers: Subparsers) -> None:
         executor=True,
         json=options.PROGRESS,
     )
-    text = "also if versions or the machine changed; the run records the changes"
+    text = "also if the definition, the data, the versions or the machine have changed, which the run then records"
     groups.what.add_argument("--anyway", action="store_true", help=text)
 
 

@@ -28,7 +28,7 @@ def add(subparsers: Subparsers) -> None:
     summary = "run a benchmark and write its report"
     groups = options.command(subparsers, NAME, execute, summary, example, executor=True, json=options.PROGRESS)
     options.add_definition(groups.what, optional=True)
-    text = "add rounds until every speed ratio is known so precisely, as in 5%%"
+    text = "add rounds until the 95%% interval of every speed ratio is this narrow, as in 5%%"
     groups.what.add_argument("--repeat-until", metavar="PERCENT", help=text)
     text = "minutes of trials after which --repeat-until adds no round (default: 30)"
     groups.what.add_argument("--budget", metavar="MINUTES", help=text)
@@ -170,9 +170,9 @@ def _basis(result: Estimate) -> Iterator[str]:
         "operations; native models are assumed to be as fast as matched ones. Memory is that of the probe's process."
     )
     yield (
-        "The lower end assumes fast steps (the first quartile of those repeats) and that all checks run at the same "
-        "time; the upper end assumes slow steps (the third quartile) and that one check runs after another. Failed or "
-        "disturbed trials and the writing of the report are not included."
+        "The lower end assumes fast steps (the first quartile of those repeats) and that all checks of equality run at "
+        "the same time; the upper end assumes slow steps (the third quartile) and that one check runs after another. "
+        "Failed or disturbed trials and the writing of the report are not included."
     )
 
 

@@ -33,6 +33,12 @@ def find_run(name: str, results: Path, *, newest: bool = False) -> Path:
     if started:
         again = command_line("resume", short(started[-1]))
         raise UserError(f"no run of '{name}' in {results} has finished; finish the newest one with: {again}")
+    trials = (path for pattern in ("trials", "*/trials") for path in (results / name).glob(pattern))
+    without = sorted({folder.parent.resolve() for folder in trials})
+    if without:
+        raise UserError(
+            f"{without[-1]} has lost its manifest.json, so it cannot be read; put the file back, or run again"
+        )
     known = sorted({folder.parent.name for folder in run_folders(results)})
     benchmark, slash, _ = name.partition("/")
     if slash and benchmark in known:

@@ -1,8 +1,8 @@
 """`transfer RUN --to BACKEND`: continue training a run's models in another framework, and compare."""
 
 import argparse
+from collections.abc import Sequence
 from dataclasses import asdict
-from pathlib import Path
 
 import backends
 from benchmarks.commands import Subparsers, options
@@ -37,7 +37,10 @@ def execute(arguments: argparse.Namespace) -> int:
     to = options.backend_name(arguments.to, "--to")
     folder = find_run(arguments.run, arguments.results)
     benchmark, _ = resume.restore(folder)
-    trials = _chosen(folder, arguments.origin and backends.resolved(arguments.origin), to)
+    origin = arguments.origin and backends.resolved(arguments.origin)
+    if origin == to:
+        raise UserError(f"--from and --to both name {to}; name two different backends")
+    trials = first_trials(read_run(folder)[2], benchmark.header.backends, origin, to, str(folder))
     names = {to, *(trial.plan.backend for trial in trials)}
     run.require(names)
     for name in names:
@@ -53,18 +56,23 @@ def execute(arguments: argparse.Namespace) -> int:
     return 0 if all(result.good for result in results) else 1
 
 
-def _chosen(folder: Path, origin: str | None, to: str) -> list[Trial]:
-    """The first finished matched trial of each case, of the backend `origin`."""
-    _, _, trials = read_run(folder)
+def first_trials(
+    trials: Sequence[Trial], order: Sequence[str], origin: str | None, to: str, folder: str = "the run"
+) -> list[Trial]:
+    """The first finished matched trial of each case, of the backend `origin`; None: the first one in this order.
+
+    Raises UserError, which names the folder, without such a trial.
+    """
     finished = [t for t in trials if t.outcome and t.plan.mode == "matched" and t.plan.backend != to]
-    names = dict.fromkeys(trial.plan.backend for trial in finished)
+    trained = {trial.plan.backend for trial in finished}
+    names = [name for name in order if name in trained]
     if not names:
         raise UserError(
             f"--to {to}: {folder} has no finished matched trial of another backend; name another backend with --to"
         )
     if origin is not None and origin not in names:
         raise UserError(f"--from {origin}: {folder} has no finished matched trial of it; {name_hint(names, origin)}")
-    backend = origin or next(iter(names))
+    backend = origin or names[0]
     first: dict[str, Trial] = {}
     for trial in finished:
         if trial.plan.backend == backend:

@@ -154,27 +154,30 @@ def _entry_as_text(name: str, entry: object) -> str:
     return name if entry is True else f"{name} {_as_text(entry)}"
 
 
-def narrow(definition: Table, only: Mapping[str, Sequence[str]]) -> None:
+def narrow(definition: Table, only: Mapping[str, Sequence[str]], option: str = "--only ") -> None:
     """Keep only some values of axes, in place. An axis with one value is still an axis, so labels stay the same.
 
     only: values as typed, by the dotted name of the axis (`"model.units"`: `["16", "64"]` or `["16,64"]`), by `"model"`
     for several models (`["CNN"]`), or by `"variant"`. Variants without any remaining case are removed. Raises
-    UserError for a name that is not an axis, and for a word that is not one of its values.
+    UserError for a name that is not an axis, and for a word that is not one of its values. option: what errors write
+    before the name.
     """
     only = dict(only)
     if VARIANT in definition and VARIANT in only:
         variants = definition[VARIANT]
-        kept = _chosen(VARIANT, only.pop(VARIANT), [variant["name"] for variant in variants])
+        kept = _chosen(f"{option}{VARIANT}", only.pop(VARIANT), [variant["name"] for variant in variants])
         definition[VARIANT] = [variant for variant in variants if variant["name"] in kept]
     sets = [case_tables(table_set) for table_set in table_sets(definition)]
     model_lists = [tables["model"] for tables in sets if isinstance(tables["model"], list)]
     for name, words in only.items():
         if name == "model" and model_lists:
-            labels = _chosen(name, words, [model_label(model) for models in model_lists for model in models])
+            labels = _chosen(
+                f"{option}{name}", words, [model_label(model) for models in model_lists for model in models]
+            )
             for models in model_lists:
                 models[:] = [model for model in models if model_label(model) in labels]
         else:
-            _narrow_axis([single for tables in sets for single in per_model(tables)], name, words)
+            _narrow_axis([single for tables in sets for single in per_model(tables)], name, words, option)
             for models in model_lists:  # remove a model that has the axis, but none of the values
                 models[:] = [model for model in models if [] not in model.values()]
     if VARIANT in definition:
@@ -186,19 +189,19 @@ def _is_empty(tables: Tables) -> bool:
     return all(any(single[table][name] == [] for table, name in axes(single)) for single in per_model(tables))
 
 
-def _narrow_axis(table_sets: Sequence[Mapping[str, Table]], name: str, words: Sequence[str]) -> None:
+def _narrow_axis(table_sets: Sequence[Mapping[str, Table]], name: str, words: Sequence[str], option: str) -> None:
     known = {f"{table}.{setting}": (table, setting) for tables in table_sets for table, setting in axes(tables)}
     if name not in known:
         names = name_hint(known, name) if known else "the benchmark has no axis, because no setting is a list"
-        raise UserError(f"--only {name}: there is no axis of this name; {names}")
+        raise UserError(f"{option}{name}: there is no axis of this name; {names}")
     axis = table, setting = known[name]
     holders = [tables[table] for tables in table_sets if axis in axes(tables)]
-    kept = _chosen(name, words, [value for settings in holders for value in settings[setting]])
+    kept = _chosen(f"{option}{name}", words, [value for settings in holders for value in settings[setting]])
     for settings in holders:
         settings[setting] = [value for value in settings[setting] if value in kept]
 
 
-def _chosen(name: str, words: Sequence[str], values: Sequence[Any]) -> list[Any]:
+def _chosen(axis: str, words: Sequence[str], values: Sequence[Any]) -> list[Any]:
     """The values that the words mean, in the order of the axis. Raises UserError for a word that means none."""
     kept: list[Any] = []
     for word in words:
@@ -211,7 +214,7 @@ def _chosen(name: str, words: Sequence[str], values: Sequence[Any]) -> list[Any]
                 # a near match is useful for names only
                 named = any(isinstance(value, str) for value in values)
                 known = name_hint(texts, wrong) if named else f"known: {', '.join(texts)}"
-                raise UserError(f"--only {name}={wrong}: the axis has no such value; {known}")
+                raise UserError(f"{axis}={wrong}: the axis has no such value; {known}")
             kept += meant
             pieces = pieces[number:]
     return [value for value in values if value in kept]

@@ -141,6 +141,8 @@ def find(name: str) -> Path:
         return FOLDER / f"{name}.toml"
     path = Path(name).expanduser()
     if path.is_file() and path.suffix != ".toml":
+        if path.suffix.casefold() in (".tml", ".toml", ".txt") and _is_definition(path):
+            raise UserError(f"{name} is a TOML file of another ending; rename it to {path.with_suffix('.toml')}")
         typed = shlex.join(["run", "--csv", name, "--target", "COLUMN"])
         raise UserError(f"{name} is not a TOML file; if it is a data file, type: {typed}")
     if not path.suffix:
@@ -149,6 +151,14 @@ def find(name: str) -> Path:
         problem = "is not a file" if path.exists() else "does not exist"
         raise UserError(f"{path} {problem}; give the name of a benchmark ({', '.join(names())}) or a TOML file")
     return path
+
+
+def _is_definition(path: Path) -> bool:
+    """Whether a file is TOML with a table that a benchmark has."""
+    try:
+        return not tomllib.loads(path.read_text(encoding="utf-8-sig")).keys().isdisjoint(TABLES)
+    except (OSError, ValueError):
+        return False
 
 
 def results_name(path: Path) -> str:
@@ -231,7 +241,9 @@ def _apply_changes(
     narrowed = {axis: values for axis, values in _dotted(quick_table.pop("only", {})) if axis not in only}
     _set_values(path, tables, [tables], dict(_dotted(quick_table)))
     complete_variants(path, tables)
-    narrow(tables, narrowed)  # first: the command line may remove a variant that [quick] names
+    narrow(
+        tables, narrowed, f"{path}: [quick] only."
+    )  # first: the command line may remove a variant that [quick] names
     narrow_matrices(path, tables, changes)
     _set_values(path, tables, table_sets(tables), changes)
     for table_set in table_sets(tables):

@@ -9,6 +9,7 @@ from typing import Any, TypeVar, get_args
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
+from backends.recurrent import Cell
 from benchmarks.definition.model_settings import AnyLayer
 from benchmarks.definition.settings import SETTINGS, Header, optimizer_with
 from benchmarks.errors import SettingError, as_toml, name_hint
@@ -65,7 +66,11 @@ def _sentence(error: ErrorDetails, known: list[str], table: str) -> str:
     if error["type"] in ("union_tag_invalid", "union_tag_not_found"):
         layers = get_args(get_args(AnyLayer)[0])
         kinds = [str(get_args(layer.model_fields["kind"].annotation)[0]) for layer in layers]
-        return f"{setting} = {given}: a layer needs a kind; {name_hint(kinds, str(error['input'].get('kind')))}"
+        kind = error["input"].get("kind")
+        wrong = "a layer needs a kind" if kind is None else f"a layer cannot have the kind {as_toml(kind)}"
+        if kind in get_args(Cell):
+            return f'{setting} = {given}: {wrong}; write kind = "recurrent", cell = "{kind}"'
+        return f"{setting} = {given}: {wrong}; {name_hint(kinds, str(kind))}"
     if error["type"] == "extra_forbidden":
         return f"there is no setting '{setting}'{_unknown(error, known, table)}"
     before = f"{setting} = {given}: " if setting else ""

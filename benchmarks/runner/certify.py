@@ -111,7 +111,10 @@ class _Workers:
             self._free.put(conditions)
         if ended.killed:
             name = job.backend if isinstance(job, CheckJob) else "the reference implementation"
-            raise UserError(f"the check of {name} in {job.dtype} was killed; resume the run to repeat it")
+            raise UserError(
+                f"the check of {name} in {job.dtype} was killed, maybe for lack of memory; resume the run, or repeat "
+                "the command"
+            )
         return ended.answer
 
     def end(self) -> None:

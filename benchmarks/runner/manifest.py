@@ -58,7 +58,8 @@ def _require_fit(source: Path, label: str, case: CaseSettings, windows: datasets
     batch = training.batch_of(len(train))
     if batch > len(train):
         reason = (
-            f"{batch} is more than the {counted(len(train), 'window')} of the training part; write at most {len(train)}"
+            f"{batch} is more than the {counted(len(train), 'window')} of the training part; reduce window.length, or "
+            f"write at most {len(train)}"
         )
         typed = f"on the command line --set training.batch={len(train)}"
         raise SettingError(f"{source}: training.batch = {reason}, {typed}", "training.batch", reason)

@@ -10,7 +10,7 @@ from benchmarks.definition import loading
 from benchmarks.definition.loading import Benchmark
 from benchmarks.errors import UserError
 from benchmarks.runner import manifest
-from benchmarks.runner.run import Invocation, locked, require
+from benchmarks.runner.run import Invocation, left, locked, require
 from benchmarks.runner.search import learns
 from reports.records import Environment, Manifest
 from reports.records.definitions import setting_differences
@@ -35,7 +35,7 @@ def restore(folder: Path) -> tuple[Benchmark, Manifest]:
 
 
 def resume(folder: Path, invocation: Invocation, *, anyway: bool) -> tuple[Benchmark, Manifest]:
-    """Add a session to the run's manifest, so that the run can continue.
+    """Add a session to the run's manifest, so that the run can continue; none if all trials have ended.
 
     Raises UserError where the definition, the data, the versions or the machine have changed, unless `anyway`: then
     the manifest records the differences.
@@ -49,6 +49,8 @@ def resume(folder: Path, invocation: Invocation, *, anyway: bool) -> tuple[Bench
             f"{folder} cannot be resumed as the same run: {'; '.join(changes)}; "
             "add --anyway to resume it and record the differences, or start a new run with make bench"
         )
+    if not left(folder):  # no trial runs in this session
+        return benchmark, plan
     with locked(folder):
         sessions = (*plan.sessions, session.model_copy(update={"differences": changes}))
         plan = plan.model_copy(update={"sessions": sessions})

@@ -194,7 +194,9 @@ def read_description(path: Path | None, source: Path) -> Description:
         tables = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise UserError(f"--model {path}: there is no such file") from None
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as problem:
+    except UnicodeDecodeError:
+        raise UserError(f"--model {path}: it is not text; name a TOML file that describes the layers") from None
+    except (OSError, tomllib.TOMLDecodeError) as problem:
         raise UserError(f"--model {path}: it is no TOML file: {problem}") from None
     if isinstance(tables.get("model"), dict) and "stack" in tables["model"]:
         tables["model"].setdefault("name", path.stem.replace(",", " "))

@@ -20,6 +20,7 @@ import numpy as np
 Array = np.ndarray
 MISTAKE = 3  # exit status
 PREFIX = "error: "
+SAVE = "save the tensors alone: torch.save(model.state_dict(), 'model.pt')"
 TRAINING = (
     "_initializer",
     "_regularizer",
@@ -58,32 +59,32 @@ def read_pytorch(path: str, key: str | None, to: str) -> None:
         else:
             content = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError:
-        raise FileError(
-            f"{path} holds Python objects, which translate never executes; save the tensors alone: "
-            "torch.save(model.state_dict(), 'model.pt')"
-        ) from None
+        raise FileError(f"{path} holds Python objects, which translate never executes; {SAVE}") from None
     except Exception as problem:
         kind = "is truncated or no file of PyTorch tensors"
-        if "version" in str(problem):
+        if "TorchScript" in str(problem):
+            kind = "holds a TorchScript program, which translate never executes"
+        elif "version" in str(problem):
             kind = f"is of another version than PyTorch {torch.__version__} reads"
-        raise FileError(f"{path} {kind}; save it again: torch.save(model.state_dict(), 'model.pt')") from None
+        raise FileError(f"{path} {kind}; {SAVE}") from None
     save(to, {name: _numpy(name, value, path) for name, value in _state(content, key, path).items()})
 
 
 def _state(content: Any, key: str | None, path: str) -> dict[str, Any]:
     if not isinstance(content, dict):
-        raise FileError(f"{path} holds a {type(content).__name__}; expected a state dict")
+        raise FileError(f"{path} holds a {type(content).__name__}, not a state dict; {SAVE}")
     nested = [str(name) for name, value in content.items() if isinstance(value, dict) and _has_tensors(value)]
     if key is not None:
         if key not in nested:
-            raise FileError(f"{path} has no state dict {key!r}; --key may be one of {', '.join(nested) or 'none'}")
+            advice = f"--key may be one of {', '.join(nested)}" if nested else "remove --key"
+            raise FileError(f"{path} has no state dict {key!r}; {advice}")
         return dict(content[key])
     if _has_tensors(content):
         return content
     if len(nested) > 1:
         raise FileError(f"{path} holds several state dicts: {', '.join(nested)}; choose one with --key {nested[0]}")
     if not nested:
-        raise FileError(f"{path} holds no tensors; expected a state dict")
+        raise FileError(f"{path} holds no tensors; {SAVE}")
     return dict(content[nested[0]])
 
 

@@ -134,7 +134,11 @@ def _named(given: list[Group], names: Sequence[str], source: str) -> list[Group]
     prefixes = {group.prefix for group in given}
     for name in names:
         if name not in prefixes:
-            raise UserError(f"{source} has no tensors with the prefix {name!r}; names may be {sorted(prefixes)}")
+            listed = ", ".join(f'"{prefix}"' for prefix in dict.fromkeys(group.prefix for group in _ordered(given)))
+            raise UserError(
+                f"{source} has no tensors with the prefix {name!r}; its prefixes are {listed}; write them in names, in "
+                "the order of the layers"
+            )
     for prefix in prefixes - set(names):
         raise UserError(f"{source}: names lacks {prefix!r}, which has tensors; add it, or remove them from the file")
     return [group for name in names for group in _ordered([entry for entry in given if entry.prefix == name])]

@@ -98,7 +98,8 @@ def read(path: Path, described: Path | None, key: str | None) -> tuple[str, Trai
     """The framework of a file, or "reference" for .npz, and the model in it. Raises UserError for any other file."""
     origin = SOURCES.get(path.suffix.lower())
     if origin is None:
-        extra = "; save a file of Keras 2 in Keras 3, as model.keras" if path.suffix.lower() in (".h5", ".hdf5") else ""
+        hdf5 = path.suffix.lower() in (".h5", ".hdf5")
+        extra = "; save the whole model in Keras 3: model.save('model.keras')" if hdf5 else ""
         raise UserError(f"{path}: translate reads {', '.join(SOURCES)}{extra}")
     if not path.is_file():
         raise UserError(f"{path}: there is no such file")
@@ -155,7 +156,10 @@ def translate(
         raise UserError(
             f"{folder}: the folder {folder.parent} does not exist; create it, or name another with --output"
         )
-    temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", suffix=".tmp", dir=folder.parent))
+    try:
+        temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", suffix=".tmp", dir=folder.parent))
+    except OSError as error:
+        raise UserError(f"{folder} cannot be written ({error.strerror}); name another folder with --output") from None
     try:
         result = temporary / "result"
         isolated.save(str(temporary / "windows.npz"), inputs)

@@ -237,7 +237,7 @@ def _from_text(raw: "pd.Series[str]", where: str, data: DataSpec, separator: str
 
 def _of_distinct(cells: "pd.Series[str]", where: str, data: DataSpec, separator: str, proven: str | None) -> Numbers:
     """The numbers of cells in order, labelled by the first row of each, counted from 0."""
-    cells = clean(cells)
+    written, cells = cells, clean(cells)
     present = cells[~is_missing(cells, data.missing).to_numpy(bool)]
     values = pd.Series(np.nan, cells.index)
     lower = present.str.casefold()
@@ -263,6 +263,9 @@ def _of_distinct(cells: "pd.Series[str]", where: str, data: DataSpec, separator:
         )
         notes.append(_reading(cell, value, style))
     values[present.index] = readings[style]
+    turned = present.index[present.str.startswith("-") & ~written[present.index].str.strip().str.match("[-−]")]
+    if len(turned):
+        notes.append(f"{written[turned[0]].strip()!r} was read as {values[turned[0]]:g}, as in bookkeeping.")
     return Numbers(values.to_numpy(), style, unit, tuple(notes))
 
 

@@ -62,8 +62,9 @@ def suggested_columns(data: DataSpec) -> dict[str, str]:
         raise DataError(f"{path} has no value below its header ({', '.join(names[:20])}): a forecast needs rows.")
     if not targets:
         raise DataError(
-            f"{path} has no column of numbers ({', '.join(names[:20])}), so there is nothing to forecast; to see which "
-            "cells of a column are no numbers, name it with --target NAME." + "".join(f" {note}" for note in notes)
+            f"{path} has no column of numbers alone ({', '.join(names[:20])}): name one with --target NAME, to "
+            "forecast it if it holds true and false, or to see which of its cells are no numbers."
+            + "".join(f" {note}" for note in notes)
         )
     return {"time": as_list(time), "target": as_list(targets[-1:])}
 

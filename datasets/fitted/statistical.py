@@ -58,8 +58,10 @@ def exponential_smoothing(windows: Windows, part: Part) -> Forecast:
 
 def theta(windows: Windows, part: Part) -> Forecast:
     """The Theta method (Assimakopoulos & Nikolopoulos 2000)."""
-    text = f"The Theta method: exponential smoothing with half of the linear trend, seasonally adjusted. {UPDATED}"
-    return Forecast("theta", text, _each(windows, part, _theta))
+    text = (
+        "The Theta method: exponential smoothing with half of the slope of a linear trend added, seasonally adjusted."
+    )
+    return Forecast("theta", f"{text} {UPDATED}", _each(windows, part, _theta))
 
 
 def arima(windows: Windows, part: Part) -> Forecast:

@@ -21,7 +21,7 @@ DIGESTS = {
     "initial_digest": "the initial weights",
     "masks_digest": "the dropout masks",
 }
-NO_CERTIFICATE = "there is no certificate yet"
+NO_CERTIFICATE = "there is no certificate"
 EQUIVALENCE_MARGIN = 0.01  # relative difference of test errors below which they count as equal
 
 

@@ -77,7 +77,7 @@ class TimingQuality:
             variations, deviations = zip(*self.epochs.values(), strict=True)
             unstable.append(
                 f"the epochs of {_seeds(self.epochs)} vary by {per_cent(max(variations))} (standard "
-                f"deviation relative to the median), one of them is {per_cent(max(deviations))} off the median"
+                f"deviation relative to the median), at most {per_cent(max(deviations))} from it"
             )
         if self.seeds is not None:
             remedy = (

@@ -46,9 +46,15 @@ def speed_ratios(run: Run, speedups: Speedups) -> Figure | None:
     most = max(len(speedup.seeds) for speedup in compared)
     few = f" ({DOTS} of {most} rounds are drawn)" if most > DOTS else ""
     dots = f"a dot for each round{few}, a stroke at the median, and a bar over the {bar}"
-    caption = f"Speed relative to {references}: {'the only round' if single else dots}."
-    numbers = "; ".join(_ratio_words(run, case, speedup) for case, speedup in lines)
-    alt = f"Speed ratio of a steady epoch relative to {references}: {numbers}."
+    caption = (
+        f"Speed relative to {references}, of a steady epoch and of the whole training: "
+        f"{'the only round' if single else dots}."
+    )
+    epoch, training = (
+        "; ".join(_ratio_words(run, case, speedup, getattr(speedup, part)) for case, speedup in lines)
+        for part in ("epoch", "training")
+    )
+    alt = f"Speed ratio relative to {references}. Of a steady epoch: {epoch}. Of the whole training: {training}."
     return Figure("ratios", "Speed ratios", caption, alt, svg)
 
 
@@ -87,8 +93,8 @@ def _ratio_axis(axes: Axes, values: Sequence[float]) -> None:
     axes.xaxis.set_minor_formatter(NullFormatter())
 
 
-def _ratio_words(run: Run, case: CaseSpeedups, speedup: Speedup) -> str:
-    limits = span(speedup.epoch.low, speedup.epoch.high) if speedup.epoch else "unknown"
+def _ratio_words(run: Run, case: CaseSpeedups, speedup: Speedup, ratio: Interval | None) -> str:
+    limits = span(ratio.low, ratio.high) if ratio else "unknown"
     return f"{run.backend_name(speedup.backend)}, {case_name(case.case)}, {limits}"
 
 

@@ -92,10 +92,13 @@ def read_json(path: Path, kind: type[Stored]) -> Stored:
     except (OSError, UnicodeDecodeError) as error:
         raise RecordError(f"{path} cannot be read: {error}.") from None
     except json.JSONDecodeError as error:
-        raise RecordError(f"{path} is damaged: {error.msg} in line {error.lineno}; {remedy}.") from None
+        raise RecordError(f"{path} is damaged: line {error.lineno} is no valid JSON; {remedy}.") from None
     version = content.get("schema_version") if isinstance(content, dict) else None
-    if not isinstance(version, int) or not 1 <= version <= SCHEMA:
-        raise RecordError(f"{path} has schema version {version!r}; this checkout reads versions 1 to {SCHEMA}.")
+    if not isinstance(version, int):
+        raise RecordError(f"{path} is damaged: it has no schema version; {remedy}.")
+    if not 1 <= version <= SCHEMA:
+        newer = f"{path} has schema version {version}; this checkout reads versions 1 to {SCHEMA}"
+        raise RecordError(f"{newer}: read it with the checkout that wrote it, or {remedy}.")
     if (seal := content.pop("sha256", None)) is None and version > 1:
         raise RecordError(f"{path} is damaged: it lacks its checksum; {remedy}.")
     upgrade(content, kind.__name__)

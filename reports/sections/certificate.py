@@ -80,12 +80,12 @@ def checks_table(
     )
     steps = listed([str(steps) for steps in sorted({check.steps for check in certificate.checks})])
     caption = (
-        "Each backend is compared with a reference implementation in NumPy that computes in float64. The numbers are "
-        "the largest relative differences, each with its bound: of the outputs, of the gradient of every parameter, of "
-        f"the loss of each step, and of all weights, over {steps} optimizer steps from random weights. The weights are "
-        "compared after 1, 10, 50 and all steps; a program that does not report gradients or the loss of each step is "
-        "compared without them. The kernel is the code that computes the recurrent layer; a framework may use "
-        "different ones for float32 and float64."
+        "Each backend is compared with a reference implementation in NumPy that computes in float64, from equal random "
+        "weights. The numbers are the largest relative differences, each with its bound: of the outputs and of the "
+        f"gradient of every parameter before training, of the losses of {steps} optimizer steps, and of all weights "
+        "after 1, 10, 50 and all of these steps. A program that does not report gradients or the loss of each step is "
+        "compared without them. The kernel is the code that computes the recurrent layer, see the glossary; a "
+        "framework may use different ones for float32 and float64."
     )
     shown = caption if certificate.checks else reason
     return tabulate("certificate", "Certificate", shown, columns, certificate.checks, source=source)

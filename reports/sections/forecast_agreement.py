@@ -35,8 +35,8 @@ def agreement(run: Run, speedups: Speedups) -> Table:
     )
     pairs = [(case, speedup) for case in speedups.values() for speedup in case.equal]
     caption = (
-        "Matched models of the same round. The last column infers from the seeds of this run to other seeds: it is "
-        f"yes if two one-sided t tests at 5 % show that the mean difference of the test MSE lies within "
+        "Matched models of the same round. The last column says whether they also agree for other seeds than those of "
+        "this run: yes if two one-sided t tests at 5 % show that the mean difference of the test MSE lies within "
         f"± {MARGIN} of the reference backend's test MSE. {_margin_and_seeds(speedups)}"
     )
     return tabulate("agreement", "Agreement of the forecasts", caption, columns, pairs)

@@ -14,18 +14,19 @@ HOW_TO_READ = (
     "Skill is 1 − error / error of a naive forecast, with the mean squared error. A skill of 0.25 means an error that "
     "is 25 % lower than that of the naive forecast. A forecast is called good only if no baseline has a "
     "lower error by a statistical test.",
-    "Each number is the median over the seeds. Beside it is a 95 % interval if there are at least six seeds, "
-    "otherwise the range: fewer than six values cannot give a 95 % interval of a median.",
+    "Each number is the median over the seeds. Beside it is a 95 % interval for six seeds or more, and the range for "
+    "two to five: fewer than six values cannot give a 95 % interval of a median.",
 )
 
 WORDS = {
     "ARIMA": "a linear model of differenced values and of past errors, with orders chosen by Akaike's criterion",
     "backend": "a framework with a program, for example the eager loop in PyTorch. A time is that of a program",
-    "baseline": "a naive forecast, a fitted statistical model or a regression, which a useful model must beat",
+    "baseline": "a naive forecast, a fitted statistical model or a regression that forecasts the same windows. A "
+    "model is useful only if no baseline has a lower error",
     "batch": "the windows of one optimizer step",
-    "bias": "the mean of forecast − truth",
-    "break-even": "the number of epochs after which a program that starts more slowly has the shorter total time",
-    "cell": "the kind of a recurrent layer: LSTM, GRU or a plain tanh RNN",
+    "bias": "of a forecast: the mean of forecast − truth. Of a layer: numbers that it adds to its weighted inputs",
+    "break-even": "the number of epochs from which on a program that starts more slowly has the shorter total time",
+    "cell": "the kind of a recurrent layer: LSTM, GRU, the plain RNN or one of their variants",
     "certificate": "the comparison of a backend with the reference implementation: outputs, gradients, losses and "
     "trained weights must agree within stated bounds",
     "compilation": "the time of the first step less that of a steady step",
@@ -33,7 +34,7 @@ WORDS = {
     "quantiles 0.1 and 0.9 of a calibrated model",
     "Diebold and Mariano's test": "tests whether two forecasts have the same mean error on the test windows; it allows "
     "for errors of overlapping forecasts, which depend on each other",
-    "epoch": "one pass over all training windows",
+    "epoch": "one pass over the training windows; those that do not fill the last batch may be left out",
     "equivalent": "shown by two one-sided tests (TOST) to differ by less than a stated margin. This is more than a "
     "difference that is not significant",
     "exponential smoothing": "a weighted mean of past values, with a trend and a season where they help (ETS)",
@@ -45,15 +46,15 @@ WORDS = {
     "horizon": "the number of steps ahead that are forecast",
     "kernel": "the code that computed the recurrence: a fused kernel (mkldnn_rnn_layer, cuDNN), a compiled loop (XLA "
     "while, TF while), or a loop of single operations (aten loop)",
-    "linear autoregression": "the naive forecast by a linear regression on the values of the window",
+    "linear autoregression": "a linear regression on the values of the window",
     "MASE": "mean absolute scaled error: the error relative to that of the naive forecast one step ahead on the "
     "training part (of the season, if there is one). It has no unit, so targets and series can be averaged",
     "matched": "the mode in which all frameworks have the same function, initial weights, batches and optimizer",
     "MSE, RMSE, MAE": "mean squared error, its square root, and mean absolute error",
-    "naive forecast": "a forecast without a neural network, which every model must beat to be useful",
+    "naive forecast": "a forecast by a simple rule: persistence, seasonal naive, training mean, linear autoregression",
     "native": "the mode in which each framework uses its own layers with its number of biases, its initial weights and "
-    "dropout, and its defaults of the optimizer's betas, decay and epsilon. Batches, learning rates, loss and program "
-    "are those of matched mode. The models differ, so there are no speed ratios",
+    "dropout, and its defaults of the optimizer's own constants (such as Adam's betas and epsilon). Batches, learning "
+    "rates, loss and program are those of matched mode. The models differ, so there are no speed ratios",
     "operations": "multiplications and additions of floating-point numbers (FLOP)",
     "peak memory": "the largest resident memory of the process of a trial, with the framework itself",
     "persistence": "the naive forecast that repeats the last value",
@@ -77,7 +78,7 @@ WORDS = {
     "steady state": "the epochs of a process from the first one on after which tests at 5 % show no trend and no "
     "change point; the epoch with the first step is never part of it, and at most half of the epochs are left out",
     "test error": "an error on the test part, the latest part of the series, which neither training nor selection uses",
-    "theta": "the mean of exponential smoothing and a linear trend, seasonally adjusted",
+    "theta": "exponential smoothing with half of the slope of a linear trend added, seasonally adjusted",
     "training mean": "the naive forecast that is the mean of the training part",
     "trial": "one training of one model in one backend with one seed, in its own process",
     "units": "the width of a layer",

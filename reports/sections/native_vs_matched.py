@@ -35,7 +35,7 @@ def native_and_matched(run: Run) -> Table:
     )
     caption = (
         "Matched models compute the same function from the same initial weights. Native models use each framework's "
-        "own layers, initial weights, dropout and defaults of the optimizer's betas, decay and epsilon; batches, "
+        "own layers, initial weights, dropout and defaults of the optimizer's own constants; batches, "
         "learning rates and program are the same. They are different models, so their times give no speed ratio. "
         "The first loss is the loss of the first batch before any update, in scaled units."
     )

@@ -127,7 +127,8 @@ def environment(run: Run) -> Table:
     lines = {
         "processor": f"{facts.processor} ({facts.machine})",
         "cores used": f"{len(facts.cores)} ({', '.join(map(str, facts.cores))})",
-        "threads of one physical core": listed([listed(list(map(str, group))) for group in facts.shared_cores]) or NONE,
+        "cores that share a physical core": listed([listed(list(map(str, group))) for group in facts.shared_cores])
+        or "none known",
         "memory": f"{facts.memory_bytes / 2**30:.1f} GiB",
         "GPU": facts.gpu or "none",
         "system": facts.system,
@@ -183,7 +184,11 @@ def notices(run: Run) -> tuple[str, ...]:
     if run.failed:
         notes.append(f"{len(run.failed)} of {plural(planned, 'trial')} failed; the reasons are listed below.")
     if run.certificate is None and manifest.reproduces is None:
-        notes.append("There is no certificate yet: speed ratios are shown only for backends with a certificate.")
+        resume = manifest.command_on("resume", manifest.benchmark)
+        notes.append(
+            "There is no certificate, without which no speed ratio is shown: the run has not come so far, or its file "
+            f"certificate.json is gone. To finish the run, type `{resume}`."
+        )
     return tuple(notes)
 
 

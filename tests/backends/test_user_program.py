@@ -13,6 +13,7 @@ from backends.model import ModelSpec, forecaster
 from backends.optimizers import Adam
 from backends.reference import training
 from backends.seeded import initial_weights
+from benchmarks.commands import options
 
 # A program that is right: the reference implementation behind the two functions.
 GOOD = '''"""The reference implementation."""
@@ -141,7 +142,7 @@ FAULTS = {
     "weights in another precision": ("problem.dtype", "'float32'", "line 12: .* in float32, not in float64"),
     "a print in a function": (TRAIN, f"    print(rates[0])\n{TRAIN}", "line 14: it prints to standard output; remove"),
     "a print at import": ("\n\ndef build", "\nprint('ready')\n\n\ndef build", "line 6: it prints to standard output"),
-    "an exit": (TRAIN, f"    raise SystemExit\n{TRAIN}", "line 14: it ends the process"),
+    "an exit": (TRAIN, f"    raise SystemExit\n{TRAIN}", "line 14: it ends the process; remove exit"),
     "a model that it does not know": (
         TRAIN,
         f"    raise NotImplementedError('only lstm')\n{TRAIN}",
@@ -214,6 +215,7 @@ NEAR = {
     "no ending": ("lstm", "lstm is no program: a program is a Python file whose name ends in .py; did you mean '(.*)'"),
     "another ending": ("lstm.txt", "whose name ends in .py; did you mean '(.*/lstm.py)'"),
     "a folder with one file": ("models", "whose name ends in .py; did you mean '(.*/models/gru.py)'"),
+    "a path with a comma": ("grv,1.py", "there is no program .*; quote a path with commas: '\"(.*/gru,1.py)\"'"),
     "a program twice": ("lstm.py#2", "lstm.py#2: only backends of the registry can take part twice, as in pytorch#2$"),
 }
 
@@ -222,13 +224,14 @@ NEAR = {
 def test_a_wrong_path_names_a_similar_file(name, message, tmp_path):
     """In place of the list of backends; the suggested path is accepted."""
     (tmp_path / "models").mkdir()
-    for file in ("lstm.py", "models/gru.py"):
+    for file in ("lstm.py", "models/gru.py", "gru,1.py"):
         (tmp_path / file).write_text(GOOD)
     (tmp_path / "lstm.txt").touch()
     with pytest.raises(BackendError, match=message) as mistake:
         registry.entry(registry.resolved(f"./{name}", tmp_path))
-    if near := re.search("did you mean '(.*)'", str(mistake.value)):
-        assert registry.entry(near[1]).two_functions
+    if near := re.search("(?:did you mean|with commas:) '(.*)'", str(mistake.value)):
+        (typed,) = options.backend_names(near[1])
+        assert registry.entry(typed).two_functions
 
 
 def test_dropout_is_refused(build):
@@ -269,5 +272,5 @@ def test_a_whole_backend_in_a_file(build):
     text += "def create(name, *, dtype):\n    return training.create(name, dtype=dtype)\n"
     assert build(text).gradients(STEPS.order[0]).keys() == WEIGHTS.keys()
     assert not registry.entry("mine.py", text).two_functions
-    with pytest.raises(BackendError, match=r"mine.py, line 2: it returns NoneType, not a Backend"):
+    with pytest.raises(BackendError, match=r"mine.py, line 2: create returns NoneType, not a Backend"):
         build(text.replace("return ", ""))

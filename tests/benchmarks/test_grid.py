@@ -52,6 +52,16 @@ MISTAKES = {
 
 
 @pytest.mark.parametrize(("name", "value", "message"), MISTAKES.values(), ids=MISTAKES)
+def test_a_wrong_axis_of_the_small_form_is_blamed_on_the_file(written, name, value, message):
+    """The user has typed `--quick`, not `--only`."""
+    path = written(f'{GRID}\n[quick]\nonly."{name}" = ["{value}"]\n')
+    with pytest.raises(UserError, match=message) as mistake:
+        loading.read(str(path), quick=True)
+    assert str(mistake.value).startswith(f"{path}: [quick] only.{name}")
+    assert "--only" not in str(mistake.value)
+
+
+@pytest.mark.parametrize(("name", "value", "message"), MISTAKES.values(), ids=MISTAKES)
 def test_the_error_for_a_wrong_axis_or_value_lists_the_known_ones(written, name, value, message):
     with pytest.raises(UserError, match=message) as mistake:
         loading.read(str(written(GRID)), only={name: [value]})

@@ -139,5 +139,7 @@ def test_a_killed_check_is_not_recorded(monkeypatch, written):
     monkeypatch.setattr(
         certify.processes, "run_job", lambda job, *more: ended if job.kind == "check" else run_job(job, *more)
     )
-    with pytest.raises(UserError, match=r"the check of reference in float64 was killed; resume the run to repeat it"):
+    with pytest.raises(
+        UserError, match=r"the check of reference in float64 was killed, maybe for lack of memory; resume"
+    ):
         certify.certify(loading.read(str(written(REFERENCE))), ["reference"], lambda job: None)

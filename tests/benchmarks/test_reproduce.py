@@ -7,7 +7,7 @@ import pytest
 
 from reports.records import Manifest, Trial
 from reports.records.store import read_json, read_run, trial_path, write_json
-from tests.benchmarks.command_line import SMALL, benchmarks, in_process
+from tests.benchmarks.command_line import REFERENCE, SMALL, benchmarks, in_process
 
 
 def reproduce(folder, *options):
@@ -104,6 +104,16 @@ def test_two_runs_are_compared(reference_copy, reference_run, tmp_path):
     assert (tmp_path / "both.md").read_text().startswith("# ")
     lines = in_process("compare", *runs, "--json", cwd=tmp_path).stdout.splitlines()
     assert [json.loads(line)["event"] for line in lines] == ["row", "row", "result"]
+
+
+def test_runs_of_different_series_have_nothing_to_compare(reference_run, written, tmp_path):
+    """The error says which series each run has, because the labels of the models are equal."""
+    other = written(REFERENCE.replace('"airline"', '"sunspots"').replace("epochs = 3", "epochs = 1"))
+    assert in_process("run", other, "--results", tmp_path, cwd=tmp_path).returncode == 0
+    done = in_process("compare", reference_run, tmp_path / "small" / "latest", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "has gru (airline), lstm (airline) in reference; " in done.stderr
+    assert "has gru (sunspots) in reference; name two runs of one series" in done.stderr
 
 
 def test_a_run_is_not_compared_with_itself_or_an_unknown_run(reference_run):

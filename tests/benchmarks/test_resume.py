@@ -1,6 +1,8 @@
 """`resume`: an interrupted run is continued if its definition, data, versions and machine are the same."""
 
 import json
+import re
+import shlex
 import subprocess
 import time
 
@@ -117,6 +119,31 @@ def test_a_damaged_record_is_named_and_not_changed(cut, command, damage, message
     assert str(path) in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1
     assert path.read_bytes() == damaged
+
+
+def test_nothing_is_recorded_where_nothing_is_left_to_do(reference_copy):
+    """A report must not say that a run was resumed if no trial has run; a lost certificate is made again."""
+    before = (reference_copy / "manifest.json").read_bytes()
+    (reference_copy / "certificate.json").unlink()
+    assert in_process("report", reference_copy, cwd=reference_copy).returncode == 0
+    text = (reference_copy / "report.md").read_text()
+    assert "There is no certificate, without which no speed ratio is shown" in text
+    advised = shlex.split(re.search(r"`.*? -m benchmarks (resume .*?)`", text)[1])
+    done = in_process(*advised, "--results", reference_copy.parents[1], cwd=reference_copy)
+    assert done.returncode == 0, done.stderr
+    assert (reference_copy / "certificate.json").exists()
+    assert (reference_copy / "manifest.json").read_bytes() == before
+    assert "resumed" not in (reference_copy / "report.md").read_text()
+
+
+@pytest.mark.parametrize("name", ["small", "small/START"])
+def test_a_run_that_has_lost_its_manifest_is_named(reference_copy, name):
+    """Not a run of another benchmark, which the advice for an unknown name would start."""
+    (reference_copy / "manifest.json").unlink()
+    results = reference_copy.parents[1]
+    done = in_process("report", name.replace("START", reference_copy.name), "--results", results, cwd=results)
+    assert done.returncode == 2
+    assert f"{reference_copy} has lost its manifest.json" in done.stderr
 
 
 def test_a_run_that_is_being_written_is_refused(cut):

@@ -95,6 +95,11 @@ MODELS = {
     "a stack without a name": ('stack = [{kind = "dense"}]', "a stack needs a name"),
     "no layers": ('name = "x"\nstack = []', "must not be empty"),
     "an unknown kind": ('name = "x"\nstack = [{kind = "conv2d"}]', "conv1d"),
+    "a cell as a kind": (
+        'name = "x"\nstack = [{kind = "lstm", units = 3}]',
+        'a layer cannot have the kind "lstm"; write kind = "recurrent", cell = "lstm"',
+    ),
+    "a layer without a kind": ('name = "x"\nstack = [{units = 3}]', "a layer needs a kind; known: conv1d"),
     "a setting of another kind": ('name = "x"\nstack = [{kind = "flatten", units = 3}]', "there is no setting .*units"),
     "a dropout of one": (f"{PRESET}\ndropout = 1.0", r"dropout = 1.0: it must be less than 1"),
     "a comma in a name": (f'{PRESET}\nname = "a, b"', "has a comma"),
@@ -331,3 +336,13 @@ def test_every_setting_that_is_a_list_is_no_axis():
         for name, field in schema.model_fields.items():
             if "tuple[" in str(field.annotation) and "..." in str(field.annotation):
                 assert (table, name) in axes.LISTS, f"add {(table, name)} to LISTS"
+
+
+@pytest.mark.parametrize("ending", [".tml", ".TOML", ".txt"])
+def test_a_definition_with_another_ending_is_not_taken_for_data(written, ending):
+    path = written(REFERENCE).rename(written(REFERENCE).with_suffix(ending))
+    with pytest.raises(UserError, match=f"is a TOML file of another ending; rename it to {path.with_suffix('.toml')}$"):
+        loading.read(str(path))
+    path.write_text("day,units\n1,2\n")
+    with pytest.raises(UserError, match="if it is a data file, type: run --csv"):
+        loading.read(str(path))

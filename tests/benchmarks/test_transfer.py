@@ -6,6 +6,7 @@ import shutil
 import numpy as np
 import pytest
 
+from benchmarks.commands.transfer import first_trials
 from reports.records.store import read_run, trial_path, weights_path
 from tests.benchmarks.command_line import in_process
 
@@ -93,6 +94,7 @@ MISTAKES = {
         ["--to", "flax", "--from", "keras"],
         "no finished matched trial of it; known: pytorch",
     ),
+    "one backend twice": (["--to", "flax", "--from", "flax"], "--from and --to both name flax; name two different"),
     "no epochs": (["--to", "flax", "--epochs", "0"], "of 1 or more; write one, as in --epochs 2"),
 }
 
@@ -103,6 +105,15 @@ def test_a_mistake_is_one_sentence(copied, words, message):
     assert done.returncode == 2
     assert message in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1
+
+
+def test_without_an_origin_the_first_backend_of_the_definition_is_taken(run):
+    """Whatever the order in which the trials ran, which is drawn."""
+    trials = read_run(run)[2]
+    for order in (["pytorch", "flax"], ["flax", "pytorch"]):
+        for recorded in (trials, trials[::-1]):
+            (chosen,) = first_trials(recorded, order, None, "reference")
+            assert chosen.plan.backend == order[0]
 
 
 def test_weights_are_written_before_the_record(run):

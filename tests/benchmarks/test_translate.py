@@ -122,7 +122,7 @@ def test_the_example_of_a_description_is_one(tmp_path):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["m.h5", "--to", "flax"], "translate reads .keras, .*; save a file of Keras 2 in Keras 3, as model.keras"),
+        (["m.h5", "--to", "flax"], "translate reads .keras, .*; save the whole model in Keras 3: model.save"),
         (["none.pt", "--to", "flax"], "none.pt: there is no such file"),
         (["m.npz", "--to", "jax"], "--to jax: there is no such framework; .*flax, keras, pytorch"),
         (
@@ -134,13 +134,14 @@ def test_the_example_of_a_description_is_one(tmp_path):
         (["m.npz", "--to", "flax", "--model", "bad.toml"], "there is no setting 'widow'; did you mean 'window'"),
         (["m.npz", "--to", "flax", "--output", "m.toml"], "m.toml exists; name another folder with --output"),
         (["m.npz", "--to", "flax", "--key", "a"], "--key a: only a .pt file"),
+        (["m.npz", "--to", "flax", "--model", "m.h5"], "--model m.h5: it is not text; name a TOML file"),
     ],
 )
 def test_a_mistake_in_the_command_is_a_sentence(words, message, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("signal.signal", lambda *_: None)
     for name in ("m.h5", "m.npz"):
-        Path(name).write_bytes(b"PK\x03\x04 something else")
+        Path(name).write_bytes(b"PK\x03\x04\x80 something else")
     Path("m.toml").write_text(MODEL)
     Path("bad.toml").write_text(MODEL.replace("window", "widow"))
     before = sorted(os.listdir())
@@ -190,6 +191,15 @@ def test_the_proof_catches_a_wrong_translation(tmp_path, monkeypatch, capsys):
     assert sorted(os.listdir("m-pytorch")) == ["model.py", "weights.pt"]
 
 
+def test_a_folder_that_cannot_be_written_is_named(tmp_path, monkeypatch, capsys):
+    """Not the temporary folder in which the translation is made."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("signal.signal", lambda *_: None)
+    npz(tmp_path, "m", (Recurrent("gru", 4), Dense(1)))
+    assert main(["translate", "m.npz", "--to", "flax", "--model", "m.toml", "--output", "/proc/m"]) == 2
+    assert re.fullmatch(r"error: /proc/m cannot be written \(.*\); .* with --output\n", capsys.readouterr().err)
+
+
 @pytest.mark.slow
 def test_a_file_of_pytorch_is_never_executed(tmp_path, monkeypatch, capsys):
     """A pickle that would write a file, a truncated file, and a checkpoint with two state dicts."""
@@ -206,17 +216,24 @@ def test_a_file_of_pytorch_is_never_executed(tmp_path, monkeypatch, capsys):
     torch.save({"a": Harmful()}, "harmful.pt")
     state = {"weight": torch.ones(2, 2)}
     torch.save({"model": state, "average": state}, "two.pt")
+    torch.save(state, "one.pt")
+    torch.save([torch.ones(2)], "list.pt")
+    torch.jit.script(torch.nn.Linear(2, 1)).save("script.pt")
     (tmp_path / "m.safetensors").write_bytes(b"something else")
     (tmp_path / "cut.pt").write_bytes((tmp_path / "two.pt").read_bytes()[:300])
     messages = {
         "harmful.pt": "holds Python objects, which translate never executes",
         "cut.pt": "is truncated or no file of PyTorch tensors",
         "m.safetensors": "is truncated or no file of PyTorch tensors",
+        "list.pt": "holds a list, not a state dict; save the tensors alone: torch.save",
+        "script.pt": "holds a TorchScript program, which translate never executes; save the tensors alone",
         "two.pt": "holds several state dicts: model, average; choose one with --key model",
     }
     for file, message in messages.items():
         assert main(["translate", file, "--to", "flax", "--model", "m.toml"]) == 2
         assert re.fullmatch(f"error: {file} {message}.*\n", capsys.readouterr().err)
+    assert main(["translate", "one.pt", "--to", "flax", "--model", "m.toml", "--key", "a"]) == 2
+    assert capsys.readouterr().err == "error: one.pt has no state dict 'a'; remove --key\n"
     assert not (tmp_path / "executed").exists()
 
 

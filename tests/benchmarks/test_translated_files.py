@@ -112,6 +112,16 @@ def test_a_tensor_that_does_not_fit_is_named(change, message):
         reread("pytorch", model, arrays)
 
 
+def test_the_prefixes_that_names_may_have_are_given_in_the_order_of_the_file():
+    """Not sorted: the order is that of the layers as a rule, so the list can be typed as it is."""
+    model = trained("m", (Recurrent("gru", 3), Dense(1)))
+    arrays = translate.WRITERS["pytorch"].tensors(model)
+    renamed = {name.replace("gru.", "rnn.").replace("dense.", "head."): value for name, value in arrays.items()}
+    with pytest.raises(UserError, match='no tensors with the prefix \'memory\'; its prefixes are "rnn", "head"; write'):
+        reread("pytorch", model, renamed, names=("memory", "head"))
+    assert reread("pytorch", model, renamed, names=("rnn", "head")).weights.keys() >= model.weights.keys()
+
+
 def keras_file(path, *, layers=None, arrays=None, version="3.15.1", kind="Sequential", module="keras.layers"):
     """A .keras file as Keras writes it, of a GRU and an output layer."""
     common = {"use_bias": True, "dtype": "float32"}

@@ -47,6 +47,14 @@ def test_a_registered_series_has_a_calendar():
     assert series.values[11, 1:].tolist() == [0, 1]  # December describes January
 
 
+@pytest.mark.parametrize(
+    ("name", "part"), [("co2", "hour"), ("co2", "weekday"), ("airline", "hour"), ("sunspots", "month")]
+)
+def test_a_part_of_the_calendar_that_never_changes_is_refused(name, part):
+    with pytest.raises(DataError, match=f"{name} has the same {part} in every row, .*: remove '{part}' from"):
+        read(DataSpec(series=name, calendar=["month", part] if part != "month" else [part]))
+
+
 def test_a_calendar_needs_time_stamps_and_no_rollout(tmp_path):
     path, _ = hours(tmp_path)
     with pytest.raises(DataError, match=r"has no time stamps, which data\.calendar needs"):

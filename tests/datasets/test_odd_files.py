@@ -102,6 +102,14 @@ def test_truth_values_are_read_as_numbers_with_a_note(tmp_path):
     assert not column(tmp_path, ["1", "0", "1"]).notes
 
 
+@pytest.mark.parametrize(("written", "value"), [("(1,234.5)", -1234.5), ("84-", -84.0), ("-84", None), ("−84", None)])
+def test_negative_numbers_of_bookkeeping_are_read_with_a_note(tmp_path, written, value):
+    series = column(tmp_path, [f'"{written}"', "3.5", "7"])
+    note = f"{written!r} was read as {value:g}, as in bookkeeping." if value is not None else "bookkeeping"
+    assert (note in " ".join(series.notes)) == (value is not None)
+    assert series.values[0, 0] == (value if value is not None else -84)
+
+
 def test_integers_beyond_double_precision_are_not_called_constant(tmp_path):
     """The numbers differ in the file, but not in double precision."""
     with pytest.raises(
@@ -243,7 +251,7 @@ def test_a_sheet_of_a_workbook_can_be_named(tmp_path):
         )
         pd.DataFrame({"month": MONTHS, "load": range(60)}).to_excel(book, sheet_name="Data", index=False)
     advice = r"the sheet 'Info' was read; not Data; for another sheet, .*--set data.sheet=Data"
-    with pytest.raises(DataError, match=rf"no column of numbers \(read, me\).*{advice}"):
+    with pytest.raises(DataError, match=rf"no column of numbers alone \(read, me\).*{advice}"):
         suggested_columns(DataSpec(csv=path, target="*"))
     with pytest.raises(DataError, match=rf"there is no column 'load'.*{advice}"):
         read(DataSpec(csv=path, target="load"))
@@ -272,6 +280,11 @@ def test_advice_for_a_file_that_holds_something_else_leads_on(tmp_path):
     assert refusal(noise, target="a").endswith(
         "is not a text file, a workbook or a Parquet file: save its table as CSV."
     )
+    truth = tmp_path / "truth.csv"
+    truth.write_text("day,open\n2026-01-01,true\n2026-01-02,false\n2026-01-03,true\n")
+    with pytest.raises(DataError, match=r"has no column of numbers alone \(day, open\): name one with --target NAME"):
+        suggested_columns(DataSpec(csv=truth, target="*"))
+    assert read(DataSpec(csv=truth, target="open")).values[:, 0].tolist() == [1, 0, 1]
     path = walk(tmp_path / "data.csv", day=MONTHS.strftime("%Y-%m-%d"), units=range(60))
     assert refusal(path, target="day").endswith("holds no numbers (row 1: '2012-01-01'): name another column.")
     assert "With data.separator = ';' each row is one cell; leave it out." in refusal(

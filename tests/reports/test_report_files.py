@@ -215,7 +215,7 @@ def test_an_unfinished_run_has_a_report(run_of, records, finished):
 def test_a_run_without_a_certificate_has_a_report(run_of, records):
     manifest, _, _ = records
     for text in contents_of(run_of, manifest, None, ()):
-        assert "There is no certificate yet" in text
+        assert "There is no certificate, without which" in text
 
 
 def test_a_run_whose_trials_all_failed_has_a_report(run_of, records):

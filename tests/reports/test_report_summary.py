@@ -147,9 +147,9 @@ def test_without_a_certificate_there_is_no_statement_about_speed(records):
     lead, more = case(manifest, None, trials)
     assert lead.startswith(
         "No speed ratio for the eager loop in PyTorch, the compiled epoch in Keras and the compiled epoch in "
-        "Flax: there is no certificate yet. All three forecasts beat"
+        "Flax: there is no certificate. All three forecasts beat"
     )
-    assert "There is no certificate yet" in notices(Run(manifest, None, trials))[0]
+    assert "There is no certificate, without which no speed ratio is shown" in notices(Run(manifest, None, trials))[0]
     assert "times as fast" not in lead + more
 
 

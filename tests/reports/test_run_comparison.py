@@ -124,7 +124,7 @@ def test_a_side_without_proof_gives_no_ratio(records):
     assert metrics["mse"].effect is not None
     assert figures(altered(records), second)["steady_epoch_seconds"].effect is not None
     bare = figures(altered(records), altered(records, certificate=False))
-    assert bare["steady_epoch_seconds"].reason == "no proof of equality in the second: there is no certificate yet"
+    assert bare["steady_epoch_seconds"].reason == "no proof of equality in the second: there is no certificate"
     repeated = figures(altered(records), altered(records, certificate=False, reproduces="co2/first"))
     assert repeated["steady_epoch_seconds"].reason.endswith(
         "it repeats the trials of another run, without a certificate"

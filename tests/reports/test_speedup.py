@@ -101,7 +101,7 @@ def test_no_certificate_no_ratio(records):
     manifest, _, trials = records
     speedup = case_speedups(manifest, None, trials)
     assert speedup.reference is None
-    assert {c.reasons for c in speedup.backends.values()} == {("there is no certificate yet",)}
+    assert {c.reasons for c in speedup.backends.values()} == {("there is no certificate",)}
 
 
 def test_a_backend_that_was_not_checked_has_no_ratio(records):
