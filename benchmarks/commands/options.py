@@ -308,7 +308,7 @@ def words(text: str, option: str) -> list[str]:
 
     Raises UserError that names the option if a word is empty.
     """
-    names = [word.strip() for line in csv.reader([text], skipinitialspace=True) for word in line]
+    names = [word.strip() for line in csv.reader([text], skipinitialspace=True) for word in line] or [""]
     if not all(names):
         given, gap = ",".join(filter(None, names)) or "A,B", "" if option.endswith("=") else " "
         raise UserError(

@@ -141,24 +141,16 @@ def find(name: str) -> Path:
         return FOLDER / f"{name}.toml"
     path = Path(name).expanduser()
     if path.is_file() and path.suffix != ".toml":
-        if path.suffix.casefold() in (".tml", ".toml", ".txt") and _is_definition(path):
-            raise UserError(f"{name} is a TOML file of another ending; rename it to {path.with_suffix('.toml')}")
         typed = shlex.join(["run", "--csv", name, "--target", "COLUMN"])
-        raise UserError(f"{name} is not a TOML file; if it is a data file, type: {typed}")
+        raise UserError(
+            f"{name} does not end in .toml; rename it if it is a TOML file, or for a data file type: {typed}"
+        )
     if not path.suffix:
         raise UserError(f"there is no benchmark '{name}'; {name_hint(names(), name)}, or give the path of a TOML file")
     if not path.is_file():
         problem = "is not a file" if path.exists() else "does not exist"
         raise UserError(f"{path} {problem}; give the name of a benchmark ({', '.join(names())}) or a TOML file")
     return path
-
-
-def _is_definition(path: Path) -> bool:
-    """Whether a file is TOML with a table that a benchmark has."""
-    try:
-        return not tomllib.loads(path.read_text(encoding="utf-8-sig")).keys().isdisjoint(TABLES)
-    except (OSError, ValueError):
-        return False
 
 
 def results_name(path: Path) -> str:

@@ -30,7 +30,7 @@ MISTAKES = {
     ),
     "a batch that is too large": (
         "run co2 --set training.batch=99999",
-        "error: --set training.batch=99999: 99999 is more than the 1,577 windows of the training part; write at most",
+        "--set training.batch=99999: 99999 is more than the 1,577 windows of the training part; reduce window",
         "run co2 --set training.batch=1577",
     ),
     "an option of another command": ("list --seeds 1", "list does not accept '--seeds'; known: --json", "list --json"),
@@ -118,7 +118,7 @@ MISTAKES = {
     "a setting without a value": ("run co2 --set training.epochs", "--set 'training.epochs'", None),
     "a data file for a benchmark": (
         "run sales.csv",
-        "sales.csv is not a TOML file; if it is a data file, type: run --csv sales.csv --target COLUMN",
+        "does not end in .toml; rename it if it is a TOML file, or for a data file type: run --csv sales.csv",
         "run --csv sales.csv --target units",
     ),
     "a missing data file for a benchmark": ("run sale.csv", "sale.csv does not exist; give the name of", "run co2"),

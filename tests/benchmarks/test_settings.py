@@ -336,13 +336,3 @@ def test_every_setting_that_is_a_list_is_no_axis():
         for name, field in schema.model_fields.items():
             if "tuple[" in str(field.annotation) and "..." in str(field.annotation):
                 assert (table, name) in axes.LISTS, f"add {(table, name)} to LISTS"
-
-
-@pytest.mark.parametrize("ending", [".tml", ".TOML", ".txt"])
-def test_a_definition_with_another_ending_is_not_taken_for_data(written, ending):
-    path = written(REFERENCE).rename(written(REFERENCE).with_suffix(ending))
-    with pytest.raises(UserError, match=f"is a TOML file of another ending; rename it to {path.with_suffix('.toml')}$"):
-        loading.read(str(path))
-    path.write_text("day,units\n1,2\n")
-    with pytest.raises(UserError, match="if it is a data file, type: run --csv"):
-        loading.read(str(path))

@@ -204,5 +204,5 @@ def test_a_series_with_a_missing_value_is_refused():
 def test_the_notes_of_co2_describe_the_preparation():
     """The first words of the five notes, and the span of the training part."""
     notes = cut(load("co2"), DataSpec(series="co2", difference=True), WindowSpec(length=20)).notes
-    assert [note.split(" ")[0] for note in notes] == ["59", "Of", "Split", "The", "Each"]
+    assert [note.split(" ")[0] for note in notes] == ["59", "Filled", "Split", "The", "Each"]
     assert "train 1958-03-29 to 1988-11-05 (1,598 rows)" in notes[2]
