@@ -15,9 +15,6 @@ ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ("backends", "benchmarks", "datasets", "reports")
 FRAMEWORKS = {"torch", "tensorflow", "keras", "jax", "flax", "optax", "ray"}
 FRAMEWORKS_OF = {
-    "backends/pytorch": {"torch"},
-    "backends/flax": {"jax", "flax", "optax"},
-    "backends/keras": {"keras", "tensorflow", "jax", "torch"},  # its three engines
     "benchmarks/runner/executors": {"ray"},
     "benchmarks/translation/isolated.py": {"torch", "keras", "flax"},  # programs written by `translate`, and files
     "benchmarks/differences/pytorch": {"torch"},
@@ -98,18 +95,20 @@ def test_imports_inside_reports_run_one_way(path):
             assert rest.split(".")[0] in LAYERS[: LAYERS.index(layer) + 1], imported
 
 
-def one_file_backends():
-    """Files beside the registry that are a backend, with the packages of their entries."""
-    return {
-        f"backends/{entry.module}.py": set(entry.packages) for entry in REGISTRY.values() if "." not in entry.module
-    }
+def places_of_backends():
+    """The folders of frameworks, and the files beside the registry that are a backend, with their entries' packages."""
+    places: dict[str, set[str]] = {}
+    for entry in REGISTRY.values():
+        folder, _, inside = entry.module.partition(".")
+        places.setdefault(f"backends/{folder}" if inside else f"backends/{folder}.py", set()).update(entry.packages)
+    return places
 
 
 @pytest.mark.parametrize("path", modules(), ids=name)
 def test_a_framework_stays_in_its_own_file(path):
     """Only the folder or the file of a backend imports its framework."""
     used = {imported.split(".")[0] for imported in imports(path)} & FRAMEWORKS
-    places = FRAMEWORKS_OF | one_file_backends()
+    places = FRAMEWORKS_OF | places_of_backends()
     allowed = [frameworks for place, frameworks in places.items() if f"{name(path)}/".startswith(f"{place}/")]
     assert used <= set().union(*allowed)
 
@@ -175,7 +174,7 @@ def test_folders_stay_small():
     assert not crowded
 
 
-FOLDERS = ("reference", "pytorch", "flax", "keras")
+FOLDERS = sorted(path.parent.name for path in (ROOT / "backends").glob("*/network.py"))
 # Functions and arguments that one framework needs beyond those of the others.
 EXTRAS = {
     "reference/cells.py": {"recurrent_back": None},  # derivatives are written out

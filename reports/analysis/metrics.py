@@ -1,7 +1,8 @@
 """Metrics of a trial. `METRICS` has one entry for each; tables, exports, comparisons and questions read it.
 
-To add a metric, add one entry to `_ALL`: an entry of the kind "error" appears in the table of scores, in exports and
-in questions; with `compared=True` it appears in comparisons of runs and in the history too.
+To add a metric, add one entry to `_ALL`, whose order is that of the columns: an entry of the kind "error" appears in
+the table of scores, in exports and in questions; with `compared=True` it appears in comparisons of runs and in the
+history too. `_of_sample` makes the entry of a score of recorded forecasts, which the scores of each target have too.
 """
 
 from collections.abc import Callable, Set
@@ -14,7 +15,7 @@ from typing import Literal
 import numpy as np
 
 from reports.analysis.forecasts import accuracy
-from reports.analysis.forecasts.accuracy import Forecast, scored
+from reports.analysis.forecasts.accuracy import Forecast, Sample, scored
 from reports.analysis.forecasts.judgement import judged
 from reports.analysis.intervals import Interval, median_interval, steady_epoch
 from reports.analysis.run import Group, Observation, Run
@@ -35,6 +36,7 @@ class Metric:
     unit: "s", "bytes", "1/s"; "series" and "series²" stand for the unit of the series and its square.
     value: returns None if the records lack the number.
     score: the same number of any forecast, also of a baseline; None for metrics that a baseline does not have.
+    of_sample: the same number of recorded forecasts; None for metrics that are not computed from them.
     compared: shown in comparisons of runs and in the history of a benchmark.
     """
 
@@ -45,6 +47,7 @@ class Metric:
     value: Callable[[Observation], float | None]
     score: Callable[[Data, Forecast], float | None] | None = None
     compared: bool = False
+    of_sample: Callable[[Sample], float | None] | None = None
 
     @property
     def timed(self) -> bool:
@@ -107,6 +110,12 @@ def _score(
     compared: bool = False,
 ) -> Metric:
     return Metric(name, label, kind, unit, lambda o: score(o.data, o.outcome), score, compared)
+
+
+def _of_sample(
+    name: str, label: str, unit: str, score: Callable[[Sample], float | None], kind: Kind = "error"
+) -> Metric:
+    return replace(_score(name, label, unit, scored(score), kind), of_sample=score)
 
 
 def _time(name: str, label: str, value: Callable[[Observation], float | None], *, compared: bool = False) -> Metric:
@@ -174,13 +183,13 @@ _ALL = (
     _score("scaled_mse", "scaled MSE", "", lambda data, forecast: forecast.scores.scaled_mse),
     _score("scaled_mae", "scaled MAE", "", lambda data, forecast: forecast.scores.scaled_mae),
     *(_score(name, f"skill against {naive}", "", _skill(naive), "skill") for name, naive in SKILLS.items()),
-    _score("mase", "MASE", "", scored(accuracy.mase)),
-    _score("smape", "sMAPE", "%", scored(accuracy.smape)),
-    _score("wape", "WAPE", "%", scored(accuracy.wape)),
-    _score("bias", "bias", "series", scored(accuracy.bias), "bias"),
-    _score("pinball", "pinball loss", "series", scored(accuracy.pinball)),
-    _score("coverage", "coverage of the band", "%", scored(accuracy.coverage), "band"),
-    _score("band_width", "width of the band", "series", scored(accuracy.width), "band"),
+    _of_sample("mase", "MASE", "", accuracy.mase),
+    _of_sample("smape", "sMAPE", "%", accuracy.smape),
+    _of_sample("wape", "WAPE", "%", accuracy.wape),
+    _of_sample("bias", "bias", "series", accuracy.bias, "bias"),
+    _of_sample("pinball", "pinball loss", "series", accuracy.pinball),
+    _of_sample("coverage", "coverage of the band", "%", accuracy.coverage, "band"),
+    _of_sample("band_width", "width of the band", "series", accuracy.width, "band"),
     Metric("mixed_mse", "mixed MSE", "check", "", _mixed_mse),
     Metric("test_windows", "test windows", "check", "", lambda o: o.data.test_windows),
     Metric("first_loss", "first loss", "loss", "", lambda o: o.outcome.first_loss),

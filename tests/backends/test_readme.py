@@ -38,7 +38,7 @@ def checkout(tmp_path):
     for folder in ("backends", "benchmarks", "datasets", "reports", "tests"):
         shutil.copytree(ROOT / folder, tmp_path / folder, ignore=shutil.ignore_patterns("golden"))
     shutil.copy(ROOT / "pyproject.toml", tmp_path)
-    file = re.search(r"Save it as `(backends/\S+)`", README).group(1)
+    file = re.search(r"Save it\s+as\s+`(backends/\S+)`", README).group(1)
     (tmp_path / file).write_text(next(block for block in BLOCKS if "def create" in block))
     entry = next(block for block in BLOCKS if "Entry(" in block)
     registry = tmp_path / "backends" / "registry.py"

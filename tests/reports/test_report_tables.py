@@ -244,14 +244,13 @@ def scaled(records, *scales):
 
 def test_scaled_errors_stand_beside_those_in_the_unit(records):
     run = scaled(records, 5.0)
-    assert [column.label for column in results.scores(run)[0].columns][6:8] == [
-        "scaled MSE",
-        "skill against persistence",
-    ]
+    labels = [column.label for column in results.scores(run)[0].columns]
+    error, of_scaled = labels.index("test MSE"), labels.index("scaled MSE")
+    assert of_scaled < labels.index("skill against persistence")
     baselines = [row for row in results.scores(run)[0].rows if row.kind == "baseline"]
     for row in results.scores(run)[0].rows:
-        if row.cells[3].value is not None:
-            assert row.cells[6].value == pytest.approx(row.cells[3].value / 25)
+        if row.cells[error].value is not None:
+            assert row.cells[of_scaled].value == pytest.approx(row.cells[error].value / 25)
     assert len(baselines) == len({row.cells[1].text for row in baselines})
     assert "scaled MSE" not in [column.label for column in results.scores(Run(*records))[0].columns]
 

@@ -209,7 +209,7 @@ def _by_target(run: Run) -> list[Table]:
         scores: Sequence[tuple[str, Callable[[Sample], float | None], str]] = (
             ("RMSE", _rmse, ""),
             ("MAE", _mae, ""),
-            *((METRICS[name].label, score, METRICS[name].unit.replace("series", "")) for name, score in PER_TARGET),
+            *((m.label, m.of_sample, m.unit.replace("series", "")) for m in METRICS.values() if m.of_sample),
         )
         columns: tuple[TableColumn[_Row], ...] = (
             words("target", lambda row: _target_name(row.data, row.target)),
@@ -226,17 +226,6 @@ def _by_target(run: Run) -> list[Table]:
         shown = rows[:MOST_ROWS]
         tables.append(tabulate(f"targets-{key}", title, caption, columns, shown, kind=lambda row: row.kind))
     return tables
-
-
-PER_TARGET: tuple[tuple[str, Callable[[Sample], float | None]], ...] = (
-    ("mase", accuracy.mase),
-    ("smape", accuracy.smape),
-    ("wape", accuracy.wape),
-    ("bias", accuracy.bias),
-    ("pinball", accuracy.pinball),
-    ("coverage", accuracy.coverage),
-    ("band_width", accuracy.width),
-)
 
 
 def _target_name(data: Data, target: int) -> str:
