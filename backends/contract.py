@@ -77,8 +77,8 @@ class Steps:
     def padded(self, rows: int, dtype: str) -> "Steps":
         """Zeros appended up to the steps of an epoch, rows // batch, so that one compiled program serves any count.
 
-        Order becomes int32; rates and masks become `dtype`; the masks of the result are `inputs`. Steps longer than an
-        epoch keep their length.
+        Order becomes int32; rates and masks become `dtype`. The masks of the result are all of `inputs`, KEPT too;
+        `resets` is None. Steps longer than an epoch keep their length.
         """
         lacking = max(0, rows // self.order.shape[1] - len(self))
 
@@ -210,7 +210,13 @@ class Model(Protocol):
 
 @dataclass(frozen=True)
 class Backend:
-    """A framework, imported and configured for this process: its functions that `build` calls, see any folder here."""
+    """A framework, imported and configured for this process, with the four functions that `build` calls.
+
+    network(model, features, window, dtype, seed, *, native): the framework's network for windows of this shape.
+    load_weights(network, weights): sets its weights, canonical ones by name.
+    make_optimizer(network, optimizer, *, native): the framework's optimizer for these weights.
+    model(network, objective, optimizer, x, y): the network with its training, on these training rows.
+    """
 
     name: str
     network: Callable[..., Any]

@@ -21,6 +21,7 @@ HOW_TO_READ = (
 WORDS = {
     "ARIMA": "a linear model of differenced values and of past errors, with orders chosen by Akaike's criterion",
     "backend": "a framework with a program, for example the eager loop in PyTorch. A time is that of a program",
+    "band": "the range from the lowest to the highest quantile that a model forecasts",
     "baseline": "a naive forecast, a fitted statistical model or a regression that forecasts the same windows. A "
     "model is useful only if no baseline has a lower error",
     "batch": "the windows of one optimizer step",

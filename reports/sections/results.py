@@ -96,7 +96,7 @@ def scores(run: Run) -> list[Table]:
     caption = (
         f"On the test part, {interval_words(seed_counts(run.groups))}. Skill is 1 − MSE / MSE of the naive forecast."
     )
-    more = "Further scores of the same forecasts. Bias is forecast − truth; the glossary explains MASE, sMAPE and WAPE."
+    more = "Further scores of the same forecasts. The glossary explains each; bias is forecast − truth."
     if run.scaled:
         caption += " Scaled errors are those of the values that the models read, scaled as the section Setup says."
     rows: tuple[ResultRow, ...] = (*run.groups, *naive_rows(run, scaled=run.scaled))
