@@ -34,7 +34,7 @@ bench-all-quick: $(INSTALLED) ## run the small form of every benchmark
 $(addprefix bench-,$(BENCHMARKS)): bench-%: $(INSTALLED)
 	@$(RUN) run $* $(ARGS)
 
-bench-differences: $(INSTALLED) ## measure why equal models differ between the frameworks; ARGS=--quick for a small form
+bench-differences: $(INSTALLED) ## measure why one model gives different results by default; ARGS=--quick for a small form
 	@$(RUN) differences $(ARGS)
 
 null-test: bench-null-test ## compare each program with itself: the smallest difference that this machine can show

@@ -50,7 +50,7 @@ def list_series(arguments: argparse.Namespace) -> int:
     """Print a table with a row for each series."""
     rows = []
     for entry in map(datasets.describe, datasets.names()):
-        data = "installed" if entry.origin.kind == "packaged" else entry.origin.kind
+        data = "included" if entry.origin.kind == "packaged" else entry.origin.kind
         if data == "downloaded":
             data = "in the cache" if entry.origin.is_cached() else "to download"
         size = f"{entry.rows:,}", str(len(entry.columns))

@@ -165,7 +165,7 @@ def _basis(result: Estimate) -> Iterator[str]:
     """How the estimate was made."""
     yield (
         f"The estimate rests on {counted(result.probes, 'probe')} on this machine under its present load. Each probe "
-        f"started a process, built the largest model of each kind of cell and timed {PROBE_REPEATS} repeats of some "
+        f"started a process, built the largest model of each kind of cell and timed {PROBE_REPEATS} repeats of a few "
         "steps. A step of a smaller model is assumed to take at most as long, and at least in proportion to its "
         "operations; native models are assumed to be as fast as matched ones. Memory is that of the probe's process."
     )

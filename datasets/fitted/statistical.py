@@ -59,7 +59,8 @@ def exponential_smoothing(windows: Windows, part: Part) -> Forecast:
 def theta(windows: Windows, part: Part) -> Forecast:
     """The Theta method (Assimakopoulos & Nikolopoulos 2000)."""
     text = (
-        "The Theta method: exponential smoothing with half of the slope of a linear trend added, seasonally adjusted."
+        "The Theta method: exponential smoothing of seasonally adjusted values, plus half of the slope of their linear "
+        "trend."
     )
     return Forecast("theta", f"{text} {UPDATED}", _each(windows, part, _theta))
 

@@ -75,9 +75,11 @@ class TimingQuality:
             unstable.append(f"the epochs of {_seeds(self.unsteady)} reached no steady state")
         if self.epochs:
             variations, deviations = zip(*self.epochs.values(), strict=True)
+            variation, farthest = max(variations), max(deviations)
+            outlier = f", one of them is {per_cent(farthest)} off the median" if farthest > variation else ""
             unstable.append(
-                f"the epochs of {_seeds(self.epochs)} vary by {per_cent(max(variations))} (standard "
-                f"deviation relative to the median), at most {per_cent(max(deviations))} from it"
+                f"the epochs of {_seeds(self.epochs)} vary by {per_cent(variation)} (standard deviation relative to "
+                f"the median){outlier}"
             )
         if self.seeds is not None:
             remedy = (

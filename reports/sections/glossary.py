@@ -12,18 +12,17 @@ HOW_TO_READ = (
     "reference backend is the first one with a certificate. A ratio is computed within a round, from trials that ran "
     "one after the other, so that slow changes of the machine affect both. Each trial runs in a new process.",
     "Skill is 1 − error / error of a naive forecast, with the mean squared error. A skill of 0.25 means an error that "
-    "is 25 % lower than that of the naive forecast. A forecast is called good only if no baseline has a "
-    "lower error by a statistical test.",
+    "is 25 % lower than that of the naive forecast. A forecast is called good only if it beats "
+    "persistence and the seasonal naive forecast, and no baseline has a lower error by a statistical test.",
     "Each number is the median over the seeds. Beside it is a 95 % interval for six seeds or more, and the range for "
     "two to five: fewer than six values cannot give a 95 % interval of a median.",
 )
 
 WORDS = {
-    "ARIMA": "a linear model of differenced values and of past errors, with orders chosen by Akaike's criterion",
+    "ARIMA": "a linear model of differenced values and of past errors, with orders chosen by Akaike's criterion (AICc)",
     "backend": "a framework with a program, for example the eager loop in PyTorch. A time is that of a program",
     "band": "the range from the lowest to the highest quantile that a model forecasts",
-    "baseline": "a naive forecast, a fitted statistical model or a regression that forecasts the same windows. A "
-    "model is useful only if no baseline has a lower error",
+    "baseline": "a naive forecast, a fitted statistical model or a regression that forecasts the same windows",
     "batch": "the windows of one optimizer step",
     "bias": "of a forecast: the mean of forecast − truth. Of a layer: numbers that it adds to its weighted inputs",
     "break-even": "the number of epochs from which on a program that starts more slowly has the shorter total time",
@@ -39,7 +38,8 @@ WORDS = {
     "equivalent": "shown by two one-sided tests (TOST) to differ by less than a stated margin. This is more than a "
     "difference that is not significant",
     "exponential smoothing": "a weighted mean of past values, with a trend and a season where they help (ETS)",
-    "first step": "the first optimizer step, in which some frameworks trace and compile the model",
+    "first step": "the first optimizer step, in which some frameworks trace and compile the model. A compiled epoch "
+    "makes this step in a call of its own",
     "Friedman's test": "tests whether the ranks of several methods over several series differ more than by chance",
     "gradient boosting": "a sum of small decision trees on the values of the window",
     "GEMM peak": "the operations per second of a product of two large matrices: the practical peak of the machine",
@@ -61,7 +61,9 @@ WORDS = {
     "persistence": "the naive forecast that repeats the last value",
     "pinball loss": "the error of quantiles, each too high or too low forecast weighted by its quantile",
     "program": "the way in which a training loop is written: an eager loop calls the framework many times for each "
-    "batch, a compiled step is one call for each batch, and a compiled epoch is one call for all batches of an epoch",
+    "batch, a compiled step is one call for each batch, and a compiled epoch is one call for all batches of an epoch. "
+    "An unrolled epoch computes several time steps in each turn of its compiled loop, a DataLoader loop is an eager "
+    "loop over PyTorch's DataLoader, and a fit loop is Keras's model.fit",
     "rank": "the position among all methods on one series, 1 for the best. The mean rank is the mean over the series",
     "reference backend": "the backend that speed ratios are relative to: the first one with a certificate",
     "reference implementation": "the NumPy implementation in float64 that certificates compare with",
@@ -79,7 +81,7 @@ WORDS = {
     "steady state": "the epochs of a process from the first one on after which tests at 5 % show no trend and no "
     "change point; the epoch with the first step is never part of it, and at most half of the epochs are left out",
     "test error": "an error on the test part, the latest part of the series, which neither training nor selection uses",
-    "theta": "exponential smoothing with half of the slope of a linear trend added, seasonally adjusted",
+    "theta": "exponential smoothing of seasonally adjusted values, plus half of the slope of their linear trend",
     "training mean": "the naive forecast that is the mean of the training part",
     "trial": "one training of one model in one backend with one seed, in its own process",
     "units": "the width of a layer",

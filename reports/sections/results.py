@@ -98,7 +98,7 @@ def scores(run: Run) -> list[Table]:
     )
     more = "Further scores of the same forecasts. The glossary explains each; bias is forecast − truth."
     if run.scaled:
-        caption += " Scaled errors are those of the values that the models read, scaled as the section Setup says."
+        caption += " Scaled errors are divided by the scale of the values, as the section Setup says."
     rows: tuple[ResultRow, ...] = (*run.groups, *naive_rows(run, scaled=run.scaled))
     tables = []
     for first in range(0, len(shown), MOST_SCORES):

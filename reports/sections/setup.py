@@ -152,6 +152,8 @@ def variables(run: Run) -> dict[str, list[str]]:
     environments = [run.manifest.environment, *(trial.environment for trial in run.trials if trial.environment)]
     names = dict.fromkeys(name for environment in environments for name in environment.variables)
     trials = environments[1:] or environments
+    if any(trial.plan.hash_seed for trial in run.trials):  # each trial has another one, which its plan records
+        names.pop("PYTHONHASHSEED", None)
     return {name: sorted({each.variables.get(name, NONE) for each in trials}) for name in names}
 
 

@@ -342,6 +342,6 @@ def limits(context: Context) -> tuple[str, ...]:
     noisy = run.backend_phrases(group.backend for group in run.leading if timing_kinds(group))
     if noisy:
         items.append(
-            f'The times of {noisy} are not reliable: footnotes say why, and the table "Times" has the numbers.'
+            f'Some times of {noisy} are unreliable: footnotes say which and why, and the table "Times" has the numbers.'
         )
     return tuple(items)

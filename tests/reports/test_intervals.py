@@ -93,7 +93,7 @@ def test_an_unstable_trial_is_named_with_its_variation_and_largest_deviation():
     assert unstable.epochs[2] == pytest.approx((0.358, 0.8), abs=0.001)
     (warning,) = unstable.warnings
     assert warning.startswith("unstable: the epochs of seed 2 vary by 36 %")
-    assert warning.endswith("at most 80 % from it")
+    assert warning.endswith("one of them is 80 % off the median")
 
 
 def test_seeds_that_vary_say_how_many_are_required():

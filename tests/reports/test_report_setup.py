@@ -33,6 +33,14 @@ def test_variables_that_differ_between_trials_show_every_value():
     assert (values["OMP_NUM_THREADS"], values["NPROC"]) == (["1", "2"], ["2"])
 
 
+def test_the_hash_seed_is_no_variable_of_the_run_where_each_trial_has_its_own():
+    """The variables at the start of a run have 0, with which no trial runs."""
+    run = altered(lstm={"PYTHONHASHSEED": "0"}, gru={"PYTHONHASHSEED": "0"})
+    assert setup.variables(run)["PYTHONHASHSEED"] == ["0"]  # a record of before hash seeds were drawn
+    trials = tuple(t.model_copy(update={"plan": t.plan.model_copy(update={"hash_seed": 7})}) for t in run.trials)
+    assert "PYTHONHASHSEED" not in setup.variables(Run(run.manifest, run.certificate, trials))
+
+
 def test_windows_that_an_epoch_leaves_out_are_counted():
     """The last batch of an epoch would not be full: 1,578 windows are 49 batches of 32 and 10 more."""
     table = setup.models(altered([{}, {"batch": 1578}]))
