@@ -77,9 +77,10 @@ class TimingQuality:
             variations, deviations = zip(*self.epochs.values(), strict=True)
             variation, farthest = max(variations), max(deviations)
             outlier = f", one of them is {per_cent(farthest)} off the median" if farthest > variation else ""
+            most = "up to " if len(self.epochs) > 1 else ""
             unstable.append(
-                f"the epochs of {_seeds(self.epochs)} vary by {per_cent(variation)} (standard deviation relative to "
-                f"the median){outlier}"
+                f"the epochs of {_seeds(self.epochs)} vary by {most}{per_cent(variation)} (standard deviation relative "
+                f"to the median){outlier}"
             )
         if self.seeds is not None:
             remedy = (

@@ -72,7 +72,7 @@ def _margin_and_seeds(speedups: Speedups) -> str:
     seeds = f"the test MSE of one backend varies by {' to '.join(ends)} from seed to seed"
     if min(variations) > EQUIVALENCE_MARGIN:
         return f"The margin of {MARGIN} is smaller than the effect of the seed: {seeds}."
-    return f"The margin of {MARGIN} is a convention, not smaller than the effect of the seed: {seeds}."
+    return f"The margin of {MARGIN} is a convention; for comparison, {seeds}."
 
 
 def _variation_over_seeds(case: CaseSpeedups) -> float | None:

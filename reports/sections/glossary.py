@@ -39,7 +39,7 @@ WORDS = {
     "difference that is not significant",
     "exponential smoothing": "a weighted mean of past values, with a trend and a season where they help (ETS)",
     "first step": "the first optimizer step, in which some frameworks trace and compile the model. A compiled epoch "
-    "makes this step in a call of its own",
+    "makes this step in a call of its own, and the rest of the first epoch in another",
     "Friedman's test": "tests whether the ranks of several methods over several series differ more than by chance",
     "gradient boosting": "a sum of small decision trees on the values of the window",
     "GEMM peak": "the operations per second of a product of two large matrices: the practical peak of the machine",

@@ -155,7 +155,7 @@ def program_table(run: Run, case: CasePrograms, number: int) -> Table:
     )
     caption = (
         "First epoch is compilation and a steady epoch. Compilation is the first step less a steady step; of a program "
-        "that is called once an epoch, the first epoch less a steady epoch. Start is importing the framework and "
+        "of your own with two functions, the first epoch less a steady epoch. Start is importing the framework and "
         "building a model: the median over all trials of the framework, because its programs import the same packages "
         "and differences between single imports are noise. The ratios are those of the steady epoch to that of the "
         "framework's fastest program and of the fastest of all. The program of a framework that finishes its "

@@ -85,8 +85,8 @@ def resolution(run: Run) -> str:
     known = {name: value for name, value in (test.smallest if test else {}).items() if name in run.backends}
     if test is None or not known:
         return (
-            "No null test of this machine was run before. `make null-test` compares each program with itself, to find "
-            "the smallest difference that this machine can show."
+            "No null test of this machine was run before. `make null-test` compares each default program with itself, "
+            "to find the smallest difference that this machine can show."
         )
     parts = [f"{per_cent(value)} of {run.backend_phrase(name)}" for name, value in known.items()]
     return (
@@ -245,8 +245,8 @@ def efficiency_table(run: Run) -> Table:
         "Achieved is the number of these operations per second in a steady epoch. The GEMM peak is the fastest product "
         "of two large matrices that any trial of this run measured on the same host and device, in the same precision, "
         "with as many threads. A small fraction does not mean that a backend is inefficient: a recurrent layer "
-        "multiplies small matrices one after another. No implementation of the same products can be faster than by a "
-        "factor of 1 / fraction: at a fraction of 20 %, five times as fast."
+        "multiplies small matrices one after another. No implementation of the same products can be faster by more "
+        "than a factor of 1 / fraction: at a fraction of 20 %, a factor of five."
     )
     return tabulate("efficiency", "Fraction of the machine's peak", caption, columns, efficiencies(run))
 

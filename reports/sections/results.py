@@ -185,8 +185,9 @@ def times(run: Run, speedups: Speedups) -> Table:
     )
     caption = (
         f"Wall time, {interval_words(seed_counts(groups))}. The training time runs from the first step, in which "
-        "some frameworks trace and compile, to the last step. The steady epoch is the median epoch of the steady "
-        "state. The columns of one window and of the test part are the times of their forecasts."
+        "some frameworks trace and compile, to the last step, without the forecasts of the validation part. The steady "
+        "epoch is the median epoch of the steady state. The columns of one window and of the test part are the times "
+        "of their forecasts."
     )
     return tabulate("times", "Times", caption, columns, groups)
 

@@ -126,7 +126,7 @@ def test_six_seeds_have_no_such_limit():
         cells=("gru",), modes=("matched",), seeds=range(6), weeks=60, forecasts=True
     )
     (limit,) = limits(summary(manifest, *records))
-    assert "`make null-test` compares each program with itself" in limit
+    assert "`make null-test` compares each default program with itself" in limit
     test = NullTest(started="2026-02-01T09:30:00Z", smallest={"flax": 0.064, "keras-jax": 0.5})
     (limit,) = limits(summary(manifest.model_copy(update={"null_test": test}), *records))
     assert limit == (
