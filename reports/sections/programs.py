@@ -122,10 +122,14 @@ def _advice(run: Run, cases: Sequence[CasePrograms], framework: str) -> Paragrap
         advised_text += " Other programs are better for some of the models; see the table."
     for user in unique(names[program.backend] for program in programs if program.user_program):
         advised_text += f" The {user} is a user's program: its layers are not those of {framework}."
-    noisy = {names[program.backend]: "" for program in programs if _is_noisy(program)}
+    noisy = [program for program in programs if _is_noisy(program)]
     if not noisy:
         return Paragraph(f"In {framework}, {advised_text}", "lead")
-    reason = f"the times of its {listed(list(noisy))} are unstable or disturbed"
+    noisy_names = listed(unique(names[program.backend] for program in noisy))
+    reason = f"the times of its {noisy_names} are unstable or disturbed"
+    if all(program.epoch.is_confidence_interval for program in noisy):
+        limit = f"±{per_cent(MAX_IMPRECISION)}"
+        reason = f"the 95 % interval of the steady epoch of its {noisy_names} is wider than {limit}"
     return Paragraph(f"In {framework}, this run has no reliable answer: {reason}. By these times, {advised_text}")
 
 
