@@ -263,7 +263,7 @@ def _of_distinct(cells: "pd.Series[str]", where: str, data: DataSpec, separator:
         )
         notes.append(_reading(cell, value, style))
     values[present.index] = readings[style]
-    turned = present.index[present.str.startswith("-") & ~written[present.index].str.strip().str.match("[-−]")]
+    turned = present.index[written[present.index].str.contains(r"^\s*\(|[-−]\s*$")]
     if len(turned):
         notes.append(f"{written[turned[0]].strip()!r} was read as {values[turned[0]]:g}, as in bookkeeping.")
     return Numbers(values.to_numpy(), style, unit, tuple(notes))

@@ -108,6 +108,9 @@ def test_negative_numbers_of_bookkeeping_are_read_with_a_note(tmp_path, written,
     note = f"{written!r} was read as {value:g}, as in bookkeeping." if value is not None else "bookkeeping"
     assert (note in " ".join(series.notes)) == (value is not None)
     assert series.values[0, 0] == (value if value is not None else -84)
+    with_unit = column(tmp_path, ["€-84", "€3.5", "€7"])
+    assert with_unit.values[0, 0] == -84
+    assert "bookkeeping" not in " ".join(with_unit.notes)
 
 
 def test_integers_beyond_double_precision_are_not_called_constant(tmp_path):
