@@ -315,7 +315,8 @@ def _notes(series: Series, data: DataSpec, window: WindowSpec, parts: Split, sca
         notes.append("Windows are cut over rows in the order of the file; the rows are not a regular time series.")
     if data.difference:
         notes.append(
-            "The model learns changes from row to row; a forecast is the last observed value plus the forecast changes."
+            "The model learns changes from row to row, scaled as changes; a forecast is the last observed value plus "
+            "the forecast changes. Scaled errors are those of the values, which have a scaling of their own."
         )
     notes += _scaling_notes(series, data, scaler)
     if window.shortest < window.length:

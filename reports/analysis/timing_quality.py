@@ -177,8 +177,8 @@ def unreliable_because(run: Run, speedups: Iterable[Speedup]) -> str:
         clauses.append(f"the times of {run.backend_phrases(unstable)} are unstable")
     if imprecise:
         within = per_cent(max(imprecise.values()))
-        ratio = "the ratio" if len(compared) == 1 else "a ratio"
-        clauses.append(f"the 95 % interval of {ratio} is ±{within}, wider than ±{per_cent(MAX_IMPRECISION)}")
+        intervals = "interval of the ratio is" if len(compared) == 1 else "intervals of ratios are up to"
+        clauses.append(f"the 95 % {intervals} ±{within}, wider than ±{per_cent(MAX_IMPRECISION)}")
     if unaccounted > MAX_UNACCOUNTED:
         clauses.append(f"the clocks left out up to {per_cent(unaccounted)} of a training")
     return listed(clauses)

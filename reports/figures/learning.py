@@ -64,7 +64,8 @@ def loss_curves(run: Run, mode: Mode) -> Figure | None:
     }[mode]
     several = any(len(run.finished(case, mode)) > 1 for case in drawn)
     shown = medians((group for case in drawn for group in run.finished(case, mode)), "; the band is the range")
-    caption = f"{shown}{remark if several else ''}{only_first(len(cases))}"
+    scaled = " Losses are those of scaled values, of the changes where a model learns changes."
+    caption = f"{shown}{scaled}{remark if several else ''}{only_first(len(cases))}"
     numbers = "; ".join(_last_loss(run, group) for case in drawn for group in run.finished(case, mode))
     alt = f"Curves of the {' and '.join(kinds)} loss by epoch. Training loss in the last epoch: {numbers}."
     return Figure(f"losses-{mode}", f"Loss curves, {mode} mode", caption, alt, svg)

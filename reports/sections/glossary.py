@@ -21,7 +21,7 @@ HOW_TO_READ = (
 WORDS = {
     "ARIMA": "a linear model of differenced values and of past errors, with orders chosen by Akaike's criterion (AICc)",
     "backend": "a framework with a program, for example the eager loop in PyTorch. A time is that of a program",
-    "band": "the range from the lowest to the highest quantile that a model forecasts",
+    "band": "the range from the lowest to the highest quantile that a model forecasts. Captions explain other bands",
     "baseline": "a naive forecast, a fitted statistical model or a regression that forecasts the same windows",
     "batch": "the windows of one optimizer step",
     "bias": "of a forecast: the mean of forecast − truth. Of a layer: numbers that it adds to its weighted inputs",
@@ -52,7 +52,7 @@ WORDS = {
     "training part (of the season, if there is one). It has no unit, so targets and series can be averaged",
     "matched": "the mode in which all frameworks have the same function, initial weights, batches and optimizer",
     "MSE, RMSE, MAE": "mean squared error, its square root, and mean absolute error",
-    "naive forecast": "a forecast by a simple rule: persistence, seasonal naive, training mean, linear autoregression",
+    "naive forecast": "a simple baseline: persistence, seasonal naive, training mean or linear autoregression",
     "native": "the mode in which each framework uses its own layers with its number of biases, its initial weights and "
     "dropout, and its defaults of the optimizer's own constants (such as Adam's betas and epsilon). Batches, learning "
     "rates, loss and program are those of matched mode. The models differ, so there are no speed ratios",
@@ -77,7 +77,8 @@ WORDS = {
     "sMAPE, WAPE": "percentage errors: the mean of 2 |error| / (|truth| + |forecast|), and the sum of absolute errors "
     "relative to that of the absolute values",
     "speed ratio": "the time of the reference backend divided by the time of a backend, in the same round",
-    "steady epoch": "the median epoch of the steady state, so without compilation and warm-up",
+    "steady epoch": "the median epoch of the steady state, so without compilation and warm-up; of a process that "
+    "reaches no steady state, the median of the last half of its epochs",
     "steady state": "the epochs of a process from the first one on after which tests at 5 % show no trend and no "
     "change point; the epoch with the first step is never part of it, and at most half of the epochs are left out",
     "test error": "an error on the test part, the latest part of the series, which neither training nor selection uses",

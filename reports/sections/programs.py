@@ -129,7 +129,9 @@ def _advice(run: Run, cases: Sequence[CasePrograms], framework: str) -> Paragrap
     reason = f"the times of its {noisy_names} are unstable or disturbed"
     if all(program.epoch.is_confidence_interval for program in noisy):
         limit = f"±{per_cent(MAX_IMPRECISION)}"
-        reason = f"the 95 % interval of the steady epoch of its {noisy_names} is wider than {limit}"
+        reason = (
+            f"for at least one model, the 95 % interval of a steady epoch of its {noisy_names} is wider than {limit}"
+        )
     return Paragraph(f"In {framework}, this run has no reliable answer: {reason}. By these times, {advised_text}")
 
 

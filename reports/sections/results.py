@@ -223,9 +223,9 @@ def levels_of_variation(run: Run, speedups: Speedups) -> Table:
         "Where the noise of the steady epoch comes from: standard deviations between the epochs of a process, between "
         "processes, and between rounds, which affect all backends of a round alike. The steady state begins where a "
         "test at 5 % shows neither a trend nor a change point. The last two columns say how many processes of a "
-        "backend × how many epochs of a process bring the 95 % interval of the ratio of means within ± 5 %: with as "
-        "many epochs as here, and at the lowest cost. In small print or in brackets: the time of these "
-        "processes together with those of the reference backend."
+        "backend × how many epochs of a process bring the 95 % interval of the ratio of means, or of the reference "
+        "backend's mean epoch, within ± 5 %: with as many epochs as here, and at the lowest cost. In small print or in "
+        "brackets: the time of these processes together with those of the reference backend."
     )
     return tabulate("variation", "Levels of variation", caption, columns, variations(run, speedups))
 

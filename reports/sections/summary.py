@@ -20,6 +20,7 @@ from reports.render.formats import (
     plural,
     sentence,
     signed,
+    significant,
     span,
 )
 from reports.render.page import Block, Bullets, Paragraph, Section
@@ -282,13 +283,20 @@ def _fastest_of_case(run: Run, model: str, speedup: CaseSpeedups) -> str:
     return f"{where} no backend trains {model} clearly faster than {reference}: {clauses}"
 
 
+def around_one(ratio: Interval) -> str:
+    """The limits of an interval that contains 1, with three digits if two would round one of them to 1."""
+    rounded = {significant(limit, 2) for limit in (ratio.low, ratio.high)}
+    digits = 3 if rounded & {"1.0"} else 2
+    return f"{significant(ratio.low, digits)} to {significant(ratio.high, digits)}"
+
+
 def _clause(run: Run, backend: str, ratio: Interval) -> str:
     name = run.backend_phrase(backend)
     if ratio.low > 1:
         return f"{name} is {span(ratio.low, ratio.high)} times as fast"
     if ratio.high < 1:
         return f"{name} takes {span(1 / ratio.high, 1 / ratio.low)} times as long"
-    return f"{name} is neither clearly faster nor clearly slower ({span(ratio.low, ratio.high)} times as fast)"
+    return f"{name} is neither clearly faster nor clearly slower ({around_one(ratio)} times as fast)"
 
 
 def _whole_training(run: Run, case: Case, speedup: CaseSpeedups) -> str:

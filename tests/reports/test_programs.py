@@ -301,7 +301,7 @@ def test_with_an_interval_its_width_decides_whether_an_advice_is_reliable(off, r
     )
     text = markdown.render(page(Run(manifest, certificate, changed)))
     assert ("this run has no reliable answer" not in text) == reliable
-    assert ("the 95 % interval of the steady epoch of its eager loop, " in text) == (not reliable)
+    assert ("the 95 % interval of a steady epoch of its eager loop, " in text) == (not reliable)
     assert "are unstable or disturbed" not in text  # the reason of a run that is too short for an interval
 
 

@@ -7,7 +7,7 @@ import synthetic_run
 from synthetic_run import change, fail
 
 from reports.analysis.context import Context
-from reports.analysis.intervals import coefficient_of_variation
+from reports.analysis.intervals import Interval, coefficient_of_variation
 from reports.analysis.run import Run
 from reports.analysis.speedup import speedups_of
 from reports.analysis.timing_quality import withhold_unreliable
@@ -15,7 +15,7 @@ from reports.records import NullTest
 from reports.render.formats import per_cent
 from reports.render.page import Bullets, Paragraph, Section
 from reports.sections.setup import notices, progress
-from reports.sections.summary import section
+from reports.sections.summary import around_one, section
 
 
 @pytest.fixture(scope="module")
@@ -385,3 +385,11 @@ def test_backends_that_differ_are_named_also_with_many_models():
         item.startswith("The compiled epoch in Keras differs from the reference implementation in 'lstm, units 16'")
         for item in shown
     )
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "shown"), [(0.811, 1.03, "0.811 to 1.03"), (0.98, 1.2, "0.98 to 1.2"), (0.5, 2.04, "0.50 to 2.0")]
+)
+def test_an_interval_around_1_never_ends_at_1_by_rounding(low, high, shown):
+    """Otherwise the sentence that no difference is clear would contradict its own numbers."""
+    assert around_one(Interval((low * high) ** 0.5, low, high, 6)) == shown
