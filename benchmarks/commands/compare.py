@@ -53,11 +53,8 @@ def _models(folder: Path) -> str:
     manifest, _, trials = read_run(folder)
     plans = [trial.plan for trial in trials if trial.outcome]
     models = dict.fromkeys(f"{plan.case} ({manifest.data_of(plan.case).series})" for plan in plans)
-    return (
-        f"{', '.join(models)} in {', '.join(dict.fromkeys(plan.backend for plan in plans))}"
-        if plans
-        else "no finished trial"
-    )
+    trained = dict.fromkeys(plan.backend for plan in plans)
+    return f"{', '.join(models)} in {', '.join(trained)}" if plans else "no finished trial"
 
 
 def _another(folder: Path) -> str:

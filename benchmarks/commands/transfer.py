@@ -3,6 +3,7 @@
 import argparse
 from collections.abc import Sequence
 from dataclasses import asdict
+from pathlib import Path
 
 import backends
 from benchmarks.commands import Subparsers, options
@@ -40,7 +41,7 @@ def execute(arguments: argparse.Namespace) -> int:
     origin = arguments.origin and backends.resolved(arguments.origin)
     if origin == to:
         raise UserError(f"--from and --to both name {to}; name two different backends")
-    trials = first_trials(read_run(folder)[2], benchmark.header.backends, origin, to, str(folder))
+    trials = first_trials(read_run(folder)[2], benchmark.header.backends, origin, to, folder)
     names = {to, *(trial.plan.backend for trial in trials)}
     run.require(names)
     for name in names:
@@ -57,7 +58,7 @@ def execute(arguments: argparse.Namespace) -> int:
 
 
 def first_trials(
-    trials: Sequence[Trial], order: Sequence[str], origin: str | None, to: str, folder: str = "the run"
+    trials: Sequence[Trial], order: Sequence[str], origin: str | None, to: str, folder: Path
 ) -> list[Trial]:
     """The first finished matched trial of each case, of the backend `origin`; None: the first one in this order.
 

@@ -112,7 +112,7 @@ def test_without_an_origin_the_first_backend_of_the_definition_is_taken(run):
     trials = read_run(run)[2]
     for order in (["pytorch", "flax"], ["flax", "pytorch"]):
         for recorded in (trials, trials[::-1]):
-            (chosen,) = first_trials(recorded, order, None, "reference")
+            (chosen,) = first_trials(recorded, order, None, "reference", run)
             assert chosen.plan.backend == order[0]
 
 

@@ -42,7 +42,7 @@ def create(name: str, cluster: str | None = None) -> Executor:
             )
     elif util.find_spec(name) is None:
         raise UserError(
-            f"executor 'ray' needs ray, which this Python does not have; try: {python()} -m pip install -e '.[ray]'"
+            f"executor 'ray' needs ray, which must be installed; type: {python()} -m pip install -e '.[ray]'"
         )
     executor: Executor = import_module(f"benchmarks.runner.executors.{MODULES[name]}").create(cluster)
     return executor
