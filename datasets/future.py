@@ -21,7 +21,6 @@ from datasets.windows import Windows
 SHOWN = 10  # names in a note
 RECENT = 4096  # stamps from which the step is inferred
 FAR = 3.0  # ranges of the known values by which newer values may lie outside of them
-APART, UNKNOWN = "Rows are missing between", "Not among the series of the run:"  # beginnings of notes
 FACTOR = 10.0  # by which newer values of a positive column may differ from all known ones
 
 
@@ -53,13 +52,28 @@ def after_the_end(windows: Windows, series: Series, count: int) -> Future:
         _scalers_of(windows, series, [run for run, _, _ in spans])  # series that the model does not know come first
         run, start, end = max(spans, key=lambda span: span[2] - span[1])
         of = f" of {series.groups[run]}" if series.groups else ""
-        why = "".join(f" {note}" for note in series.notes if note.startswith((APART, UNKNOWN)))
         raise DataError(
             f"{series.name} has {counted(end - start)}{of}, and the model reads {least} before its forecast: give a "
-            f"file with more of the rows before it.{why}"
+            f"file with more of the rows before it.{_why_few(windows.series, series, run)}"
         )
     _require_future(windows, series, count)
     return _future(windows, series, long_enough, count)
+
+
+def _why_few(old: Series, series: Series, run: int) -> str:
+    """Why a newer file's rows of one series have no rows of the run before them: a sentence, or nothing."""
+    name = series.groups[run] if series.groups else ""
+    if name and name not in old.groups:
+        return f" Not among the series of the run: {name}."
+    if old.times is None or series.times is None:
+        return ""
+    last = old.times[old.spans[old.groups.index(name) if name else -1][1] - 1]
+    first = series.times[series.spans[run][0]]
+    if first <= last:
+        return ""
+    return (
+        f" Rows are missing between {iso(last)} and {iso(first)}, the end of the run's data and the file's first row."
+    )
 
 
 def over_part(windows: Windows, part: str, count: int, most: int) -> Future | None:
@@ -338,8 +352,8 @@ def _notes_on_rows(name: str, parts: Sequence[_Joined]) -> Iterator[str]:
     if apart:
         more = f", and of {len(apart) - 1} other series" if len(apart) > 1 else ""
         yield (
-            f"{APART} the run's data and {name} (between {apart[0]}{more}): the forecast uses only "
-            "the rows of the file."
+            f"Rows are missing between the run's data and {name} (between {apart[0]}{more}): the "
+            "forecast uses only the rows of the file."
         )
 
 
@@ -348,7 +362,7 @@ def _notes_on_series(old: Series, new: Series) -> Iterator[str]:
     if absent := [name for name in old.groups if name not in new.groups]:
         yield f"{new.name} has no rows of {_first(absent)}: these series of the run are not forecast."
     if unknown := [name for name in new.groups if name not in old.groups]:
-        yield f"{UNKNOWN} {_first(unknown)}."
+        yield f"Not among the series of the run: {_first(unknown)}."
 
 
 def _first(names: Sequence[str]) -> str:

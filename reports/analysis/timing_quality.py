@@ -7,11 +7,8 @@ from math import isfinite
 from statistics import median
 
 from reports.analysis.intervals import (
-    MAX_N,
-    TARGET_PRECISION,
     coefficient_of_variation,
     largest_deviation,
-    required_n,
     steady_epoch,
     steady_state,
 )
@@ -33,7 +30,6 @@ class TimingQuality:
 
     epochs: by seed, the coefficient of variation and the largest deviation of the epochs of each unstable trial.
     seeds: the coefficient of variation of the steady epoch over seeds; None if it is below `MAX_VARIATION`.
-    seeds_required: the number of seeds for a precise median; None if it is above `MAX_N`.
     background_load: the largest share of a trial's cores used by other processes; 0 if unknown or below the limit.
     unaccounted: the largest share of a training's time that no clock measured; 0 if below the limit.
     unsteady: the seeds whose epochs reached no steady state.
@@ -41,7 +37,6 @@ class TimingQuality:
 
     epochs: dict[int, tuple[float, float]]
     seeds: float | None
-    seeds_required: int | None
     background_load: float
     unaccounted: float = 0.0
     unsteady: tuple[int, ...] = ()
@@ -83,12 +78,7 @@ class TimingQuality:
                 f"to the median){outlier}"
             )
         if self.seeds is not None:
-            remedy = (
-                f"about {self.seeds_required} seeds would bring the interval within {per_cent(TARGET_PRECISION)}"
-                if self.seeds_required
-                else "repeat the run on a quiet machine"
-            )
-            unstable.append(f"the times of the seeds vary by {per_cent(self.seeds)} ({remedy})")
+            unstable.append(f"the times of the seeds vary by {per_cent(self.seeds)}")
         warnings = [f"unstable: {'; '.join(unstable)}"] if unstable else []
         if self.background_load:
             warnings.append(
@@ -114,7 +104,6 @@ def timing_quality(outcomes: dict[int, Outcome]) -> TimingQuality:
     }
     medians = _steady_epochs(outcomes.values())
     unstable = coefficient_of_variation(medians) > MAX_VARIATION
-    needed = required_n(medians) if unstable else None
     load = largest_background_load(outcomes.values())
     return TimingQuality(
         {
@@ -123,7 +112,6 @@ def timing_quality(outcomes: dict[int, Outcome]) -> TimingQuality:
             if variation > MAX_VARIATION or deviation > MAX_DEVIATION
         },
         coefficient_of_variation(medians) if unstable else None,
-        needed if needed is not None and needed <= MAX_N else None,
         load if load > MAX_BACKGROUND_LOAD else 0.0,
         unaccounted if (unaccounted := largest_unaccounted(outcomes.values())) > MAX_UNACCOUNTED else 0.0,
         tuple(seed for seed, state in states.items() if not state.reached),
@@ -177,7 +165,8 @@ def unreliable_because(run: Run, speedups: Iterable[Speedup]) -> str:
         clauses.append(f"the times of {run.backend_phrases(unstable)} are unstable")
     if imprecise:
         within = per_cent(max(imprecise.values()))
-        intervals = "interval of the ratio is" if len(compared) == 1 else "intervals of ratios are up to"
+        single = "interval of the steady epoch's ratio is"
+        intervals = single if len(compared) == 1 else "intervals of the steady epoch's ratios are up to"
         clauses.append(f"the 95 % {intervals} ±{within}, wider than ±{per_cent(MAX_IMPRECISION)}")
     if unaccounted > MAX_UNACCOUNTED:
         clauses.append(f"the clocks left out up to {per_cent(unaccounted)} of a training")

@@ -59,7 +59,8 @@ WORDS = {
     "operations": "multiplications and additions of floating-point numbers (FLOP)",
     "peak memory": "the largest resident memory of the process of a trial, with the framework itself",
     "persistence": "the naive forecast that repeats the last value",
-    "pinball loss": "the error of quantiles, each too high or too low forecast weighted by its quantile",
+    "pinball loss": "the error of quantiles, weighted by the quantile where the forecast is too low, "
+    "and by 1 minus the quantile where it is too high",
     "program": "the way in which a training loop is written: an eager loop calls the framework many times for each "
     "batch, a compiled step is one call for each batch, and a compiled epoch is one call for all batches of an epoch. "
     "An unrolled epoch computes several time steps in each turn of its compiled loop, a DataLoader loop is an eager "

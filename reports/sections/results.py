@@ -214,18 +214,19 @@ def levels_of_variation(run: Run, speedups: Speedups) -> Table:
         numbers("between epochs", lambda row: _deviation(row.levels.epochs), "%"),
         numbers("between processes", lambda row: _deviation(row.levels.processes), "%"),
         numbers("between rounds", lambda row: _deviation(row.levels.rounds), "%", optional=True),
-        TableColumn("ratio of medians", lambda row: _ratio(row, row.speedup.epoch if row.speedup else None)),
-        TableColumn("ratio of means", lambda row: _ratio(row, row.ratio_of_means)),
+        TableColumn("ratio of median epochs", lambda row: _ratio(row, row.speedup.epoch if row.speedup else None)),
+        TableColumn("ratio of mean epochs", lambda row: _ratio(row, row.ratio_of_means)),
         words("for ± 5 %", lambda row: _repetitions(row.needed_as_planned), optional=True),
         words("cheapest for ± 5 %", lambda row: _repetitions(row.needed), optional=True),
     )
     caption = (
         "Where the noise of the steady epoch comes from: standard deviations between the epochs of a process, between "
         "processes, and between rounds, which affect all backends of a round alike. The steady state begins where a "
-        "test at 5 % shows neither a trend nor a change point. The last two columns say how many processes of a "
-        "backend × how many epochs of a process bring the 95 % interval of the ratio of means, or of the reference "
-        "backend's mean epoch, within ± 5 %: with as many epochs as here, and at the lowest cost. In small print or in "
-        "brackets: the time of these processes together with those of the reference backend."
+        "test at 5 % shows neither a trend nor a change point. The ratio of median epochs is the speed ratio. The last "
+        "two columns say how many processes of a backend × how many epochs of a process bring the 95 % interval of the "
+        "ratio of mean epochs, or of the reference backend's mean epoch, within ± 5 %: with as many epochs as here, "
+        "and at the lowest cost. In small print or in brackets: the time of these processes together with those of "
+        "the reference backend."
     )
     return tabulate("variation", "Levels of variation", caption, columns, variations(run, speedups))
 
@@ -327,7 +328,7 @@ def speed_ratio_cell(
 
 def withheld_note(group: Group, reason: str) -> str:
     """A footnote that gives the reason in the place of an unreliable ratio."""
-    return sentence(f"{group.backend_phrase}, {case_name(group.case)}: the ratio is withheld, because {reason}")
+    return sentence(f"{group.backend_phrase}, {case_name(group.case)}: its ratios are withheld, because {reason}")
 
 
 def _ratio_notes(run: Run, group: Group, speedup: Speedup, interval: Interval) -> tuple[str, ...]:

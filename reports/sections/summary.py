@@ -350,6 +350,6 @@ def limits(context: Context) -> tuple[str, ...]:
     noisy = run.backend_phrases(group.backend for group in run.leading if timing_kinds(group))
     if noisy:
         items.append(
-            f'Some times of {noisy} are unreliable: footnotes say which and why, and the table "Times" has the numbers.'
+            f'Footnotes at some times of {noisy} say why they are uncertain; the table "Times" has the numbers.'
         )
     return tuple(items)

@@ -80,7 +80,7 @@ def test_unreliable_ratios_are_in_no_table_and_no_figure_unless_asked_for(drawn,
     assert not (folder / "figures" / "ratios.svg").exists()
     assert f"Unreliable speed ratios are not drawn: {reason}." in text
     assert text.count("| unreliable") >= 6
-    assert f"The compiled epoch in Flax, GRU: the ratio is withheld, because {reason}." in text
+    assert f"The compiled epoch in Flax, GRU: its ratios are withheld, because {reason}." in text
     text = reports.write(folder, show_unreliable=True).markdown.read_text("utf-8")
     assert (folder / "figures" / "ratios.svg").exists()
     assert "| unreliable" not in text

@@ -219,7 +219,7 @@ def test_a_noisy_machine_is_named_as_a_limit(records):
     times = trials[0].outcome.times
     noisy = change(trials[0], times=times.model_copy(update={"epochs": (0.1, 0.1, 0.1, 0.3)}))
     said = limits(summary(manifest, certificate, (noisy, *trials[1:])))
-    assert any(item.startswith("Some times of the eager loop in PyTorch are unreliable: footnotes") for item in said)
+    assert any(item.startswith("Footnotes at some times of the eager loop in PyTorch say why") for item in said)
 
 
 @pytest.mark.parametrize(("epochs", "said"), [(2, True), (3, False)])
@@ -276,7 +276,7 @@ def eight():
     return synthetic_run.records(cells=("gru",), seeds=tuple(range(1, 9)))
 
 
-@pytest.mark.parametrize(("pace", "reason"), [(1.02, ""), (1.5, "the 95 % interval of the ratio is ±")])
+@pytest.mark.parametrize(("pace", "reason"), [(1.02, ""), (1.5, "the 95 % interval of the steady epoch's ratio is ±")])
 def test_with_an_interval_its_width_decides_and_not_the_seeds(eight, pace, reason):
     """One seed that is far off leaves the interval of eight narrow; seeds that drift apart make it wide."""
     manifest, certificate, trials = eight
@@ -292,7 +292,7 @@ def test_the_main_statement_names_every_backend_without_a_ratio(eight):
     manifest, certificate, trials = eight
     changed = tuple(paced([t], flax=1.5**t.plan.seed, keras=1.3**t.plan.seed)[0] for t in trials)
     lead, _ = case(manifest, certificate, changed)
-    reason = r": the 95 % interval of the ratio is ±[\d,]+ %, wider than ±25 %"
+    reason = r": the 95 % interval of the steady epoch's ratio is ±[\d,]+ %, wider than ±25 %"
     backends = [f"for the compiled epoch in {name}{reason}" for name in ("Flax", "Keras")]
     assert any(re.search(f"No speed ratio {'; nor '.join(order)}\\.", lead) for order in (backends, backends[::-1]))
 
