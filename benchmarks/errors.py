@@ -39,7 +39,8 @@ class SettingError(UserError):
 
 def error_line(mistake: Exception, where: str = "") -> str:
     """What a command prints of a mistake. Without a full stop, so that a command at its end can be copied."""
-    return f"error: {where}{': ' if where else ''}{str(mistake).removesuffix('.')}"
+    text = re.sub(r"(?<=[^\s.])\.$", "", str(mistake))  # not the dot of a command that ends in `--results .`
+    return f"error: {where}{': ' if where else ''}{text}"
 
 
 def error_clause(error: BaseException) -> str:

@@ -36,8 +36,11 @@ def find_run(name: str, results: Path, *, newest: bool = False) -> Path:
     trials = (path for pattern in ("trials", "*/trials") for path in (results / name).glob(pattern))
     without = sorted({folder.parent.resolve() for folder in trials})
     if without:
+        made = without[-1].parent.name
+        again = f": {command_line('run', made, *elsewhere(results))}" if made in loading.names() else ""
         raise UserError(
-            f"{without[-1]} has lost its manifest.json, so it cannot be read; put the file back, or run again"
+            f"{without[-1]} has lost its manifest.json, so it cannot be read; put the file back, or run the benchmark "
+            f"again{again}"
         )
     known = sorted({folder.parent.name for folder in run_folders(results)})
     benchmark, slash, _ = name.partition("/")
