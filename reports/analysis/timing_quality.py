@@ -71,7 +71,7 @@ class TimingQuality:
         if self.epochs:
             variations, deviations = zip(*self.epochs.values(), strict=True)
             variation, farthest = max(variations), max(deviations)
-            outlier = f", one of them is {per_cent(farthest)} off the median" if farthest > variation else ""
+            outlier = f", and one of them is {per_cent(farthest)} off the median" if farthest > variation else ""
             most = "up to " if len(self.epochs) > 1 else ""
             unstable.append(
                 f"the epochs of {_seeds(self.epochs)} vary by {most}{per_cent(variation)} (standard deviation relative "

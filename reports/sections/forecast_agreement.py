@@ -69,7 +69,8 @@ def _margin_and_seeds(speedups: Speedups) -> str:
     if not variations:
         return f"The margin of {MARGIN} is a convention; one seed does not show how much a seed changes the error."
     ends = dict.fromkeys(f"{significant(value * 100, 2)} %" for value in (min(variations), max(variations)))
-    seeds = f"the test MSE of one backend varies by {' to '.join(ends)} from seed to seed"
+    by_model = ", depending on the model" if len(ends) > 1 else ""
+    seeds = f"the standard deviation of the test MSE over the seeds is {' to '.join(ends)} of it{by_model}"
     if min(variations) > EQUIVALENCE_MARGIN:
         return f"The margin of {MARGIN} is smaller than the effect of the seed: {seeds}."
     return f"The margin of {MARGIN} is a convention; for comparison, {seeds}."

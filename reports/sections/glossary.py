@@ -25,15 +25,15 @@ WORDS = {
     "baseline": "a naive forecast, a fitted statistical model or a regression that forecasts the same windows",
     "batch": "the windows of one optimizer step",
     "bias": "of a forecast: the mean of forecast − truth. Of a layer: numbers that it adds to its weighted inputs",
-    "break-even": "the number of epochs from which on a program that starts more slowly has the shorter total time",
+    "break-even": "the smallest number of epochs for which a program that starts more slowly takes less time in total",
     "cell": "the kind of a recurrent layer: LSTM, GRU, the plain RNN or one of their variants",
     "certificate": "the comparison of a backend with the reference implementation: outputs, gradients, losses and "
     "trained weights must agree within stated bounds",
     "compilation": "the time of the first step less that of a steady step",
     "coverage": "the share of true values between the lowest and the highest quantile of a model; 80 % for the "
     "quantiles 0.1 and 0.9 of a calibrated model",
-    "Diebold and Mariano's test": "tests whether two forecasts have the same mean error on the test windows; it allows "
-    "for errors of overlapping forecasts, which depend on each other",
+    "Diebold and Mariano's test": "tests whether two forecasts have the same mean squared error on the test windows; "
+    "it allows for errors of overlapping forecasts, which depend on each other",
     "epoch": "one pass over the training windows; those that do not fill the last batch may be left out",
     "equivalent": "shown by two one-sided tests (TOST) to differ by less than a stated margin. This is more than a "
     "difference that is not significant",
@@ -41,13 +41,13 @@ WORDS = {
     "first step": "the first optimizer step, in which some frameworks trace and compile the model. A compiled epoch "
     "makes this step in a call of its own, and the rest of the first epoch in another",
     "Friedman's test": "tests whether the ranks of several methods over several series differ more than by chance",
-    "gradient boosting": "a sum of small decision trees on the values of the window",
+    "gradient boosting": "a sum of small decision trees on the past values of the window and the place in the season",
     "GEMM peak": "the operations per second of a product of two large matrices: the practical peak of the machine",
     "Holm's correction": "a correction of p-values for several tests at once",
     "horizon": "the number of steps ahead that are forecast",
     "kernel": "the code that computed the recurrence: a fused kernel (mkldnn_rnn_layer, cuDNN), a compiled loop (XLA "
     "while, TF while), or a loop of single operations (aten loop)",
-    "linear autoregression": "a linear regression on the values of the window",
+    "linear autoregression": "a linear regression on the past values of the window",
     "MASE": "mean absolute scaled error: the error relative to that of the naive forecast one step ahead on the "
     "training part (of the season, if there is one). It has no unit, so targets and series can be averaged",
     "matched": "the mode in which all frameworks have the same function, initial weights, batches and optimizer",
@@ -72,23 +72,24 @@ WORDS = {
     "scaled": "shifted and divided as the [data] table of the definition states, for example to mean 0 and standard "
     "deviation 1",
     "seasonal naive": "the naive forecast that repeats the value of one season ago",
-    "seasonal autoregression": "a linear regression on the values of the window and on the place in the season",
+    "seasonal autoregression": "a linear regression on the past values of the window and on the place in the season",
     "seed": "the number that determines the initial weights and the order of the batches",
-    "skill": "1 − error / error of a naive forecast. Above 0 is better than the naive forecast, 1 is perfect",
+    "skill": "1 − error / error of a naive forecast, or of another baseline where one is named. Above 0 is better than "
+    "that forecast, 1 is perfect",
     "sMAPE, WAPE": "percentage errors: the mean of 2 |error| / (|truth| + |forecast|), and the sum of absolute errors "
     "relative to that of the absolute values",
     "speed ratio": "the time of the reference backend divided by the time of a backend, in the same round",
     "steady epoch": "the median epoch of the steady state, so without compilation and warm-up; of a process that "
     "reaches no steady state, the median of the last half of its epochs",
-    "steady state": "the epochs of a process from the first one on after which tests at 5 % show no trend and no "
-    "change point; the epoch with the first step is never part of it, and at most half of the epochs are left out",
+    "steady state": "the last epochs of a process, as many as possible without a trend or a change point (tests at "
+    "5 %); the epoch with the first step is never part of it, and at most half of the epochs are left out",
     "test error": "an error on the test part, the latest part of the series, which neither training nor selection uses",
     "theta": "exponential smoothing of seasonally adjusted values, plus half of the slope of their linear trend",
     "training mean": "the naive forecast that is the mean of the training part",
     "trial": "one training of one model in one backend with one seed, in its own process",
     "units": "the width of a layer",
     "Wilcoxon's test": "the signed-rank test of whether paired values of two methods differ",
-    "window": "the past values that a forecast is made from",
+    "window": "the past values that a forecast is made from, with the values that it forecasts, the targets",
 }
 
 

@@ -155,9 +155,10 @@ def overhead_table(run: Run, overhead: HarnessOverhead) -> Table:
 def time_by_part(run: Run, *, each_trial: bool = False) -> Table:
     caption = (
         f"Wall time, {_scope(run, each_trial)}.{_training_share(run)} Epochs do not include the first step. Validation "
-        "is the forecast of the validation part after each epoch; the harness draws batches and keeps the best "
-        "weights; inference is all timed forecasts. The rest is the start of Python, the windows, the warm-up, the "
-        "scores and a large matrix product. If there is no column for the harness, its time is in the rest too."
+        "is the forecast of the validation part after each epoch; the harness draws batches and, with early "
+        "stopping, keeps the weights of the best epoch; inference is all timed forecasts. The rest is the start of "
+        "Python, the cutting of windows, untimed forecasts, the scores and a large matrix product. If there is no "
+        "column for the harness, its time is in the rest too."
     )
     return _table(run, "time-by-part", "Time by part", caption, TIME_BY_PART, each_trial)
 

@@ -3,7 +3,7 @@
 import json
 
 from reports.analysis.context import Context
-from reports.analysis.run import Run
+from reports.analysis.run import Run, unique
 from reports.records import Case, Data, Session
 from reports.render.formats import case_name, listed, numbered, per_cent, plain, plural, sentence, whole
 from reports.render.page import Code, Section, table_section
@@ -87,11 +87,10 @@ def models(run: Run) -> Table:
         numbers("threads", lambda case: case.threads, form=whole, optional=True),
         numbers("parameters", lambda case: case.shape_parameters, form=whole),
     )
-    seeds = f"{plural(len(run.seeds), 'seed').split()[1]} {listed(numbered(run.seeds))}"
     caption = (
-        f"Layers are listed from input to output with their units. All models are trained with {seeds}, with Adam and "
-        "the mean squared error unless the column training names others. "
-        "Parameters are those of the matched model."
+        f"Layers are listed from input to output with their units. All models are trained with {_seeds(run)}, with "
+        'Adam and the mean squared error unless the column "training" names others. Parameters are those of the '
+        "matched model."
     )
     if any(note.startswith("loss quantile") for case in run.manifest.cases for note in case.training_notes):
         caption += " Of a model with several quantiles, the median is the forecast that is scored."
@@ -114,6 +113,20 @@ def models(run: Run) -> Table:
     if all(case.tf32 is False for case in run.manifest.cases):
         caption += " TensorFloat-32, which rounds the factors of float32 products on GPUs, is off in all frameworks."
     return tabulate("models", "Models", caption, columns, run.manifest.cases, source=SOURCE)
+
+
+def _seeds(run: Run) -> str:
+    """The seeds of the trials, by mode if the modes have different ones."""
+    by_mode: dict[str, set[int]] = {}
+    for plan in run.manifest.trials:
+        by_mode.setdefault(plan.mode, set()).add(plan.seed)
+    texts = {
+        mode: f"{'seed' if len(seeds) == 1 else 'seeds'} {listed(numbered(sorted(seeds)))}"
+        for mode, seeds in by_mode.items()
+    }
+    if len(unique(texts.values())) == 1:
+        return unique(texts.values())[0]
+    return listed([f"{seeds} in {mode} mode" for mode, seeds in texts.items()])
 
 
 def layers(case: Case) -> str:

@@ -50,14 +50,17 @@ def test_the_margin_is_stated_in_the_series_unit():
 
 def test_the_margin_has_its_reason_in_the_spread_of_the_seeds():
     caption = table(*records()).caption
-    assert "The margin of 1 % is smaller than the effect of the seed: the test MSE of one backend varies by " in caption
+    assert (
+        "The margin of 1 % is smaller than the effect of the seed: the standard deviation of the test MSE over"
+        in caption
+    )
 
 
 def test_a_margin_wider_than_the_seeds_differ_is_called_a_convention():
     manifest, certificate, trials = records()
     alike = trials[0].outcome.scores
     caption = table(manifest, certificate, [change(trial, scores=alike) for trial in trials]).caption
-    assert "The margin of 1 % is a convention; for comparison, the test MSE of one backend varies by" in caption
+    assert "The margin of 1 % is a convention; for comparison, the standard deviation of the test MSE over" in caption
 
 
 def test_one_seed_cannot_tell_and_says_how_many_could():

@@ -46,3 +46,15 @@ def test_windows_that_an_epoch_leaves_out_are_counted():
     table = setup.models(altered([{}, {"batch": 1578}]))
     place = [column.heading for column in table.columns].index("left out of an epoch, windows")
     assert [row.cells[place].text for row in table.rows] == ["10", "0"]
+
+
+def test_the_seeds_are_named_by_mode_where_the_modes_have_different_ones():
+    """The seeds of all modes together would be those of no native model."""
+    manifest, certificate, trials = synthetic_run.records(epochs=4, weeks=30)
+    assert (
+        "All models are trained with seeds 1 to 3, with Adam"
+        in setup.models(Run(manifest, certificate, trials)).caption
+    )
+    fewer = tuple(plan for plan in manifest.trials if plan.mode == "matched" or plan.seed == 2)
+    text = setup.models(Run(manifest.model_copy(update={"trials": fewer}), certificate, trials)).caption
+    assert "All models are trained with seeds 1 to 3 in matched mode and seed 2 in native mode, with Adam" in text

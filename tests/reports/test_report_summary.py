@@ -146,7 +146,7 @@ def test_without_a_certificate_there_is_no_statement_about_speed(records):
     manifest, _, trials = records
     lead, more = case(manifest, None, trials)
     assert lead.startswith(
-        "No speed ratio for the eager loop in PyTorch, the compiled epoch in Keras and the compiled epoch in "
+        "There is no speed ratio for the eager loop in PyTorch, the compiled epoch in Keras and the compiled epoch in "
         "Flax: there is no certificate. All three forecasts beat"
     )
     assert "There is no certificate, without which no speed ratio is shown" in notices(Run(manifest, None, trials))[0]
@@ -236,7 +236,9 @@ def test_background_load_makes_ratios_unreliable(records):
     disturbed = tuple(change(trial, background_load=0.42) for trial in trials)
     reason = f"other programs used up to {per_cent(0.42)} of the cores"
     lead, more = case(manifest, certificate, disturbed)
-    assert lead.endswith(f" No speed ratio for the compiled epoch in Flax and the compiled epoch in Keras: {reason}.")
+    assert lead.endswith(
+        f" There is no speed ratio for the compiled epoch in Flax and the compiled epoch in Keras: {reason}."
+    )
     assert "times as" not in lead + more
     assert limits(summary(manifest, certificate, disturbed))[-2].endswith("report co2 --show-unreliable` shows them.")
     lead, more = case(manifest, certificate, disturbed, show_unreliable=True)
@@ -262,7 +264,7 @@ def test_times_that_vary_between_seeds_make_ratios_unreliable(records, backend, 
     manifest, certificate, trials = records
     drifted = tuple(paced([trial], **{backend: 1.5**trial.plan.seed})[0] for trial in trials)
     lead, more = case(manifest, certificate, drifted)
-    assert "No speed ratio for the compiled epoch in Flax" in lead + more
+    assert "There is no speed ratio for the compiled epoch in Flax" in lead + more
     assert f": the times of {name} are unstable." in lead + more
     assert "trains this GRU" not in lead  # none is named the fastest while a ratio is withheld
     assert lead.startswith("All three forecasts agree")  # the reliable statement comes first
@@ -294,7 +296,9 @@ def test_the_main_statement_names_every_backend_without_a_ratio(eight):
     lead, _ = case(manifest, certificate, changed)
     reason = r": the 95 % interval of the steady epoch's ratio is ±[\d,]+ %, wider than ±25 %"
     backends = [f"for the compiled epoch in {name}{reason}" for name in ("Flax", "Keras")]
-    assert any(re.search(f"No speed ratio {'; nor '.join(order)}\\.", lead) for order in (backends, backends[::-1]))
+    assert any(
+        re.search(f"There is no speed ratio {'; nor '.join(order)}\\.", lead) for order in (backends, backends[::-1])
+    )
 
 
 @pytest.mark.parametrize(("disturbed", "reason"), [(3, ""), (8, "other programs used up to 42 % of the cores")])

@@ -111,8 +111,8 @@ def _between_models(run: Run) -> list[Table]:
         caption = (
             "The probability that a trial of the row's model has a lower "
             f"{headline_error(run).label} than one of the column's{same}: the share of pairs of seeds, with the test "
-            f"of Mann and Whitney (1947){', summed over the origins (van Elteren 1960)' if same else ''}. Models with "
-            f"{models[0][0].backend_phrase}."
+            f"of Mann and Whitney (1947){', summed over the origins (van Elteren 1960)' if same else ''}. All "
+            f"models are those of {models[0][0].backend_phrase}."
         )
         title = f"Models, {models[0][0].data.series}"
         tables.append(tabulate(f"models-{keys[0]}", title, caption, columns, models))
