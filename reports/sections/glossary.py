@@ -48,8 +48,9 @@ WORDS = {
     "kernel": "the code that computed the recurrence: a fused kernel (mkldnn_rnn_layer, cuDNN), a compiled loop (XLA "
     "while, TF while), or a loop of single operations (aten loop)",
     "linear autoregression": "a linear regression on the past values of the window",
-    "MASE": "mean absolute scaled error: the error relative to that of the naive forecast one step ahead on the "
-    "training part (of the season, if there is one). It has no unit, so targets and series can be averaged",
+    "MASE": "mean absolute scaled error: the mean absolute error relative to that of repeating, on the training part, "
+    "the value of one season before, or the last value if there is no season. It has no unit, so targets and series "
+    "can be averaged",
     "matched": "the mode in which all frameworks have the same function, initial weights, batches and optimizer",
     "MSE, RMSE, MAE": "mean squared error, its square root, and mean absolute error",
     "naive forecast": "a simple baseline: persistence, seasonal naive, training mean or linear autoregression",
@@ -94,5 +95,10 @@ WORDS = {
 
 
 def section(context: Context) -> Section:
-    glossary = Section("glossary", "Glossary", (Terms(tuple(WORDS.items())),), folded=True)
+    glossary = Section(
+        "glossary",
+        "Glossary",
+        (Terms(tuple(sorted(WORDS.items(), key=lambda entry: entry[0].casefold()))),),
+        folded=True,
+    )
     return Section("reading", "How to read this page", (*map(Paragraph, HOW_TO_READ), glossary))

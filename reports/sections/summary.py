@@ -260,7 +260,7 @@ def _missing_ratios(run: Run, speedup: CaseSpeedups) -> list[str]:
         f"for {run.backend_phrases(name for name in reasons if reasons[name] == reason)}: {reason}"
         for reason in unique(reasons.values())
     ]
-    return [f"There is no speed ratio {'; nor '.join(parts)}"] if parts else []
+    return [f"There is no speed ratio {'; nor is there one '.join(parts)}"] if parts else []
 
 
 def _fastest_of_case(run: Run, model: str, speedup: CaseSpeedups) -> str:
