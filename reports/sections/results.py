@@ -81,7 +81,7 @@ def main_table(run: Run, speedups: Speedups) -> Table:
         "persistence: above 0 is better than repeating the last value. The speed ratio is that of the steady epoch "
         "(the median epoch of the steady state): 2 means twice as fast as the backend marked (reference). "
         "Parameters are the trained ones, as the framework counts them. The training time of a baseline is that of its "
-        "fit and forecasts; naive forecasts need none."
+        "fit and forecasts; naive forecasts are not timed."
     )
     naive = naive_rows(run)
     if any(case_name(case) in row.label for case in run.manifest.cases for row in naive):
