@@ -36,7 +36,8 @@ def with_calendar(series: Series, parts: Sequence[str]) -> Series:
     phases = [2 * np.pi * _passed(times, part) for part in parts]
     waves = [wave(phase) for phase in phases for wave in (np.sin, np.cos)]
     values = np.column_stack([series.values, np.round(waves, 12).T])  # the last bits of a sine differ between machines
-    note = f"Known ahead of time: {', '.join(parts)} of the next row, each as sine and cosine."
+    listed = ", ".join(f"the {part}" for part in parts)
+    note = f"Each input row has {listed} of the row after it as sine and cosine, which are known ahead of time."
     return replace(series, values=values, columns=(*series.columns, *names), notes=(*series.notes, note))
 
 

@@ -304,7 +304,7 @@ def _notes(series: Series, data: DataSpec, window: WindowSpec, parts: Split, sca
         for name, spans in parts.spans.items()
         if any(stop > start for start, stop in spans)
     ]
-    order = "at the same times for all series" if series.groups and series.times is not None else "in order"
+    order = "at the same times for all series" if series.groups and series.times is not None else "in order of the rows"
     notes.append(f"Split {order}: {', '.join(shown)}; a window belongs to the part that contains all of its targets.")
     if data.origin is not None:
         rows = "all rows before its validation part" if data.origin_training == "expanding" else "equally many rows"
@@ -340,8 +340,9 @@ def _window_notes(series: Series, parts: Sequence[Part], left_out: Sequence[int]
             short = [name for name, count in zip(series.groups, windows, strict=True) if not count]
             if short:
                 shown = ", ".join(short[:10]) + (", ..." if len(short) > 10 else "")
+                have = "has" if len(short) == 1 else "have"
                 notes.append(
-                    f"{len(short)} of {len(series.groups)} series have no window in the {part.name} part: {shown}."
+                    f"{len(short)} of {len(series.groups)} series {have} no window in the {part.name} part: {shown}."
                 )
     return notes
 

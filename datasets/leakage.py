@@ -65,16 +65,19 @@ def training_errors(windows: Windows) -> np.ndarray:
     """(series or 1, targets): the divisors of scaled errors (MASE, Hyndman & Koehler 2006), in the unit of the series.
 
     Each is the mean absolute error of the naive forecast one step ahead on the training rows: the value one season
-    earlier, or of a series without a season the last value. A series without such rows gets the mean of the others; a
-    divisor is 0 where the naive forecast has no error, and then no error can be scaled.
+    earlier, or of a series without a season the last value; filled rows are left out. A series without such rows gets
+    the mean of the others; a divisor is 0 where the naive forecast has no error, and then no error can be scaled.
     """
     lag, values = windows.season or 1, windows.series.values[:, windows.targets]
+    observed = np.ones(len(values), bool)
+    observed[windows.series.unscored] = False
     spans = windows.split.spans["train"]
     runs = [*windows.series.runs, windows.series.rows]
     sums, counts = [], []
     for start, stop in spans:
         inner = [start, *(run for run in runs if start < run < stop), stop]
-        pieces = [np.abs(values[a + lag : b] - values[a : max(a, b - lag)]) for a, b in pairwise(inner)]
+        pairs = [(slice(a + lag, b), slice(a, max(a, b - lag))) for a, b in pairwise(inner)]
+        pieces = [np.abs(values[now] - values[then])[observed[now] & observed[then]] for now, then in pairs]
         sums.append(sum((piece.sum(axis=0) for piece in pieces), np.zeros(len(windows.targets))))
         counts.append(sum(len(piece) for piece in pieces))
     total, number = np.array(sums), np.array(counts)[:, None]

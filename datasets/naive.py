@@ -1,6 +1,6 @@
 """Naive forecasts, with which every model is compared: a useful model has smaller errors than all of them."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,6 +9,7 @@ from datasets.scaler import blocks
 from datasets.windows import Part, Windows, forecast
 
 NAMES = ("persistence", "seasonal naive", "training mean", "linear autoregression")
+ROUNDING = float(np.finfo(np.float32).eps)  # the columns of a calendar in float64 are rounded too, to 12 decimals
 MOST_FITTED = 200_000  # training windows for the regression; more windows add time and do not change the result
 
 
@@ -50,23 +51,24 @@ def _season(windows: Windows) -> str:
 def _training_mean(windows: Windows, part: Part) -> Forecast:
     """The mean of the training rows; of several series, each has its own, or that of all without training rows."""
     spans = windows.split.spans["train"]
-    totals = np.array([_total(windows, span) for span in spans])  # (spans, targets)
-    rows = np.array([stop - start for start, stop in spans])[:, None]
+    unscored = windows.series.unscored
+    filled = [unscored[(unscored >= start) & (unscored < stop)] for start, stop in spans]
+    totals = np.array([_total(windows, *pair) for pair in zip(spans, filled, strict=True)])  # (spans, targets)
+    rows = np.array([stop - start - len(rows) for (start, stop), rows in zip(spans, filled, strict=True)])[:, None]
     mean = totals.sum(axis=0) / rows.sum()
     means = np.where(rows > 0, totals / np.maximum(rows, 1), mean)
     values = means[windows.runs(part) if len(spans) > 1 else np.zeros(len(part), np.int64)]
-    several = " of each series" if len(spans) > 1 else ""
+    of_which = (" of each series" if len(spans) > 1 else "") + (" without filled ones" if any(map(len, filled)) else "")
     return Forecast(
-        "training mean", f"The mean of the training rows{several}.", np.tile(values, windows.window.horizon)
+        "training mean", f"The mean of the training rows{of_which}.", np.tile(values, windows.window.horizon)
     )
 
 
-def _total(windows: Windows, span: tuple[int, int]) -> np.ndarray:
-    """(targets,): the sum of the rows."""
-    start = np.zeros(len(windows.targets))
-    return sum(
-        (block[:, windows.targets].sum(axis=0) for _, block in blocks(windows.series.values, [span], False)), start
-    )
+def _total(windows: Windows, span: tuple[int, int], filled: np.ndarray) -> np.ndarray:
+    """(targets,): the sum of the rows that are not filled."""
+    values, start = windows.series.values, np.zeros(len(windows.targets))
+    whole = sum((block[:, windows.targets].sum(axis=0) for _, block in blocks(values, [span], False)), start)
+    return np.asarray(whole - values[filled][:, windows.targets].sum(axis=0))
 
 
 def _seasonal_naive(windows: Windows, part: Part) -> np.ndarray | None:
@@ -87,18 +89,30 @@ def _linear_autoregression(windows: Windows, part: Part) -> Forecast:
     """With NumPy: importing scikit-learn for one regression takes longer than preparing a run."""
     every = -(-len(windows.train) // MOST_FITTED)
     x, y = _flat(windows.train.inputs[::every]), windows.train.y[::every].astype(np.float64)
+    fitted = least_squares(x, y)
+    pieces = [part.inputs[first : first + MOST_FITTED] for first in range(0, max(1, len(part)), MOST_FITTED)]
+    scaled = np.concatenate([forecast(lambda x: fitted(_flat(x)), windows, piece) for piece in pieces])
+    which = "the training windows" if every == 1 else f"one of every {every} training windows"
+    explanation = f"Least squares on the same window of {windows.window.length} rows, fitted on {which}."
+    return Forecast("linear autoregression", explanation, windows.to_unit(part, scaled))
+
+
+def least_squares(x: np.ndarray, y: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
+    """The affine function from (N, columns) to (N, outputs) with the least squared error at x and y, in float64.
+
+    Columns may depend on each other, as those of the calendar in rows one after another. Then a part of them is
+    rounding errors, at most `ROUNDING` of the whole, and is left out: a weight on it forecasts nothing.
+    """
     means = x.mean(axis=0), y.mean(axis=0)  # the intercept has no part in the solution of least norm
-    coefficients = np.linalg.lstsq(x - means[0], y - means[1])[0]
+    scale = np.maximum(x.std(axis=0), ROUNDING * np.abs(x).max(axis=0))
+    scale[scale == 0] = 1
+    coefficients = np.linalg.lstsq((x - means[0]) / scale, y - means[1], rcond=ROUNDING)[0]
 
     def predicted(x: np.ndarray) -> np.ndarray:
-        values: np.ndarray = (_flat(x) - means[0]) @ coefficients + means[1]
+        values: np.ndarray = (x - means[0]) / scale @ coefficients + means[1]
         return values
 
-    pieces = [part.inputs[first : first + MOST_FITTED] for first in range(0, max(1, len(part)), MOST_FITTED)]
-    scaled = np.concatenate([forecast(predicted, windows, piece) for piece in pieces])
-    fitted = "the training windows" if every == 1 else f"one of every {every} training windows"
-    explanation = f"Least squares on the same window of {windows.window.length} rows, fitted on {fitted}."
-    return Forecast("linear autoregression", explanation, windows.to_unit(part, scaled))
+    return predicted
 
 
 def _flat(x: np.ndarray) -> np.ndarray:

@@ -166,8 +166,9 @@ def _basis(result: Estimate) -> Iterator[str]:
     yield (
         f"The estimate rests on {counted(result.probes, 'probe')} on this machine under its present load. Each probe "
         f"started a process, built the largest model of each kind of cell and timed {PROBE_REPEATS} repeats of a few "
-        "steps. A step of a smaller model is assumed to take at most as long, and at least in proportion to its "
-        "operations; native models are assumed to be as fast as matched ones. Memory is that of the probe's process."
+        "steps. A step of a smaller model is assumed to take at most the time of the largest one, and at least "
+        "the share of it that its operations have; native models are assumed to be as fast as matched ones. Memory is "
+        "that of the probe's process."
     )
     yield (
         "The lower end assumes fast steps (the first quartile of those repeats) and that all checks of equality run at "

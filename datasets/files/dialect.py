@@ -170,7 +170,8 @@ def _laid_out(head: _Head, data: DataSpec) -> Dialect:
         header = ["", *header]
     notes = []
     if start:
-        notes.append(f"{_lines(top + 1, top + rows[start - 1][0])} above the header, {_shown(rows[0][1])}, left out.")
+        titles = _lines(top + 1, top + number - 1 - sum(cell.count("\n") for cell in header))
+        notes.append(f"{titles.capitalize()} above the header, {_shown(rows[0][1], head.separator)}, left out.")
     above = rows[start - 1][0] if start else 0  # lines above the header
     if body and not _is_header(header, shapes):
         notes.append(f"The file has no header line; its columns are called column 1 to column {width}.")
@@ -181,7 +182,7 @@ def _laid_out(head: _Head, data: DataSpec) -> Dialect:
         others += 1
     last = rows[start + others][0]
     if others:
-        shown = "; ".join(_shown(cells) for cells in body[:others])
+        shown = "; ".join(_shown(cells, head.separator) for cells in body[:others])
         notes.append(f"Below the header, {_lines(top + number + 1, top + last)} of text: {shown}.")
     dialect = _dialect(head, data, _names(header, width, notes), start + others + 1, last, notes)
     return replace(dialect, other_names=tuple(map(tuple, body[:others])), header=head.lines[top + number - 1].strip())
@@ -223,11 +224,11 @@ def _refuse_longer_rows(head: _Head, start: int, width: int, names: int) -> None
 
 
 def _lines(first: int, last: int) -> str:
-    return f"line {first}" if first == last else f"lines {first} to {last}"
+    return f"line {first}" if first == last else f"lines {first} {'and' if last == first + 1 else 'to'} {last}"
 
 
-def _shown(cells: Sequence[str]) -> str:
-    return repr(" ".join(",".join(cells).split())[:60])
+def _shown(cells: Sequence[str], separator: str) -> str:
+    return repr(" ".join(separator.join(cells).split())[:60])
 
 
 def _width(rows: list[list[str]]) -> int:

@@ -190,10 +190,12 @@ def _in_steps(rows: Rows, context: Context, notes: list[str]) -> tuple[Rows, Ste
 def _totals(chosen: Table) -> DataError:
     """The error for a column that is not used and names rows of totals among the others."""
     name, cell = next(iter(chosen.totals.items()))
-    use = to_set(time=as_list([name])) if chosen.kinds[name] == "time" else to_set(group=as_list([name]))
+    stamps = chosen.kinds[name] == "time"
+    use = to_set(time=as_list([name])) if stamps else to_set(group=as_list([name]))
     return DataError(
         f"{chosen.path}, column {name!r} holds {cell[:40]!r}, whose row can be the sum of others: {use}, and "
-        f"such rows are left out or kept apart; if all rows are steps of one series, {to_set(order='rows')}."
+        f"such rows {'are left out' if stamps else 'become a series of their own'}; if all rows are steps of one "
+        f"series, {to_set(order='rows')}."
     )
 
 

@@ -17,6 +17,7 @@ from datasets.spec import DataError, DataSpec, counted, to_set
 
 GROUPED = {"text": 0.05, "number": 0.3}  # least share of repeated stamps for a column of a kind to be a group
 MANY = 0.5  # share of rows that repeat a time stamp, above which they are not averaged without a setting
+LEFT = 0.1  # share of the repeated time stamps that a group may leave
 PAIRS = 10  # of columns that are tried as groups
 SOME = 1000  # stamps
 SHOWN = 10  # names in an error
@@ -220,8 +221,9 @@ def unique(rows: Rows, context: Context, notes: list[str]) -> Rows:
     kept = rows.take(np.append(starts[1:], len(times)) - 1 if rule == "last" else starts)
     if rule == "mean":
         kept = replace(kept, values=steps.means(rows.values, starts))
-    taken = {"mean": "their mean was", "first": "the first was", "last": "the last was"}[rule]
-    notes.append(f"{counted(len(repeated))} with the time stamp of another row (first: row {second}); {taken} taken.")
+    be, place = ("was", "") if len(repeated) == 1 else ("were", "the first is ")
+    done = {"mean": f"{be} averaged with it", "first": f"{be} left out", "last": "replaced it"}[rule]
+    notes.append(f"{counted(len(repeated))} with the time stamp of an earlier row ({place}row {second}) {done}.")
     return kept
 
 
@@ -259,7 +261,10 @@ def _zone(rows: Rows, context: Context) -> str | None:
 
 
 def _likely_group(rows: Rows, repeated: int, context: Context) -> tuple[str, ...]:
-    """One or two columns that are unique together with the time stamps, with few values for the number of rows."""
+    """One or two columns with few values for the number of rows that tell at least 90 % of the repeated stamps apart.
+
+    Not all of them, because a line may stand twice in the file of several series too.
+    """
     chosen, data, times = context.chosen, context.data, rows.times
     assert times is not None
     used = {*chosen.numbers, *chosen.time, *chosen.group}
@@ -275,7 +280,7 @@ def _likely_group(rows: Rows, repeated: int, context: Context) -> tuple[str, ...
     for group in (*((name,) for name in names), *islice(pairs, PAIRS)):
         arrays = [codes[name] for name in (*chosen.group, *group)]
         few = pd.MultiIndex.from_arrays(arrays).nunique() <= len(times) / 2
-        if few and pd.MultiIndex.from_arrays([times, *arrays]).is_unique:
+        if few and pd.MultiIndex.from_arrays([times, *arrays]).duplicated().sum() <= LEFT * repeated:
             return group
     return ()
 

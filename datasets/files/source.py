@@ -33,7 +33,7 @@ KINDS = {  # of files that are not read, by their first bytes in lower case
     b"\xff\xd8\xff": "a picture",
 }  # fmt: skip
 LATIN = ["cp1252", "cp1250", "cp1254", "cp1257"]
-SIGNS = set("°²³µ€·½".encode("cp1252"))
+SIGNS = "°²³µ€·½".encode("cp1252")
 OTHERS = ["cp1251", "koi8_r", "cp1253", "cp932", "gb18030", "big5", "cp949", "cp1255", "cp1256"]
 
 
@@ -228,11 +228,11 @@ def _guessed(head: bytes, names: Sequence[str]) -> str:
     """The encoding of text that is not UTF-8: one in which the names occur, and that gives likely letters."""
     from charset_normalizer import from_bytes
 
-    words = re.findall(rb"[A-Za-z]*[\x80-\xff][A-Za-z\x80-\xff]*", head)
+    words = [word for word in re.findall(rb"[A-Za-z\x80-\xff]+", head.translate(None, SIGNS)) if not word.isascii()]
     letters = b"".join(words)
     foreign = re.sub(rb"[A-Za-z]", b"", letters)
     latin = len(foreign) <= len(letters) - len(foreign)
-    if set(foreign) <= SIGNS or (latin and all(_decoded(word, "cp1252").isalpha() for word in words)):
+    if not foreign or (latin and all(_decoded(word, "cp1252").isalpha() for word in words)):
         likely = ["cp1252"]
     else:
         isolated = LATIN if latin else OTHERS

@@ -44,7 +44,7 @@ def understood(
             + _not_used([f"{name} ({kind})" for name, kind in chosen.kinds.items() if name not in used]),
         )
     )
-    filled = f"{counted(len(series.filled))}, of which {len(series.unscored)} in a target"
+    filled = f"{counted(len(series.filled))}; {len(series.unscored)} of them with a filled target"
     lines.append(("filled", filled if len(series.filled) else "no row"))
     for label, excerpt in (("first rows", chosen.head), ("last rows", chosen.tail)):
         if excerpt:

@@ -5,11 +5,10 @@ from itertools import count
 
 import numpy as np
 from sklearn.ensemble import HistGradientBoostingRegressor
-from sklearn.linear_model import LinearRegression
 
 from datasets.fitted import UnsuitableError
 from datasets.fitted.seasons import fourier, period, places
-from datasets.naive import MOST_FITTED, Forecast
+from datasets.naive import MOST_FITTED, Forecast, least_squares
 from datasets.windows import Part, Windows, forecast
 
 PAIRS = 3  # sines and cosines that describe a season; more do not pay with a few hundred rows
@@ -22,12 +21,12 @@ def seasonal_autoregression(windows: Windows, part: Part) -> Forecast:
         raise UnsuitableError("the series has no season")
     pairs = min(PAIRS, windows.season // 2)
     every, x, rows, y = _training(windows)
-    model = LinearRegression().fit(np.hstack([_flat(x), _season(windows, rows, pairs)]), y)
+    fitted = least_squares(np.hstack([_flat(x), _season(windows, rows, pairs)]), y)
 
     def predict(inputs: np.ndarray, first_rows: np.ndarray) -> np.ndarray:
-        return np.asarray(model.predict(np.hstack([_flat(inputs), _season(windows, first_rows, pairs)])))
+        return fitted(np.hstack([_flat(inputs), _season(windows, first_rows, pairs)]))
 
-    terms = "a sine and a cosine" if pairs == 1 else f"{pairs} sines and cosines"
+    terms = "a sine and a cosine" if pairs == 1 else f"{pairs} sines and {pairs} cosines"
     explanation = (
         f"Least squares on the same window of {windows.window.length} rows and {terms} of the season, fitted on "
         f"{_words(every)}."

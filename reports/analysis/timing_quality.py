@@ -15,7 +15,7 @@ from reports.analysis.intervals import (
 from reports.analysis.run import Group, Run, unique
 from reports.analysis.speedup import CaseSpeedups, Speedup, Speedups
 from reports.records import Outcome
-from reports.render.formats import case_name, listed, numbered, per_cent
+from reports.render.formats import case_name, listed, numbered, per_cent, significant
 
 MAX_VARIATION = 0.10  # coefficient of variation above which times are called unstable
 MAX_DEVIATION = 0.50  # relative distance from the median above which one epoch makes a trial unstable
@@ -48,7 +48,10 @@ class TimingQuality:
         problems = (
             (self.unsteady, "Unstable times: the epochs of a seed reached no steady state"),
             (self.epochs, f"Unstable times: the epochs of a seed vary {limits} the median"),
-            (self.seeds is not None, f"Unstable times: those of the seeds vary by more than {per_cent(MAX_VARIATION)}"),
+            (
+                self.seeds is not None,
+                f"Unstable times: the steady epochs of the seeds vary by more than {per_cent(MAX_VARIATION)}",
+            ),
             (
                 self.background_load,
                 f"Disturbed times: other programs used more than {per_cent(MAX_BACKGROUND_LOAD)} of the cores",
@@ -71,14 +74,14 @@ class TimingQuality:
         if self.epochs:
             variations, deviations = zip(*self.epochs.values(), strict=True)
             variation, farthest = max(variations), max(deviations)
-            outlier = f", and one of them is {per_cent(farthest)} off the median" if farthest > variation else ""
+            outlier = f", and one of them is {_exact(farthest)} off the median" if farthest > MAX_DEVIATION else ""
             most = "up to " if len(self.epochs) > 1 else ""
             unstable.append(
-                f"the epochs of {_seeds(self.epochs)} vary by {most}{per_cent(variation)} (standard deviation relative "
+                f"the epochs of {_seeds(self.epochs)} vary by {most}{_exact(variation)} (standard deviation relative "
                 f"to the median){outlier}"
             )
         if self.seeds is not None:
-            unstable.append(f"the times of the seeds vary by {per_cent(self.seeds)}")
+            unstable.append(f"the steady epochs of the seeds vary by {_exact(self.seeds)}")
         warnings = [f"unstable: {'; '.join(unstable)}"] if unstable else []
         if self.background_load:
             warnings.append(
@@ -89,6 +92,11 @@ class TimingQuality:
                 f"incomplete: the clocks around the steps left out up to {per_cent(self.unaccounted)} of the training"
             )
         return tuple(warnings)
+
+
+def _exact(share: float) -> str:
+    """A share in per cent with three digits, so that one just above its limit is not rounded to it."""
+    return f"{significant(100 * share)} %"
 
 
 def _seeds(seeds: Collection[int]) -> str:
@@ -157,12 +165,17 @@ def unreliable_because(run: Run, speedups: Iterable[Speedup]) -> str:
     compared = tuple(speedups)
     load = max((_typical(s, lambda o: o.background_load or 0.0) for s in compared), default=0.0)
     unaccounted = max((_typical(s, lambda o: o.times.unaccounted) for s in compared), default=0.0)
-    unstable = unique(backend for speedup in compared for backend in _unstable_backends(speedup))
+    sides = [(speedup, *side) for speedup in compared for side in _sides(speedup)]
+    varying = unique(backend for speedup, backend, outcomes in sides if _vary(speedup, outcomes))
+    unsteady = unique(backend for _, backend, outcomes in sides if _unsteady(outcomes))
     imprecise = {s.backend: s.epoch.precision for s in compared if s.epoch and isfinite(s.epoch.precision)}
     imprecise = {backend: value for backend, value in imprecise.items() if value > MAX_IMPRECISION}
     clauses = [f"other programs used up to {per_cent(load)} of the cores"] if load > MAX_BACKGROUND_LOAD else []
-    if unstable:
-        clauses.append(f"the times of {run.backend_phrases(unstable)} are unstable")
+    if varying:
+        between = f"vary by more than {per_cent(MAX_VARIATION)} between the seeds"
+        clauses.append(f"the steady epochs of {run.backend_phrases(varying)} {between}")
+    if unsteady:
+        clauses.append(f"most processes of {run.backend_phrases(unsteady)} reach no steady state")
     if imprecise:
         within = per_cent(max(imprecise.values()))
         single = "interval of the steady epoch's ratio is"
@@ -195,20 +208,20 @@ def _withheld(run: Run, case: CaseSpeedups) -> dict[str, Speedup]:
     }
 
 
-def _unstable_backends(speedup: Speedup) -> list[str]:
-    """Return the sides of a speedup with no steady state in most of their processes, the reference first.
-
-    Also a side whose steady epochs vary between the rounds, if these are too few for an interval of the ratio.
-    """
-    sides = ((speedup.reference or "", speedup.reference_outcomes), (speedup.backend, speedup.outcomes))
-    return [name for name, outcomes in sides if _unstable(outcomes, vary=not _has_interval(speedup))]
+def _sides(speedup: Speedup) -> tuple[tuple[str, Sequence[Outcome]], ...]:
+    """Return the backends of a speedup with their outcomes, the reference first."""
+    return (speedup.reference or "", speedup.reference_outcomes), (speedup.backend, speedup.outcomes)
 
 
-def _unstable(outcomes: Sequence[Outcome], *, vary: bool) -> bool:
+def _vary(speedup: Speedup, outcomes: Sequence[Outcome]) -> bool:
+    """Return whether the steady epochs vary between rounds that are too few for an interval of the ratio."""
+    return not _has_interval(speedup) and coefficient_of_variation(_steady_epochs(outcomes)) > MAX_VARIATION
+
+
+def _unsteady(outcomes: Sequence[Outcome]) -> bool:
+    """Return whether most processes reached no steady state."""
     states = [state for outcome in outcomes if (state := steady_state(outcome.times.epochs))]
-    unsteady = sum(not state.reached for state in states)
-    varies = vary and coefficient_of_variation(_steady_epochs(outcomes)) > MAX_VARIATION
-    return varies or 2 * unsteady > len(states)
+    return 2 * sum(not state.reached for state in states) > len(states)
 
 
 def _steady_epochs(outcomes: Iterable[Outcome]) -> Sequence[float]:

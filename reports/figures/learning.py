@@ -64,7 +64,7 @@ def loss_curves(run: Run, mode: Mode) -> Figure | None:
     }[mode]
     several = any(len(run.finished(case, mode)) > 1 for case in drawn)
     shown = medians((group for case in drawn for group in run.finished(case, mode)), "; the band is the range")
-    scaled = " Losses are those of scaled values, of the changes where a model learns changes."
+    scaled = " Losses are errors of scaled values, or with data.difference = true of scaled changes from row to row."
     caption = f"{shown}{scaled}{remark if several else ''}{only_first(len(cases))}"
     numbers = "; ".join(_last_loss(run, group) for case in drawn for group in run.finished(case, mode))
     alt = f"Curves of the {' and '.join(kinds)} loss by epoch. Training loss in the last epoch: {numbers}."

@@ -77,6 +77,8 @@ def _extremes(band: Band) -> str:
     if len(known) < 2:
         return ""
     (low, first), (high, second) = min(known), max(known)
+    if per_cent(low) == per_cent(high):
+        return f"; {per_cent(low)} at every step"
     return f"; {per_cent(low)} at step {first} (the lowest), {per_cent(high)} at step {second} (the highest)"
 
 

@@ -128,7 +128,7 @@ def headline(run: Run) -> str:
     forecasts = f"{beating} of {plural(models, 'forecast')} beat persistence" if models else "every trial failed"
     if beating:
         best = sum(_beats_the_best(run, groups) for groups in run.models)
-        forecasts += f", {best or 'none'} the best baseline"
+        forecasts += f", {best} the best baseline" if best else ", and none beats the best baseline"
     parts = (forecasts, speed) if noisy else (speed, forecasts)  # unreliable timings come second
     return "; ".join(part for part in parts if part.strip())
 
@@ -147,7 +147,7 @@ def _fastest(run: Run, speedups: Speedups) -> str:
         return _single(run, compared[0])
     clear = Counter(best.backend for best in compared if best.clear and not best.lead.single)
     if not clear:
-        return f"no backend is clearly fastest in any of {len(compared)} models"
+        return f"no backend is shown to be the fastest for any of {len(compared)} models"
     counts = listed([f"{run.backend_phrase(backend)} for {count}" for backend, count in clear.most_common()])
     return f"fastest: {counts} of {len(compared)} models"
 

@@ -224,9 +224,9 @@ def levels_of_variation(run: Run, speedups: Speedups) -> Table:
         "processes, and between rounds, which affect all backends of a round alike. The steady state begins where a "
         "test at 5 % shows neither a trend nor a change point. The ratio of median epochs is the speed ratio. The last "
         "two columns say how many processes of a backend × how many epochs of a process bring the 95 % interval of the "
-        "ratio of mean epochs, or of the reference backend's mean epoch, within ± 5 %: with as many epochs as here, "
-        "and at the lowest cost. In small print or in brackets: the time of these processes together with those of "
-        "the reference backend."
+        "ratio of mean epochs (of the reference backend: that of its mean epoch) within ± 5 %: with as many epochs as "
+        "here, and at the lowest cost. After each: the time of these processes together with those of the reference "
+        "backend. The ratio of mean epochs has a t interval, which is wide for few processes."
     )
     return tabulate("variation", "Levels of variation", caption, columns, variations(run, speedups))
 

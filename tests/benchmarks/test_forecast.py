@@ -97,7 +97,7 @@ NEWER = {
     ),
     "a missing last value": ("1961-01,440\n1961-02,450\n1961-03,\n", "1961-03", ("were cut off",)),
     "rows out of order": ("1961-02,450\n1961-01,440\n", "1961-03", ("its rows were reversed",)),
-    "a repeated row": ("1961-01,440\n1961-02,450\n1961-02,470\n", "1961-03", ("their mean was taken",)),
+    "a repeated row": ("1961-01,440\n1961-02,450\n1961-02,470\n", "1961-03", ("was averaged with it",)),
     "another value of a known row": (
         "1960-11,390\n1960-12,433.5\n1961-01,440\n",
         "1961-02",

@@ -27,7 +27,7 @@ def test_each_row_has_the_calendar_of_the_next(tmp_path):
     for place, values, size in ((1, following.hour, 24), (3, following.day_of_week, 7), (5, following.month - 1, 12)):
         turns = np.arctan2(series.values[:, place], series.values[:, place + 1]) / (2 * np.pi) % 1
         np.testing.assert_allclose(np.round(turns * size, 6) % size, values)
-    assert "Known ahead of time: hour, weekday, month of the next row" in " ".join(series.notes)
+    assert "the hour, the weekday, the month of the row after it as sine and cosine" in " ".join(series.notes)
 
 
 def test_the_last_input_row_describes_the_first_target_row(tmp_path):

@@ -1,9 +1,12 @@
 """The small files in cases/, each with one kind of trouble: the right reading, or the question and its answers."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from datasets import WindowSpec, cut, read
+from datasets.spec import counted
 from tests.datasets.typed import CASES, advice, outcomes, refusal, spec
 
 SIXTY = [
@@ -132,7 +135,7 @@ def test_the_total_and_further_header_lines_are_said():
     """What is left out is stated with its text."""
     assert "'Total,1229.3'" in " ".join(only_series(words("total-row-below", "units", "day")).notes)
     notes = " ".join(only_series(words("three-header-lines", "Close", "Price")).notes)
-    assert "lines 2 to 3" in notes
+    assert "lines 2 and 3" in notes
     assert "Ticker" in notes
     by_other_name = only_series(words("three-header-lines", "Close", "Date"))
     assert by_other_name.label(0) == "2020-01-01"
@@ -156,7 +159,7 @@ def test_a_repeated_stamp_is_averaged_and_said():
     repeated = 29
     assert series.rows == 59
     assert series.values[repeated, 0] == pytest.approx((SIXTY[29] + SIXTY[30]) / 2)
-    assert "first: row 31" in " ".join(series.notes)
+    assert "earlier row (row 31) was averaged with it" in " ".join(series.notes)
     for rule, value in (("first", SIXTY[29]), ("last", SIXTY[30])):
         kept = only_series(words("duplicate-stamp", "units", "day", "--set", f"data.duplicates={rule}"))
         assert kept.values[repeated, 0] == value
@@ -238,3 +241,18 @@ def test_several_series_in_one_file_are_asked_for():
     assert (grouped.groups, grouped.runs, grouped.rows) == (("A", "B"), (0, 60), 120)
     np.testing.assert_allclose(grouped.values[:60, 0], SIXTY)
     np.testing.assert_allclose(averaged.values[:, 0], (grouped.values[:60, 0] + grouped.values[60:, 0]) / 2)
+
+
+@pytest.mark.parametrize("doubled", [1, 4])
+def test_lines_that_stand_twice_do_not_hide_that_a_file_has_several_series(tmp_path, doubled):
+    """With them no column tells all rows apart, and the mean of all stores would be forecast."""
+    options = words("panel-long", "units", "day")
+    lines = Path(options[options.index("--csv") + 1]).read_text().splitlines()
+    path = tmp_path / "doubled.csv"
+    path.write_text("\n".join([*lines, *lines[5 : 5 + doubled]]) + "\n")
+    options[options.index("--csv") + 1] = str(path)
+    message = refusal(options)
+    assert "column 'store' tells them apart" in message
+    grouped = read(spec([*options, *advice(message)[0]]))
+    assert grouped.groups == ("A", "B")
+    assert any(f"{counted(doubled)} with the time stamp of an earlier row" in note for note in grouped.notes)

@@ -69,7 +69,7 @@ def test_what_was_understood_is_shown(capsys, tmp_path):
     assert lines["train"] == "2020-01-01 to 2020-02-11, 42 rows"
     assert "'%', which was removed" in lines["note"]
     gaps = shown(capsys, str(CASES / "sentinel-1e20.csv"), "--folder", str(tmp_path))
-    assert gaps["filled"] == "3 rows, of which 3 in a target"
+    assert gaps["filled"] == "3 rows; 3 of them with a filled target"
 
 
 def test_options_choose_the_columns(capsys, tmp_path):

@@ -6,6 +6,7 @@ from statsmodels.tsa.forecasting.theta import ThetaModel
 from statsmodels.tsa.statespace.sarimax import SARIMAX
 
 from datasets import FITTED, DataSpec, Series, WindowSpec, baselines, cut, leaks, prepare, training_errors
+from datasets.calendars import with_calendar
 from datasets.fitted import Absent, fitted_baselines, statistical
 
 MANY = 150
@@ -156,3 +157,31 @@ def test_the_divisor_of_scaled_errors_is_the_naive_error_of_the_training_part():
     train = values[: windows.split.train]
     assert training_errors(windows) == pytest.approx(np.mean(np.abs(train[6:] - train[:-6])))
     assert training_errors(windows_of(values, season=None)) == pytest.approx(np.mean(np.abs(np.diff(train))))
+
+
+def test_filled_rows_are_neither_in_the_divisor_of_scaled_errors_nor_in_the_training_mean():
+    """They repeat a value that was counted already, so the error of a naive forecast would be too low."""
+    values, filled = seasonal(), np.array([3, 40, 41, 60])
+    series = Series("s", "", values[:, None], ("y",), ("y",), season=6, step="week", filled=filled, unscored=filled)
+    windows = cut(series, DataSpec(series="s"), WindowSpec(length=8), "float64")
+    train = values[: windows.split.train].copy()
+    train[filled] = np.nan
+    assert training_errors(windows) == pytest.approx(np.nanmean(np.abs(train[6:] - train[:-6])))
+    mean = next(f for f in baselines(windows, windows.test) if f.name == "training mean")
+    assert mean.values[0] == pytest.approx(np.nanmean(train))
+    assert mean.explanation == "The mean of the training rows without filled ones."
+
+
+def test_columns_that_depend_on_each_other_get_no_weight_on_their_rounding_errors():
+    """The weekday of 14 rows one after another has two dimensions, and in float32 a third that is rounding."""
+    values = np.random.default_rng(5).normal(size=400).cumsum()
+    times = np.datetime64("2024-01-01", "us") + np.arange(400) * np.timedelta64(1, "D")
+    data = DataSpec(csv="walk.csv", target="y", time="day", calendar=("weekday",))
+    series = Series("walk", "", values[:, None], ("y",), ("y",), season=7, step="day", times=times)
+    extended = with_calendar(series, data.calendar)
+    exact, rounded = (cut(extended, data, WindowSpec(length=14), dtype) for dtype in ("float64", "float32"))
+    expected, values = (
+        {f.name: f.values for f in baselines(of, of.test)} | forecasts(of, REGRESSIONS[:1]) for of in (exact, rounded)
+    )
+    for name in ("linear autoregression", "seasonal autoregression"):
+        np.testing.assert_allclose(values[name], expected[name], atol=1e-4, err_msg=name)

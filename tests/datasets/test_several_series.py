@@ -165,7 +165,7 @@ def test_a_series_may_have_the_name_of_a_missing_value(tmp_path, name, form, dec
     series = read(spec(path))
     assert series.groups == tuple(sorted(["DE", name]))
     assert (series.rows, len(series.filled)) == (120, 2)
-    assert "with the time stamp of another row" not in " ".join(series.notes)
+    assert "with the time stamp of an earlier row" not in " ".join(series.notes)
     assert read(spec(path, missing="DE")).groups == (name,)
 
 

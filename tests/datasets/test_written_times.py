@@ -180,7 +180,7 @@ def test_a_total_with_the_time_stamp_of_a_row_is_no_repetition_without_a_questio
     assert f"column 'item' holds '{total}', whose row can be the sum of others" in refusal(options)
     read_back = outcomes(options)
     assert any(s.values[:, 0].tolist() == VALUES[:48] and s.step == "month" for s in read_back)
-    assert any("their mean was taken" in " ".join(series.notes) for series in read_back)
+    assert any("averaged with it" in " ".join(series.notes) for series in read_back)
 
 
 def test_a_total_with_a_time_stamp_of_its_own_is_named(words):

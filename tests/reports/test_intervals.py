@@ -92,14 +92,14 @@ def test_an_unstable_trial_is_named_with_its_variation_and_largest_deviation():
     assert list(unstable.epochs) == [2]
     assert unstable.epochs[2] == pytest.approx((0.358, 0.8), abs=0.001)
     (warning,) = unstable.warnings
-    assert warning.startswith("unstable: the epochs of seed 2 vary by 36 %")
-    assert warning.endswith("one of them is 80 % off the median")
+    assert warning.startswith("unstable: the epochs of seed 2 vary by 35.8 %")
+    assert warning.endswith("one of them is 80.0 % off the median")
 
 
 def test_seeds_that_vary_are_named_with_their_variation():
     unstable = quality({seed: [value] * 4 for seed, value in enumerate((0.10, 0.13, 0.16))})
     assert unstable.seeds == pytest.approx(0.23, abs=0.01)
-    assert unstable.warnings == ("unstable: the times of the seeds vary by 23 %",)
+    assert unstable.warnings == ("unstable: the steady epochs of the seeds vary by 23.1 %",)
 
 
 def test_load_by_other_programs_is_reported():
@@ -124,7 +124,7 @@ STEADY = {1: [0.1] * 9, 2: [0.1] * 9}
     ("of_times", "kind"),
     [
         (quality(STEADY | {2: [0.1, 0.1, 0.1, 0.1, 0.1, 0.18]}), "Unstable times: the epochs of a seed vary"),
-        (quality({1: [0.10] * 4, 2: [0.13] * 4, 3: [0.16] * 4}), "Unstable times: those of the seeds vary"),
+        (quality({1: [0.10] * 4, 2: [0.13] * 4, 3: [0.16] * 4}), "Unstable times: the steady epochs of the seeds vary"),
         (quality({1: [2.0 ** (-number) for number in range(30)]}), "Unstable times: the epochs of a seed reached no"),
         (quality(STEADY, load=0.42), "Disturbed times: other programs used more than 10 % of the cores"),
         (LATE, "Incomplete times: the clocks left out more than 2 % of a training"),

@@ -38,7 +38,7 @@ def test_each_run_has_a_line_with_state_result_machine_and_versions(results):
     assert oldest[0].links[0].target == "co2/2026-03-01T09-30-00Z/report.html"
     assert oldest[1].text == "finished, 18 trials"
     assert oldest[2].text.startswith("the compiled epoch in Flax is 2.95 times as fast as the eager loop in PyTorch; ")
-    assert oldest[2].text.endswith("3 of 3 forecasts beat persistence, none the best baseline")
+    assert oldest[2].text.endswith("3 of 3 forecasts beat persistence, and none beats the best baseline")
     assert oldest[3].text == "AMD EPYC 9R14, 2 cores (bench-1)"
     assert "torch 2.13.0" in oldest[5].text
 
@@ -67,8 +67,8 @@ def test_a_repeated_run_names_the_original(tmp_path):
 def test_a_run_of_many_models_counts_them():
     run = Run(*synthetic_run.records(units=(16, 32), modes=("matched",), epochs=4, weeks=30))
     assert index_entries.headline(run) == (
-        "fastest: the compiled epoch in Flax for 4 of 4 models; 12 of 12 forecasts beat persistence, none the best "
-        "baseline"
+        "fastest: the compiled epoch in Flax for 4 of 4 models; 12 of 12 forecasts beat persistence, and none "
+        "beats the best baseline"
     )
 
 
@@ -76,7 +76,7 @@ def test_unreliable_timings_are_withheld():
     manifest, certificate, trials = synthetic_run.records(cells=("gru",), modes=("matched",), epochs=4, weeks=30)
     run = Run(manifest, certificate, tuple(change(trial, background_load=0.5) for trial in trials))
     assert index_entries.headline(run) == (
-        "3 of 3 forecasts beat persistence, none the best baseline; unreliable speed ratios are withheld"
+        "3 of 3 forecasts beat persistence, and none beats the best baseline; unreliable speed ratios are withheld"
     )
 
 

@@ -132,9 +132,9 @@ def test_an_unstable_reference_is_warned_of_beside_every_ratio_and_its_own_times
         return change(trial, times=trial.outcome.times.model_copy(update={"epochs": epochs}))
 
     run = run_of(manifest, checked, [drifting(t) if t.plan.backend == "pytorch" else t for t in trials])
-    table, warning = results.main_table(run, speedups_of(run)), "Unstable times: those of the seeds vary by"
+    table, warning = results.main_table(run, speedups_of(run)), "Unstable times: the steady epochs of the seeds vary by"
     detailed = texts(results.times(run, speedups_of(run)), "steady epoch")["PyTorch, eager loop", "matched"].notes
-    assert detailed[0].startswith("PyTorch, eager loop, GRU, matched: unstable: the times of the seeds vary by")
+    assert detailed[0].startswith("PyTorch, eager loop, GRU, matched: unstable: the steady epochs of the seeds vary by")
     for backend, column in [
         ("Flax, compiled epoch", "speed ratio"),
         ("Keras, compiled epoch", "speed ratio"),
