@@ -54,7 +54,7 @@ def add(subparsers: Subparsers) -> None:
     groups = options.command(
         subparsers, NAME, execute, summary, example, what="which model and rows", run="latest finished", json=text
     )
-    model = "the label of a model, as in the report (default: the lowest validation error)"
+    model = "the label of a model, as in the report (default: the lowest validation loss)"
     groups.what.add_argument("--model", metavar="LABEL", help=model)
     backend = "the backend that forecasts; one that trained no model of the run loads the weights of another"
     groups.what.add_argument("--backend", metavar="NAME", help=backend)
@@ -88,7 +88,7 @@ def execute(arguments: argparse.Namespace) -> int:
 
 
 def choose(folder: Path, benchmark: Benchmark, model: str | None, backend: str | None) -> Chosen:
-    """The trial with the lowest validation error among those that the options name; of several origins, the last.
+    """The trial with the lowest validation loss among those that the options name; of several origins, the last.
 
     Raises UserError where the errors of the models cannot be compared and no option names one.
     """
@@ -133,14 +133,14 @@ def _of_model(folder: Path, manifest: Manifest, finished: Trials, model: str | N
 
 
 def _validation_losses(folder: Path, benchmark: Benchmark, candidates: Trials) -> dict[str, float]:
-    """The validation error of each trial that has one, by its key. Raises UserError where they cannot be compared."""
+    """The validation loss of each trial that has one, by its key. Raises UserError where they cannot be compared."""
     losses = {t.plan.key: t.outcome.kept_loss for t in candidates if t.outcome and t.outcome.validation_losses}
     labels = tuple(dict.fromkeys(trial.plan.case for trial in candidates))
     complete = len(losses) == len(candidates)
     if len(labels) > 1 and not (complete and len({_measure(benchmark, label) for label in labels}) == 1):
         why = "differ in data or loss" if complete else "have no validation part"
         raise UserError(
-            f"the models of {folder} {why}, so no validation error tells which is best; name one with --model, as in "
+            f"the models of {folder} {why}, so no validation loss tells which is best; name one with --model, as in "
             f"--model {labels[0]!r}; {name_hint(labels, '')}"
         )
     return losses
@@ -175,7 +175,7 @@ def _reason(manifest: Manifest, trial: Trial, losses: dict[str, float], models: 
         error = f"{losses[plan.key]:.4g} in scaled values"
         if models == 1:
             return f"{text}, with an error on the validation part of {error}"
-        return f"{text}, with the lowest validation error of {models} trained models{limits}, {error}"
+        return f"{text}, with the lowest validation loss of {models} trained models{limits}, {error}"
     return text
 
 

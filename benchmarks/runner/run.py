@@ -22,6 +22,7 @@ from benchmarks.runner.machine import memory_bytes
 from benchmarks.runner.processes import Task
 from benchmarks.worker.jobs import TrialJob
 from reports.records import DataBaselines, Manifest, Plan, Session, Trial
+from reports.records.base import folder_name
 from reports.records.store import RecordError, read_run, trial_path, weights_path, write_bytes, write_json
 
 
@@ -214,7 +215,7 @@ def point_latest(folder: Path) -> None:
 
 def new_folder(parent: Path, started: datetime) -> Path:
     """Make a folder named by the start time, with a number added if another run has the name."""
-    stamp = started.strftime("%Y-%m-%dT%H-%M-%SZ")
+    stamp = folder_name(started)
     path, number = parent / stamp, 1
     try:
         parent.mkdir(parents=True, exist_ok=True)

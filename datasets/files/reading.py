@@ -306,7 +306,8 @@ def _gap(rows: Rows, start: int, first: int, context: Context) -> DataError:
             f"{advice}; to ignore the time between rows, {to_set(order='rows')}."
         )
     column = chosen.numbers[int(np.isnan(rows.values[first]).argmax())]
-    return DataError(f"{chosen.path}, column {column!r}, row {rows.number(first)} has no value: {advice}.")
+    place = f"{chosen.path}, column {column!r}, row {rows.number(first)}"
+    return DataError(f"{place} has no value, or a mark of a missing one such as -999: {advice}.")
 
 
 def _refuse_constant_targets(path: Path, targets: Sequence[str], places: Sequence[int], whole: _Whole) -> None:

@@ -56,14 +56,14 @@ class CaseMatch:
 
     @property
     def different_settings(self) -> tuple[str, ...]:
-        """One clause per setting that makes the cases incomparable: "other epochs, 30 and 60"."""
+        """One clause per setting that makes the cases incomparable: "different epochs, 30 and 60"."""
         if not self.first or not self.second:
             return ()
         old = not (self.first.architecture and self.second.architecture)
         names = [name for name in SETTINGS if not (old and name in MISSING_IN_VERSION_1)]
         pairs = [(name, getattr(self.first, name), getattr(self.second, name)) for name in names]
         return tuple(
-            f"other {name}, {as_written(first)} and {as_written(second)}"
+            f"different {name}, {as_written(first)} and {as_written(second)}"
             for name, first, second in pairs
             if first != second
         )
@@ -262,10 +262,10 @@ def _incomparable(match: CaseMatch, before: Group | None, after: Group | None, s
 def _incomparable_scores(before: Group, after: Group, seeds: tuple[int, ...]) -> str:
     """Return why errors cannot be compared, although times may be; empty if they can."""
     if before.case.learning_rate != after.case.learning_rate:
-        return f"other learning rate, {before.case.learning_rate:g} and {after.case.learning_rate:g}"
+        return f"different learning rates, {before.case.learning_rate:g} and {after.case.learning_rate:g}"
     digests = [(before.outcomes[seed].windows_digest, after.outcomes[seed].windows_digest) for seed in seeds]
     if before.data.digest != after.data.digest or any(first != second for first, second in digests):
-        return "other windows: the data, their split or their scaling changed"
+        return "different windows: the data, their split or their scaling changed"
     return ""
 
 
@@ -273,7 +273,7 @@ def _incomparable_times(first: Run, second: Run, before: Group, after: Group) ->
     """Return why times cannot be compared, although errors may be; empty if they can."""
     windows = before.data.train_windows, after.data.train_windows
     if windows[0] != windows[1]:
-        return f"other amount of work, {windows[0]:,} and {windows[1]:,} windows to train on"
+        return f"different amounts of work, {windows[0]:,} and {windows[1]:,} windows to train on"
     for name, run in (("first", first), ("second", second)):
         if problems := timing_problems(run):
             return f"no comparable times in the {name}: {problems[0]}"

@@ -107,7 +107,8 @@ def band_sentences(forecast: NextRows) -> list[str]:
             )
     if steps > forecast.horizon:
         sentences.append(
-            f"The model forecasts {plural(forecast.horizon, 'row')} at once; later rows use its forecasts as inputs."
+            f"The model forecasts {plural(forecast.horizon, 'row')} from known ones; later rows use its forecasts as "
+            "inputs."
         )
     if forecast.left_out:
         names = ", ".join(forecast.left_out[:10])

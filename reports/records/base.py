@@ -1,6 +1,7 @@
 """Base class, types of numbers and schema version of all records."""
 
 from collections.abc import Iterator, Sequence
+from datetime import datetime
 from typing import Annotated, Any, Literal
 
 import numpy as np
@@ -63,3 +64,8 @@ class Record(BaseModel):
     """Immutable record that rejects unknown fields."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+def folder_name(started: datetime) -> str:
+    """The name of a run's folder, without the number that is added if another run started in the same second."""
+    return started.strftime("%Y-%m-%dT%H-%M-%SZ")

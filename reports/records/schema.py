@@ -5,11 +5,12 @@ Times are in seconds, memory in bytes, scores in the unit of the series.
 
 import shlex
 from collections.abc import Iterator
+from datetime import datetime
 
 from pydantic import Field
 
 from reports.records.backends import BackendFacts, NullTest, backends_of_version_0_1
-from reports.records.base import SCHEMA, Mode, Number, Record, Rows
+from reports.records.base import SCHEMA, Mode, Number, Record, Rows, folder_name
 from reports.records.forecasts import AbsentBaseline, Baseline, Scores
 from reports.records.questions import Published, Question
 from reports.records.times import GemmPeak, StepTimes, Times
@@ -262,6 +263,11 @@ class Manifest(Record):
         folders = [typed[place : place + 2] for place, word in enumerate(typed) if word == RESULTS]
         folders += [[word] for word in typed if word.startswith(f"{RESULTS}=")]
         return shlex.join([*program, verb, *words, *(folders[-1] if folders else ())])
+
+    @property
+    def name(self) -> str:
+        """The name of the run in commands: benchmark and start, as its folder is named."""
+        return f"{self.benchmark}/{folder_name(datetime.fromisoformat(self.started))}"
 
     @property
     def expected_trials(self) -> int:

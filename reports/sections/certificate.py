@@ -81,10 +81,10 @@ def checks_table(
     steps = listed([str(steps) for steps in sorted({check.steps for check in certificate.checks})])
     caption = (
         "Each backend is compared with a reference implementation in NumPy that computes in float64, from equal random "
-        "weights. The numbers are the largest relative differences, each with its bound: of the outputs and of the "
+        "weights. The numbers are the largest relative differences: of the outputs and of the "
         f"gradient of every parameter before training, of the losses of {steps} optimizer steps, and of all weights "
         "after 1, 10, 50 and all of these steps. A program that does not report gradients or the loss of each step is "
-        "compared without them. The kernel is the code that computes the recurrent layer (see the glossary); a "
+        "compared without them. The kernel is the code that computes the recurrent layer; a "
         "framework may use different ones for float32 and float64."
     )
     shown = caption if certificate.checks else reason

@@ -199,7 +199,7 @@ def notices(run: Run) -> tuple[str, ...]:
     if run.failed:
         notes.append(f"{len(run.failed)} of {plural(planned, 'trial')} failed; the reasons are listed below.")
     if run.certificate is None and manifest.reproduces is None:
-        resume = manifest.command_on("resume", manifest.benchmark)
+        resume = manifest.command_on("resume", manifest.name)
         notes.append(
             "There is no certificate, without which no speed ratio is shown: the run has not come so far, or its file "
             f"certificate.json is gone. To finish the run, type `{resume}`."

@@ -343,7 +343,7 @@ def limits(context: Context) -> tuple[str, ...]:
     if any(case.compared for case in speedups.values()):
         items.append(resolution(run))
     if any(case.withheld for case in speedups.values()):
-        command = run.manifest.command_on("report", run.manifest.benchmark, "--show-unreliable")
+        command = run.manifest.command_on("report", run.manifest.name, "--show-unreliable")
         items.append(
             f"Unreliable speed ratios are withheld (repeat the run on a quiet machine); `{command}` shows them."
         )

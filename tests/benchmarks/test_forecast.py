@@ -55,7 +55,7 @@ def test_every_framework_forecasts_the_same_rows_with_the_best_weights(framework
     lowest = min(trials, key=lambda trial: trial.outcome.kept_loss)
     assert best["model"]["key"] == lowest.plan.key
     assert (
-        f"lowest validation error of {len(trials)} trained models, {lowest.outcome.kept_loss:.4g}"
+        f"lowest validation loss of {len(trials)} trained models, {lowest.outcome.kept_loss:.4g}"
         in best["model"]["choice"]
     )
     assert answers["reference"]["model"]["trained_by"] == lowest.plan.backend
@@ -205,7 +205,7 @@ def test_a_model_is_named_as_the_report_writes_it(run, tmp_path):
     done = in_process("forecast", run, "--to", tmp_path, "--model", "GRU", "--backend", "reference", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     several = len({trial.plan.seed for trial in read_run(run)[2]})
-    choice = f"the lowest validation error of {several} trained models of this label and of this backend"
+    choice = f"the lowest validation loss of {several} trained models of this label and of this backend"
     assert (choice if several > 1 else "an error on the validation part") in " ".join(done.stdout.split())
 
 

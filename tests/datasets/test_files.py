@@ -115,7 +115,7 @@ def test_the_step_follows_from_the_time_stamps(tmp_path, frequency, step, season
 @pytest.mark.parametrize(
     ("cell", "message"),
     [
-        ("", "data.csv, column 'a', row 9 has no value: leave out strict"),
+        ("", "data.csv, column 'a', row 9 has no value, or a mark of a missing one such as -999: leave out strict"),
         ("NA", "data.csv, column 'a', row 9 has no value"),
         ("?", "data.csv, column 'a', row 9 has no value"),
         ("999.9", "data.csv, column 'a', row 9 has no value"),

@@ -162,7 +162,10 @@ def test_a_missing_band_is_explained_with_the_command_that_gives_one(note, recor
     fields = {"quantiles": (0.1, 0.5, 0.9), "bands": Matrix(rows)} if recorded else {}
     changed = replace(run, manifest=manifest, trials=tuple(change(trial, **fields) for trial in run.trials))
     texts = [item for block in scores.section(Context.of(changed)).blocks for item in getattr(block, "items", ())]
-    assert any("GRU has no band" in text and "benchmarks forecast co2`" in text for text in texts) == said
+    assert (
+        any("GRU has no band" in text and "benchmarks forecast co2/2026-03-01T09-30-00Z`" in text for text in texts)
+        == said
+    )
 
 
 def test_one_seed_that_is_not_better_is_enough_to_doubt():

@@ -93,13 +93,13 @@ def test_a_time_is_judged_over_common_seeds_and_says_how_many_would_do(records):
 @pytest.mark.parametrize(("field", "value"), [("units", 64), ("batch", 16), ("dtype", "float64"), ("horizon", 2)])
 def test_another_question_compares_neither(records, field, value):
     metrics = figures(altered(records), altered(records, case={field: value}))
-    assert all(figure.effect is None and f"other {field}" in figure.reason for figure in metrics.values())
+    assert all(figure.effect is None and f"different {field}" in figure.reason for figure in metrics.values())
 
 
 def test_other_data_compare_no_scores(records):
     second = altered(records, lambda trial: change(trial, windows_digest="other"), data={"digest": "other"})
     metrics = figures(altered(records), second)
-    assert "other windows" in metrics["mse"].reason
+    assert "different windows" in metrics["mse"].reason
     metrics = figures(altered(records), altered(records, data={"train_windows": 99}))
     assert "1,578 and 99 windows" in metrics["steady_epoch_seconds"].reason
     assert metrics["mse"].effect is not None
@@ -107,7 +107,7 @@ def test_other_data_compare_no_scores(records):
 
 def test_another_learning_rate_compares_times_alone(records):
     metrics = figures(altered(records), altered(records, case={"learning_rate": 0.01}))
-    assert metrics["mse"].reason == "other learning rate, 0.001 and 0.01"
+    assert metrics["mse"].reason == "different learning rates, 0.001 and 0.01"
     assert metrics["steady_epoch_seconds"].effect is not None
 
 

@@ -89,7 +89,8 @@ def _winning(run: Run, models: Sequence[Origins]) -> list[str]:
     }.get(judgement.state, f"the difference is not significant, {probability(judgement.p)}")
     unit, mean = f" {error_unit(run)}".rstrip(), "in the mean " if len(groups) > 1 else ""
     model = run.model_name(groups[0].case)
-    than, best_model = (model, "") if len(models) == 1 else ("every model", f" of the best, {model}")
+    matched = " in matched mode" if len(run.modes) > 1 else ""
+    than, best_model = (model, "") if len(models) == 1 else (f"every model{matched}", f" of the best, {model}")
     return [
         f"The baseline {name} forecasts {groups[0].data.series} with a lower {metric.label} than {than}{over(groups)}: "
         f"{mean}{four_digits(error)} against {four_digits(medians[groups])}{unit}{best_model} ({evidence})"
@@ -231,10 +232,10 @@ def _not_tested(standings: Mapping[Standing, dict[str, str]], seeds: str, *, sin
     clauses = []
     if lower:
         have = "the forecast has" if single else "all forecasts have"
-        clauses.append(f"{have} a lower error than {listed(list(lower))}{seeds} ({listed(list(lower.values()))})")
+        clauses.append(f"{have} a lower error than {listed(list(lower))}{seeds} ({'; '.join(lower.values())})")
     if higher:
         have = "the forecast has no" if single else "not every forecast has a"
-        clauses.append(f"{have} lower error than {' or '.join(higher)}{seeds} ({listed(list(higher.values()))})")
+        clauses.append(f"{have} lower error than {' or '.join(higher)}{seeds} ({'; '.join(higher.values())})")
     good = "the forecast is not called good" if single else "no forecast is called good"
     return [f"{' and '.join(clauses)}; the test part has too few windows for a test, so {good}"] if clauses else []
 
@@ -250,17 +251,17 @@ def _not_beaten(standings: Mapping[Standing, dict[str, str]], seeds: str, *, sin
     if worse:
         verb = "has" if len(worse) == 1 else "have"
         rest = "it is not good" if single else "none is good"
-        those = f"than {'the forecast' if single else 'every forecast'}{seeds} ({listed(list(worse.values()))})"
+        those = f"than {'the forecast' if single else 'every forecast'}{seeds} ({'; '.join(worse.values())})"
         clauses.append(f"{listed(list(worse))} {verb} a lower error {those}, so {rest}")
     if lost:
-        those = f"{' or '.join(lost)}{seeds} ({listed(list(lost.values()))})"
+        those = f"{' or '.join(lost)}{seeds} ({'; '.join(lost.values())})"
         clauses.append(
             f"the forecast does not beat {those}, so it is not good"
             if single
             else f"no forecast beats {those}, so none is good"
         )
     if undecided:
-        those = f"{' or '.join(undecided)}{seeds} ({listed(list(undecided.values()))})"
+        those = f"{' or '.join(undecided)}{seeds} ({'; '.join(undecided.values())})"
         subject = "the forecast cannot" if single else "no forecast can"
         clauses.append(f"{subject} be distinguished from {those}")
     return clauses

@@ -44,7 +44,7 @@ def _without_band(run: Run) -> list[str]:
     if not names:
         return []
     have = "has" if len(names) == 1 else "have"
-    command = run.manifest.command_on("forecast", run.manifest.benchmark)
+    command = run.manifest.command_on("forecast", run.manifest.name)
     return [
         f"{listed(names)} {have} no band: the forecast of a later row follows from those of earlier rows, and a "
         f"quantile of a sum is not the sum of quantiles. `{command}` forecasts the next rows with a band from the "
