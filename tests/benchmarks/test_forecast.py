@@ -368,3 +368,4 @@ def test_the_coverage_of_a_band_counts_windows_with_a_known_value_and_names_its_
     assert (band.test_windows, band.coverage) == (3, 0.75)
     assert band.coverage_by_step == (pytest.approx(2 / 3), 1, pytest.approx(2 / 3))
     assert _extremes(band) == "; 67 % at step 1 (the lowest), 100 % at step 2 (the highest)"
+    assert _extremes(band.model_copy(update={"coverage_by_step": (0.811, 0.814, 0.809)})) == "; 81 % at every step"

@@ -41,6 +41,23 @@ def test_text_in_another_encoding_is_read(tmp_path, name, encoding):
     assert "UTF-8" not in dict(series.understood)["file"]
 
 
+def test_titles_above_the_header_are_quoted_as_written_and_all_counted(tmp_path):
+    """With an empty row below them, and the sign of the euro, which is in words of no language."""
+    path = tmp_path / "data.csv"
+    lines = [
+        "Umsatz Köln;;",
+        "Stand: 30.06.;;",
+        ";;",
+        "Datum;Umsatz (€);Ort",
+        "1.5.2020;1,5;Señor à la",
+        "2.5.2020;2,5;b",
+    ]
+    path.write_bytes("\n".join([*lines, ""]).encode("cp1252"))
+    series = read(DataSpec(csv=path, target="Umsatz (€)", time="Datum"))
+    assert "Lines 1 to 3 above the header, 'Umsatz Köln;;', left out." in series.notes
+    assert "CP1252" in dict(series.understood)["file"]  # CP1250 would read other letters: Seńor ŕ la
+
+
 def test_an_encoding_without_a_mark_can_be_set(tmp_path):
     """Two bytes for each letter look like a binary file."""
     path = tmp_path / "data.csv"
