@@ -49,8 +49,8 @@ def test_titles_above_the_header_are_quoted_as_written_and_all_counted(tmp_path)
         "Stand: 30.06.;;",
         ";;",
         "Datum;Umsatz (€);Ort",
-        "1.5.2020;1,5;Señor à la",
-        "2.5.2020;2,5;b",
+        "14.5.2020;1,5;Señor à la",
+        "15.5.2020;2,5;b",
     ]
     path.write_bytes("\n".join([*lines, ""]).encode("cp1252"))
     series = read(DataSpec(csv=path, target="Umsatz (€)", time="Datum"))

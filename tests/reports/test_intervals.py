@@ -96,6 +96,13 @@ def test_an_unstable_trial_is_named_with_its_variation_and_largest_deviation():
     assert warning.endswith("one of them is 80.0 % off the median")
 
 
+def test_an_epoch_is_named_only_if_it_is_farther_off_than_the_limit():
+    """Otherwise the number looks like a reason and is none."""
+    (warning,) = quality({2: [0.5, 0.100, 0.100, 0.120, 0.100, 0.080, 0.130, 0.100, 0.090]}).warnings
+    assert "vary by" in warning
+    assert "off the median" not in warning
+
+
 def test_seeds_that_vary_are_named_with_their_variation():
     unstable = quality({seed: [value] * 4 for seed, value in enumerate((0.10, 0.13, 0.16))})
     assert unstable.seeds == pytest.approx(0.23, abs=0.01)

@@ -177,7 +177,8 @@ def test_the_only_backend_that_beats_persistence_is_named(records):
 def test_a_naive_forecast_with_a_lower_error_is_named(records):
     manifest, certificate, trials = records
     first = leads(summary(*records))[0]
-    assert first.startswith("The baseline linear autoregression forecasts co2 with a lower test MSE than every model")
+    assert first.startswith("The baseline linear autoregression forecasts co2 with a lower test MSE than every ")
+    assert "than every model in matched mode: " in first
     assert first.endswith(" ppm² of the best, GRU (the difference was not tested).")
     error = naive(manifest, "linear autoregression")
     assert leads(summary(manifest, certificate, scored(trials, mse=error))) == []
