@@ -217,7 +217,7 @@ def entry(name: str, text: str | None = None) -> Entry:
             raise BackendError(f"{name}: only backends of the registry can take part twice, as in pytorch{AGAIN}")
         if "/" in name or Path(name).exists():
             hint = user_program.near_file(name)
-            raise BackendError(f"{name} is no program: a program is a Python file whose name ends in .py{hint}")
+            raise BackendError(f"{name} is not a program: a program is a Python file whose name ends in .py{hint}")
         close = get_close_matches(name.lower(), REGISTRY, n=1)
         hint = f"did you mean '{close[0]}'? " if close else ""
         known = ", ".join(sorted(REGISTRY))

@@ -286,12 +286,19 @@ class ProgramModel:
         returned = self._program.call("train", *inputs)
         if not isinstance(returned, tuple) or len(returned) != 3:
             raise self._refuse("train", "must return three values, (losses, weights, state)")
-        losses, weights, self._state = as_array(returned[0]), returned[1], returned[2]
+        losses, weights, self._state = self._array("train", "losses", returned[0]), returned[1], returned[2]
         self._check_weights(weights)
         self._check("train", "losses", losses, (len(steps),), of_steps=True)
         self._network.weights = weights
         self._steps += len(steps)
         return losses.astype(self._dtype, copy=False)
+
+    def _array(self, function: str, what: str, values: object) -> Array:
+        try:
+            return as_array(values)
+        except Exception as error:  # of any framework
+            reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:300]
+            raise self._refuse(function, f"returns {what} that cannot become an array of numbers: {reason}") from error
 
     def _check_weights(self, weights: object) -> None:
         """Names and shapes only, which needs no copy from the device."""
@@ -317,13 +324,13 @@ class ProgramModel:
         if not finite.all():
             place = [int(index) for index in np.argwhere(~finite)[0]]
             where = f"in step {self._steps + place[0] + 1} of the training" if of_steps else f"at {place}"
-            raise self._refuse(function, f"returns {what} that are not finite, first {where}")
+            raise self._refuse(function, f"returns {what} with values that are not finite, first {where}")
 
     def predict(self, x: Array, resets: Array | None = None) -> Array:
         """A program has no stateful models, so `resets` is None."""
         weights = self._network.weights
         inputs = read_only(np.asarray(x, self._dtype))
-        forecasts = as_array(self._program.call("predict", self._problem, weights, inputs))
+        forecasts = self._array("predict", "forecasts", self._program.call("predict", self._problem, weights, inputs))
         self._check("predict", "forecasts", forecasts, (len(x), self._network.outputs))
         return forecasts.astype(self._dtype, copy=False)
 
@@ -331,7 +338,7 @@ class ProgramModel:
         """Copies. Raises BackendError if they are not in the model's dtype, or if the program changed x or y."""
         if self._inputs() != self._checksum:
             raise self._refuse("train", "changes x or y, which must stay as they are; change a copy")
-        weights = {name: as_array(value) for name, value in self._network.weights.items()}
+        weights = {name: self._array("train", name, value) for name, value in self._network.weights.items()}
         for name, value in weights.items():
             if value.dtype != self._dtype:
                 raise self._refuse("train", f"returns {name} in {value.dtype}, not in {self._dtype}")
@@ -369,5 +376,7 @@ def read_only(values: Array) -> Array:
 
 
 def as_array(values: Any) -> Array:  # noqa: ANN401
-    """An array of NumPy, from an array of any framework on any device."""
+    """An array of NumPy, from an array of any framework on any device, or from a list of them."""
+    if isinstance(values, list | tuple):
+        return np.asarray([as_array(value) for value in values])
     return np.asarray(values.detach().cpu() if hasattr(values, "detach") else values)

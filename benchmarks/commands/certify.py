@@ -24,10 +24,11 @@ def execute(arguments: argparse.Namespace) -> int:
 
     name, only, typed = options.benchmark_name(arguments), options.only(arguments), options.typed(arguments)
     read = partial(loading.read, name, quick=arguments.quick, only=only, typed=typed)
-    benchmark = read(changes=options.changes(arguments))
+    changes = {"gradient_flow": False} | options.changes(arguments)  # no part of the certificate
+    benchmark = read(changes=changes)
     if arguments.backends is None and name in loading.names():  # a file of the user names its backends
         every = [name for name, entry in backends.REGISTRY.items() if entry.native and not entry.base]
-        benchmark = read(changes={"backends": [*every, *benchmark.programs]} | options.changes(arguments))
+        benchmark = read(changes={"backends": [*every, *benchmark.programs]} | changes)
     run.require(benchmark.header.backends)
     certificate = certify.certify(benchmark, benchmark.header.backends, _show)
     names = {name: entry.display_name for name, entry in backends.entries(benchmark.programs).items()}

@@ -25,7 +25,7 @@ from benchmarks.worker.jobs import ForecastJob
 from datasets import DataSpec
 from datasets.series import as_names
 from datasets.spec import CSV_ONLY, counted
-from reports.records import Data, Manifest, NextRows, Trial
+from reports.records import Certificate, Data, Manifest, NextRows, Plan, Trial
 from reports.records.store import write_bytes, write_text
 
 Trials = tuple[Trial, ...]
@@ -106,16 +106,24 @@ def choose(folder: Path, benchmark: Benchmark, model: str | None, backend: str |
         if not candidates:
             raise UserError(f"--backend {backend}: {folder} has only models in native mode, whose weights other "
                             "backends cannot load; name a backend of the run")  # fmt: skip
-    candidates = trained or candidates
+    candidates, of_all = trained or candidates, len(trained or candidates)
+    if name is None:  # a model that failed its certificate is another model than its label says
+        candidates = tuple(t for t in candidates if not _unequal(recorded.certificate, t.plan)) or candidates
     losses = _validation_losses(folder, benchmark, candidates)
     best = min(candidates, key=lambda trial: losses.get(trial.plan.key, 0.0))
     limits = [" of this label" if model is not None else "", " of this backend" if trained else ""]
+    limits += [" equal to the reference implementation" if len(candidates) < of_all else ""]
     reason = _reason(recorded.manifest, best, losses, len(candidates), " and".join(filter(None, limits)))
     used, data = name or best.plan.backend, recorded.manifest.data_of(best.plan.case)
     programs = benchmark.programs if used in benchmark.programs else backends.texts([used])
     if used != best.plan.backend:
         reason += f"; {backend_facts(programs, [used])[used].phrase} forecasts with its weights"
     return Chosen(best, used, f"{reason}.", _error(best, data), data.rows, programs.get(used))
+
+
+def _unequal(certificate: Certificate | None, plan: Plan) -> bool:
+    checks = certificate.of(plan.backend, plan.case) if certificate and plan.mode == "matched" else ()
+    return not all(check.passed for check in checks)
 
 
 def _of_model(folder: Path, manifest: Manifest, finished: Trials, model: str | None) -> Trials:

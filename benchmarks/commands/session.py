@@ -121,7 +121,7 @@ def conclude(arguments: argparse.Namespace, folder: Path) -> int:
     names = {name: facts.display_name for name, facts in manifest.backends.items()}
     unequal = sorted({names[check.backend] for check in certificate.checks if check.failure}) if certificate else []
     problems = [f"{failed} of {counted(manifest.expected_trials, 'trial')} failed"] if failed else []
-    problems += [f"{', '.join(unequal)} did not equal the reference implementation"] if unequal else []
+    problems += [f"not shown to equal the reference implementation: {' and '.join(unequal)}"] if unequal else []
     problems += ["the run has no certificate"] if certificate is None else []
     if arguments.json:
         emit("result", report=str(report.html), markdown=str(report.markdown), good=not problems)

@@ -119,8 +119,7 @@ def execute(benchmark: Benchmark, folder: Path, executor: Executor, progress: Pr
                     benchmark, benchmark.header.backends, progress.checked, folder.parent.parent
                 )
             write_json(folder / "certificate.json", certificate)
-        if plan.reproduces is None:
-            baselines.add(benchmark, folder, plan, progress.fitted)
+        baselines.add(benchmark, folder, plan, progress.fitted)
         run(benchmark, folder, plan, missing(plan, trials), executor, progress)
 
 

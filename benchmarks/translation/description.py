@@ -188,7 +188,7 @@ def read_description(path: Path | None, source: Path) -> Description:
     if path is None:
         raise UserError(
             f"{source} has tensors but no layers; describe them in a TOML file and name it with --model, as in "
-            f"--model model.toml with these lines: {' | '.join(EXAMPLE)}"
+            f"--model model.toml, with a line for each of: {', '.join(EXAMPLE)}"
         )
     try:
         tables = tomllib.loads(path.read_text(encoding="utf-8"))

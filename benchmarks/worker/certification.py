@@ -167,11 +167,11 @@ def first_difference(trajectory: Trajectory, reference: Trajectory, bound: float
         worst = max(differences, key=lambda parameter: differences[parameter])
         if differences[worst] <= bound:
             continue
-        when = f"by {differences[worst]:.1e} after {steps} step{'s' * (steps != '1')}"
+        first, by = f"after {steps} step{'s' * (steps != '1')}", f"by {differences[worst]:.1e}"
         number = sum(value > bound for value in differences.values())
         if number == 1:
-            return f"{worst} differs first, {when}"
-        return f"{number} of {len(differences)} parameters differ first, {worst} most, {when}"
+            return f"{first}, the parameter {worst} differs {by}"
+        return f"{first}, {number} of {len(differences)} parameters differ, {worst} most, {by}"
     return ""
 
 

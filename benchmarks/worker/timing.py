@@ -1,4 +1,4 @@
-"""Clocks, memory and CPU counters of a process, pinning to cores, and the load that other programs put on the cores.
+"""Clocks, memory and CPU counters of a process, pinning to cores, and the load that other processes put on the cores.
 
 A backend's methods return only when its device has finished, so that a clock around a call measures the work.
 """
@@ -72,7 +72,7 @@ def pin(cores: tuple[int, ...]) -> None:
 
 
 class LoadMonitor:
-    """Measures, from its creation until `stop`, how busy other programs keep the given cores.
+    """Measures, from its creation until `stop`, how busy other processes keep the given cores.
 
     Loads are shares of the cores' time, from 0 (idle) to 1 (fully used).
     """
@@ -95,7 +95,7 @@ class LoadMonitor:
         self._end = self._counters()
 
     def background_load(self) -> float:
-        """Return the share used by other programs and by other guests of the same host."""
+        """Return the share used by other processes and by other guests of the same host."""
         wall, busy, used_here, _ = self._elapsed()
         return _share(busy - used_here, wall * len(self._cores))
 

@@ -54,7 +54,7 @@ class TimingQuality:
             ),
             (
                 self.background_load,
-                f"Disturbed times: other programs used more than {per_cent(MAX_BACKGROUND_LOAD)} of the cores",
+                f"Disturbed times: other processes used more than {per_cent(MAX_BACKGROUND_LOAD)} of the cores",
             ),
             (
                 self.unaccounted,
@@ -85,7 +85,7 @@ class TimingQuality:
         warnings = [f"unstable: {'; '.join(unstable)}"] if unstable else []
         if self.background_load:
             warnings.append(
-                f"disturbed: other programs used up to {per_cent(self.background_load)} of the cores during training"
+                f"disturbed: other processes used up to {per_cent(self.background_load)} of the cores during training"
             )
         if self.unaccounted:
             warnings.append(
@@ -170,7 +170,7 @@ def unreliable_because(run: Run, speedups: Iterable[Speedup]) -> str:
     unsteady = unique(backend for _, backend, outcomes in sides if _unsteady(outcomes))
     imprecise = {s.backend: s.epoch.precision for s in compared if s.epoch and isfinite(s.epoch.precision)}
     imprecise = {backend: value for backend, value in imprecise.items() if value > MAX_IMPRECISION}
-    clauses = [f"other programs used up to {per_cent(load)} of the cores"] if load > MAX_BACKGROUND_LOAD else []
+    clauses = [f"other processes used up to {per_cent(load)} of the cores"] if load > MAX_BACKGROUND_LOAD else []
     if varying:
         between = f"vary by more than {per_cent(MAX_VARIATION)} between the seeds"
         clauses.append(f"the steady epochs of {run.backend_phrases(varying)} {between}")

@@ -275,8 +275,8 @@ def _summary(record: Differences, changes: Sequence[MeasuredDifference]) -> tupl
     return (
         Paragraph(lead, "lead"),
         Paragraph(
-            f"The other {len(weak)} move a training by less than the choice of the seed, but they move it: results "
-            "can be compared number by number only if all of them are removed."
+            f"{f'The other {len(weak)} move' if strong else 'They move'} a training by less than the choice of the "
+            "seed, but they move it: results can be compared number by number only if all of them are removed."
             if weak
             else "Results can be compared number by number only if all differences are removed."
         ),

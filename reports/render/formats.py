@@ -159,5 +159,7 @@ def steps(number: int, step: str) -> str:
 
 
 def sentence(words: str) -> str:
-    """The words with a capital first letter and a full stop."""
-    return words[:1].upper() + words[1:] + ("" if words.endswith((".", "!", "?")) else ".")
+    """The words with a full stop, and a capital first letter unless they begin with the name of a file."""
+    first = words.split(" ", 1)[0].rstrip(",:;.")
+    begin = words[:1] if "." in first or "/" in first else words[:1].upper()
+    return begin + words[1:] + ("" if words.endswith((".", "!", "?")) else ".")

@@ -112,11 +112,11 @@ def certificate_summary(
 def _summary_caption(certificate: Certificate) -> str:
     pairs = {(check.backend, check.case) for check in certificate.checks}
     unequal = [pair for pair in pairs if not all(check.passed for check in certificate.of(*pair))]
-    verdict = (
-        f"All {len(pairs)} pairs of a model and a backend equal the reference implementation"
-        if not unequal
-        else f"{len(unequal)} of {len(pairs)} pairs of a model and a backend differ from the reference implementation"
-    )
+    equal = "equal the reference implementation"
+    verdict = f"All {len(pairs)} pairs of a model and a backend {equal}"
+    if unequal:
+        verb = "is" if len(unequal) == 1 else "are"
+        verdict = f"{len(unequal)} of {len(pairs)} pairs of a model and a backend {verb} not shown to {equal}"
     return (
         f"{verdict}. Each cell shows one of the largest relative differences of outputs, gradients, losses and "
         f"weights in {EXACT}: the one that comes nearest to its bound. If a check failed, the cell shows the "
@@ -195,7 +195,8 @@ def _difference_cell(name: str) -> Callable[[Check], Cell]:
 
 
 def _bound(check: Check, name: str) -> str:
-    return f"≤ {one_digit(check.bounds[name])}"
+    value, bound = getattr(check, name), check.bounds[name]
+    return f"{'≤' if value is None or value <= bound else '>'} {one_digit(bound)}"
 
 
 def _largest(check: Check) -> str:

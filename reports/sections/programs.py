@@ -14,6 +14,7 @@ from reports.render.formats import case_name, duration, listed, per_cent, senten
 from reports.render.page import Block, Bullets, Code, Paragraph, Section, table_section
 from reports.render.table import DASH, Cell, Table, TableColumn, numbers, tabulate, words
 from reports.sections.columns import measured
+from reports.sections.results import withheld_note
 
 HORIZONS: tuple[int | None, ...] = (1, 10, 100, None)  # numbers of epochs to choose a program for; None: very many
 Choice = tuple[CasePrograms, str]  # a model and a framework
@@ -40,9 +41,10 @@ def introduction(cases: Iterable[CasePrograms]) -> str:
     """What a program is, and which of them do not have the layers of their framework."""
     programs = [program for case in cases for program in case.programs]
     users = unique(program.group.backend_phrase for program in programs if program.user_program)
+    exception = "An exception is" if len(users) == 1 else "Exceptions are"
     differing = (
-        f" An exception is {listed(users)}: a user's program has layers that are not the framework's, so its times "
-        "also depend on how these layers compute."
+        f" {exception} {listed(users)}: a user's program has layers that are not the framework's, so its times also "
+        "depend on how these layers compute."
     )
     return (
         "A program is how a training is written, apart from what it computes. The programs of a framework share its "
@@ -118,6 +120,8 @@ def _advice(run: Run, cases: Sequence[CasePrograms], framework: str) -> Paragrap
         number = "any number of epochs" if len(horizons) == len(HORIZONS) else several
         parts.append(f"the {names[backend]} for {number}")
     advised_text = f"write {listed(parts)}."
+    if any(len(case.best_in(framework, epochs)) > 1 for case in members for epochs in HORIZONS):
+        advised_text += " Where the table names several programs, their times are too close to choose one."
     if any(choice.models < len(members) for choice, _ in advised):
         advised_text += " Other programs are better for some of the models; see the table."
     for user in unique(names[program.backend] for program in programs if program.user_program):
@@ -166,7 +170,7 @@ def program_table(run: Run, case: CasePrograms, number: int) -> Table:
         "and differences between single imports are noise. The ratios are those of the steady epoch to that of the "
         "framework's fastest program and of the fastest of all. The program of a framework that finishes its "
         "first epoch before the others is marked 'earliest'. Break-even is the number of epochs after which another "
-        "program has overtaken it, because shorter epochs have made up for the longer compilation."
+        "program of the framework takes less time in total, because its shorter epochs made up for its compilation."
     )
     return tabulate(f"programs-{number}", f"Programs: {case_name(case.case)}", caption, columns, case.programs)
 
@@ -185,7 +189,15 @@ def _relative(case: CasePrograms, program: Program, framework: str) -> Cell:
     fastest = case.fastest_in(framework) if framework else case.fastest
     if fastest is None or fastest == program:
         return Cell("1", 1.0, "fastest")
+    if withheld := _withheld(program, fastest):
+        return withheld
     return measured(program.times_as_long(fastest))
+
+
+def _withheld(*programs: Program) -> Cell | None:
+    """What stands in the place of a ratio of programs one of which has unreliable times."""
+    notes = tuple(withheld_note(p.group, p.speedup.withheld) for p in programs if p.speedup.withheld)
+    return Cell("unreliable", notes=notes, tone="bad") if notes else None
 
 
 def _break_even(case: CasePrograms, program: Program) -> Cell:
@@ -194,6 +206,8 @@ def _break_even(case: CasePrograms, program: Program) -> Cell:
     earliest = case.earliest_in(program.framework)
     if earliest == program:
         return Cell("earliest", tone="muted")
+    if earliest and (withheld := _withheld(program, earliest)):
+        return withheld
     epochs = program.break_even(earliest)
     return Cell("never", tone="muted") if epochs is None else Cell(whole(ceil(epochs)), epochs)
 

@@ -110,7 +110,7 @@ def _digits(published: Published) -> int:
 
 def _right_cell(run: Run, value: CheckedValue) -> Cell:
     if value.published.right is None:
-        return Cell("the same", tone="muted") if value.value else DASH
+        return Cell("the same", tone="muted") if value.verdict in ("reproduced", "in the seeds' range") else DASH
     return _value_cell(run, value.right, value.published.right, naive=value.naive)
 
 

@@ -147,7 +147,7 @@ def overhead_table(run: Run, overhead: HarnessOverhead) -> Table:
         f"{overhead.window} steps, {overhead.steps} batches of {overhead.batch} and "
         f"{plural(overhead.threads, 'thread')}. The loops get the user's environment, without the suite's variables, "
         "dtypes and deterministic modes; only cores, and with them threads, and Keras's engine are set. CPU times are "
-        "less disturbed by other programs."
+        "less disturbed by other processes."
     )
     return tabulate("overhead", "Harness overhead", caption, columns, overhead.overheads, source=OVERHEAD)
 
@@ -167,7 +167,7 @@ def resource_use(run: Run, *, each_trial: bool = False) -> Table:
     caption = (
         f"{_scope(run, each_trial).capitalize()}. Forecasts of one window are repeated many times, then the whole test "
         "part is forecast. CPU time is that of the whole process over all threads. Background load is the share of the "
-        "trial's cores that other programs used during the training. Steal is the part of the background load that a "
+        "trial's cores that other processes used during the training. Steal is the part of the background load that a "
         "virtual machine's host took for other guests. A number that was not recorded is a dash."
     )
     return _table(run, "resource-use", "Resources used", caption, RESOURCES, each_trial)

@@ -219,4 +219,6 @@ def progress(run: Run) -> str:
     done = f"{len(run.trials)} of {plural(planned, 'trial')}"
     if len(run.trials) == planned:
         done = "the only trial" if planned == 1 else f"all {planned} trials"
-    return sentence(f"{done} finished, {plural(len(run.seeds), 'seed')}")
+    failed = sum(trial.outcome is None for trial in run.trials)
+    ended = f"ended, {failed} of them failed" if failed else "finished"
+    return sentence(f"{done} {ended}, {plural(len(run.seeds), 'seed')}")

@@ -110,6 +110,11 @@ FAULTS = {
         TRAIN + "    losses = losses.astype(str)\n",
         "line 12: .*losses of the type .*, not numbers",
     ),
+    "losses of several shapes": (
+        TRAIN,
+        TRAIN + "    losses = [losses, losses[:2]]\n",
+        "line 12: 'train' returns losses that cannot become an array of numbers: ",
+    ),
     "a function of other arguments": (
         "def predict(problem, weights, x)",
         "def predict(problem, weights, x=None, *, y)",
@@ -131,7 +136,11 @@ FAULTS = {
         ".predict(x)[:, :1]",
         r"line 18: .*forecasts of shape \(24, 1\), not",
     ),
-    "a forecast that is not finite": (".predict(x)", ".predict(x) / 0", "line 18: .*forecasts that are not finite"),
+    "a forecast that is not finite": (
+        ".predict(x)",
+        ".predict(x) / 0",
+        "line 18: .*forecasts with values that are not finite",
+    ),
     "x is changed": (TRAIN, f"    x[0] = 0\n{TRAIN}", "line 14: it changes its inputs, which are read-only"),
     "the order is changed": (TRAIN, f"    order.sort()\n{TRAIN}", "line 14: it changes its inputs"),
     "x is changed by another way": (
@@ -174,6 +183,13 @@ def test_a_fault_is_a_sentence_with_its_line(old, new, message, build, capfd):
     assert capfd.readouterr().out == ""
 
 
+def test_losses_may_be_a_list_of_arrays_of_the_framework():
+    """As in a loop that appends the loss of each step, with its gradient."""
+    torch = pytest.importorskip("torch")
+    losses = [torch.tensor(value, requires_grad=True) for value in (0.5, 0.25)]
+    np.testing.assert_array_equal(user_program.as_array(losses), [0.5, 0.25])
+
+
 def test_a_step_is_counted_from_the_start_of_the_training(build):
     """A training is passed in several calls, of which the user knows nothing."""
     model = build(GOOD.replace(TRAIN, f"{TRAIN}    losses[order[:, 0] == {STEPS.order[4, 0]}] = float('nan')\n"))
@@ -212,7 +228,10 @@ def test_a_file_that_cannot_be_read(name, content, message, tmp_path):
 NEAR = {
     "a misspelt file": ("lstn.py", "there is no program .*/lstn.py; did you mean '(.*/lstm.py)'"),
     "no similar file": ("other.py", "there is no program .*/other.py; correct the path$"),
-    "no ending": ("lstm", "lstm is no program: a program is a Python file whose name ends in .py; did you mean '(.*)'"),
+    "no ending": (
+        "lstm",
+        "lstm is not a program: a program is a Python file whose name ends in .py; did you mean '(.*)'",
+    ),
     "another ending": ("lstm.txt", "whose name ends in .py; did you mean '(.*/lstm.py)'"),
     "a folder with one file": ("models", "whose name ends in .py; did you mean '(.*/models/gru.py)'"),
     "a path with a comma": ("grv,1.py", "there is no program .*; quote a path with commas: '\"(.*/gru,1.py)\"'"),

@@ -17,7 +17,7 @@ from benchmarks.worker.next_rows import Forecaster, _described, as_trained, band
 from datasets import future
 from reports.analysis.run import Run
 from reports.figures.next_rows import _extremes
-from reports.records.store import read_run, read_search, trial_path
+from reports.records.store import read_run, read_search, trial_path, write_json
 from tests.benchmarks.command_line import REFERENCE, in_process
 from tests.test_readme import program
 
@@ -210,6 +210,21 @@ def test_a_model_is_named_as_the_report_writes_it(run, tmp_path):
 
 
 @pytest.mark.slow
+def test_a_model_that_failed_its_certificate_is_chosen_only_by_name(reference_copy, tmp_path):
+    """Its low error is that of another model than its label says."""
+    best = forecast(reference_copy, tmp_path)["model"]
+    certificate = read_run(reference_copy)[1]
+    checks = [
+        check.model_copy(update={"failure": "other losses"}) if check.case == best["label"] else check
+        for check in certificate.checks
+    ]
+    write_json(reference_copy / "certificate.json", certificate.model_copy(update={"checks": tuple(checks)}))
+    other = forecast(reference_copy, tmp_path)["model"]
+    assert other["label"] != best["label"]
+    assert "of 2 trained models equal to the reference implementation" in other["choice"]
+    assert forecast(reference_copy, tmp_path, "--model", best["label"])["model"]["key"] == best["key"]
+
+
 def test_a_backend_that_is_not_in_the_run_forecasts_too(run, tmp_path):
     """A program of the user, and a second contestant of a program: any backend that is accepted as a name."""
     program(tmp_path)

@@ -120,12 +120,15 @@ def test_the_first_parameter_that_differs_is_named():
     gradients = {"0.kernel": random.normal(size=3)}
     changed = {name: value * (1 + 1e-3 * (name in ("10 0.bias", "50 0.kernel"))) for name, value in weights.items()}
     other = certification.Trajectory(reference.outputs, gradients, None, changed)
-    assert certification.first_difference(other, reference, 1e-10) == "0.bias differs first, by 1.0e-03 after 10 steps"
+    assert (
+        certification.first_difference(other, reference, 1e-10)
+        == "after 10 steps, the parameter 0.bias differs by 1.0e-03"
+    )
     assert certification.first_difference(reference, reference, 1e-10) == ""
     changed = {name: value * (1 + 1e-3 * name.startswith("10 ")) for name, value in weights.items()}
     changed["10 0.kernel"] = changed["10 0.kernel"] + np.inf
     other = certification.Trajectory(reference.outputs, gradients, None, changed)
-    clause = "2 of 2 parameters differ first, 0.kernel most, by inf after 10 steps"
+    clause = "after 10 steps, 2 of 2 parameters differ, 0.kernel most, by inf"
     assert certification.first_difference(other, reference, 1e-10) == clause
     equal = certification.Trajectory(reference.outputs, gradients, None, weights)
     expected = certification.Trajectory(reference.outputs, gradients, reference.losses, weights)

@@ -115,7 +115,7 @@ def test_the_example_of_a_description_is_one(tmp_path):
     with pytest.raises(UserError) as caught:
         read_description(None, Path("m.npz"))
     path = tmp_path / "model.toml"
-    path.write_text("\n".join(str(caught.value).split(" with these lines: ")[1].split(" | ")))
+    path.write_text("\n".join(str(caught.value).split(" with a line for each of: ")[1].split(", ")))
     assert read_description(path, Path("m.npz")).window == 24
 
 

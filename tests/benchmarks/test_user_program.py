@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 from benchmarks.definition import loading
+from benchmarks.runner import certify
+from reports.records import Certificate
 from reports.records.store import read_run
 from tests.backends.test_user_program import GOOD
 from tests.benchmarks.command_line import REFERENCE, in_process
@@ -47,8 +49,17 @@ def finished(home):
     """That folder after a run of the definition."""
     done = in_process("run", "small.toml", "--results", "results", cwd=home)
     assert "right/mine.py" not in done.stderr, done.stdout + done.stderr
-    assert "NumPy, program wrong/mine.py did not equal the reference implementation" in done.stderr
+    assert "not shown to equal the reference implementation: NumPy, program wrong/mine.py" in done.stderr
     return home
+
+
+def test_a_certificate_needs_no_gradient_norms(home, monkeypatch):
+    """`certify architectures`, which records them in its runs, with a program, which has none."""
+    checked = []
+    monkeypatch.setattr(certify, "certify", lambda benchmark, *_: checked.append(benchmark) or Certificate(checks=()))
+    done = in_process("certify", "architectures", "--backends", "right/mine.py", cwd=home)
+    assert done.returncode == 0, done.stderr
+    assert not checked[0].header.gradient_flow
 
 
 @pytest.mark.slow

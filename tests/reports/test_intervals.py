@@ -112,7 +112,7 @@ def test_seeds_that_vary_are_named_with_their_variation():
 def test_load_by_other_programs_is_reported():
     disturbed = quality({1: [0.1] * 4}, load=0.42)
     assert disturbed.warnings
-    assert disturbed.warnings == ("disturbed: other programs used up to 42 % of the cores during training",)
+    assert disturbed.warnings == ("disturbed: other processes used up to 42 % of the cores during training",)
     assert not quality({1: [0.1] * 4}, load=0.05).warnings
 
 
@@ -133,7 +133,7 @@ STEADY = {1: [0.1] * 9, 2: [0.1] * 9}
         (quality(STEADY | {2: [0.1, 0.1, 0.1, 0.1, 0.1, 0.18]}), "Unstable times: the epochs of a seed vary"),
         (quality({1: [0.10] * 4, 2: [0.13] * 4, 3: [0.16] * 4}), "Unstable times: the steady epochs of the seeds vary"),
         (quality({1: [2.0 ** (-number) for number in range(30)]}), "Unstable times: the epochs of a seed reached no"),
-        (quality(STEADY, load=0.42), "Disturbed times: other programs used more than 10 % of the cores"),
+        (quality(STEADY, load=0.42), "Disturbed times: other processes used more than 10 % of the cores"),
         (LATE, "Incomplete times: the clocks left out more than 2 % of a training"),
     ],
 )

@@ -11,12 +11,14 @@ import synthetic_run
 from synthetic_run import change, fail
 
 import reports
+from reports.analysis.context import Context
 from reports.analysis.programs import advice, programs_of
 from reports.analysis.run import Run
 from reports.analysis.speedup import speedups_of
 from reports.pages.run_page import page
 from reports.records import BackendFacts, StepTimes
 from reports.render import markdown
+from reports.sections.programs import section
 
 PROGRAMS = {
     "pytorch": ("PyTorch", "eager loop"),
@@ -283,6 +285,20 @@ def test_the_advice_names_the_program_and_says_where_times_are_not_reliable():
     assert f"\nIn PyTorch, this run has no reliable answer: {reason}. By these times, write " in markdown.render(
         page(noisy)
     )
+
+
+def test_a_ratio_of_programs_is_withheld_where_the_speed_ratio_is():
+    """The same times give no ratio in one table and one in another; with `--show-unreliable` both have theirs."""
+    manifest, certificate, trials = records()
+    load = tuple(change(t, background_load=0.42 * (t.plan.backend == "pytorch-compile")) for t in trials)
+    for shown in (False, True):
+        context = Context.of(Run(manifest, certificate, load), show_unreliable=shown)
+        table = next(b for b in section(context).blocks if getattr(b, "name", "") == "programs-1")
+        places = [place for place, column in enumerate(table.columns) if "epoch /" in column.label]
+        row = next(row for row in table.rows if row.cells[0].text == "PyTorch, compiled step")
+        assert any("fastest" not in row.cells[place].detail for place in places)
+        for place in places:
+            assert (row.cells[place].text == "unreliable") != shown or row.cells[place].detail == "fastest"
 
 
 @pytest.mark.parametrize(("off", "reliable"), [((2,), True), ((2, 3, 4, 5), False)])

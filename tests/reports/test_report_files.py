@@ -76,7 +76,7 @@ def test_unreliable_ratios_are_in_no_table_and_no_figure_unless_asked_for(drawn,
     loaded = tuple(change(trial, background_load=0.42) for trial in trials)
     folder = run_of(manifest, certificate, loaded)
     text = reports.write(folder).markdown.read_text("utf-8")
-    reason = "other programs used up to 42 % of the cores"
+    reason = "other processes used up to 42 % of the cores"
     assert not (folder / "figures" / "ratios.svg").exists()
     assert f"Unreliable speed ratios are not drawn: {reason}." in text
     assert text.count("| unreliable") >= 6

@@ -233,9 +233,9 @@ def test_a_steady_epoch_that_is_no_median_is_a_limit(records, epochs, said):
 
 def test_background_load_makes_ratios_unreliable(records):
     manifest, certificate, trials = records
-    assert "other programs" not in case(*records)[0]
+    assert "other processes" not in case(*records)[0]
     disturbed = tuple(change(trial, background_load=0.42) for trial in trials)
-    reason = f"other programs used up to {per_cent(0.42)} of the cores"
+    reason = f"other processes used up to {per_cent(0.42)} of the cores"
     lead, more = case(manifest, certificate, disturbed)
     assert lead.endswith(f"no speed ratio for the compiled epoch in Flax and the compiled epoch in Keras: {reason}.")
     assert "times as" not in lead + more
@@ -302,7 +302,7 @@ def test_the_main_statement_names_every_backend_without_a_ratio(eight):
     )
 
 
-@pytest.mark.parametrize(("disturbed", "reason"), [(3, ""), (8, "other programs used up to 42 % of the cores")])
+@pytest.mark.parametrize(("disturbed", "reason"), [(3, ""), (8, "other processes used up to 42 % of the cores")])
 def test_with_an_interval_most_rounds_must_be_disturbed(eight, disturbed, reason):
     manifest, certificate, trials = eight
     changed = tuple(change(t, background_load=0.42) if t.plan.seed <= disturbed else t for t in trials)
@@ -357,7 +357,7 @@ def test_unreliable_ratios_come_second_and_are_marked_in_the_table():
     manifest, certificate, trials = synthetic_run.records(**MANY)
     shown = summary(manifest, certificate, [change(trial, background_load=0.42) for trial in trials])
     assert leads(shown)[0] == "18 of 18 forecasts beat persistence with every seed."
-    assert leads(shown)[1] == "No fastest backend is named for 6 models: other programs used up to 42 % of the cores."
+    assert leads(shown)[1] == "No fastest backend is named for 6 models: other processes used up to 42 % of the cores."
     table = next(block for block in shown.blocks if block.kind == "table")
     assert {(row.cells[1].text, row.cells[2].text) for row in table.rows} == {("unreliable", "\N{EN DASH}")}
 

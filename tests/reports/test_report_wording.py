@@ -1,6 +1,17 @@
 import pytest
 
-from reports.render.formats import as_written, duration, listed, signed, significant, span, squared, time_unit, within
+from reports.render.formats import (
+    as_written,
+    duration,
+    listed,
+    sentence,
+    signed,
+    significant,
+    span,
+    squared,
+    time_unit,
+    within,
+)
 
 
 @pytest.mark.parametrize(
@@ -60,3 +71,9 @@ def test_lists_and_units():
 )
 def test_a_setting_is_written_as_a_definition_has_it(value, text):
     assert as_written(value) == text
+
+
+def test_a_sentence_begins_with_a_capital_unless_a_file_is_named_first():
+    assert sentence("the loss is not finite") == "The loss is not finite."
+    assert sentence("raises.py, line 34: boom") == "raises.py, line 34: boom."
+    assert sentence("./gru.py has no predict!") == "./gru.py has no predict!"
