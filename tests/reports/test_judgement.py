@@ -180,6 +180,17 @@ def test_one_seed_that_is_not_better_is_enough_to_doubt():
     assert (judgement.state, judgement.lower) == ("undecided", 2)
 
 
+def test_seeds_that_differ_from_a_baseline_in_both_directions_are_said_to_disagree():
+    """Their p-values are all small, so "not distinguishable" beside the largest of them would contradict it."""
+    good, poor = run_with(lambda noise: 0.3 * noise), run_with(lambda noise: 3 * noise)
+    pairs = zip(good.trials, poor.trials, strict=True)
+    run = replace(good, trials=tuple(bad if bad.plan.seed == 2 else well for well, bad in pairs))
+    table = scores.section(Context.of(run)).blocks[0]
+    place = [column.label for column in table.columns].index("persistence")
+    assert {row.cells[place].text for row in table.rows} == {"seeds disagree"}
+    assert all("p < 0.001; 2 of 3 seeds" in row.cells[place].detail for row in table.rows)
+
+
 def test_series_of_one_time_are_one_observation():
     """Errors of several series at one time depend on each other, so counting them all would overstate the evidence."""
     manifest, _, trials = RECORDS

@@ -8,7 +8,7 @@ from statistics import median
 from reports.analysis.context import Context
 from reports.analysis.forecasts import accuracy
 from reports.analysis.forecasts.accuracy import Forecast, Sample, sample
-from reports.analysis.forecasts.judgement import Superiority, judged, superiority
+from reports.analysis.forecasts.judgement import LEVEL, Superiority, judged, superiority
 from reports.analysis.metrics import METRICS, headline_error, values
 from reports.analysis.run import Group, Origins, Run, unique
 from reports.records import Data
@@ -85,7 +85,8 @@ def _verdict(groups: Origins, name: str) -> Cell:
         return DASH
     if judgement.state == "few":
         return Cell("too few windows", tone="muted")
-    text = {"better": "better", "worse": "worse"}.get(judgement.state, "not distinguishable")
+    undecided = "seeds disagree" if judgement.p < LEVEL else "not distinguishable"  # each differs, in both directions
+    text = {"better": "better", "worse": "worse"}.get(judgement.state, undecided)
     tone = {"better": "good", "worse": "bad"}.get(judgement.state, "muted")
     detail = f"{probability(judgement.p)}; {judgement.lower} of {plural(judgement.seeds, 'seed')}"
     if judgement.origins > 1:
