@@ -283,10 +283,10 @@ def _summary(record: Differences, changes: Sequence[MeasuredDifference]) -> tupl
         Bullets(
             (
                 f"{held} of {len(claims)} statements about defaults hold in the installed packages.",
-                f"With the lines below, the frameworks agree within the bound in {equal} of {len(exact)} experiments "
-                "that could be compared.",
+                f"With the lines that make them equal, frameworks agree within the bound in {equal} of {len(exact)} "
+                "experiments that could be compared.",
                 f"Repeating the last value has a test error of {significant(record.persistence)} {record.unit}²; the "
-                f"model of this page reaches {_error(changes)} {record.unit}².",
+                f"trained model reaches {_error(changes)} {record.unit}².",
             )
         ),
     )
@@ -323,5 +323,5 @@ def _method(record: Differences) -> tuple[Block, ...]:
             )
         ),
         Paragraph("To run it again:"),
-        Code("make bench-differences", command=True),
+        Code(f"make bench-differences{' ARGS=--quick' if record.quick else ''}", command=True),
     )

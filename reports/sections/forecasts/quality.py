@@ -207,7 +207,7 @@ def _evidence(run: Run, models: Sequence[Origins], naive: str) -> Evidence | Non
     if len(known) < len(skills):
         return None
     low, high = signed(min(known)), signed(max(known))
-    text = f"skill against {naive} {low}" + (f" to {high}" if low != high else "")
+    text = f"skill against {naive} {low}" + (f" to {high} over all seeds" if low != high else "")
     judgements = [judged(of_model, naive) for of_model in models]
     if not any(isnan(judgement.p) for judgement in judgements):
         text += f", {_largest(judgements)}{over(models[0])}"
