@@ -209,22 +209,22 @@ def test_a_model_is_named_as_the_report_writes_it(run, tmp_path):
     assert (choice if several > 1 else "an error on the validation part") in " ".join(done.stdout.split())
 
 
-@pytest.mark.slow
 def test_a_model_that_failed_its_certificate_is_chosen_only_by_name(reference_copy, tmp_path):
     """Its low error is that of another model than its label says."""
     best = forecast(reference_copy, tmp_path)["model"]
     certificate = read_run(reference_copy)[1]
     checks = [
-        check.model_copy(update={"failure": "other losses"}) if check.case == best["label"] else check
+        check.model_copy(update={"failure": "other losses"}) if check.case == best["case"] else check
         for check in certificate.checks
     ]
     write_json(reference_copy / "certificate.json", certificate.model_copy(update={"checks": tuple(checks)}))
     other = forecast(reference_copy, tmp_path)["model"]
-    assert other["label"] != best["label"]
+    assert other["case"] != best["case"]
     assert "of 2 trained models equal to the reference implementation" in other["choice"]
-    assert forecast(reference_copy, tmp_path, "--model", best["label"])["model"]["key"] == best["key"]
+    assert forecast(reference_copy, tmp_path, "--model", best["case"])["model"]["key"] == best["key"]
 
 
+@pytest.mark.slow
 def test_a_backend_that_is_not_in_the_run_forecasts_too(run, tmp_path):
     """A program of the user, and a second contestant of a program: any backend that is accepted as a name."""
     program(tmp_path)
