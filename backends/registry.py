@@ -290,7 +290,7 @@ def load(name: str, *, dtype: Dtype, threads: int, tf32: bool = False, text: str
     facts = entry(name, text)
     if lacking := missing(name, text):
         install = f"pip install -c constraints.txt {' '.join(lacking)}"
-        raise BackendError(f"backend '{name}' needs {' and '.join(lacking)}, which must be installed: {install}")
+        raise BackendError(f"backend '{name}' needs {' and '.join(lacking)}; install it with: {install}")
     os.environ.update(facts.environment)
     with _hidden(facts.unneeded):
         _module(facts.device).configure(dtype=dtype, threads=threads, tf32=tf32)

@@ -114,6 +114,8 @@ def choose(folder: Path, benchmark: Benchmark, model: str | None, backend: str |
     limits = [" of this label" if model is not None else "", " of this backend" if trained else ""]
     limits += [" equal to the reference implementation" if len(candidates) < of_all else ""]
     reason = _reason(recorded.manifest, best, losses, len(candidates), " and".join(filter(None, limits)))
+    if _unequal(recorded.certificate, best.plan):
+        reason += "; it is not shown to equal the reference implementation"
     used, data = name or best.plan.backend, recorded.manifest.data_of(best.plan.case)
     programs = benchmark.programs if used in benchmark.programs else backends.texts([used])
     if used != best.plan.backend:
@@ -182,7 +184,7 @@ def _reason(manifest: Manifest, trial: Trial, losses: dict[str, float], models: 
     if plan.key in losses:
         error = f"{losses[plan.key]:.4g} in scaled values"
         if models == 1:
-            return f"{text}, with an error on the validation part of {error}"
+            return f"{text}, the only trained model{limits}, with a validation loss of {error}"
         return f"{text}, with the lowest validation loss of {models} trained models{limits}, {error}"
     return text
 

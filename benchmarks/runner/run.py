@@ -150,7 +150,7 @@ def require(names: Iterable[str]) -> None:
     for name in names:
         if lacking := backends.missing(name):
             install = f"{environment.python()} -m pip install -c constraints.txt {' '.join(lacking)}"
-            raise UserError(f"backend '{name}' needs {' and '.join(lacking)}, which must be installed; type: {install}")
+            raise UserError(f"backend '{name}' needs {' and '.join(lacking)}; install it with: {install}")
 
 
 def _task(benchmark: Benchmark, plan: Manifest, trial: Plan, executor: Executor, *, gemm: bool) -> Task:

@@ -169,10 +169,10 @@ def _laid_out(head: _Head, data: DataSpec) -> Dialect:
     if len(header) == width - 1 and (head.separator != "," or not shapes[0]):  # the names of rows have no name
         header = ["", *header]
     notes = []
+    above = number - 1 - sum(cell.count("\n") for cell in header) if start else 0  # lines above the header
     if start:
-        titles = _lines(top + 1, top + number - 1 - sum(cell.count("\n") for cell in header))
-        notes.append(f"{titles.capitalize()} above the header, {_shown(rows[0][1], head.separator)}, left out.")
-    above = rows[start - 1][0] if start else 0  # lines above the header
+        titles = _lines(top + 1, top + above).capitalize()
+        notes.append(f"{titles} above the header, {_shown(rows[0][1], head.separator)}, left out.")
     if body and not _is_header(header, shapes):
         notes.append(f"The file has no header line; its columns are called column 1 to column {width}.")
         return _dialect(head, data, _names([], width, notes), start, above, notes)

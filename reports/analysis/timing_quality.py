@@ -1,6 +1,6 @@
 """Quality of timings: variation between epochs and between seeds, and load by other processes."""
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from math import isfinite
@@ -15,7 +15,7 @@ from reports.analysis.intervals import (
 from reports.analysis.run import Group, Run, unique
 from reports.analysis.speedup import CaseSpeedups, Speedup, Speedups
 from reports.records import Outcome
-from reports.render.formats import case_name, listed, numbered, per_cent, significant
+from reports.render.formats import case_name, listed, per_cent, seeds_in_words, significant
 
 MAX_VARIATION = 0.10  # coefficient of variation above which times are called unstable
 MAX_DEVIATION = 0.50  # relative distance from the median above which one epoch makes a trial unstable
@@ -70,15 +70,15 @@ class TimingQuality:
         """One clause per problem, with its numbers."""
         unstable = []
         if self.unsteady:
-            unstable.append(f"the epochs of {_seeds(self.unsteady)} reached no steady state")
+            unstable.append(f"the epochs of {seeds_in_words(self.unsteady)} reached no steady state")
         if self.epochs:
             variations, deviations = zip(*self.epochs.values(), strict=True)
             variation, farthest = max(variations), max(deviations)
             outlier = f", and one of them is {_exact(farthest)} off the median" if farthest > MAX_DEVIATION else ""
             most = "up to " if len(self.epochs) > 1 else ""
             unstable.append(
-                f"the epochs of {_seeds(self.epochs)} vary by {most}{_exact(variation)} (standard deviation relative "
-                f"to the median){outlier}"
+                f"the epochs of {seeds_in_words(self.epochs)} vary by {most}{_exact(variation)} (standard deviation "
+                f"relative to the median){outlier}"
             )
         if self.seeds is not None:
             unstable.append(f"the steady epochs of the seeds vary by {_exact(self.seeds)}")
@@ -97,10 +97,6 @@ class TimingQuality:
 def _exact(share: float) -> str:
     """A share in per cent with three digits, so that one just above its limit is not rounded to it."""
     return f"{significant(100 * share)} %"
-
-
-def _seeds(seeds: Collection[int]) -> str:
-    return f"{'seed' if len(seeds) == 1 else 'seeds'} {listed(numbered(seeds))}"
 
 
 def timing_quality(outcomes: dict[int, Outcome]) -> TimingQuality:

@@ -1,7 +1,7 @@
 """Numbers, names and lists as text. All parts of a report use these functions."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from math import ceil, floor, isfinite, log10
 from statistics import median
 
@@ -156,6 +156,11 @@ def plural(number: int, noun: str, several: str = "") -> str:
 def steps(number: int, step: str) -> str:
     """A number of steps of a series: "3 days", "3 steps of 15 minutes"."""
     return f"{plural(number, 'step')} of {step}" if step[:1].isdigit() else plural(number, step)
+
+
+def seeds_in_words(seeds: Collection[int]) -> str:
+    """ "seed 1", "seeds 1 to 6"."""
+    return f"{'seed' if len(seeds) == 1 else 'seeds'} {listed(numbered(sorted(seeds)))}"
 
 
 def sentence(words: str) -> str:

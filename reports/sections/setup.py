@@ -3,9 +3,9 @@
 import json
 
 from reports.analysis.context import Context
-from reports.analysis.run import Run, unique
+from reports.analysis.run import Run
 from reports.records import Case, Data, Session
-from reports.render.formats import case_name, listed, numbered, per_cent, plain, plural, sentence, whole
+from reports.render.formats import case_name, listed, per_cent, plain, plural, seeds_in_words, sentence, whole
 from reports.render.page import Code, Section, table_section
 from reports.render.table import NONE, Cell, Table, TableColumn, numbers, tabulate, words
 from reports.sections import search
@@ -120,13 +120,9 @@ def _seeds(run: Run) -> str:
     by_mode: dict[str, set[int]] = {}
     for plan in run.manifest.trials:
         by_mode.setdefault(plan.mode, set()).add(plan.seed)
-    texts = {
-        mode: f"{'seed' if len(seeds) == 1 else 'seeds'} {listed(numbered(sorted(seeds)))}"
-        for mode, seeds in by_mode.items()
-    }
-    if len(unique(texts.values())) == 1:
-        return unique(texts.values())[0]
-    return listed([f"{seeds} in {mode} mode" for mode, seeds in texts.items()])
+    if all(seeds == set(run.seeds) for seeds in by_mode.values()):
+        return seeds_in_words(run.seeds)
+    return listed([f"{seeds_in_words(seeds)} in {mode} mode" for mode, seeds in by_mode.items()])
 
 
 def layers(case: Case) -> str:

@@ -4,7 +4,7 @@ from reports.analysis.context import Context
 from reports.analysis.intervals import steady_epoch
 from reports.analysis.run import Group, PlannedTrial, Run, score_unit
 from reports.records import Trial
-from reports.render.formats import case_name, four_digits, listed, numbered, sentence, squared, whole
+from reports.render.formats import case_name, four_digits, seeds_in_words, sentence, squared, whole
 from reports.render.page import Code, Paragraph, Section
 from reports.render.table import DASH, Cell, Link, Table, TableColumn, numbers, tabulate, words
 from reports.sections.columns import TRIALS_PAGE
@@ -70,7 +70,7 @@ def failed_section(context: Context) -> Section | None:
 def _failure(group: Group, reason: str, trials: list[Trial]) -> Section:
     """The trials of a group that failed for the same reason."""
     first, log = trials[0].plan, trials[0].log.strip("\n")
-    seeds = f"{'seed' if len(trials) == 1 else 'seeds'} {listed(numbered([t.plan.seed for t in trials]))}"
+    seeds = seeds_in_words([t.plan.seed for t in trials])
     title = f"{group.backend_name}, {case_name(group.case)}, {group.mode}, {seeds}"
     paragraph = Paragraph(sentence(reason), links=(Link("record", f"trials/{first.key}.json"),))
     log_name = "its log" if len(trials) == 1 else f"the log of seed {first.seed}"

@@ -24,7 +24,7 @@ def test_an_unknown_executor_has_a_near_match():
 
 def test_an_executor_that_is_not_installed_comes_with_its_install_command(monkeypatch):
     monkeypatch.setattr(executors.util, "find_spec", lambda name: None)
-    with pytest.raises(UserError, match=r"executor 'ray' needs ray, which must be installed; type: .*pip install"):
+    with pytest.raises(UserError, match=r"executor 'ray' needs ray; install it with: .*pip install"):
         executors.create("ray")
 
 

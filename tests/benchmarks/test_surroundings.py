@@ -23,7 +23,7 @@ def test_a_mistake_ends_the_process_with_status_2(tmp_path):
 def test_a_missing_framework_comes_with_its_install_command(monkeypatch):
     monkeypatch.setattr(backends.registry.util, "find_spec", lambda name: None if name == "optax" else object())
     run.require(("pytorch", "keras"))
-    with pytest.raises(UserError, match=r"'flax' needs optax, which must be installed; type: .*pip install .* optax$"):
+    with pytest.raises(UserError, match=r"'flax' needs optax; install it with: .*pip install .* optax$"):
         run.require(("pytorch", "flax"))
     with pytest.raises(BackendError, match="optax"):
         backends.load("flax", dtype="float32", threads=1)

@@ -41,8 +41,6 @@ def create(name: str, cluster: str | None = None) -> Executor:
                 f"--cluster {cluster} belongs to --executor ray; add --executor ray, or leave --cluster out"
             )
     elif util.find_spec(name) is None:
-        raise UserError(
-            f"executor 'ray' needs ray, which must be installed; type: {python()} -m pip install -e '.[ray]'"
-        )
+        raise UserError(f"executor 'ray' needs ray; install it with: {python()} -m pip install -e '.[ray]'")
     executor: Executor = import_module(f"benchmarks.runner.executors.{MODULES[name]}").create(cluster)
     return executor

@@ -72,8 +72,8 @@ def _tests(run: Run) -> list[Table]:
     caption = (
         "Each model against each baseline: the test of Diebold and Mariano (1995) that the squared errors of both have "
         "the same mean on the test windows, with the correction of Harvey, Leybourne and Newbold (1997). "
-        f"{pooled}Better and worse: p < 0.05 with every seed; p is the largest of the seeds. After it: with "
-        f"how many seeds{' and at how many origins' if pooled else ''} the model has the lower error. "
+        f"{pooled}Better and worse: p < 0.05 with every seed, in one direction; p is the largest of the seeds. "
+        f"After it: with how many seeds{' and at how many origins' if pooled else ''} the model has the lower error. "
         f"The tests have {' to '.join(f'{number:,}' for number in unique((windows[0], windows[-1])))} windows."
     )
     return [tabulate("tests", "Models and baselines", caption, columns, run.models, stacked=True)]
