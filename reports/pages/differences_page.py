@@ -275,8 +275,8 @@ def _summary(record: Differences, changes: Sequence[MeasuredDifference]) -> tupl
     return (
         Paragraph(lead, "lead"),
         Paragraph(
-            f"{f'The other {len(weak)} move' if strong else 'They move'} a training by less than the choice of the "
-            "seed, but they move it: results can be compared number by number only if all of them are removed."
+            f"{_smaller(len(weak), others=bool(strong))} a training by less than the choice of the seed: results can "
+            "be compared number by number only if all differences are removed."
             if weak
             else "Results can be compared number by number only if all differences are removed."
         ),
@@ -290,6 +290,13 @@ def _summary(record: Differences, changes: Sequence[MeasuredDifference]) -> tupl
             )
         ),
     )
+
+
+def _smaller(number: int, *, others: bool) -> str:
+    """The differences whose effect does not stand out, as the subject of a sentence."""
+    if others:
+        return "The other difference moves" if number == 1 else f"The other {number} differences move"
+    return "It moves" if number == 1 else "They move"
 
 
 def _error(changes: Sequence[MeasuredDifference]) -> str:

@@ -279,6 +279,8 @@ def test_the_advice_names_the_program_and_says_where_times_are_not_reliable():
     advised = "In PyTorch, write the eager loop for 1 epoch and the compiled step for 10, 100 and very many epochs."
     assert f"\n**{advised}**\n" in text
     assert "**In Flax, write " in text
+    close = "Where the table names several programs, their times are too close to choose one."
+    assert close in next(line for line in text.splitlines() if line.startswith("**In Flax"))  # of the same pace
     assert "**In Keras" not in text  # a single program leaves no choice
     noisy = Run(manifest, certificate, tuple(with_times(t, 1.0 + (t.plan.seed == 2)) for t in trials))
     reason = "the times of its eager loop, compiled step and DataLoader loop are unstable or disturbed"

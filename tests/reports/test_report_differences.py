@@ -7,6 +7,7 @@ import reports
 from reports.pages import differences_page, index_page
 from reports.records.differences import Difference, Differences, Effect, FrameworkDefault
 from reports.records.store import RecordError, write_json
+from reports.render import markdown
 
 NASTY = "<script>document.title='owned'</script>"
 
@@ -121,3 +122,17 @@ def test_the_page_fits_a_phone(results, visit):
     opened = visit(path, viewport={"width": 390, "height": 844})
     assert opened.errors == []
     assert opened.overflowing() == []
+
+
+@pytest.mark.parametrize(
+    ("factors", "said"),
+    [
+        ((1.01,), "It moves a training"),
+        ((1.01, 0.99), "They move a training"),
+        ((0.7, 1.01), "The other difference moves a training"),
+        ((0.7, 1.01, 0.99), "The other 2 differences move a training"),
+    ],
+)
+def test_small_effects_are_called_the_others_only_beside_a_large_one(factors, said):
+    each = [difference(f"change {place}", factor) for place, factor in enumerate(factors)]
+    assert said in markdown.render(differences_page.page(record(*each)))

@@ -11,7 +11,7 @@ from reports.analysis.metrics import find_quantity
 from reports.analysis.run import Run
 from reports.pages import published_page
 from reports.records import Published, Quantity
-from reports.sections.published_values import check_published
+from reports.sections.published_values import check_published, published_table
 
 NASTY = "<script>alert(1)</script>"
 
@@ -35,9 +35,12 @@ def test_a_value_is_reproduced_to_its_last_printed_digit_and_no_further():
     """The median over seeds counts."""
     scores = [outcome.scores.mae for outcome in outcomes(run())]
     near, some, far = f"{np.median(scores):.6f}", f"{max(scores) - 1e-9:.12f}", f"{max(scores) + 1e-3:.6f}"
-    held = check_published(run(*(published(value, figure="mae") for value in (near, some, far))))
+    record = run(*(published(value, figure="mae") for value in (near, some, far)))
+    held = check_published(record)
     assert [value.verdict for value in held] == ["reproduced", "in the seeds' range", "not reproduced"]
     assert held[0].value.values == tuple(outcome.scores.mae for outcome in outcomes(run()))
+    table = published_table("published", "Published values", record)
+    assert [row.cells[-1].text for row in table.rows] == ["the same", "the same", "–"]
 
 
 @pytest.mark.parametrize(
